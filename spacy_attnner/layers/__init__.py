@@ -1,0 +1,1 @@
+"""PyTorch modules and functions; this package knows neither spaCy nor Thinc."""

@@ -1,0 +1,1 @@
+"""Thinc models: the registered architectures and their bridge to PyTorch."""

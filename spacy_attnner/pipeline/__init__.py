@@ -1,0 +1,1 @@
+"""spaCy pipeline components; no module here imports torch."""
