@@ -1,0 +1,59 @@
+"""Character convolution over distinct words."""
+
+import torch
+from torch import Tensor, nn
+
+N_DIRECT = 384  # code points with a row of their own: Latin, with its extensions
+N_HASHED = 128  # rows that all other code points share
+N_CHARACTERS = 1 + N_DIRECT + N_HASHED  # row 0 is padding
+
+
+def character_ids(word: str, max_length: int) -> list[int]:
+    """Embedding rows of a word's characters; of a long one, its two halves' ends."""
+    if len(word) > max_length:
+        head = max_length // 2
+        word = word[:head] + word[len(word) - (max_length - head) :]
+    return [
+        1 + code if code < N_DIRECT else 1 + N_DIRECT + code % N_HASHED
+        for code in map(ord, word)
+    ]
+
+
+class CharacterCNN(nn.Module):
+    """Character embedding, one convolution, max over positions.
+
+    Source: Ma and Hovy (2016), "End-to-end Sequence Labeling via Bi-directional
+    LSTM-CNNs-CRF".
+
+    embed_width: Width of a character's embedding.
+    width: Number of filters, the output width.
+    kernel_size: Characters that a filter sees; odd.
+    """
+
+    def __init__(self, *, embed_width: int, width: int, kernel_size: int) -> None:
+        super().__init__()
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size {kernel_size} is not odd")
+        self.embed = nn.Embedding(N_CHARACTERS, embed_width, padding_idx=0)
+        nn.init.uniform_(self.embed.weight, -0.3, 0.3)
+        with torch.no_grad():
+            self.embed.weight[0] = 0.0
+        self.dropout = nn.Dropout(0.0)
+        self.filters = nn.Conv1d(
+            embed_width, width, kernel_size, padding=kernel_size // 2
+        )
+
+    def forward(self, characters: Tensor, words: Tensor) -> Tensor:
+        """Encode every distinct word once and copy it to its tokens.
+
+        characters: Rows of `character_ids`, 0 for padding, (n_words, max_length).
+        words: The word of every token, shape (n_tokens,).
+
+        Returns shape (n_tokens, width).
+        """
+        X = self.dropout(self.embed(characters)).transpose(1, 2)  # (n_words, E, L)
+        Y = self.filters(X)  # (n_words, width, L)
+        padding = (characters == 0)[:, None, :]
+        padding = padding & (characters != 0).any(-1)[:, None, None]
+        Y = Y.masked_fill(padding, torch.finfo(Y.dtype).min).amax(-1)
+        return Y[words]

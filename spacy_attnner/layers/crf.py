@@ -1,0 +1,287 @@
+"""Linear-chain conditional random field over BILUO tags, batched.
+
+Tags are numbered O = 0 and, for label l, B = 1 + 4l, I = 2 + 4l, L = 3 + 4l,
+U = 4 + 4l: new labels append tags and move none.
+
+Source: Lafferty, McCallum and Pereira (2001), "Conditional Random Fields"; forward and
+backward recursions as in Rabiner (1989). All recursions run in float64 over sequences
+packed time-major (`packing.py`).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .packing import Packing, pack
+
+FORBIDDEN = -1e30  # finite, so that sums of it never become NaN
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Scores of a CRF, constraints included.
+
+    transitions: Score of tag i followed by tag j, shape (n_tags, n_tags).
+    start: Score of a first tag, shape (n_tags,).
+    end: Score of a last tag, shape (n_tags,).
+    """
+
+    transitions: Tensor
+    start: Tensor
+    end: Tensor
+
+
+def biluo_chain(transitions: Tensor, start: Tensor, end: Tensor) -> Chain:
+    """Forbid what BILUO does not allow; returns float64 scores.
+
+    Raises ValueError if the number of tags is not 4 * n_labels + 1.
+    """
+    n_tags = len(start)
+    if n_tags % 4 != 1:
+        raise ValueError(f"{n_tags} tags are not 4 * n_labels + 1 BILUO tags")
+    device = start.device
+    tag = torch.arange(n_tags, device=device)
+    kind = torch.where(tag == 0, 4, (tag - 1) % 4)  # 0..4 = B I L U O
+    label = torch.where(tag == 0, -1, (tag - 1) // 4)
+    opens = (kind == 0) | (kind == 1)  # B, I: the entity goes on after this tag
+    inside = (kind == 1) | (kind == 2)  # I, L: the entity began before this tag
+    same = label[:, None] == label[None, :]
+    allowed = torch.where(opens[:, None], inside[None, :] & same, ~inside[None, :])
+    return Chain(
+        transitions.double().masked_fill(~allowed, FORBIDDEN),
+        start.double().masked_fill(inside, FORBIDDEN),
+        end.double().masked_fill(opens, FORBIDDEN),
+    )
+
+
+def _scan(scores: Tensor, first: Tensor, transitions: Tensor, sizes: list[int]):
+    """Log-sum-exp recursions of several independent streams.
+
+    scores: Emissions in packed order, shape (n_tokens, n_streams, n_tags).
+    first: Scores of the first tag, shape (n_streams, n_tags).
+    transitions: Shape (n_streams, n_tags, n_tags).
+
+    Returns the log-score of all prefixes that end in a tag, shaped as `scores`.
+    """
+    result = torch.empty_like(scores)
+    potentials = transitions.exp()  # (S, K, K); forbidden ones are exactly zero
+    offset, previous = 0, None
+    for size in sizes:
+        here = scores[offset : offset + size]  # (size, S, K)
+        if previous is None:
+            state = here + first
+        else:
+            alive = previous[:size]
+            top = alive.amax(-1, keepdim=True)
+            mass = torch.matmul(
+                (alive - top).exp_().transpose(0, 1), potentials
+            ).transpose(0, 1)
+            state = mass.log_().clamp_min_(FORBIDDEN) + top + here
+        result[offset : offset + size] = state
+        previous, offset = state, offset + size
+    return result
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Forward and backward scores of a batch, in flat token order.
+
+    alpha: Log-score of all prefixes ending in a tag (own emission included).
+    gamma: Log-score of all suffixes starting in a tag (own emission included).
+    log_z: Log-partition of each sequence, shape (batch_size,).
+    """
+
+    alpha: Tensor
+    gamma: Tensor
+    log_z: Tensor
+
+
+def _lattices(streams: list[Tensor], chain: Chain, lengths: Tensor) -> list[Lattice]:
+    """Forward-backward of emissions, each of shape (n_tokens, n_tags), in one scan."""
+    packing: Packing = pack(lengths)
+    n_tokens, n_tags = streams[0].shape
+    n_streams = len(streams)
+    scores = streams[0].new_empty((n_tokens, 2 * n_streams, n_tags))
+    for i, emissions in enumerate(streams):
+        scores[packing.forward, i] = emissions
+        scores[packing.reverse, n_streams + i] = emissions
+    first = torch.cat(
+        [chain.start.expand(n_streams, -1), chain.end.expand(n_streams, -1)]
+    )
+    step = torch.stack(
+        [chain.transitions] * n_streams + [chain.transitions.T] * n_streams
+    )
+    result = _scan(scores, first, step, packing.sizes)
+    has_tokens = lengths > 0
+    first_token = (lengths.cumsum(0) - lengths)[has_tokens]
+    lattices = []
+    for i in range(n_streams):
+        alpha = result[packing.forward, i]
+        gamma = result[packing.reverse, n_streams + i]
+        log_z = alpha.new_zeros(len(lengths))
+        log_z[has_tokens] = (gamma[first_token] + chain.start).logsumexp(-1)
+        lattices.append(Lattice(alpha, gamma, log_z))
+    return lattices
+
+
+def _token_marginals(lattice: Lattice, emissions: Tensor, lengths: Tensor) -> Tensor:
+    log_z = lattice.log_z.repeat_interleave(lengths)[:, None]
+    return (lattice.alpha + lattice.gamma - emissions - log_z).exp()
+
+
+def _transition_counts(lattice: Lattice, chain: Chain, lengths: Tensor) -> Tensor:
+    """Expected number of times that tag i is followed by tag j, (n_tags, n_tags)."""
+    n_tokens = len(lattice.alpha)
+    is_last = torch.zeros(n_tokens, dtype=torch.bool, device=lengths.device)
+    is_last[(lengths.cumsum(0) - 1)[lengths > 0]] = True
+    here = (~is_last).nonzero().squeeze(1)
+    log_z = lattice.log_z.repeat_interleave(lengths)[here]
+    alpha, gamma = lattice.alpha[here], lattice.gamma[here + 1]  # (M, K)
+    alpha_top = alpha.amax(-1, keepdim=True)
+    gamma_top = gamma.amax(-1, keepdim=True)
+    weight = (alpha_top + gamma_top - log_z[:, None]).exp()
+    left = (alpha - alpha_top).exp() * weight  # (M, K)
+    right = (gamma - gamma_top).exp()  # (M, K)
+    return chain.transitions.exp() * (left.T @ right)
+
+
+@dataclass(frozen=True)
+class CRFLoss:
+    """Negative log-likelihood and its gradients.
+
+    loss: Per sequence, in nats, shape (batch_size,).
+    d_emissions: Shape (n_tokens, n_tags).
+    d_transitions: Shape (n_tags, n_tags).
+    d_start, d_end: Shape (n_tags,).
+    """
+
+    loss: Tensor
+    d_emissions: Tensor
+    d_transitions: Tensor
+    d_start: Tensor
+    d_end: Tensor
+
+
+def crf_loss(
+    emissions: Tensor, chain: Chain, lengths: Tensor, allowed: Tensor
+) -> CRFLoss:
+    """Likelihood of all tag paths that agree with the annotation.
+
+    loss = log Z - log Z(allowed); where every token allows one tag this is the usual
+    CRF loss, where a token allows all of them its tag is summed out (Tsuboi et al.
+    2008, "Training Conditional Random Fields Using Incomplete Annotations").
+
+    emissions: Tag scores of all tokens, sequence after sequence, (n_tokens, n_tags).
+    lengths: Tokens of each sequence, shape (batch_size,), int64.
+    allowed: Tags that the annotation admits, (n_tokens, n_tags), bool.
+
+    Raises ValueError if a sequence admits no valid tag path.
+    """
+    emissions = emissions.double()
+    known = emissions.masked_fill(~allowed, FORBIDDEN)
+    free, gold = _lattices([emissions, known], chain, lengths)
+    impossible = (gold.log_z < FORBIDDEN / 10).nonzero().flatten().tolist()
+    if impossible:
+        raise ValueError(f"sequence {impossible[0]} admits no valid BILUO tag path")
+    d_emissions = _token_marginals(free, emissions, lengths)
+    gold_marginals = _token_marginals(gold, known, lengths)
+    d_emissions -= gold_marginals.masked_fill(~allowed, 0.0)
+    d_transitions = _transition_counts(free, chain, lengths)
+    d_transitions -= _transition_counts(gold, chain, lengths)
+    has_tokens = lengths > 0
+    last = (lengths.cumsum(0) - 1)[has_tokens]
+    first = (lengths.cumsum(0) - lengths)[has_tokens]
+    return CRFLoss(
+        loss=free.log_z - gold.log_z,
+        d_emissions=d_emissions,
+        d_transitions=d_transitions,
+        d_start=d_emissions[first].sum(0),
+        d_end=d_emissions[last].sum(0),
+    )
+
+
+def token_marginals(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
+    """Probability of every tag at every token, shape (n_tokens, n_tags)."""
+    emissions = emissions.double()
+    (lattice,) = _lattices([emissions], chain, lengths)
+    return _token_marginals(lattice, emissions, lengths)
+
+
+def span_marginals(
+    emissions: Tensor, chain: Chain, lengths: Tensor, tags: Tensor, spans: Tensor
+) -> Tensor:
+    """Exact probability of tag segments: all paths that run through the segment.
+
+    p(span) = exp(alpha[i] + path(i + 1 … j) + beta[j] - log Z)
+
+    emissions: Shape (n_tokens, n_tags), sequence after sequence.
+    lengths: Shape (batch_size,).
+    tags: The tag of every token, shape (n_tokens,).
+    spans: First and last flat token of each segment, shape (n_spans, 2).
+
+    Returns probabilities, shape (n_spans,).
+    """
+    emissions = emissions.double()
+    (lattice,) = _lattices([emissions], chain, lengths)
+    own = emissions.gather(1, tags[:, None]).squeeze(1)  # (N,)
+    step = own.clone()
+    step[1:] += chain.transitions[tags[:-1], tags[1:]].clamp_min(-1e6)
+    path = step.cumsum(0)  # differences inside one sequence only are ever read
+    first, last = spans[:, 0], spans[:, 1]
+    sequence = torch.repeat_interleave(
+        torch.arange(len(lengths), device=lengths.device), lengths
+    )[first]
+    alpha = lattice.alpha[first, tags[first]]
+    beta = lattice.gamma[last, tags[last]] - own[last]
+    inner = path[last] - path[first]
+    return (alpha + inner + beta - lattice.log_z[sequence]).exp().clamp(0.0, 1.0)
+
+
+def viterbi(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
+    """The best valid tag path of each sequence.
+
+    emissions: Shape (n_tokens, n_tags), sequence after sequence.
+    lengths: Shape (batch_size,).
+
+    Returns the tag of every token, shape (n_tokens,), int64.
+    """
+    packing = pack(lengths)
+    n_tokens, n_tags = emissions.shape
+    scores = torch.empty_like(emissions, dtype=torch.float64)
+    scores[packing.forward] = emissions.double()
+    pointers = torch.empty((n_tokens, n_tags), dtype=torch.int64, device=scores.device)
+    final = torch.empty(
+        (packing.sizes[0] if packing.sizes else 0, n_tags),
+        dtype=torch.float64,
+        device=scores.device,
+    )
+    offset, state = 0, None
+    for size in packing.sizes:
+        here = scores[offset : offset + size]
+        if state is None:
+            state = here + chain.start
+        else:
+            final[size : len(state)] = state[size:]
+            best, pointer = (state[:size, :, None] + chain.transitions).max(1)
+            pointers[offset : offset + size] = pointer
+            state = best + here
+        offset += size
+    if state is not None:
+        final[: len(state)] = state
+    tags = _backtrack(final + chain.end, pointers, packing.sizes)
+    return tags[packing.forward]
+
+
+def _backtrack(final: Tensor, pointers: Tensor, sizes: list[int]) -> Tensor:
+    tags = torch.empty(len(pointers), dtype=torch.int64, device=pointers.device)
+    best_last = final.argmax(-1)  # (batch_size,)
+    offset, current = len(pointers), best_last[:0]
+    for t in range(len(sizes) - 1, -1, -1):
+        offset -= sizes[t]
+        current = torch.cat([current, best_last[len(current) : sizes[t]]])
+        tags[offset : offset + sizes[t]] = current
+        if t:
+            back = pointers[offset : offset + sizes[t]]
+            current = back.gather(1, current[:, None]).squeeze(1)
+    return tags

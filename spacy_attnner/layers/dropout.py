@@ -1,0 +1,36 @@
+"""Dropout that is locked over the tokens of a sequence, and setting its rate."""
+
+import torch
+from torch import Tensor, nn
+
+
+class LockedDropout(nn.Module):
+    """Variational dropout: one mask per sequence, shared by all of its tokens.
+
+    Source: Gal and Ghahramani (2016), "A Theoretically Grounded Application of Dropout
+    in Recurrent Neural Networks".
+
+    p: Probability of dropping a feature, in [0, 1).
+    """
+
+    def __init__(self, p: float = 0.0) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Drop features of X: (batch_size, seq_len, width), shape unchanged."""
+        if not self.training or self.p == 0.0:
+            return X
+        keep = torch.empty(
+            (X.shape[0], 1, X.shape[2]), dtype=X.dtype, device=X.device
+        ).bernoulli_(1.0 - self.p)
+        return X * keep / (1.0 - self.p)
+
+
+def set_dropout(module: nn.Module, rate: float) -> None:
+    """Set the rate of every dropout inside a module."""
+    if not 0.0 <= rate < 1.0:
+        raise ValueError(f"dropout {rate} is not in [0, 1)")
+    for child in module.modules():
+        if isinstance(child, (nn.Dropout, LockedDropout)):
+            child.p = rate

@@ -1,0 +1,107 @@
+"""The sequence encoder: BiLSTM, then gated multi-head self-attention."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from .attention import MultiHeadAttention
+from .dropout import LockedDropout
+from .packing import pack
+from .padding import pad, padding_mask, unpad
+from .windows import cut_windows
+
+
+class SequenceEncoder(nn.Module):
+    """Contextual token vectors of a flat batch of sequences.
+
+    Locked dropout, a BiLSTM of `depth` layers, locked dropout, and, with n_heads > 0,
+    a self-attention layer added through a gate that starts at zero (Bachlechner et al.
+    2021, "ReZero is All You Need"), so that attention is used as far as it helps.
+
+    input_width: Width of the inputs.
+    width: Width of the outputs; even.
+    depth: Number of BiLSTM layers.
+    n_heads: Self-attention heads, dividing width; 0 for none.
+    window: Longest stretch of tokens encoded in one piece.
+    margin: Tokens of context that a window gives to the tokens it owns.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_width: int,
+        width: int,
+        depth: int,
+        n_heads: int,
+        window: int,
+        margin: int,
+    ) -> None:
+        super().__init__()
+        if width % 2:
+            raise ValueError(f"width {width} is odd; a BiLSTM has two halves")
+        if depth < 1:
+            raise ValueError(f"depth {depth} is less than 1")
+        cut_windows(torch.zeros(0, dtype=torch.int64), window, margin)
+        self.width = width
+        self.window = window
+        self.margin = margin
+        self.input_dropout = LockedDropout()
+        self.lstms = nn.ModuleList(
+            nn.LSTM(
+                width if layer else input_width,
+                width // 2,
+                bidirectional=True,
+            )
+            for layer in range(depth)
+        )
+        self.output_dropout = LockedDropout()
+        self.attention = (
+            MultiHeadAttention(width=width, n_heads=n_heads) if n_heads else None
+        )
+        self.gate = nn.Parameter(torch.zeros(1)) if n_heads else None
+        self._init_lstms()
+
+    def _init_lstms(self) -> None:
+        for lstm in self.lstms:
+            for name, parameter in lstm.named_parameters():
+                if name.startswith("weight_hh"):
+                    for gate in parameter.data.chunk(4):
+                        nn.init.orthogonal_(gate)
+                elif name.startswith("weight_ih"):
+                    for gate in parameter.data.chunk(4):
+                        nn.init.xavier_uniform_(gate)
+                else:
+                    nn.init.zeros_(parameter)
+                    if name.startswith("bias_ih"):  # forget gate open at the start
+                        parameter.data.chunk(4)[1].fill_(1.0)
+
+    def forward(self, X: Tensor, lengths: Tensor) -> Tensor:
+        """Encode.
+
+        X: Tokens of all sequences, one after the other, (n_tokens, input_width).
+        lengths: Tokens of each sequence, shape (batch_size,), int64.
+
+        Returns shape (n_tokens, width).
+        """
+        if not len(X):
+            return X.new_zeros((0, self.width))
+        lengths = lengths[lengths > 0]
+        windows = cut_windows(lengths, self.window, self.margin)
+        return self._encode(X[windows.tokens], windows.lengths)[windows.owner]
+
+    def _encode(self, X: Tensor, lengths: Tensor) -> Tensor:
+        Xp = unpad(self.input_dropout(pad(X, lengths)), lengths)  # (N, input_width)
+        packing = pack(lengths)
+        order = torch.empty_like(packing.forward)
+        order[packing.forward] = torch.arange(len(order), device=order.device)
+        sizes = torch.tensor(packing.sizes)
+        H = Xp[order]
+        for layer, lstm in enumerate(self.lstms):
+            if layer:
+                flat = self.output_dropout(pad(H[packing.forward], lengths))
+                H = unpad(flat, lengths)[order]
+            H = lstm(PackedSequence(H, sizes))[0].data  # (N, width), packed order
+        Y = self.output_dropout(pad(H[packing.forward], lengths))  # (B, T, width)
+        if self.attention is not None and self.gate is not None:
+            Y = Y + self.gate * self.attention(Y, padding_mask(lengths))
+        return unpad(Y, lengths)

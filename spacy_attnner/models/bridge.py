@@ -1,0 +1,161 @@
+"""The one bridge between Thinc and PyTorch: a wrapper whose weights Thinc can train.
+
+It adds to Thinc's own wrapper what a spaCy user expects of a layer: `[training]
+dropout` reaches the module, averaged weights reach it too, and weights are stored with
+safetensors, so nothing is unpickled.
+"""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from thinc.api import ArgsKwargs, Model, PyTorchShim, torch2xp, xp2torch
+from thinc.layers.pytorchwrapper import forward as forward_pytorch
+
+from ..layers.dropout import set_dropout
+
+
+class AttnShim(PyTorchShim):
+    """A PyTorch shim with averaged weights and without pickles."""
+
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        """Run the module in evaluation mode, without gradients."""
+        self._model.eval()
+        with torch.no_grad(), self._autocast():
+            return self._model(*inputs.args, **inputs.kwargs)
+
+    def _autocast(self) -> Any:
+        return torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self._mixed_precision
+        )
+
+    def _key(self, name: str) -> tuple[int, str]:
+        # Thinc keys its own parameters (model id, name); shims count their ids apart,
+        # so the prefix keeps the two kinds from meeting in one optimizer.
+        return (self.id, f"torch.{name}")
+
+    def finish_update(self, optimizer: Any) -> None:
+        """Apply and clear the gradients of all parameters."""
+        for name, parameter in self._model.named_parameters():
+            if parameter.grad is None:
+                continue
+            weights, _ = optimizer(
+                self._key(name), torch2xp(parameter.data), torch2xp(parameter.grad)
+            )
+            parameter.data = xp2torch(
+                weights, requires_grad=True, device=parameter.device
+            )
+            parameter.grad = None
+
+    @contextlib.contextmanager
+    def use_params(self, params: dict) -> Any:
+        """Run with other values of the parameters, an optimizer's averages say."""
+        backup = {}
+        for name, parameter in self._model.named_parameters():
+            value = params.get(self._key(name))
+            if value is not None:
+                backup[name] = parameter.data
+                parameter.data = xp2torch(value, device=parameter.device).clone()
+        try:
+            yield
+        finally:
+            for name, parameter in self._model.named_parameters():
+                if name in backup:
+                    parameter.data = backup[name]
+
+
+def to_safetensors(module: torch.nn.Module) -> bytes:
+    """The module's state as a safetensors file."""
+    return save_safetensors(
+        {
+            name: tensor.detach().cpu().contiguous()
+            for name, tensor in module.state_dict().items()
+        }
+    )
+
+
+def from_safetensors(
+    module: torch.nn.Module, data: bytes, device: torch.device
+) -> torch.nn.Module:
+    """Load a module's state; raises ValueError where its shapes differ."""
+    state = load_safetensors(data)
+    own = module.state_dict()
+    for name in sorted(set(own) | set(state)):
+        expected = tuple(own[name].shape) if name in own else None
+        found = tuple(state[name].shape) if name in state else None
+        if expected != found:
+            raise ValueError(
+                f"stored weights do not fit {type(module).__name__}: parameter "
+                f"{name!r} has shape {found}, the config asks for {expected}; load the "
+                "model with the config it was trained with"
+            )
+    module.load_state_dict(state)
+    return module.to(device)
+
+
+def torch_layer(
+    name: str,
+    module: torch.nn.Module,
+    *,
+    convert_inputs: Callable,
+    convert_outputs: Callable,
+    dims: dict[str, int | None] | None = None,
+    mixed_precision: bool = False,
+) -> Model:
+    """Wrap a PyTorch module as a Thinc layer.
+
+    name: Name of the layer in Thinc's tree.
+    module: The module, all sizes known.
+    convert_inputs: (model, X, is_train) -> (ArgsKwargs, callback for the gradient).
+    convert_outputs: (model, (X, Y), is_train) -> (output, callback for the gradient).
+    dims: Sizes to tell Thinc.
+    mixed_precision: Compute in bfloat16 where PyTorch's autocast allows.
+    """
+    shim = AttnShim(
+        module,
+        mixed_precision=mixed_precision,
+        serialize_model=to_safetensors,
+        deserialize_model=from_safetensors,
+    )
+    return Model(
+        name,
+        _forward,
+        attrs={
+            "convert_inputs": convert_inputs,
+            "convert_outputs": convert_outputs,
+            "dropout_rate": 0.0,
+        },
+        shims=[shim],
+        dims=dims or {},
+    )
+
+
+def _forward(model: Model, X: Any, is_train: bool) -> tuple[Any, Callable]:
+    if is_train:
+        set_dropout(model.shims[0]._model, model.attrs["dropout_rate"] or 0.0)
+    return forward_pytorch(model, X, is_train)
+
+
+def array_output(model: Model, X_Y: Any, is_train: bool) -> tuple[Any, Callable]:
+    """`convert_outputs` of a module that returns one tensor."""
+    _, Y = X_Y
+    device = model.shims[0].device
+
+    def backprop(dY: Any) -> ArgsKwargs:
+        gradient = xp2torch(dY, device=device)
+        return ArgsKwargs(args=((Y,),), kwargs={"grad_tensors": (gradient,)})
+
+    return torch2xp(Y), backprop
+
+
+def floats_to_torch(model: Model, X: Any, is_train: bool) -> torch.Tensor:
+    """An array of the layer below as a tensor that collects a gradient."""
+    return xp2torch(X, requires_grad=is_train, device=model.shims[0].device)
+
+
+def ints_to_torch(model: Model, X: Any) -> torch.Tensor:
+    """Integers as int64 on the module's device."""
+    return torch.as_tensor(X, dtype=torch.int64).to(model.shims[0].device)

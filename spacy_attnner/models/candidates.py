@@ -1,0 +1,77 @@
+"""Which ordered pairs of spans a relation component looks at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy
+from spacy import registry
+from spacy.tokens import Doc, Span
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """A document with its spans and the ordered pairs of them.
+
+    spans: The candidate arguments.
+    pairs: Head and tail index into `spans`, int64, shape (n_pairs, 2).
+    """
+
+    doc: Doc
+    spans: list[Span]
+    pairs: numpy.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+
+CandidateGetter = Callable[[Doc], Candidates]
+
+
+@registry.misc("spacy-attnner.CandidatePairs.v1")
+def make_candidate_pairs(
+    max_length: int = 0, same_sentence: bool = False, spans_key: str = ""
+) -> CandidateGetter:
+    """All ordered pairs of a document's entities, within limits.
+
+    max_length: Most tokens between the two spans; 0 for no limit.
+    same_sentence: Only pairs inside one sentence, where the document has sentences.
+    spans_key: Span group to take the spans from; `doc.ents` if empty.
+    """
+    if max_length < 0:
+        raise ValueError(f"max_length {max_length} is negative")
+
+    def get_candidates(doc: Doc) -> Candidates:
+        spans = _distinct(doc.spans.get(spans_key, []) if spans_key else doc.ents)
+        sentences = same_sentence and doc.has_annotation("SENT_START")
+        pairs = _pairs(spans, max_length, sentences)
+        return Candidates(doc, spans, pairs)
+
+    return get_candidates
+
+
+def _distinct(spans) -> list[Span]:
+    found = {(span.start, span.end, span.label): span for span in spans}
+    return [found[key] for key in sorted(found)]
+
+
+def _pairs(spans: list[Span], max_length: int, same_sentence: bool) -> numpy.ndarray:
+    """Ordered pairs, (n_pairs, 2); memory grows with the pairs that are kept."""
+    starts = numpy.array([span.start for span in spans], dtype="int64")
+    ends = numpy.array([span.end for span in spans], dtype="int64")
+    sentence = numpy.array(
+        [span.sent.start for span in spans] if same_sentence else [0] * len(spans),
+        dtype="int64",
+    )
+    pairs = []
+    for i in range(len(spans)):  # spans are sorted by their start
+        stop = len(spans)
+        if max_length:
+            stop = int(numpy.searchsorted(starts, ends[i] + max_length, side="right"))
+        later = numpy.arange(i + 1, max(stop, i + 1))
+        later = later[sentence[later] == sentence[i]]
+        here = numpy.full_like(later, i)
+        pairs.append(numpy.stack([here, later], axis=1))
+        pairs.append(numpy.stack([later, here], axis=1))
+    if not pairs:
+        return numpy.zeros((0, 2), dtype="int64")
+    return numpy.concatenate(pairs)

@@ -1,0 +1,73 @@
+"""Between one flat array for a batch and a list with one array per document."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d
+
+
+def split(X: Floats2d, lengths: list[int]) -> list[Floats2d]:
+    """Cut a flat array, (n_tokens, width), into one view per document."""
+    ends = numpy.cumsum(lengths).tolist()
+    return [X[end - n : end] for end, n in zip(ends, lengths, strict=True)]
+
+
+def flatten(model: Model, Xs: list[Floats2d]) -> Floats2d:
+    """Join the arrays of a batch into one, (n_tokens, width)."""
+    return model.ops.as_contig(model.ops.xp.concatenate(Xs, axis=0))
+
+
+def unflatten(
+    layer: Model[list[Doc], Floats2d],
+) -> Model[list[Doc], list[Floats2d]]:
+    """Give a layer that returns one flat array spaCy's list of arrays instead."""
+    return Model(
+        f"unflatten({layer.name})",
+        _forward,
+        init=_init,
+        layers=[layer],
+        dims={"nO": layer.maybe_get_dim("nO")},
+    )
+
+
+def _init(model: Model, X: Any = None, Y: Any = None) -> None:
+    model.layers[0].initialize(X=X)
+    if model.has_dim("nO") is None and model.layers[0].has_dim("nO"):
+        model.set_dim("nO", model.layers[0].get_dim("nO"))
+
+
+def _forward(
+    model: Model[list[Doc], list[Floats2d]], docs: list[Doc], is_train: bool
+) -> tuple[list[Floats2d], Callable]:
+    Y, bp = model.layers[0](docs, is_train)
+
+    def backprop(dYs: list[Floats2d]) -> Any:
+        return bp(flatten(model, dYs)) if dYs else []
+
+    return split(Y, [len(doc) for doc in docs]), backprop
+
+
+def tokenwise(layer: Model[Floats2d, Floats2d]) -> Model:
+    """Run a layer on the joined tokens of a list with one array per document."""
+    return Model(
+        f"tokenwise({layer.name})", _forward_tokens, init=_init_tokens, layers=[layer]
+    )
+
+
+def _init_tokens(model: Model, X: Any = None, Y: Any = None) -> None:
+    model.layers[0].initialize(X=flatten(model, X) if X else None)
+
+
+def _forward_tokens(
+    model: Model, Xs: list[Floats2d], is_train: bool
+) -> tuple[list[Floats2d], Callable]:
+    lengths = [len(X) for X in Xs]
+    Y, bp = model.layers[0](flatten(model, Xs), is_train)
+
+    def backprop(dYs: list[Floats2d]) -> list[Floats2d]:
+        return split(bp(flatten(model, dYs)), lengths)
+
+    return split(Y, lengths), backprop

@@ -1,0 +1,145 @@
+"""`spacy-attnner.EntityPairAttention.v1`: from candidate pairs to relation scores."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+from spacy import registry
+from spacy.tokens import Doc
+from thinc.api import ArgsKwargs, Linear, Model, torch2xp, zero_init
+from thinc.types import Floats2d
+
+from ..layers.pairs import N_TYPE_HASHES, N_TYPE_ROWS, EntityPairAttention
+from .bridge import array_output, floats_to_torch, ints_to_torch, torch_layer
+from .candidates import Candidates
+from .lists import flatten, split
+from .resize import grow_output
+
+
+@registry.architectures("spacy-attnner.EntityPairAttention.v1")
+def build_entity_pair_attention(
+    tok2vec: Model[list[Doc], list[Floats2d]],
+    hidden: int = 128,
+    n_heads: int = 4,
+    type_width: int = 32,
+    distance_width: int = 16,
+    context: int = 8,
+    max_context: int = 128,
+    width: int | None = None,
+    nO: int | None = None,
+) -> Model[list[Candidates], list[Floats2d]]:
+    """Score ordered entity pairs, each attending to the words around it.
+
+    tok2vec: Any layer from documents to token vectors.
+    hidden: Width of the pair's features.
+    n_heads: Heads of the pair's attention over its context; divides hidden.
+    type_width, distance_width: Widths of the embeddings of entity types and distances.
+    context: Tokens read on either side of the pair.
+    max_context: Most tokens read for a pair; of a longer stretch the first ones.
+    width: Width of the token vectors, where the tok2vec does not know its own.
+    nO: Number of relation labels; found from the data if None.
+
+    Returns one array of logits per document, (n_pairs, n_labels).
+    """
+    width = width or tok2vec.maybe_get_dim("nO")
+    if width is None:
+        raise ValueError("the tok2vec's width is not known: give `width`")
+    module = EntityPairAttention(
+        width=width,
+        hidden=hidden,
+        n_heads=n_heads,
+        type_width=type_width,
+        distance_width=distance_width,
+    )
+    pairs = torch_layer(
+        "entity_pair_attention",
+        module,
+        convert_inputs=_pair_inputs,
+        convert_outputs=array_output,
+        dims={"nI": width, "nO": hidden},
+    )
+    output = Linear(nO=nO, nI=hidden, init_W=zero_init)
+    model: Model = Model(
+        "entity_pairs",
+        _forward,
+        init=_init,
+        layers=[tok2vec, pairs, output],
+        refs={"tok2vec": tok2vec, "pairs": pairs, "output_layer": output},
+        attrs={
+            "context": context,
+            "max_context": max_context,
+            "resize_output": grow_output,
+        },
+    )
+    return model
+
+
+def _init(model: Model, X: list[Candidates] | None = None, Y: Any = None) -> None:
+    model.get_ref("tok2vec").initialize(X=[c.doc for c in X] if X else None)
+    model.get_ref("output_layer").initialize()
+
+
+def _forward(
+    model: Model, batch: list[Candidates], is_train: bool
+) -> tuple[list[Floats2d], Callable]:
+    tok2vec, pairs, output = model.layers
+    Xs, bp_tok2vec = tok2vec([c.doc for c in batch], is_train)
+    lengths = [len(c.doc) for c in batch]
+    arrays = pair_arrays(batch, model.attrs["context"], model.attrs["max_context"])
+    H, bp_pairs = pairs((flatten(model, Xs), lengths, arrays), is_train)
+    Y, bp_output = output(H, is_train)
+
+    def backprop(dYs: list[Floats2d]) -> Any:
+        dX = bp_pairs(bp_output(flatten(model, dYs)))
+        return bp_tok2vec(split(dX, lengths))
+
+    return split(Y, [len(c) for c in batch]), backprop
+
+
+def pair_arrays(
+    batch: list[Candidates], context: int, max_context: int
+) -> tuple[numpy.ndarray, ...]:
+    """Spans, types, pairs and contexts of a batch, in flat token positions."""
+    spans, types, pairs, contexts = [], [], [], []
+    token = n_spans = 0
+    for c in batch:
+        bounds = numpy.array(
+            [(s.start, s.end) for s in c.spans], dtype="int64"
+        ).reshape(-1, 2)
+        both = bounds[c.pairs]  # (n_pairs, 2, 2)
+        first = (both[:, :, 0].min(1) - context).clip(0)
+        end = (both[:, :, 1].max(1) + context).clip(None, len(c.doc))
+        end = numpy.minimum(end, first + max_context)
+        contexts.append(numpy.stack([first, end], 1) + token)
+        spans.append(bounds + token)
+        pairs.append(c.pairs + n_spans)
+        types += [type_rows(span.label) for span in c.spans]
+        token += len(c.doc)
+        n_spans += len(c.spans)
+    return (
+        numpy.concatenate(spans),
+        numpy.array(types, dtype="int64").reshape(-1, N_TYPE_HASHES),
+        numpy.concatenate(pairs),
+        numpy.concatenate(contexts),
+    )
+
+
+def type_rows(label: int) -> list[int]:
+    """Rows of an entity type's embedding, from its 64-bit hash."""
+    return [(label >> (20 * i)) % N_TYPE_ROWS for i in range(N_TYPE_HASHES)]
+
+
+def _pair_inputs(
+    model: Model, X: tuple[Floats2d, list[int], tuple], is_train: bool
+) -> tuple[ArgsKwargs, Callable]:
+    tokens, lengths, arrays = X
+    args = (
+        floats_to_torch(model, tokens, is_train),
+        ints_to_torch(model, lengths),
+        *(ints_to_torch(model, array) for array in arrays),
+    )
+
+    def backprop(d_inputs: ArgsKwargs) -> Any:
+        return torch2xp(d_inputs.args[0])
+
+    return ArgsKwargs(args=args, kwargs={}), backprop

@@ -1,0 +1,97 @@
+"""`spacy-attnner.AttentionTextClassifier.v1`: attention pooling and an output layer."""
+
+from collections.abc import Callable
+from typing import Any
+
+from spacy import registry
+from spacy.tokens import Doc
+from thinc.api import Linear, Model, Softmax, chain, zero_init
+from thinc.types import Floats2d
+
+from ..layers.pooling import DocumentPooling
+from .bridge import array_output, torch_layer
+from .encoder import sequence_input
+from .lists import flatten, split, tokenwise
+from .resize import grow_output
+
+
+@registry.architectures("spacy-attnner.AttentionTextClassifier.v1")
+def build_attention_text_classifier(
+    tok2vec: Model[list[Doc], list[Floats2d]],
+    exclusive_classes: bool,
+    width: int | None = None,
+    n_heads: int = 4,
+    hidden: int = 64,
+    nO: int | None = None,
+) -> Model[list[Doc], Floats2d]:
+    """Multi-head attention pooling (Lin et al., 2017) beside max pooling.
+
+    tok2vec: Any layer from documents to token vectors.
+    exclusive_classes: Softmax if true, else one sigmoid per category.
+    width: Width of the pooled vectors; the tok2vec's own, where it is known, if None.
+    n_heads: Attention heads.
+    hidden: Width of the attention's scoring layer.
+    nO: Number of categories; found from the data if None.
+
+    Returns probabilities, shape (n_docs, n_categories).
+    """
+    tok2vec_width = tok2vec.maybe_get_dim("nO")
+    layers: list[Model] = [tok2vec]
+    if width is None or width == tok2vec_width:
+        if tok2vec_width is None:
+            raise ValueError("the tok2vec's width is not known: give `width`")
+        width = tok2vec_width
+    else:
+        layers.append(tokenwise(Linear(nO=width, nI=tok2vec_width)))
+    pooled = (n_heads + 1) * width
+    module = DocumentPooling(width=width, n_heads=n_heads, hidden=hidden)
+    pooling = torch_layer(
+        "attention_pooling",
+        module,
+        convert_inputs=sequence_input,
+        convert_outputs=array_output,
+        dims={"nI": width, "nO": pooled},
+    )
+    output: Model
+    if exclusive_classes:
+        output = Softmax(nO=nO, nI=pooled, init_W=zero_init)
+        layers += [_per_document(pooling), output]
+    else:
+        output = Linear(nO=nO, nI=pooled, init_W=zero_init)
+        layers += [_per_document(pooling), output, _sigmoid()]
+    model = chain(*layers)
+    model.set_ref("tok2vec", tok2vec)
+    model.set_ref("output_layer", output)
+    model.attrs["resize_output"] = grow_output
+    model.attrs["multi_label"] = not exclusive_classes
+    return model
+
+
+def _sigmoid() -> Model[Floats2d, Floats2d]:
+    """Probabilities; the gradient that comes back is that of the logits.
+
+    Thinc's `Logistic` multiplies it by the sigmoid's derivative, which belongs to a
+    squared error; scores minus truths is the gradient of the cross-entropy.
+    """
+
+    def forward(model: Model, X: Floats2d, is_train: bool) -> tuple[Floats2d, Callable]:
+        return model.ops.sigmoid(X), lambda d_logits: d_logits
+
+    return Model("sigmoid", forward)
+
+
+def _per_document(layer: Model) -> Model[list[Floats2d], Floats2d]:
+    """Pool a list with one array per document to one array for the batch."""
+    return Model("per_document", _forward, layers=[layer])
+
+
+def _forward(
+    model: Model, Xs: list[Floats2d], is_train: bool
+) -> tuple[Floats2d, Callable]:
+    lengths = [len(X) for X in Xs]
+    Y, bp = model.layers[0]((flatten(model, Xs), lengths), is_train)
+
+    def backprop(dY: Any) -> list[Floats2d]:
+        return split(bp(dY), lengths)
+
+    return Y, backprop

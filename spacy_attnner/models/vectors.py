@@ -1,0 +1,92 @@
+"""Frozen word vectors with a learned projection, checked against their table."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from spacy.attrs import ORTH
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from thinc.api import Model, Ops, glorot_uniform_init
+from thinc.types import Floats2d
+
+
+def static_vectors(width: int) -> Model[list[Doc], Floats2d]:
+    """Look up each token in the vocab's vectors and project to `width`.
+
+    As spaCy's `StaticVectors`, but without a dropout of its own (the encoder's locked
+    dropout would double it), and it knows the table that it was trained with.
+
+    Returns shape (n_tokens, width); tokens without a vector give zeros.
+    Raises ValueError where the vocab has no vectors, or another table than in training.
+    """
+    return Model(
+        "static_vectors",
+        _forward,
+        init=partial(_init, glorot_uniform_init),
+        params={"W": None},
+        dims={"nO": width, "nM": None},
+        attrs={"vectors": ""},
+    )
+
+
+def describe_vectors(vocab: Vocab) -> str:
+    """Name, shape and key attribute of a vectors table."""
+    vectors = vocab.vectors
+    rows, width = vectors.shape
+    return f"{vectors.name or 'unnamed'} ({rows} x {width})"
+
+
+def _init(init_W: Callable, model: Model, X: Any = None, Y: Any = None) -> None:
+    if not X:
+        raise ValueError("static vectors cannot be initialized without a document")
+    vocab = X[0].vocab
+    width = vocab.vectors.shape[1]
+    if not width:
+        raise ValueError(
+            "the model uses static vectors and the vocab has none: set "
+            "initialize.vectors (--paths.vectors) to a pipeline with vectors, or set "
+            "the embedding's vector_width to 0"
+        )
+    model.set_dim("nM", width)
+    model.attrs["vectors"] = describe_vectors(vocab)
+    model.set_param("W", init_W(model.ops, (model.get_dim("nO"), width)))
+
+
+def _check(model: Model, vocab: Vocab) -> None:
+    here = describe_vectors(vocab)
+    if here != model.attrs["vectors"]:
+        raise ValueError(
+            f"the model was trained with the vectors {model.attrs['vectors']}, the "
+            f"vocab has {here}: load it with the vectors it was trained with, or train "
+            "it again on these"
+        )
+
+
+def _rows(ops: Ops, docs: list[Doc], vocab: Vocab) -> Floats2d:
+    attr = getattr(vocab.vectors, "attr", ORTH)
+    keys = ops.xp.concatenate([ops.asarray(doc.to_array(attr)) for doc in docs])
+    if hasattr(vocab.vectors, "mode") and str(vocab.vectors.mode) == "floret":
+        return ops.as_contig(vocab.vectors.get_batch(keys))
+    rows = vocab.vectors.find(keys=keys)
+    V = ops.asarray2f(vocab.vectors.data[rows])
+    V[rows < 0] = 0.0  # row -1 is a real word's
+    return V
+
+
+def _forward(
+    model: Model[list[Doc], Floats2d], docs: list[Doc], is_train: bool
+) -> tuple[Floats2d, Callable]:
+    ops = model.ops
+    if not sum(map(len, docs)):
+        return ops.alloc2f(0, model.get_dim("nO")), lambda dY: []
+    vocab = docs[0].vocab
+    _check(model, vocab)
+    V = _rows(ops, docs, vocab)
+    Y = ops.gemm(V, model.get_param("W"), trans2=True)
+
+    def backprop(dY: Floats2d) -> list[Doc]:
+        model.inc_grad("W", ops.gemm(dY, V, trans1=True))
+        return []
+
+    return Y, backprop

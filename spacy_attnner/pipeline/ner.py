@@ -1,0 +1,164 @@
+"""`attn_ner`: named entities from a tagger with a constrained CRF."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy
+from spacy.language import Language
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example
+from spacy.vocab import Vocab
+from thinc.api import Config, Model
+
+from ..confidence import register_confidence
+from .base import AttnPipe
+from .biluo import allowed_tags
+
+SPANS_KEY = "attn_ner"
+
+DEFAULT_CONFIG = """
+[model]
+@architectures = "spacy-attnner.CRFTagger.v1"
+
+[model.tok2vec]
+@architectures = "spacy-attnner.AttentionEncoder.v1"
+width = 256
+depth = 1
+n_heads = 4
+
+[model.tok2vec.embed]
+@architectures = "spacy-attnner.WordEmbed.v1"
+vector_width = 0
+word_width = 64
+
+[model.tok2vec.characters]
+@architectures = "spacy-attnner.CharacterCNN.v1"
+width = 60
+"""
+DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
+
+
+@Language.factory(
+    "attn_ner",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "span._.confidence"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "spans_key": SPANS_KEY,
+        "threshold": 0.0,
+        "overwrite": True,
+        "scorer": {"@scorers": "spacy.ner_scorer.v1"},
+    },
+    default_score_weights={
+        "ents_f": 1.0,
+        "ents_p": 0.0,
+        "ents_r": 0.0,
+        "ents_per_type": None,
+    },
+)
+def make_attn_ner(
+    nlp: Language,
+    name: str,
+    model: Model,
+    spans_key: str,
+    threshold: float,
+    overwrite: bool,
+    scorer: Callable | None,
+) -> "AttnNER":
+    """Build an `attn_ner` component.
+
+    model: From documents to emissions, `spacy-attnner.CRFTagger.v1`.
+    spans_key: Span group that keeps the entities with their scores.
+    threshold: Entities with a smaller confidence are dropped.
+    overwrite: Whether to replace the entities that a document already has; if not,
+        predictions that overlap them are dropped.
+    scorer: spaCy's entity scorer.
+    """
+    return AttnNER(
+        nlp.vocab,
+        model,
+        name,
+        spans_key=spans_key,
+        threshold=threshold,
+        overwrite=overwrite,
+        scorer=scorer,
+    )
+
+
+class AttnNER(AttnPipe):
+    """Finds `doc.ents` and says how sure it is of each: `span._.confidence`."""
+
+    task = "entities"
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str = "attn_ner",
+        *,
+        spans_key: str = SPANS_KEY,
+        threshold: float = 0.0,
+        overwrite: bool = True,
+        scorer: Callable | None = None,
+    ) -> None:
+        if not 0.0 <= threshold <= 1.0:
+            raise ValueError(f"threshold {threshold} of {name!r} is not in [0, 1]")
+        super().__init__(
+            vocab,
+            model,
+            name,
+            labels=[],
+            spans_key=spans_key,
+            threshold=threshold,
+            overwrite=overwrite,
+        )
+        self.scorer = scorer
+        register_confidence()
+
+    def gold_labels(self, example: Example) -> Iterable[str]:
+        """Entity labels of the reference."""
+        return (ent.label_ for ent in example.reference.ents)
+
+    def n_outputs(self, n_labels: int) -> int:
+        """BILUO tags of a number of labels."""
+        return 4 * n_labels + 1
+
+    def predict(self, docs: Iterable[Doc]) -> list[list[Any]]:
+        """Decode each document: its entities with their marginal probability."""
+        docs = list(docs)
+        if not any(len(doc) for doc in docs):
+            return [[] for _ in docs]
+        emissions = self.model.predict(docs)
+        return self.model.attrs["crf_decode"](self.model, emissions)
+
+    def set_annotations(self, docs: Iterable[Doc], scores: list[list[Any]]) -> None:
+        """Set `doc.ents` and the span group that holds their scores."""
+        labels = self.labels
+        threshold = self.cfg["threshold"]
+        for doc, decoded in zip(docs, scores, strict=True):
+            taken = [] if self.cfg["overwrite"] else list(doc.ents)
+            busy = {i for ent in taken for i in range(ent.start, ent.end)}
+            entities = [
+                (Span(doc, span.start, span.end, label=labels[span.label]), span.score)
+                for span in decoded
+                if span.score >= threshold
+                and not busy.intersection(range(span.start, span.end))
+            ]
+            spans = [span for span, _ in entities]
+            doc.set_ents([*taken, *spans], default="outside")
+            key = self.cfg["spans_key"]
+            doc.spans[key] = SpanGroup(
+                doc,
+                name=key,
+                attrs={"scores": [round(score, 6) for _, score in entities]},
+                spans=spans,
+            )
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: list[Any]
+    ) -> tuple[float, list[Any]]:
+        """CRF loss of the gold entities; tokens without annotation are summed out."""
+        ids = {label: i for i, label in enumerate(self.labels)}
+        allowed: list[numpy.ndarray] = [
+            allowed_tags(example, ids, self.name) for example in examples
+        ]
+        return self.model.attrs["crf_loss"](self.model, scores, allowed)

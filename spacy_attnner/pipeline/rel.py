@@ -1,0 +1,239 @@
+"""`attn_rel`: labelled, directed relations between entities."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.vocab import Vocab
+from thinc.api import Config, Model
+
+from ..relations import Relation, get_relations, has_relations, set_relations
+from .base import AttnPipe
+
+DEFAULT_CONFIG = """
+[model]
+@architectures = "spacy-attnner.EntityPairAttention.v1"
+
+[model.tok2vec]
+@architectures = "spacy-attnner.AttentionEncoder.v1"
+width = 256
+depth = 2
+n_heads = 0
+
+[model.tok2vec.embed]
+@architectures = "spacy-attnner.WordEmbed.v1"
+vector_width = 0
+word_width = 64
+
+[model.tok2vec.characters]
+@architectures = "spacy-attnner.CharacterCNN.v1"
+width = 60
+"""
+DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
+
+
+@Language.factory(
+    "attn_rel",
+    requires=["doc.ents"],
+    assigns=["doc._.relations", "doc._.rel"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "get_candidates": {
+            "@misc": "spacy-attnner.CandidatePairs.v1",
+            "max_length": 64,
+        },
+        "threshold": 0.5,
+        "known_types_only": True,
+        "scorer": {"@scorers": "spacy-attnner.relation_scorer.v1"},
+    },
+    default_score_weights={
+        "rel_f": 1.0,
+        "rel_p": 0.0,
+        "rel_r": 0.0,
+        "rel_boundaries_f": None,
+        "rel_macro_f": None,
+        "rel_f_per_type": None,
+    },
+)
+def make_attn_rel(
+    nlp: Language,
+    name: str,
+    model: Model,
+    get_candidates: Callable,
+    threshold: float,
+    known_types_only: bool,
+    scorer: Callable | None,
+) -> "AttnRel":
+    """Build an `attn_rel` component.
+
+    model: From candidate pairs to logits, `spacy-attnner.EntityPairAttention.v1`.
+    get_candidates: Which pairs are looked at, `spacy-attnner.CandidatePairs.v1`.
+    threshold: Probability from which on a relation is stored.
+    known_types_only: Skip pairs of entity types that no relation joined in training.
+    scorer: `spacy-attnner.relation_scorer.v1`.
+    """
+    return AttnRel(
+        nlp.vocab,
+        model,
+        name,
+        get_candidates=get_candidates,
+        threshold=threshold,
+        known_types_only=known_types_only,
+        scorer=scorer,
+    )
+
+
+class AttnRel(AttnPipe):
+    """Finds relations between the entities that a document has: `doc._.relations`."""
+
+    task = "relations"
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str = "attn_rel",
+        *,
+        get_candidates: Callable,
+        threshold: float = 0.5,
+        known_types_only: bool = True,
+        scorer: Callable | None = None,
+    ) -> None:
+        if not 0.0 <= threshold <= 1.0:
+            raise ValueError(f"threshold {threshold} of {name!r} is not in [0, 1]")
+        super().__init__(
+            vocab,
+            model,
+            name,
+            labels=[],
+            threshold=threshold,
+            known_types_only=known_types_only,
+            types=[],
+        )
+        self.get_candidates = get_candidates
+        self.scorer = scorer
+
+    def gold_labels(self, example: Example) -> Iterable[str]:
+        """Relation labels of the reference."""
+        return (relation.label for relation in get_relations(example.reference))
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Iterable[str] | None = None,
+    ) -> None:
+        """Find the labels, the entity types that they join, and the model's sizes."""
+        types = {
+            (relation.head.label_, relation.tail.label_)
+            for example in get_examples()
+            for relation in get_relations(example.reference)
+        }
+        self.cfg["types"] = sorted(list(pair) for pair in types)
+        super().initialize(get_examples, nlp=nlp, labels=labels)
+
+    def candidates(self, doc: Doc) -> Any:
+        """The pairs that the component scores in a document."""
+        found = self.get_candidates(doc)
+        if not self.cfg["known_types_only"] or not len(found):
+            return found
+        known = {tuple(pair) for pair in self.cfg["types"]}
+        types = [span.label_ for span in found.spans]
+        distinct = sorted(set(types))
+        ids = numpy.array([distinct.index(label) for label in types])
+        table = numpy.array([[(h, t) in known for t in distinct] for h in distinct])
+        keep = table[ids[found.pairs[:, 0]], ids[found.pairs[:, 1]]]
+        return type(found)(found.doc, found.spans, found.pairs[keep])
+
+    def inputs(self, examples: list[Example]) -> list[Any]:
+        """Candidate pairs of the predicted documents."""
+        return [self.candidates(example.predicted) for example in examples]
+
+    def predict(self, docs: Iterable[Doc]) -> list[tuple[Any, Any]]:
+        """Candidate pairs of each document and their probabilities."""
+        batch = [self.candidates(doc) for doc in docs]
+        scores: list[Any] = [numpy.zeros((0, len(self.labels))) for _ in batch]
+        busy = [i for i, candidates in enumerate(batch) if len(candidates)]
+        if busy:
+            logits = self.model.predict([batch[i] for i in busy])
+            for i, values in zip(busy, logits, strict=True):
+                scores[i] = self.model.ops.to_numpy(self.model.ops.sigmoid(values))
+        return list(zip(batch, scores, strict=True))
+
+    def set_annotations(
+        self, docs: Iterable[Doc], scores: list[tuple[Any, Any]]
+    ) -> None:
+        """Store the relations whose probability reaches the threshold."""
+        labels = self.labels
+        for doc, (candidates, probabilities) in zip(docs, scores, strict=True):
+            rows, columns = numpy.nonzero(probabilities >= self.cfg["threshold"])
+            set_relations(
+                doc,
+                [
+                    Relation(
+                        candidates.spans[candidates.pairs[i, 0]],
+                        candidates.spans[candidates.pairs[i, 1]],
+                        labels[j],
+                        round(float(probabilities[i, j]), 6),
+                    )
+                    for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
+                ],
+            )
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: list[Any]
+    ) -> tuple[float, list[Any]]:
+        """Binary cross-entropy of each pair and label, a mean over documents.
+
+        Documents without relation annotation cost nothing.
+        """
+        examples = list(examples)
+        ops = self.model.ops
+        loss = 0.0
+        d_scores = []
+        for example, logits in zip(examples, scores, strict=True):
+            if not has_relations(example.reference) or not len(logits):
+                d_scores.append(logits * 0)
+                continue
+            truth = ops.asarray(self._truth(example))
+            probabilities = ops.sigmoid(logits)
+            d_scores.append((probabilities - truth) / len(examples))
+            likelihood = ops.xp.where(truth > 0, probabilities, 1 - probabilities)
+            loss -= float(ops.xp.log(likelihood.clip(1e-8, None)).sum())
+        return loss / max(1, len(examples)), d_scores
+
+    def _truth(self, example: Example) -> numpy.ndarray:
+        """Gold labels of the candidate pairs, float32, (n_pairs, n_labels)."""
+        candidates = self.candidates(example.predicted)
+        ids = {label: i for i, label in enumerate(self.labels)}
+        rows = {
+            (_key(candidates.spans[head]), _key(candidates.spans[tail])): i
+            for i, (head, tail) in enumerate(candidates.pairs.tolist())
+        }
+        truth = numpy.zeros((len(candidates), len(ids)), dtype="float32")
+        for relation in get_relations(example.reference):
+            if relation.label not in ids:
+                raise ValueError(
+                    f"relation {relation.label!r} from {relation.head.text!r} to "
+                    f"{relation.tail.text!r} has a label that {self.name!r} does not "
+                    f"know; it knows {sorted(ids)}: correct the annotation, or call "
+                    f"add_label({relation.label!r})"
+                )
+            pair = (_aligned(example, relation.head), _aligned(example, relation.tail))
+            if pair in rows:  # the others were never proposed: misses, for the scorer
+                truth[rows[pair], ids[relation.label]] = 1.0
+        return truth
+
+
+def _key(span: Span) -> tuple[int, int, int]:
+    return span.start, span.end, span.label
+
+
+def _aligned(example: Example, span: Span) -> tuple[int, int, int] | None:
+    """Where a reference span stands in the predicted document."""
+    aligned = example.get_aligned_spans_y2x([span], allow_overlap=True)
+    return _key(aligned[0]) if aligned else None

@@ -1,0 +1,158 @@
+"""`attn_textcat` and `attn_textcat_multilabel`: spaCy's categorizers over attention."""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any
+
+import numpy
+from spacy.language import Language
+from spacy.pipeline.textcat import TextCategorizer
+from spacy.pipeline.textcat_multilabel import MultiLabel_TextCategorizer
+from spacy.tokens import Doc
+from spacy.training import Example
+from thinc.api import Config, Model
+
+DEFAULT_CONFIG = """
+[model]
+@architectures = "spacy-attnner.AttentionTextClassifier.v1"
+exclusive_classes = {exclusive}
+n_heads = 4
+
+[model.tok2vec]
+@architectures = "spacy-attnner.AttentionEncoder.v1"
+width = 128
+depth = 1
+n_heads = 0
+
+[model.tok2vec.embed]
+@architectures = "spacy-attnner.WordEmbed.v1"
+vector_width = 0
+word_width = 64
+"""
+EXCLUSIVE = Config().from_str(DEFAULT_CONFIG.format(exclusive="true"))["model"]
+MULTILABEL = Config().from_str(DEFAULT_CONFIG.format(exclusive="false"))["model"]
+SCORE_WEIGHTS = {
+    "cats_score": 1.0,
+    "cats_score_desc": None,
+    "cats_micro_p": None,
+    "cats_micro_r": None,
+    "cats_micro_f": None,
+    "cats_macro_p": None,
+    "cats_macro_r": None,
+    "cats_macro_f": None,
+    "cats_macro_auc": None,
+    "cats_f_per_type": None,
+}
+
+
+@Language.factory(
+    "attn_textcat",
+    assigns=["doc.cats"],
+    default_config={
+        "model": EXCLUSIVE,
+        "threshold": 0.0,
+        "scorer": {"@scorers": "spacy.textcat_scorer.v2"},
+    },
+    default_score_weights=SCORE_WEIGHTS,
+)
+def make_attn_textcat(
+    nlp: Language,
+    name: str,
+    model: Model[list[Doc], list[Any]],
+    threshold: float,
+    scorer: Callable | None,
+) -> "AttnTextCategorizer":
+    """Build an `attn_textcat` component: exactly one category applies.
+
+    model: From documents to probabilities, `spacy-attnner.AttentionTextClassifier.v1`.
+    threshold: Unused for exclusive classes, as in spaCy's `textcat`.
+    scorer: spaCy's category scorer.
+    """
+    return AttnTextCategorizer(
+        nlp.vocab, model, name, threshold=threshold, scorer=scorer
+    )
+
+
+@Language.factory(
+    "attn_textcat_multilabel",
+    assigns=["doc.cats"],
+    default_config={
+        "model": MULTILABEL,
+        "threshold": 0.5,
+        "scorer": {"@scorers": "spacy.textcat_multilabel_scorer.v2"},
+    },
+    default_score_weights=SCORE_WEIGHTS,
+)
+def make_attn_textcat_multilabel(
+    nlp: Language,
+    name: str,
+    model: Model[list[Doc], list[Any]],
+    threshold: float,
+    scorer: Callable | None,
+) -> "AttnMultiLabelTextCategorizer":
+    """Build an `attn_textcat_multilabel` component: any number of categories apply.
+
+    model: From documents to probabilities, `spacy-attnner.AttentionTextClassifier.v1`.
+    threshold: Probability from which on the scorer counts a category as predicted.
+    scorer: spaCy's category scorer.
+    """
+    return AttnMultiLabelTextCategorizer(
+        nlp.vocab, model, name, threshold=threshold, scorer=scorer
+    )
+
+
+class _MaskedCategories:
+    """What both categorizers change of spaCy's: masking, sorting, checks."""
+
+    def predict(self, docs: Iterable[Doc]) -> Any:
+        """Probabilities, shape (n_docs, n_labels); also of documents without tokens."""
+        return self.model.ops.asarray(self.model.predict(list(docs)))  # type: ignore[attr-defined]
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Iterable[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """As spaCy's, with labels in alphabetical order and documents that have text."""
+        if labels is None:
+            labels = sorted({cat for eg in get_examples() for cat in eg.reference.cats})
+            if not labels:
+                raise ValueError(
+                    f"{self.name!r} found no categories in the training data: "  # type: ignore[attr-defined]
+                    "annotate doc.cats, or take the component out of the pipeline"
+                )
+        super().initialize(get_examples, nlp=nlp, labels=labels, **kwargs)  # type: ignore[misc]
+
+    def _examples_to_truth(
+        self, examples: Iterable[Example]
+    ) -> tuple[Any, numpy.ndarray]:
+        examples = list(examples)
+        self._reject_unknown(examples)
+        truths, not_missing = super()._examples_to_truth(examples)  # type: ignore[misc]
+        for i, example in enumerate(examples):
+            if not example.reference.cats:
+                not_missing[i] = 0.0
+        return truths, not_missing
+
+    def _reject_unknown(self, examples: list[Example]) -> None:
+        known = set(self.labels)  # type: ignore[attr-defined]
+        for example in examples:
+            for cat in example.reference.cats:
+                if cat not in known:
+                    raise ValueError(
+                        f"category {cat!r} is not known to {self.name!r}, "  # type: ignore[attr-defined]
+                        f"which knows {sorted(known)}: correct the annotation, or call "
+                        f"add_label({cat!r}) before training; the text begins "
+                        f"{example.reference.text[:40]!r}"
+                    )
+
+
+class AttnTextCategorizer(_MaskedCategories, TextCategorizer):
+    """Exclusive text classification; documents without `cats` cost nothing."""
+
+
+class AttnMultiLabelTextCategorizer(_MaskedCategories, MultiLabel_TextCategorizer):
+    """Text classification in which any number of categories may apply."""
