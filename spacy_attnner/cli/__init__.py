@@ -12,3 +12,8 @@ attn_cli = typer.Typer(
 app.add_typer(attn_cli)
 
 __all__ = ["attn_cli"]
+
+from . import convert as convert  # noqa: E402
+from . import fetch as fetch  # noqa: E402
+from . import steps as steps  # noqa: E402
+from . import vectors as vectors  # noqa: E402

@@ -121,8 +121,7 @@ class AttnPipe(TrainablePipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
-        examples = [eg for eg in examples if len(eg.predicted)]
-        if not examples:
+        if not any(len(example.predicted) for example in examples):
             return losses
         set_dropout_rate(self.model, drop)
         scores, backprop = self.model.begin_update(self.inputs(examples))
