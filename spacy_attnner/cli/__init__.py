@@ -13,7 +13,11 @@ app.add_typer(attn_cli)
 
 __all__ = ["attn_cli"]
 
+from . import check as check  # noqa: E402
 from . import convert as convert  # noqa: E402
+from . import corpus as corpus  # noqa: E402
 from . import fetch as fetch  # noqa: E402
+from . import install as install  # noqa: E402
+from . import stamp as stamp  # noqa: E402
 from . import steps as steps  # noqa: E402
 from . import vectors as vectors  # noqa: E402

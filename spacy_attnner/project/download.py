@@ -3,9 +3,8 @@
 import hashlib
 import os
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +112,7 @@ def _opened(
 ) -> Iterator[tuple[Iterator[bytes], int | None]]:
     """The chunks of a file and, where known, its size in bytes."""
     if is_url(origin):
-        with _opened_url(origin, (network.connect, network.read)) as stream:
+        with opened_url(origin, (network.connect, network.read)) as stream:
             yield stream
         return
     path = Path(origin)
@@ -129,9 +128,15 @@ def _opened(
 
 
 @contextmanager
-def _opened_url(
+def opened_url(
     url: str, timeout: tuple[float, float]
 ) -> Iterator[tuple[Iterator[bytes], int | None]]:
+    """The chunks behind an address and their number of bytes.
+
+    timeout: Seconds for a connection and for the next bytes.
+
+    Raises DownloadError if there are none to be had.
+    """
     import requests
 
     try:
@@ -164,44 +169,3 @@ def _reason(error: Exception) -> str:
         if not isinstance(inner, Exception):
             return str(error) or type(error).__name__
         error = inner
-
-
-def probe(url: str, network: Network) -> DownloadError | None:
-    """Find out within `network.probe` seconds whether an address can be reached.
-
-    The time holds for the whole attempt, the name look-up and every address of the host
-    included, which timeouts of a socket do not bound: hence the thread.
-    """
-    result: list[DownloadError | None] = []
-
-    def run() -> None:
-        result.append(_probe_twice(lambda: _read_first(url, network)))
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(network.probe)
-    if result:
-        return result[0]
-    return DownloadError(
-        f"{url} did not answer within {network.probe:g} s",
-        "Check the network connection and the proxy settings.",
-    )
-
-
-def _read_first(url: str, network: Network) -> None:
-    with _opened_url(url, (network.connect, network.connect)) as (chunks, _):
-        next(chunks, None)
-
-
-def _probe_twice(read: Callable[[], None]) -> DownloadError | None:
-    """Try once more after a second: one lost packet should not decide."""
-    for last in (False, True):
-        try:
-            read()
-        except DownloadError as error:
-            if last or not error.transient:
-                return error
-            time.sleep(1.0)
-        else:
-            break
-    return None

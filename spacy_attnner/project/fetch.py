@@ -8,8 +8,9 @@ from wasabi import msg
 from wasabi.util import color
 
 from .assets import ASSETS_DIR, Asset, read_assets
-from .download import DownloadError, Network, download, is_url, probe
+from .download import DownloadError, Network, download, is_url
 from .errors import ProjectError
+from .probe import probe
 from .source import SOURCE_FILE, real_source, sample_source, write_source
 
 CORPUS_CHOICES = ("auto", "conll", "sample")

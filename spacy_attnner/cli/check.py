@@ -1,0 +1,24 @@
+"""`spacy attn check`: see that an installed pipeline works."""
+
+from pathlib import Path
+
+import typer
+
+from . import attn_cli
+
+
+@attn_cli.command("check")
+def check_cli(
+    name: str = typer.Argument(..., help="An installed pipeline, or its folder"),
+    output: Path | None = typer.Option(None, help="A text file to write it to, too"),
+) -> None:
+    """Load a pipeline and show what it finds in three sentences."""
+    from ..project.atomic import write_text
+    from ..project.check import check_pipeline, describe
+    from ..project.errors import reported
+
+    with reported():
+        nlp = check_pipeline(name)
+        typer.echo(describe(nlp, colored=True))
+        if output is not None:
+            write_text(output, describe(nlp))

@@ -1,0 +1,87 @@
+"""Show what a pipeline makes of three sentences."""
+
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from wasabi.tables import table
+from wasabi.util import color
+
+from .errors import ProjectError
+
+SENTENCES = (
+    "Maria Delgado, a surgeon at Lindholm Hospital in Stockholm, said on Monday that "
+    "the new ward had saved forty lives.",
+    "Shares of Norvik Steel, which is based in Trondheim, Norway, fell by a fifth "
+    "after its chairman Erik Solberg resigned in disgrace.",
+    "Police in Chicago said that Peter Novak, who shot the Czech journalist Jana "
+    "Horakova outside the Palmer House Hotel, was born in Prague.",
+)
+COLORS = ("green", "yellow", "blue", "blue")  # of the columns
+
+
+def check_pipeline(name: str) -> Language:
+    """Load an installed pipeline, or one in a folder.
+
+    Raises ProjectError if there is none of that name, or it does not load.
+    """
+    import spacy
+
+    if not (Path(name).is_dir() or spacy.util.is_package(name)):
+        raise ProjectError(
+            f"the pipeline {name!r} is not installed in this environment",
+            "Install it: python -m spacy project run install --force; or, if it was "
+            "never built: python -m spacy project run all",
+        )
+    try:
+        return spacy.load(name)
+    except (OSError, ValueError) as error:
+        raise ProjectError(
+            f"the pipeline {name!r} does not load: {error}",
+            "Build and install it again: python -m spacy project run all . --force",
+        ) from error
+
+
+def describe(nlp: Language, *, colored: bool = False) -> str:
+    """What the pipeline is and what it finds in `SENTENCES`, as text."""
+    meta = nlp.meta
+    title = f"{meta['lang']}_{meta['name']} {meta['version']}"
+    parts = [_heading(title, colored), meta.get("description", "")]
+    for doc in nlp.pipe(SENTENCES):
+        parts += ["", _heading(doc.text, colored), *_tables(doc, colored)]
+    return "\n".join(parts) + "\n"
+
+
+def _heading(text: str, colored: bool) -> str:
+    return color(text, fg="cyan", bold=True) if colored else text
+
+
+def _tables(doc: Doc, colored: bool) -> list[str]:
+    entities = [(ent.text, ent.label_, _confidence(ent)) for ent in doc.ents]
+    relations = [
+        (rel.label, rel.head.text, rel.tail.text, f"{rel.score:.2f}")
+        for rel in doc._.relations
+    ]
+    cats = sorted(doc.cats.items(), key=lambda item: -item[1])
+    return [
+        _table(("entity", "label", "confidence"), entities, colored),
+        _table(("relation", "head", "tail", "score"), relations, colored),
+        _table(("category", "score"), [(c, f"{s:.2f}") for c, s in cats], colored),
+    ]
+
+
+def _confidence(ent: Span) -> str:
+    value = ent._.confidence if ent.has_extension("confidence") else None
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _table(header: tuple[str, ...], rows: list, colored: bool) -> str:
+    if not rows:
+        return f"\n(no {header[0]})"
+    return table(
+        rows,
+        header=header,
+        divider=True,
+        max_col=60,
+        fg_colors=COLORS[: len(header)] if colored else None,
+    ).rstrip("\n")

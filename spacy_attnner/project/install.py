@@ -1,0 +1,56 @@
+"""Install the packaged pipeline into the running environment."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from .atomic import write_text
+from .errors import ProjectError
+
+
+def install_wheel(packages: Path, record: Path) -> dict[str, str]:
+    """Install the newest wheel below `packages` and record which one it was.
+
+    record: The JSON file to write, {"name", "version", "wheel", "sha256"}; it is
+        removed before pip starts, so that it stands for a completed installation.
+
+    Returns what was recorded. Raises ProjectError if there is no wheel or pip fails.
+    """
+    wheels = sorted(packages.rglob("*.whl"), key=lambda path: path.stat().st_mtime)
+    if not wheels:
+        raise ProjectError(
+            f"there is no wheel below {packages}",
+            "Make it: python -m spacy project run package",
+        )
+    wheel = wheels[-1]
+    try:
+        name, version, *_ = parse_wheel_filename(wheel.name)
+    except InvalidWheelFilename as error:
+        raise ProjectError(f"{wheel}: {error}", "Delete it.") from error
+    record.unlink(missing_ok=True)
+    _pip_install(wheel)
+    result = {
+        "name": str(name).replace("-", "_"),
+        "version": str(version),
+        "wheel": wheel.name,
+        "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
+    }
+    write_text(record, json.dumps(result, indent=2) + "\n")
+    return result
+
+
+def _pip_install(wheel: Path) -> None:
+    # --no-index: its requirements are what it was trained with
+    options = ["--force-reinstall", "--no-deps", "--no-index"]
+    patience = ["--disable-pip-version-check", str(wheel)]
+    command = [sys.executable, "-m", "pip", "install", *options, *patience]
+    if subprocess.run(command).returncode != 0:
+        raise ProjectError(
+            f"pip could not install {wheel} (see above)",
+            'If pip itself is missing: pip install "spacy-attnner[project]", or '
+            "python -m ensurepip.",
+        )

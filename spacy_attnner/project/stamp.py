@@ -1,0 +1,44 @@
+"""Write into a pipeline's `meta.json` what it was trained on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .atomic import write_text
+from .errors import ProjectError
+from .source import read_source
+
+
+def stamp(model_dir: Path, source_path: Path, vectors: Path | None = None) -> None:
+    """Put `sources`, `description` and `license` into MODEL_DIR/meta.json.
+
+    source_path: The `SOURCE.json` of the corpora.
+    vectors: The folder of the word vectors, whose own sources are added.
+
+    Raises ProjectError if one of them is missing or no JSON.
+    """
+    source = read_source(source_path)
+    meta = _read_meta(model_dir)
+    sources = list(source["sources"])
+    if vectors is not None:
+        sources += _read_meta(vectors).get("sources") or []
+    components = ", ".join(meta.get("pipeline", []))
+    meta["description"] = (
+        "Named entities with confidences, relations between them and text categories "
+        f"({components}). {source['description']}"
+    )
+    meta["sources"] = sources
+    meta["license"] = source["licence"]
+    text = json.dumps(meta, indent=2, ensure_ascii=False)
+    write_text(model_dir / "meta.json", text + "\n")
+
+
+def _read_meta(folder: Path) -> dict[str, Any]:
+    path = folder / "meta.json"
+    try:
+        return json.loads(path.read_text(encoding="utf8"))
+    except (OSError, ValueError) as error:
+        raise ProjectError(
+            f"{path} cannot be read: {error}",
+            f"{folder} is no complete spaCy pipeline; run the step that makes it.",
+        ) from error
