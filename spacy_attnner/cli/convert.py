@@ -1,7 +1,7 @@
 """`spacy attn convert`: make a `.spacy` file of a corpus in another format."""
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,7 +79,7 @@ def convert_cli(
             fine=fine,
             progress=True,
         )
-    except CorpusError as error:
+    except (CorpusError, OSError) as error:
         msg.fail(str(error), exits=1)
     else:
         msg.good(f"Converted {input} to {output}")
@@ -120,7 +120,7 @@ def convert(
 
     from ..corpora.errors import CorpusError
     from ..corpora.formats import detect_format, read_corpus
-    from ..corpora.relabel import labels_before
+    from ..corpora.relabel import labels_before, relabel
     from ..corpora.summary import Summary
 
     output = Path(output)
@@ -137,7 +137,7 @@ def convert(
         labels=labels_before(labels, names) if labels else None,
         repairs=summary.repairs,
     )
-    docs = _relabel(docs, input, names, cats)
+    docs = relabel(docs, input, names, cats)
     doc_bin = DocBin()
     for doc in _show_progress(docs, Path(input).name) if progress else docs:
         summary.add(doc)
@@ -157,38 +157,6 @@ def _make_tokenizer(path: str | Path, lang: str) -> "Language":
         message = f"spaCy has no language {lang!r}; give a code such as en, de or xx"
         raise CorpusError(path, None, message) from error
     return spacy.blank(lang)
-
-
-def _relabel(
-    docs: "Iterable[Doc]",
-    path: str | Path,
-    names: Mapping[str, str],
-    cats: Collection[str] | None,
-) -> "Iterator[Doc]":
-    """Rename and choose labels; at the end, complain of those that never occurred."""
-    from ..corpora.errors import CorpusError
-    from ..corpora.relabel import keep_cats, rename_entities
-
-    ent_labels: set[str] = set()
-    cat_labels: set[str] = set()
-    for doc in docs:
-        ent_labels.update(ent.label_ for ent in doc.ents)
-        cat_labels.update(doc.cats)
-        if names:
-            rename_entities(doc, names)
-        if cats:
-            keep_cats(doc, cats)
-        yield doc
-    for wanted, there, option in (
-        (names, ent_labels, "--map-labels"),
-        (cats or (), cat_labels, "--cats"),
-    ):
-        unknown = set(wanted) - there
-        if unknown:
-            listed = ", ".join(sorted(unknown))
-            known = ", ".join(sorted(there)) or "none"
-            message = f"{option} names {listed}, but the labels there are: {known}"
-            raise CorpusError(path, None, message)
 
 
 def _show_progress(docs: "Iterable[Doc]", name: str) -> "Iterable[Doc]":
@@ -218,7 +186,7 @@ def _parse_map(text: str) -> dict[str, str]:
         old, _, new = item.partition("=")
         if not old or not new or "=" in new:
             raise typer.BadParameter(
-                f"{item!r} is not OLD=NEW", param_hint="map-labels"
+                f"{item!r} is not OLD=NEW", param_hint="--map-labels"
             )
         names[old] = new
     return names

@@ -1,0 +1,230 @@
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+import spacy_attnner.cli.convert as module
+from spacy_attnner.cli import attn_cli
+from spacy_attnner.cli.convert import Format, convert
+from spacy_attnner.corpora.errors import CorpusError
+from spacy_attnner.corpora.formats import FORMATS, detect_format, read_corpus
+from spacy_attnner.relations import get_relations, has_relations
+
+CONLL2003 = "-DOCSTART- -X- O O\n\nAda N N I-PER\n\nOslo N N I-LOC\n"
+CONLL04 = (
+    "#doc 1\n0\tAda\tB-Peop\t['Live_In']\t[1]\n1\tOslo\tI-Loc\t['N']\t[1]\n"
+    "#doc 2\n0\tNobody\tO\t['N']\t[0]\n"
+)
+TREC = "NUM:date When ?\nHUM:ind Who ?\n"
+SST2 = "1 a joy\n0 a bore\n"
+JSONL = json.dumps(
+    {
+        "tokens": ["Ada", "slept", "Bo", "left"],
+        "sent_starts": [True, False, True, False],
+        "entities": [
+            {"start": 0, "end": 1, "label": "PER"},
+            {"start": 2, "end": 3, "label": "PER"},
+        ],
+        "relations": [{"head": 0, "tail": 1, "label": "Knows"}],
+        "cats": {"news": 1, "fiction": 0},
+    }
+)
+FILES = [
+    ("conll2003", CONLL2003),
+    ("conll2003", "Ada NNP I-NP I-PER\n"),
+    ("conll04", CONLL04),
+    ("trec", TREC),
+    ("sst2", SST2),
+    ("jsonl", "\n" + JSONL),
+    ("jsonl", "\ufeff" + JSONL),
+]
+
+
+@pytest.fixture
+def run(write, tmp_path, nlp):
+    """Convert a file's content; returns the summary and the documents written."""
+
+    def run_convert(content, **settings):
+        output = tmp_path / "made" / "out.spacy"
+        summary = convert(write(content), output, **settings)
+        return summary, list(DocBin().from_disk(output).get_docs(nlp.vocab))
+
+    return run_convert
+
+
+@pytest.mark.parametrize(("name", "content"), FILES)
+def test_the_format_is_detected(write, name, content):
+    assert detect_format(write(content)) == name
+
+
+def test_the_extension_tells_jsonl(write):
+    assert detect_format(write("", "corpus.jsonl")) == "jsonl"
+
+
+def test_an_unknown_format_is_an_error(write, nlp):
+    path = write("once upon a time\n")
+    with pytest.raises(
+        CorpusError, match=r":1: 'once upon a time' .* --format, one of"
+    ):
+        detect_format(path)
+    with pytest.raises(CorpusError, match=r"corpus\.txt:1: the file is empty"):
+        detect_format(write("\n"))
+    with pytest.raises(CorpusError, match="unknown format 'pdf'; choose from jsonl"):
+        read_corpus(path, nlp, "pdf")
+
+
+def test_the_command_offers_every_format():
+    assert {each.value for each in Format} == set(FORMATS)
+
+
+def test_relations_survive_the_file(run):
+    summary, (first, second) = run(CONLL04)
+    (relation,) = get_relations(first)
+    assert (relation.head.text, relation.head.label_) == ("Ada", "Peop")
+    assert (relation.tail.text, relation.label) == ("Oslo", "Live_In")
+    assert has_relations(second)
+    assert get_relations(second) == []
+    assert summary.relations == {"Live_In": 1}
+    assert summary.lines()[:5] == [
+        "2 documents, 2 sentences, 3 tokens (conll04)",
+        "entities: 2 (Loc 1, Peop 1)",
+        "relations: 1 (Live_In 1)",
+        "cats: not annotated",
+        "repaired 1: I- tag that follows no entity of its type: read as an entity of "
+        "its own",
+    ]
+
+
+def test_what_is_not_annotated_stays_so(run):
+    _, docs = run(TREC)
+    assert [doc.cats for doc in docs] == [
+        {"HUM": 0.0, "NUM": 1.0},
+        {"HUM": 1.0, "NUM": 0.0},
+    ]
+    assert not any(doc.has_annotation("ENT_IOB") or has_relations(doc) for doc in docs)
+    summary, docs = run('{"text": "Ada", "entities": []}\n{"text": "Bo slept"}\n')
+    assert [doc.has_annotation("ENT_IOB") for doc in docs] == [True, False]
+    assert "entities: 0 in 1 annotated docs" in summary.lines()
+
+
+def test_labels_are_renamed_also_in_relations(run):
+    summary, docs = run(CONLL04, label_map={"Peop": "PER", "Loc": "LOC"})
+    assert summary.entities == {"PER": 1, "LOC": 1}
+    (relation,) = get_relations(docs[0])
+    assert (relation.head.label_, relation.tail.label_) == ("PER", "LOC")
+    assert [ent.label_ for ent in docs[0].ents] == ["PER", "LOC"]
+
+
+def test_a_renamed_label_that_does_not_exist_is_an_error(run, tmp_path):
+    with pytest.raises(CorpusError, match=r"names Person, but the labels .* Loc, Peop"):
+        run(CONLL04, label_map={"Person": "PER"})
+    assert not (tmp_path / "made").exists()
+
+
+def test_allowed_labels_are_those_of_the_output(run):
+    names = {"Peop": "PER"}
+    run(CONLL04, label_map=names, labels=["PER", "Loc", "Live_In"])
+    with pytest.raises(CorpusError, match=r":2: unknown label 'Peop'"):
+        run(CONLL04, label_map=names, labels=["Peop", "Loc", "Live_In"])
+    with pytest.raises(CorpusError, match=r":2: unknown label 'Live_In'"):
+        run(CONLL04, labels=["Peop", "Loc"])
+
+
+def test_some_categories_are_kept(run):
+    both = JSONL + '\n{"text": "Ada", "cats": {"fiction": 1}}\n'
+    summary, docs = run(both, cats=["news"])
+    assert [doc.cats for doc in docs] == [{"news": 1.0}, {}]
+    assert summary.cats == {"news": 1}
+    with pytest.raises(CorpusError, match=r"--cats names sport, .* fiction, news"):
+        run(both, cats=["sport"])
+
+
+def test_fine_labels(run):
+    assert run(TREC, fine=True)[0].cats == {"NUM:date": 1, "HUM:ind": 1}
+
+
+def test_sentences_as_documents(run):
+    assert run(CONLL2003, sentences=True)[0].docs == 2
+    summary, docs = run(JSONL, sentences=True)
+    assert [[token.text for token in doc] for doc in docs] == [
+        ["Ada", "slept"],
+        ["Bo", "left"],
+    ]
+    assert [has_relations(doc) for doc in docs] == [True, True]
+    assert sorted(summary.repairs.values()) == [1, 1]  # the relation and the cats
+
+
+def test_nothing_half_written_is_left(run, tmp_path, monkeypatch):
+    run(SST2)
+    before = (tmp_path / "made" / "out.spacy").read_bytes()
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(module.os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        run(TREC)
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["out.spacy"]
+    assert (tmp_path / "made" / "out.spacy").read_bytes() == before
+
+
+def test_other_options_that_cannot_be(write, tmp_path):
+    with pytest.raises(CorpusError, match=r"out\.bin: spaCy reads \.spacy files"):
+        convert(write(SST2), tmp_path / "out.bin")
+    with pytest.raises(CorpusError, match="no language 'qq'; give a code such as"):
+        convert(write(SST2), tmp_path / "out.spacy", lang="qq")
+
+
+def unwrap(output):
+    return " ".join(output.split())
+
+
+@pytest.fixture
+def invoke():
+    return lambda *args: CliRunner().invoke(attn_cli, ["convert", *map(str, args)])
+
+
+def test_the_command_reports(invoke, write, tmp_path):
+    output = tmp_path / "out.spacy"
+    result = invoke(write(CONLL04), output, "-m", "Peop=PER,Loc=LOC", "--lang", "de")
+    assert result.exit_code == 0, result.output
+    assert "entities: 2 (LOC 1, PER 1)" in result.output
+    assert "corpus.txt:3: I-Loc on 'Oslo'" in result.output
+    assert output.exists()
+
+
+def test_the_command_fails_without_a_traceback(invoke, write, tmp_path):
+    result = invoke(write(SST2 + "7 so so\n"), tmp_path / "out.spacy")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert "label '7'; write 0 (negative) or 1" in unwrap(result.output)
+    result = invoke(write(SST2), tmp_path / "out.spacy", "-m", "Peop")
+    assert result.exit_code == 2
+    result = invoke(tmp_path / "nowhere.txt", tmp_path / "out.spacy")
+    assert result.exit_code == 1
+    assert "no such file; give the path" in unwrap(result.output)
+    assert list(tmp_path.glob("*.spacy")) == []
+
+
+def test_the_module_imports_nothing_heavy_itself():
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    names = [
+        name.name if isinstance(node, ast.Import) else node.module
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    ]
+    assert not {"torch", "spacy", "thinc", "tqdm"} & {
+        str(n).split(".")[0] for n in names
+    }
+
+
+def test_is_a_command_of_spacy():
+    command = [sys.executable, "-m", "spacy", "attn", "convert", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "--map-labels" in done.stdout
