@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import typer
 from wasabi import msg
 
 from .assets import md5_of
@@ -130,7 +131,7 @@ def _convert_part(part: Part, folder: Path, project_dir: Path, name: str) -> Non
             ) from error
         msg.good(f"{split} from {file}")
         for line in summary.lines():
-            msg.text(f"  {line}")
+            typer.echo(f"  {line}")
     if "dev" not in part.files:
         counts = split_off_dev(folder / "train.spacy", folder / "dev.spacy")
         msg.good(f"dev: every {DEV_EVERY}th of train: {counts[0]:,} + {counts[1]:,}")

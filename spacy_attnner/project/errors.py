@@ -20,9 +20,12 @@ class ProjectError(Exception):
 @contextmanager
 def reported() -> Iterator[None]:
     """Turn a `ProjectError` into a message and exit status 1."""
+    import typer
     from wasabi import msg
 
     try:
         yield
     except ProjectError as error:
-        msg.fail(error.problem, error.way_out, exits=1)
+        msg.fail(error.problem)
+        typer.echo(error.way_out + "\n")  # msg would wrap its lines
+        raise typer.Exit(1) from error

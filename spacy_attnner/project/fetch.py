@@ -1,9 +1,11 @@
 """Get the corpora: from public addresses, from a mirror, or the bundled sample."""
 
+import textwrap
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import typer
 from wasabi import msg
 from wasabi.util import color
 
@@ -61,7 +63,7 @@ def _fetch_real(
         if corpus == "conll" or mirror:
             raise ProjectError(error.problem, f"{error.way_out}\n{_ways()}") from error
         source = sample_source(project_dir)
-        msg.text(_box(error.problem))
+        typer.echo(_box(error.problem))
         return source
     return real_source(assets)
 
@@ -114,10 +116,8 @@ def _ways() -> str:
 
 def _box(reason: str) -> str:
     """The announcement that the sample stands in for the real corpora."""
-    import textwrap
-
     body = [
-        "THE REAL CORPORA CANNOT BE REACHED: GOING ON WITH THE BUNDLED SAMPLE",
+        "THE REAL CORPORA CANNOT BE HAD: GOING ON WITH THE BUNDLED SAMPLE",
         "",
         "The pipeline will work, but a few hundred short documents teach it little:",
         "its scores say nothing about what it reaches on CoNLL-2003.",
@@ -126,8 +126,8 @@ def _box(reason: str) -> str:
         f"  {RUN} --vars.mirror DIR-or-URL",
         f"  {RUN} --vars.corpus conll",
         "",
-        *textwrap.wrap(f"Why: {reason}", BOX_WIDTH - 6),
+        *textwrap.wrap(f"Why: {reason}", BOX_WIDTH - 6, break_long_words=False),
     ]
     edge = "#" * BOX_WIDTH
-    lines = [edge, *(f"## {line:<{BOX_WIDTH - 6}} ##" for line in body), edge]
-    return "\n" + "\n".join(color(line, fg="black", bg="yellow") for line in lines)
+    lines = [edge, *(f"##  {line:<{BOX_WIDTH - 4}}" for line in body), edge]
+    return "\n".join(["", *(color(x, fg="black", bg="yellow") for x in lines), ""])
