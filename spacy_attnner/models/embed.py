@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 from spacy import registry
-from spacy.tokens import Doc
 from spacy.attrs import IDS
+from spacy.tokens import Doc
 from thinc.api import HashEmbed, Model, chain, concatenate, uniform_init
 from thinc.types import Floats2d, Ints2d
 

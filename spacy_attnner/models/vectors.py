@@ -4,7 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from spacy.attrs import ORTH
+import numpy
+from spacy.attrs import LOWER, ORTH
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model, Ops, glorot_uniform_init
@@ -64,14 +65,24 @@ def _check(model: Model, vocab: Vocab) -> None:
 
 
 def _rows(ops: Ops, docs: list[Doc], vocab: Vocab) -> Floats2d:
-    attr = getattr(vocab.vectors, "attr", ORTH)
-    keys = ops.xp.concatenate([ops.asarray(doc.to_array(attr)) for doc in docs])
-    if hasattr(vocab.vectors, "mode") and str(vocab.vectors.mode) == "floret":
-        return ops.as_contig(vocab.vectors.get_batch(keys))
-    rows = vocab.vectors.find(keys=keys)
-    V = ops.asarray2f(vocab.vectors.data[rows])
-    V[rows < 0] = 0.0  # row -1 is a real word's
-    return V
+    """Vectors of all tokens, zeros for unknown ones, shape (n_tokens, table width)."""
+    vectors = vocab.vectors
+    attr = getattr(vectors, "attr", ORTH)
+    keys = numpy.concatenate([doc.to_array([attr, LOWER]) for doc in docs])
+    distinct, first, tokens = numpy.unique(
+        keys[:, 0], return_index=True, return_inverse=True
+    )
+    if getattr(vectors, "mode", "default") == "floret":
+        V = vectors.get_batch(distinct)
+    else:
+        # spaCy 3.8 forgets a table's attr when it saves it, so a lower-case table
+        # comes back as one of ORTH: what is not found as it stands is tried lower-case
+        rows = ops.to_numpy(vectors.find(keys=distinct))
+        unknown = numpy.flatnonzero(rows < 0)
+        rows[unknown] = ops.to_numpy(vectors.find(keys=keys[first[unknown], 1]))
+        V = ops.asarray2f(vectors.data[rows])
+        V[rows < 0] = 0.0  # row -1 is the last word's
+    return ops.as_contig(V[tokens])
 
 
 def _forward(

@@ -1,7 +1,6 @@
 """`attn_textcat` and `attn_textcat_multilabel`: spaCy's categorizers over attention."""
 
 from collections.abc import Callable, Iterable
-from itertools import islice
 from typing import Any
 
 import numpy
