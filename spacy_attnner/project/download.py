@@ -115,16 +115,16 @@ def _opened(
         with opened_url(origin, (network.connect, network.read)) as stream:
             yield stream
         return
-    path = Path(origin)
     try:
-        with path.open("rb") as file:
-            yield iter(lambda: file.read(CHUNK), b""), path.stat().st_size
+        file = Path(origin).open("rb")  # noqa: SIM115
     except OSError as error:
         raise DownloadError(
             f"{origin} cannot be read: {error.strerror}",
             "Check the path.",
             transient=False,
         ) from error
+    with file:
+        yield iter(lambda: file.read(CHUNK), b""), os.fstat(file.fileno()).st_size
 
 
 @contextmanager

@@ -126,7 +126,12 @@ def _box(reason: str) -> str:
         f"  {RUN} --vars.mirror DIR-or-URL",
         f"  {RUN} --vars.corpus conll",
         "",
-        *textwrap.wrap(f"Why: {reason}", BOX_WIDTH - 6, break_long_words=False),
+        *textwrap.wrap(
+            f"Why: {reason}",
+            BOX_WIDTH - 6,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ),
     ]
     edge = "#" * BOX_WIDTH
     lines = [edge, *(f"##  {line:<{BOX_WIDTH - 4}}" for line in body), edge]

