@@ -16,6 +16,7 @@ __all__ = ["attn_cli"]
 from . import check as check  # noqa: E402
 from . import convert as convert  # noqa: E402
 from . import corpus as corpus  # noqa: E402
+from . import evaluate as evaluate  # noqa: E402
 from . import fetch as fetch  # noqa: E402
 from . import install as install  # noqa: E402
 from . import stamp as stamp  # noqa: E402
