@@ -16,6 +16,7 @@ from torch import Tensor
 from .packing import Packing, pack
 
 FORBIDDEN = -1e30  # finite, so that sums of it never become NaN
+LARGEST_GAP = 150.0  # nats; several of them add up to less than float64's exponents
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,16 @@ def _scan(scores: Tensor, first: Tensor, transitions: Tensor, sizes: list[int]):
         result[offset : offset + size] = state
         previous, offset = state, offset + size
     return result
+
+
+def _bounded(emissions: Tensor) -> Tensor:
+    """Emissions in float64, none further below its token's best than `LARGEST_GAP`.
+
+    Without the bound a tag that only the constraints make possible could underflow to
+    probability zero, and with it all paths through it.
+    """
+    emissions = emissions.double()
+    return emissions.maximum(emissions.amax(-1, keepdim=True) - LARGEST_GAP)
 
 
 @dataclass(frozen=True)
@@ -178,7 +189,7 @@ def crf_loss(
 
     Raises ValueError if a sequence admits no valid tag path.
     """
-    emissions = emissions.double()
+    emissions = _bounded(emissions)
     known = emissions.masked_fill(~allowed, FORBIDDEN)
     free, gold = _lattices([emissions, known], chain, lengths)
     impossible = (gold.log_z < FORBIDDEN / 10).nonzero().flatten().tolist()
@@ -203,7 +214,7 @@ def crf_loss(
 
 def token_marginals(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
     """Probability of every tag at every token, shape (n_tokens, n_tags)."""
-    emissions = emissions.double()
+    emissions = _bounded(emissions)
     (lattice,) = _lattices([emissions], chain, lengths)
     return _token_marginals(lattice, emissions, lengths)
 
@@ -222,7 +233,7 @@ def span_marginals(
 
     Returns probabilities, shape (n_spans,).
     """
-    emissions = emissions.double()
+    emissions = _bounded(emissions)
     (lattice,) = _lattices([emissions], chain, lengths)
     own = emissions.gather(1, tags[:, None]).squeeze(1)  # (N,)
     step = own.clone()

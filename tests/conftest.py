@@ -1,0 +1,17 @@
+"""What all tests share: seeds, one torch thread, Hypothesis without a stopwatch."""
+
+import pytest
+import torch
+from hypothesis import settings
+from thinc.api import fix_random_seed
+
+# a shared machine makes single examples slow, which says nothing about the code
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    """Weights and dropout masks are the same whatever ran before."""
+    fix_random_seed(0)

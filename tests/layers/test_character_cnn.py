@@ -1,0 +1,79 @@
+import pytest
+import torch
+
+from spacy_attnner.layers.characters import (
+    N_CHARACTERS,
+    N_DIRECT,
+    CharacterCNN,
+    character_ids,
+)
+
+WORDS = ["Zürich", "a", "Straßenbahnhaltestelle", "東京", "Ω", "x1-y2", "👩‍🚀"]
+
+
+def batch(words, max_length=13):
+    rows = [character_ids(word, max_length) for word in words]
+    longest = max(map(len, rows))
+    return torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+
+
+def test_rows_by_hand():
+    assert character_ids("ab", 5) == [1 + 97, 1 + 98]
+    assert character_ids("", 5) == []
+
+
+def test_of_a_long_word_both_ends_are_read():
+    assert character_ids("abcdefg", 5) == character_ids("abefg", 5)
+    assert character_ids("abcdefg", 4) == character_ids("abfg", 4)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_no_character_is_taken_for_padding(word):
+    rows = character_ids(word, 31)
+    assert len(rows) == len(word)
+    assert all(0 < row < N_CHARACTERS for row in rows)
+
+
+def test_latin_letters_keep_apart():
+    letters = [chr(code) for code in range(N_DIRECT) if chr(code).isalpha()]
+    assert len({character_ids(letter, 3)[0] for letter in letters}) == len(letters)
+
+
+def test_convolution_by_hand():
+    """One filter that adds up three neighbours, then the maximum."""
+    cnn = CharacterCNN(embed_width=1, width=1, kernel_size=3)
+    with torch.no_grad():
+        cnn.filters.weight.fill_(1.0)
+        cnn.filters.bias.fill_(0.5)
+        for letter, value in {"a": 1.0, "b": -2.0, "c": 5.0}.items():
+            cnn.embed.weight[character_ids(letter, 3)[0]] = value
+    words = ["abc", "b", "ba"]
+    found = cnn(batch(words), torch.tensor([0, 1, 2, 0]))
+    # abc: max(1 - 2, 1 - 2 + 5, -2 + 5); b: -2; ba: -1
+    assert found.flatten().tolist() == [4.5, -1.5, -0.5, 4.5]
+
+
+def test_a_word_is_encoded_the_same_in_any_batch():
+    cnn = CharacterCNN(embed_width=5, width=7, kernel_size=3)
+    together = cnn(batch(WORDS), torch.arange(len(WORDS)))
+    for i, word in enumerate(WORDS):
+        alone = cnn(batch([word]), torch.tensor([0]))
+        torch.testing.assert_close(alone, together[i : i + 1])
+
+
+def test_a_word_without_characters_is_no_nan():
+    cnn = CharacterCNN(embed_width=5, width=7, kernel_size=3)
+    found = cnn(torch.zeros(1, 3, dtype=torch.int64), torch.tensor([0]))
+    assert found.isfinite().all()
+    assert found.abs().max() < 1e3
+
+
+def test_no_words():
+    cnn = CharacterCNN(embed_width=5, width=7, kernel_size=3)
+    nothing = torch.zeros(0, dtype=torch.int64)
+    assert cnn(nothing.view(0, 1), nothing).shape == (0, 7)
+
+
+def test_an_even_kernel():
+    with pytest.raises(ValueError, match="kernel_size 4 is not odd"):
+        CharacterCNN(embed_width=5, width=7, kernel_size=4)

@@ -1,0 +1,147 @@
+import pytest
+import torch
+
+from spacy_attnner.layers import pairs
+from spacy_attnner.layers.pairs import (
+    EntityPairAttention,
+    PairBatch,
+    SpanPooling,
+    gather_ranges,
+)
+
+WIDTH, HIDDEN = 5, 14
+
+
+def make_attention(**settings):
+    sizes = {"width": WIDTH, "hidden": HIDDEN, "n_heads": 7}
+    sizes |= {"type_width": 3, "distance_width": 2}
+    return EntityPairAttention(**{**sizes, **settings}).eval()
+
+
+def make_batch(bounds, order, n_tokens, context=2):
+    """Spans at the given bounds, of types 0, 1, …, and the given ordered pairs."""
+    spans = torch.tensor(bounds, dtype=torch.int64).view(-1, 2)
+    ordered = torch.tensor(order, dtype=torch.int64).view(-1, 2)
+    first = spans[ordered][:, :, 0].amin(1) - context
+    end = spans[ordered][:, :, 1].amax(1) + context
+    contexts = torch.stack([first.clamp_min(0), end.clamp_max(n_tokens)], 1)
+    types = torch.arange(len(spans))[:, None].expand(-1, pairs.N_TYPE_HASHES)
+    return PairBatch(spans, types, ordered, contexts)
+
+
+def features(attention, X, batch):
+    return attention(X, torch.tensor([len(X)]), *vars(batch).values())
+
+
+@pytest.fixture
+def document():
+    bounds = [(1, 2), (4, 7), (8, 9), (14, 17)]
+    order = [(i, j) for i in range(4) for j in range(4) if i != j]
+    return torch.randn(19, WIDTH), make_batch(bounds, order, 19)
+
+
+def test_ranges_by_hand():
+    X = torch.tensor([[0.0], [1.0], [2.0], [3.0]])
+    rows, mask = gather_ranges(X, torch.tensor([[1, 3], [3, 4]]))
+    assert mask.tolist() == [[True, True], [True, False]]
+    assert rows[mask].flatten().tolist() == [1.0, 2.0, 3.0]
+
+
+def test_a_span_of_one_token_is_that_token_and_its_type():
+    pooling = SpanPooling(width=WIDTH, hidden=3, type_width=2)
+    X = torch.randn(3, WIDTH)
+    types = torch.tensor([[0, 7, 7]])
+    found = pooling(X, torch.tensor([[1, 2]]), types)[0]
+    own_type = pooling.types.weight[0] + 2 * pooling.types.weight[7]
+    torch.testing.assert_close(found, torch.cat([X[1], X[1], own_type]))
+
+
+def test_a_span_in_a_batch_of_longer_ones_stays_itself():
+    pooling = SpanPooling(width=WIDTH, hidden=3, type_width=2)
+    X = torch.randn(13, WIDTH)
+    spans, types = torch.tensor([[2, 4], [5, 13]]), torch.tensor([[1, 2, 3]] * 2)
+    alone = pooling(X, spans[:1], types[:1])
+    torch.testing.assert_close(pooling(X, spans, types)[:1], alone)
+
+
+@pytest.mark.parametrize(
+    ("head", "tail", "bucket"),
+    [
+        ((0, 2), (2, 3), 13 + 0),  # side by side, head first
+        ((2, 3), (0, 2), 0),  # the same, tail first
+        ((0, 1), (2, 3), 13 + 1),
+        ((0, 1), (5, 6), 13 + 4),
+        ((0, 1), (6, 7), 13 + 5),  # 5 tokens lie in the bucket up to 6
+        ((0, 1), (7, 8), 13 + 5),
+        ((0, 1), (8, 9), 13 + 6),  # 7 in the bucket up to 8
+        ((70, 71), (0, 1), 12),  # the last bucket has no upper end
+        ((0, 1), (999, 1000), 13 + 12),
+        ((0, 3), (1, 2), 13 + 0),  # one inside the other
+    ],
+)
+def test_distance_buckets(head, tail, bucket):
+    found = make_attention()._distance(torch.tensor([head]), torch.tensor([tail]))
+    assert found.tolist() == [bucket]
+
+
+def test_places_by_hand():
+    """before, in head, between, in tail, after: with the tail standing first."""
+    places = make_attention()._places(
+        torch.tensor([[1, 9]]), torch.tensor([[6, 8]]), torch.tensor([[2, 4]])
+    )
+    assert places.tolist() == [[0, 3, 3, 2, 2, 1, 1, 4]]
+
+
+def test_batch_equals_single(document):
+    attention = make_attention()
+    X, batch = document
+    together = features(attention, X, batch)
+    assert together.shape == (12, HIDDEN)
+    for i in range(len(batch.pairs)):
+        alone = PairBatch(
+            batch.spans, batch.types, batch.pairs[i : i + 1], batch.contexts[i : i + 1]
+        )
+        torch.testing.assert_close(features(attention, X, alone), together[i : i + 1])
+
+
+@pytest.mark.parametrize("size", [1, 5, 12, 13])
+def test_chunks_change_nothing(document, monkeypatch, size):
+    attention = make_attention()
+    expected = features(attention, *document)
+    monkeypatch.setattr(pairs, "PAIR_CHUNK", size)
+    torch.testing.assert_close(features(attention, *document), expected)
+
+
+def test_direction_counts(document):
+    X, batch = document
+    found = features(make_attention(), X, batch)
+    ordered = batch.pairs.tolist()
+    forward, backward = ordered.index([0, 2]), ordered.index([2, 0])
+    assert not torch.allclose(found[forward], found[backward])
+
+
+def test_a_pair_sees_its_context_and_no_more():
+    attention = make_attention()
+    X = torch.randn(19, WIDTH)
+    batch = make_batch([(5, 6), (9, 11)], [(0, 1)], 19)
+    expected = features(attention, X, batch)
+    for token in range(19):
+        changed = X.clone()
+        changed[token] += 1.0
+        same = torch.equal(features(attention, changed, batch), expected)
+        assert same == (not 3 <= token < 13), token
+
+
+def test_no_pairs_but_a_gradient():
+    attention = make_attention().train()
+    X = torch.randn(7, WIDTH, requires_grad=True)
+    found = features(attention, X, make_batch([(1, 2)], [], 7))
+    assert found.shape == (0, HIDDEN)
+    found.sum().backward()
+    assert X.grad is not None
+    assert not X.grad.any()
+
+
+def test_heads_that_do_not_divide():
+    with pytest.raises(ValueError, match="hidden 14 is not divisible by n_heads 3"):
+        make_attention(n_heads=3)
