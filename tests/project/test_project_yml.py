@@ -9,7 +9,7 @@ import pytest
 import typer
 from spacy.cli import app
 from weasel.cli.run import project_run
-from weasel.util.config import load_project_config, parse_config_overrides
+from weasel.util.config import load_project_config
 
 import spacy_attnner.cli  # noqa: F401
 from spacy_attnner.project.assets import read_assets
@@ -107,16 +107,6 @@ def test_values_reach_the_scripts(project):
     assert shlex.split(script["fetch"][0])[-1] == "a b"
     assert "--gpu-id 0 " in script["train-ner"][1]
     assert "en_attnner-2.0-py3-none-any.whl" in script["package"][2]
-
-
-def test_further_options_of_the_trainings(project):
-    args = ["--vars.train", " --training.max_steps 100"]
-    overrides = parse_config_overrides(args, env_var=None)
-    config = load_project_config(project, overrides=overrides)
-    for command in config["commands"]:
-        if command["name"].startswith("train-"):
-            words = shlex.split(command["script"][1])
-            assert words[-2:] == ["--training.max_steps", "100"]
 
 
 def test_an_empty_mirror_stays_an_argument(config):
