@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from spacy import registry
 from spacy.scorer import PRFScore
 from spacy.training import Example
+from spacy.util import registry
 
 from .relations import Relation, get_relations, has_relations
 

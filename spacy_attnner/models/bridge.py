@@ -7,7 +7,7 @@ safetensors, so nothing is unpickled.
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import load as load_safetensors
@@ -139,10 +139,15 @@ def _forward(model: Model, X: Any, is_train: bool) -> tuple[Any, Callable]:
     return forward_pytorch(model, X, is_train)
 
 
+def device_of(model: Model) -> torch.device:
+    """Where the weights of a layer made by `torch_layer` are."""
+    return cast(AttnShim, model.shims[0]).device
+
+
 def array_output(model: Model, X_Y: Any, is_train: bool) -> tuple[Any, Callable]:
     """`convert_outputs` of a module that returns one tensor."""
     _, Y = X_Y
-    device = model.shims[0].device
+    device = device_of(model)
 
     def backprop(dY: Any) -> ArgsKwargs:
         gradient = xp2torch(dY, device=device)
@@ -153,9 +158,9 @@ def array_output(model: Model, X_Y: Any, is_train: bool) -> tuple[Any, Callable]
 
 def floats_to_torch(model: Model, X: Any, is_train: bool) -> torch.Tensor:
     """An array of the layer below as a tensor that collects a gradient."""
-    return xp2torch(X, requires_grad=is_train, device=model.shims[0].device)
+    return xp2torch(X, requires_grad=is_train, device=device_of(model))
 
 
 def ints_to_torch(model: Model, X: Any) -> torch.Tensor:
     """Integers as int64 on the module's device."""
-    return torch.as_tensor(X, dtype=torch.int64).to(model.shims[0].device)
+    return torch.as_tensor(X, dtype=torch.int64).to(device_of(model))

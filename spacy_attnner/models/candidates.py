@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy
-from spacy import registry
 from spacy.tokens import Doc, Span
+from spacy.util import registry
 
 
 @dataclass(frozen=True)

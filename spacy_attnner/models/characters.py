@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy
-from spacy import registry
 from spacy.attrs import ORTH
 from spacy.tokens import Doc
+from spacy.util import registry
 from thinc.api import ArgsKwargs, Model
 from thinc.types import Floats2d
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy
 import torch
-from spacy import registry
 from spacy.tokens import Doc
+from spacy.util import registry
 from thinc.api import Linear, Model, chain, torch2xp, xp2torch, zero_init
-from thinc.types import Floats2d
+from thinc.types import Floats2d, FloatsXd
 
 from ..layers import crf
 from .lists import flatten, split, tokenwise
@@ -95,8 +95,8 @@ def crf_loss(
     layer = model.get_ref("crf")
     for name in CRF_PARAMS:
         gradient = getattr(result, f"d_{name}") * scale
-        layer.inc_grad(name, torch2xp(gradient.float()))
-    d_flat = torch2xp((result.d_emissions * scale).float())
+        layer.inc_grad(name, cast(FloatsXd, torch2xp(gradient.float())))
+    d_flat = cast(Floats2d, torch2xp((result.d_emissions * scale).float()))
     loss = float(result.loss.sum()) * scale
     return loss, split(d_flat, [len(e) for e in emissions])
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from spacy import registry
 from spacy.attrs import IDS
 from spacy.tokens import Doc
+from spacy.util import registry
 from thinc.api import HashEmbed, Model, chain, concatenate, uniform_init
 from thinc.types import Floats2d, Ints2d
 
@@ -72,9 +72,10 @@ def _token_attr(attr: str, hide: float) -> Model[list[Doc], Ints2d]:
 
 def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[Ints2d, Callable]:
     ops, attr = model.ops, model.attrs["attr"]
-    arrays = [ops.asarray(doc.to_array(attr), dtype="uint64") for doc in docs]
-    ids: Any = ops.xp.concatenate([ops.xp.zeros(0, dtype="uint64"), *arrays])
+    xp: Any = ops.xp
+    arrays = [xp.asarray(doc.to_array(attr), dtype="uint64") for doc in docs]
+    ids = xp.concatenate([xp.zeros(0, dtype="uint64"), *arrays])
     if is_train and model.attrs["hide"]:
-        hidden = ops.xp.random.uniform(0.0, 1.0, ids.shape) < model.attrs["hide"]
-        ids = ops.xp.where(hidden, ids.dtype.type(0), ids)
+        hidden = xp.random.uniform(0.0, 1.0, ids.shape) < model.attrs["hide"]
+        ids = xp.where(hidden, ids.dtype.type(0), ids)
     return ids, lambda dY: []

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from spacy import registry
 from spacy.tokens import Doc
+from spacy.util import registry
 from thinc.api import ArgsKwargs, Linear, Model, chain, concatenate, torch2xp
 from thinc.types import Floats2d
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy
-from spacy import registry
 from spacy.tokens import Doc
+from spacy.util import registry
 from thinc.api import ArgsKwargs, Linear, Model, torch2xp, zero_init
 from thinc.types import Floats2d
 

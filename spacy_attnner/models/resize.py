@@ -1,5 +1,7 @@
 """Growing the output of a trained model by new labels."""
 
+from typing import Any
+
 from thinc.api import Model
 
 
@@ -16,7 +18,7 @@ def grow_params(layer: Model, nO: int) -> None:
     for name in layer.param_names:
         if not layer.has_param(name):
             continue
-        param = layer.get_param(name)
+        param: Any = layer.get_param(name)
         shape = [nO if n == old else n for n in param.shape]
         if name == "W":
             shape[1] = param.shape[1]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy
 from spacy.attrs import LOWER, ORTH
@@ -73,7 +73,7 @@ def _rows(ops: Ops, docs: list[Doc], vocab: Vocab) -> Floats2d:
         keys[:, 0], return_index=True, return_inverse=True
     )
     if getattr(vectors, "mode", "default") == "floret":
-        V = vectors.get_batch(distinct)
+        V: Any = vectors.get_batch(distinct)
     else:
         # spaCy 3.8 forgets a table's attr when it saves it, so a lower-case table
         # comes back as one of ORTH: what is not found as it stands is tried lower-case
@@ -94,7 +94,8 @@ def _forward(
     vocab = docs[0].vocab
     _check(model, vocab)
     V = _rows(ops, docs, vocab)
-    Y = ops.gemm(V, model.get_param("W"), trans2=True)
+    W = cast(Floats2d, model.get_param("W"))
+    Y = ops.gemm(V, W, trans2=True)
 
     def backprop(dY: Floats2d) -> list[Doc]:
         model.inc_grad("W", ops.gemm(dY, V, trans1=True))

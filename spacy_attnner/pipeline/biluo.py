@@ -1,5 +1,7 @@
 """Gold entities as the set of BILUO tags that each token may have."""
 
+from collections.abc import Sequence
+
 import numpy
 from spacy.training import Example
 
@@ -30,7 +32,7 @@ def allowed_tags(example: Example, labels: dict[str, int], name: str) -> numpy.n
     return allowed
 
 
-def drop_broken(tags: list[str | None]) -> list[str | None]:
+def drop_broken(tags: Sequence[str | None]) -> list[str | None]:
     """Forget known tags that no valid path joins, e.g. an L without its B.
 
     "-" and "B-", spaCy's marks for missing and blocked tokens, become None and O.
@@ -69,6 +71,7 @@ def _unknown_label(
 ) -> str:
     texts = [ent.text for ent in example.reference.ents if ent.label_ == label]
     return (
-        f"entity {texts[0]!r} has the label {label!r}, which {name!r} does not know; it "
-        f"knows {sorted(labels)}: correct the annotation, or call add_label({label!r})"
+        f"entity {texts[0]!r} has the label {label!r}, which {name!r} does not know; "
+        f"it knows {sorted(labels)}: correct the annotation, or call "
+        f"add_label({label!r})"
     )

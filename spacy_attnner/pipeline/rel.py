@@ -210,7 +210,7 @@ class AttnRel(AttnPipe):
         """Gold labels of the candidate pairs, float32, (n_pairs, n_labels)."""
         candidates = self.candidates(example.predicted)
         ids = {label: i for i, label in enumerate(self.labels)}
-        rows = {
+        rows: dict[tuple, int] = {
             (_key(candidates.spans[head]), _key(candidates.spans[tail])): i
             for i, (head, tail) in enumerate(candidates.pairs.tolist())
         }

@@ -115,7 +115,7 @@ class _MaskedCategories:
         labels: Iterable[str] | None = None,
         **kwargs: Any,
     ) -> None:
-        """As spaCy's, with labels in alphabetical order and documents that have text."""
+        """As spaCy's, with labels in alphabetical order where none are given."""
         if labels is None:
             labels = sorted({cat for eg in get_examples() for cat in eg.reference.cats})
             if not labels:

@@ -26,7 +26,7 @@ def make_report(source: dict[str, Any], results: dict[str, Any]) -> str:
 
 def percent(value: float | None) -> str:
     """A share as a percentage with two digits, a dash for None."""
-    return "–" if value is None else f"{100 * value:.2f}"
+    return "-" if value is None else f"{100 * value:.2f}"
 
 
 def _overview(results: dict[str, Any]) -> list[str]:
@@ -47,7 +47,7 @@ def _overview(results: dict[str, Any]) -> list[str]:
 
 
 def _per_label(scores: dict[str, Any]) -> list[str]:
-    rows = [("label", "precision", "recall", "F1")]
+    rows: list[tuple[str, ...]] = [("label", "precision", "recall", "F1")]
     for key in PER_LABEL:
         for label, values in sorted((scores.get(key) or {}).items()):
             rows.append((label, *(percent(values[k]) for k in ("p", "r", "f"))))
