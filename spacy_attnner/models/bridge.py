@@ -14,6 +14,7 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from thinc.api import ArgsKwargs, Model, PyTorchShim, torch2xp, xp2torch
 from thinc.layers.pytorchwrapper import forward as forward_pytorch
+from thinc.util import convert_recursive
 
 from ..layers.dropout import set_dropout
 
@@ -24,13 +25,29 @@ class AttnShim(PyTorchShim):
     def predict(self, inputs: ArgsKwargs) -> Any:
         """Run the module in evaluation mode, without gradients."""
         self._model.eval()
-        with torch.no_grad(), self._autocast():
-            return self._model(*inputs.args, **inputs.kwargs)
+        with torch.no_grad():
+            return self._run(inputs)
 
-    def _autocast(self) -> Any:
-        return torch.autocast(
+    def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
+        """Run the module in training mode; returns its output and a backprop."""
+        self._model.train()
+        output = self._run(inputs)
+
+        def backprop(grads: ArgsKwargs) -> Any:
+            torch.autograd.backward(*grads.args, **grads.kwargs)
+            return convert_recursive(
+                lambda x: hasattr(x, "grad"), lambda x: x.grad, inputs
+            )
+
+        return output, backprop
+
+    def _run(self, inputs: ArgsKwargs) -> torch.Tensor:
+        # bfloat16 has the range of float32, so unlike Thinc's float16 it needs no
+        # scaled gradients; NumPy does not know it, so what leaves is float32
+        with torch.autocast(
             self.device.type, dtype=torch.bfloat16, enabled=self._mixed_precision
-        )
+        ):
+            return self._model(*inputs.args, **inputs.kwargs).float()
 
     def _key(self, name: str) -> tuple[int, str]:
         # Thinc keys its own parameters (model id, name); shims count their ids apart,

@@ -5,33 +5,47 @@ from typing import Any
 from thinc.api import Model
 
 
-def grow_params(layer: Model, nO: int) -> None:
-    """Grow every axis of a layer's parameters that is as long as its nO.
+def grown_layer(layer: Model, nO: int) -> Model:
+    """The layer with every axis of its parameters that is as long as its nO grown.
 
     Old scores stay, new ones start at zero. `W`, whose second axis is the input's,
-    grows along its first only.
+    grows along its first only. A trained layer is replaced by a larger one with an id
+    of its own, because an optimizer remembers moments of the old shape.
     """
     old = layer.maybe_get_dim("nO")
-    layer.set_dim("nO", nO, force=True)
-    if old is None or old == nO:
-        return
+    if old == nO or not any(layer.has_param(name) for name in layer.param_names):
+        layer.set_dim("nO", nO, force=True)
+        return layer
+    larger = layer.copy()
+    larger.ops = layer.ops
+    for name in larger.param_names:
+        larger.set_param(name, None)
+    larger.set_dim("nO", nO, force=True)
     for name in layer.param_names:
-        if not layer.has_param(name):
-            continue
-        param: Any = layer.get_param(name)
-        shape = [nO if n == old else n for n in param.shape]
-        if name == "W":
-            shape[1] = param.shape[1]
-        larger = layer.ops.xp.zeros(shape, dtype=param.dtype)
-        larger[tuple(slice(n) for n in param.shape)] = param
-        layer.set_param(name, larger)
+        larger.set_param(name, _grow(layer, name, layer.get_param(name), nO))
+    for name in layer.grad_names:
+        larger.set_grad(name, _grow(layer, name, layer.get_grad(name), nO))
+    return larger
+
+
+def _grow(layer: Model, name: str, values: Any, nO: int) -> Any:
+    old = layer.get_dim("nO")
+    shape = [nO if n == old else n for n in values.shape]
+    if name == "W":
+        shape[1] = values.shape[1]
+    larger = layer.ops.xp.zeros(shape, dtype=values.dtype)
+    larger[tuple(slice(n) for n in values.shape)] = values
+    return larger
 
 
 def grow_output(model: Model, nO: int) -> Model:
     """Grow a model's output layer, and its CRF if it has one, in place."""
-    grow_params(model.get_ref("output_layer"), nO)
-    if model.has_ref("crf"):
-        grow_params(model.get_ref("crf"), nO)
+    for ref in ("output_layer", "crf"):
+        if model.has_ref(ref):
+            layer = model.get_ref(ref)
+            larger = grown_layer(layer, nO)
+            if larger is not layer:
+                model.replace_node(layer, larger)
     if model.has_dim("nO"):
         model.set_dim("nO", nO, force=True)
     return model
