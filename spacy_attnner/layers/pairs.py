@@ -91,7 +91,6 @@ class EntityPairAttention(nn.Module):
             raise ValueError(f"hidden {hidden} is not divisible by n_heads {n_heads}")
         self.hidden = hidden
         self.n_heads = n_heads
-        self.input_dropout = nn.Dropout(0.0)
         self.dropout = nn.Dropout(0.0)
         self.spans = SpanPooling(width=width, hidden=hidden, type_width=type_width)
         self.head = nn.Linear(self.spans.width, hidden)
@@ -116,7 +115,6 @@ class EntityPairAttention(nn.Module):
         b = PairBatch(*batch)
         if not len(b.pairs):
             return X.new_zeros((0, self.hidden)) + 0.0 * X.sum()
-        X = self.input_dropout(X)
         spans = self.dropout(self.spans(X, b.spans, b.types))
         heads, tails = self.head(spans).relu(), self.tail(spans).relu()  # (S, hidden)
         keys, values = self.key(X), self.value(X)  # (N, hidden)
@@ -145,7 +143,7 @@ class EntityPairAttention(nn.Module):
         )  # fmt: skip
         distance = self.distances(self._distance(head_span, tail_span))
         joined = torch.cat([head, tail, head * tail, context, distance], -1)
-        return self.dropout(self.output(self.dropout(joined)).relu()), weights
+        return self.dropout(self.output(joined).relu()), weights
 
     def _attend(
         self,

@@ -80,9 +80,9 @@ def _rows(ops: Ops, docs: list[Doc], vocab: Vocab) -> Floats2d:
         rows = ops.to_numpy(vectors.find(keys=distinct))
         unknown = numpy.flatnonzero(rows < 0)
         rows[unknown] = ops.to_numpy(vectors.find(keys=keys[first[unknown], 1]))
-        V = ops.asarray2f(vectors.data[rows])
-        V[rows < 0] = 0.0  # row -1 is the last word's
-    return ops.as_contig(V[tokens])
+        V = ops.asarray2f(vectors.data[ops.xp.asarray(rows)])
+        V[ops.xp.asarray(rows < 0)] = 0.0  # row -1 is the last word's
+    return ops.as_contig(V[ops.xp.asarray(tokens)])
 
 
 def _forward(
