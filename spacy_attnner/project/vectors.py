@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import spacy
@@ -80,18 +81,23 @@ def _pipeline(
     for row, word in enumerate(tqdm(words, desc="words", unit="w", disable=None)):
         vectors.add(nlp.vocab.strings.add(word), row=row)
     nlp.vocab.vectors = vectors
-    nlp.meta.update(
-        name=vectors.name,
-        version=package.version,
-        description=f"The {len(words):,} most frequent words of GloVe 6B, lower case",
-        license="PDDL-1.0",
-        sources=[
+    nlp.meta.update(_meta(package, len(words), table.shape[1]))
+    return nlp
+
+
+def _meta(package: VectorsPackage, n_words: int, width: int) -> dict[str, Any]:
+    return {
+        "name": package.name.replace("-", "_"),
+        "version": package.version,
+        "description": f"The {n_words:,} most frequent words of GloVe 6B, lower case",
+        "license": "PDDL-1.0",
+        "sources": [
             {
-                "name": f"GloVe 6B {table.shape[1]}d ({package.requirement})",
+                "name": f"GloVe 6B {width}d ({package.requirement})",
                 "author": "Jeffrey Pennington, Richard Socher and Christopher Manning",
                 "license": "PDDL-1.0",
                 "url": "https://nlp.stanford.edu/projects/glove/",
+                "sha256": package.sha256,
             }
         ],
-    )
-    return nlp
+    }

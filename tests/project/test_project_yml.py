@@ -80,6 +80,7 @@ def test_steps_read_what_earlier_steps_write(config):
         for dep in command.get("deps", []):
             assert dep in made or (ROOT / dep).exists(), f"{command['name']}: {dep}"
         made.update(command["outputs"])
+        made.update(f"{folder}/meta.json" for folder in command["outputs"])
 
 
 def test_trainings_depend_on_their_configs(config):

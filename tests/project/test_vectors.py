@@ -114,6 +114,7 @@ def test_meta(output):
     assert meta["vectors"]["name"] == "tiny_vectors"
     assert (meta["vectors"]["width"], meta["vectors"]["vectors"]) == (3, 5)
     assert meta["license"] == meta["sources"][0]["license"] == "PDDL-1.0"
+    assert len(meta["sources"][0]["sha256"]) == 64
 
 
 def test_limit_keeps_the_first_words(tmp_path, wheel, package):
