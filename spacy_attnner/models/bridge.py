@@ -6,6 +6,7 @@ safetensors, so nothing is unpickled.
 """
 
 import contextlib
+import os
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -17,6 +18,11 @@ from thinc.layers.pytorchwrapper import forward as forward_pytorch
 from thinc.util import convert_recursive
 
 from ..layers.dropout import set_dropout
+
+# `nlp.pipe(n_process=2)` forks. OpenMP's threads do not survive that, and a worker that
+# waits for them hangs; with one thread each, workers do not fight for the cores either.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 class AttnShim(PyTorchShim):

@@ -68,13 +68,16 @@ def drop_broken(tags: Sequence[str | None]) -> list[str | None]:
     result = ["O" if tag is not None and tag[1:] == "-" else tag for tag in result]
     padded: list[str | None] = ["O", *result, "O"]
     for i in range(1, len(padded)):
-        left, right = padded[i - 1], padded[i]
+        right = padded[i]
+        # one open tag joins all pairs but an open entity and the inside of another
+        gap = 2 if padded[i - 1] is None else 1
+        left = padded[i - gap] if i >= gap else None
         if left is None or right is None:
             continue
         opened = left[2:] if left[0] in "BI" else None
         inside = right[2:] if right[0] in "IL" else None
-        if opened != inside:
-            _forget(padded, i - 1, step=-1)
+        if opened != inside and (gap == 1 or (opened and inside)):
+            _forget(padded, i - gap, step=-1)
             _forget(padded, i, step=1)
     return padded[1:-1]
 

@@ -128,13 +128,19 @@ class AttnRel(AttnPipe):
         labels: Iterable[str] | None = None,
     ) -> None:
         """Find the labels, the entity types that they join, and the model's sizes."""
+        self.cfg["types"] = []
+        self._learn_types(get_examples())
+        super().initialize(get_examples, nlp=nlp, labels=labels)
+
+    def _learn_types(self, examples: Iterable[Example]) -> None:
+        """Remember the entity types that relations join."""
         types = {
             (relation.head.label_, relation.tail.label_)
-            for example in get_examples()
+            for example in examples
             for relation in get_relations(example.reference)
         }
-        self.cfg["types"] = sorted(list(pair) for pair in types)
-        super().initialize(get_examples, nlp=nlp, labels=labels)
+        known = {tuple(pair) for pair in self.cfg["types"]}
+        self.cfg["types"] = sorted(list(pair) for pair in known | types)
 
     def candidates(self, doc: Doc) -> Any:
         """The pairs that the component scores in a document."""
@@ -151,6 +157,7 @@ class AttnRel(AttnPipe):
 
     def inputs(self, examples: list[Example]) -> list[Any]:
         """Candidate pairs of the predicted documents."""
+        self._learn_types(examples)  # a label added later may join other types
         return [self.candidates(example.predicted) for example in examples]
 
     def predict(self, docs: Iterable[Doc]) -> list[tuple[Any, Any]]:
