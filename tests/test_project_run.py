@@ -1,0 +1,123 @@
+"""The whole project, from the bundled sample to the installed pipeline."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+STEPS = (
+    *("fetch", "vectors", "corpus", "train-ner", "train-rel", "train-textcat"),
+    *("train-questions", "assemble", "evaluate", "package", "install", "check"),
+)
+PREDICT = """
+import json, sys, spacy
+nlp = spacy.load(sys.argv[1])
+texts = [json.loads(line)["text"] for line in open(sys.argv[2], encoding="utf8")]
+result = []
+for doc in nlp.pipe(texts):
+    ents = [(e.start, e.end, e.label_, e._.confidence) for e in doc.ents]
+    rels = [(r.head.start, r.tail.start, r.label, r.score) for r in doc._.relations]
+    result.append((ents, rels, sorted(doc.cats.items())))
+print(json.dumps(result))
+"""
+
+
+class Project:
+    """A copy of the project whose `install` step leaves this environment alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(ROOT / "configs", folder / "configs")
+        shutil.copytree(ROOT / "assets/sample", folder / "assets/sample")
+        shutil.copy(ROOT / "project.yml", folder)
+        self.site = folder / "site"
+        self.env = {
+            **os.environ,
+            "PIP_TARGET": str(self.site),
+            "PYTHONPATH": str(self.site),
+            "PYTHONSAFEPATH": "1",
+            "NO_COLOR": "1",
+        }
+
+    def python(self, *args: str, timeout: float = 900) -> str:
+        """Run Python in the project's folder; returns what it printed."""
+        result = subprocess.run(
+            [sys.executable, *args],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+        return result.stdout
+
+    def run_all(self) -> str:
+        """`spacy project run all` on the sample."""
+        command = ("-m", "spacy", "project", "run", "all", ".")
+        return self.python(*command, "--vars.corpus", "sample")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project after its first run."""
+    project = Project(tmp_path_factory.mktemp("project"))
+    project.run_all()
+    return project
+
+
+def metrics(project: Project, name: str) -> dict:
+    return json.loads((project.folder / "metrics" / f"{name}.json").read_text("utf8"))
+
+
+def test_sample_teaches_something(project: Project) -> None:
+    assert metrics(project, "ner")["scores"]["ents_f"] >= 0.6
+    assert metrics(project, "rel")["scores"]["rel_f"] > 0.1
+    assert metrics(project, "textcat")["scores"]["cats_acc"] > 0.5
+    assert metrics(project, "questions")["scores"]["cats_acc"] > 1 / 6
+
+
+def test_source_is_recorded_everywhere(project: Project) -> None:
+    source = json.loads((project.folder / "corpus/SOURCE.json").read_text("utf8"))
+    assert source["corpus"] == "sample"
+    for path in (project.folder / "metrics").glob("*.json"):
+        assert json.loads(path.read_text("utf8"))["source"]["corpus"] == "sample"
+    (meta_path,) = project.site.glob("en_attnner/meta.json")
+    meta = json.loads(meta_path.read_text("utf8"))
+    assert source["sources"][0]["name"] in {s["name"] for s in meta["sources"]}
+    assert source["description"] in meta["description"]
+
+
+def test_wheel_is_at_most_100_mb(project: Project) -> None:
+    (wheel,) = (project.folder / "packages").rglob("*.whl")
+    assert wheel.stat().st_size <= 100_000_000
+
+
+def test_check_shows_entities_relations_and_categories(project: Project) -> None:
+    shown = (project.folder / "packages/check.txt").read_text("utf8")
+    assert len(re.findall(r"confidence", shown)) >= 1
+    assert "POSITIVE" in shown
+    assert "NEGATIVE" in shown
+
+
+def test_packaging_changes_no_prediction(project: Project) -> None:
+    texts = str(project.folder / "assets/sample/test.jsonl")
+    before = project.python("-c", PREDICT, "training/en_attnner", texts)
+    after = project.python("-c", PREDICT, "en_attnner", texts)
+    assert json.loads(after) == json.loads(before)
+    assert any(ents for ents, _, _ in json.loads(after))
+
+
+def test_second_run_skips_everything(project: Project) -> None:
+    started = time.perf_counter()
+    shown = project.run_all()
+    assert time.perf_counter() - started <= 20
+    for step in STEPS:
+        assert f"Skipping '{step}': nothing changed" in shown
