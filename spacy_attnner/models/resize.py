@@ -4,13 +4,15 @@ from typing import Any
 
 from thinc.api import Model
 
+NEW_BIAS = -5.0  # a label starts out unlikely: old ones still win, and it can be learnt
+
 
 def grown_layer(layer: Model, nO: int) -> Model:
     """The layer with every axis of its parameters that is as long as its nO grown.
 
-    Old scores stay, new ones start at zero. `W`, whose second axis is the input's,
-    grows along its first only. A trained layer is replaced by a larger one with an id
-    of its own, because an optimizer remembers moments of the old shape.
+    Old scores stay, new ones start at `NEW_BIAS`. `W`, whose second axis is the
+    input's, grows along its first only. A trained layer is replaced by a larger one
+    with an id of its own, because an optimizer remembers moments of the old shape.
     """
     old = layer.maybe_get_dim("nO")
     if old == nO or not any(layer.has_param(name) for name in layer.param_names):
@@ -22,18 +24,19 @@ def grown_layer(layer: Model, nO: int) -> Model:
         larger.set_param(name, None)
     larger.set_dim("nO", nO, force=True)
     for name in layer.param_names:
-        larger.set_param(name, _grow(layer, name, layer.get_param(name), nO))
+        fill = NEW_BIAS if name == "b" else 0.0
+        larger.set_param(name, _grow(layer, name, layer.get_param(name), nO, fill))
     for name in layer.grad_names:
-        larger.set_grad(name, _grow(layer, name, layer.get_grad(name), nO))
+        larger.set_grad(name, _grow(layer, name, layer.get_grad(name), nO, 0.0))
     return larger
 
 
-def _grow(layer: Model, name: str, values: Any, nO: int) -> Any:
+def _grow(layer: Model, name: str, values: Any, nO: int, fill: float) -> Any:
     old = layer.get_dim("nO")
     shape = [nO if n == old else n for n in values.shape]
     if name == "W":
         shape[1] = values.shape[1]
-    larger = layer.ops.xp.zeros(shape, dtype=values.dtype)
+    larger = layer.ops.xp.full(shape, fill, dtype=values.dtype)
     larger[tuple(slice(n) for n in values.shape)] = values
     return larger
 
