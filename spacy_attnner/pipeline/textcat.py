@@ -107,23 +107,15 @@ class _MaskedCategories:
         """Probabilities, shape (n_docs, n_labels); also of documents without tokens."""
         return self.model.ops.asarray(self.model.predict(list(docs)))  # type: ignore[attr-defined]
 
-    def initialize(
-        self,
-        get_examples: Callable[[], Iterable[Example]],
-        *,
-        nlp: Language | None = None,
-        labels: Iterable[str] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """As spaCy's, with labels in alphabetical order where none are given."""
-        if labels is None:
-            labels = sorted({cat for eg in get_examples() for cat in eg.reference.cats})
-            if not labels:
-                raise ValueError(
-                    f"{self.name!r} found no categories in the training data: "  # type: ignore[attr-defined]
-                    "annotate doc.cats, or take the component out of the pipeline"
-                )
-        super().initialize(get_examples, nlp=nlp, labels=labels, **kwargs)  # type: ignore[misc]
+    def _sorted_labels(self, examples: Iterable[Example]) -> list[str]:
+        """Categories of the training data, in alphabetical order."""
+        labels = sorted({cat for example in examples for cat in example.reference.cats})
+        if not labels:
+            raise ValueError(
+                f"{self.name!r} found no categories in the training data: "  # type: ignore[attr-defined]
+                "annotate doc.cats, or take the component out of the pipeline"
+            )
+        return labels
 
     def _examples_to_truth(
         self, examples: Iterable[Example]
@@ -152,6 +144,33 @@ class _MaskedCategories:
 class AttnTextCategorizer(_MaskedCategories, TextCategorizer):
     """Exclusive text classification; documents without `cats` cost nothing."""
 
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Iterable[str] | None = None,
+        positive_label: str | None = None,
+    ) -> None:
+        """As spaCy's, with labels in alphabetical order."""
+        if labels is None:
+            labels = self._sorted_labels(get_examples())
+        super().initialize(
+            get_examples, nlp=nlp, labels=labels, positive_label=positive_label
+        )
+
 
 class AttnMultiLabelTextCategorizer(_MaskedCategories, MultiLabel_TextCategorizer):
     """Text classification in which any number of categories may apply."""
+
+    def initialize(  # type: ignore[override]
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Iterable[str] | None = None,
+    ) -> None:
+        """As spaCy's, with labels in alphabetical order."""
+        if labels is None:
+            labels = self._sorted_labels(get_examples())
+        super().initialize(get_examples, nlp=nlp, labels=labels)

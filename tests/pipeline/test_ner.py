@@ -1,0 +1,175 @@
+"""`attn_ner`: confidences, threshold, overwrite."""
+
+import itertools
+import math
+import re
+
+import numpy
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin, Span
+
+VALID = re.compile(r"(O|U|B(I)*L)*")
+
+
+@pytest.fixture
+def ner(make_task):
+    return make_task("attn_ner")
+
+
+@pytest.fixture
+def tiny(ner):
+    """One label and weights at random: nothing is certain."""
+    nlp = ner.blank()
+    sentence = ("Mira left Tromsø .", [(0, 1, "NAME"), (2, 3, "NAME")], [], [])
+    nlp.initialize(lambda: [ner.example(nlp, sentence)])
+    model = nlp.get_pipe("attn_ner").model
+    for layer in (model.get_ref("output_layer"), model.get_ref("crf")):
+        for name in layer.param_names:
+            shape = layer.get_param(name).shape
+            noise = numpy.random.normal(0.0, 1.0, shape).astype("float32")
+            layer.set_param(name, noise)
+    return nlp
+
+
+def marginals(nlp, doc):
+    """Probability of every possible entity, adding up all valid paths."""
+    model = nlp.get_pipe("attn_ner").model
+    (emissions,) = model.predict([doc])
+    crf = {name: model.get_ref("crf").get_param(name) for name in ("start", "end")}
+    step = model.get_ref("crf").get_param("transitions")
+    total, spans = 0.0, {}
+    for path in itertools.product(range(5), repeat=len(doc)):
+        kinds = "".join("OBILU"[tag] for tag in path)
+        if not VALID.fullmatch(kinds):
+            continue
+        score = crf["start"][path[0]] + crf["end"][path[-1]]
+        score += sum(emissions[i, tag] for i, tag in enumerate(path))
+        score += sum(step[pair] for pair in itertools.pairwise(path))
+        weight = math.exp(float(score))
+        total += weight
+        for match in re.finditer(r"U|BI*L", kinds):
+            spans[match.span()] = spans.get(match.span(), 0.0) + weight
+    return {span: weight / total for span, weight in spans.items()}
+
+
+TEXTS = ["Mira", "Mira left", "Tromsø left Mira .", "a b c d e f", "Mira Mira Mira"]
+
+
+def test_confidence_is_the_exact_marginal(tiny):
+    seen = 0
+    for text in TEXTS:
+        doc = tiny(text)
+        expected = marginals(tiny, doc)
+        for ent in doc.ents:
+            assert ent._.confidence == pytest.approx(
+                expected[ent.start, ent.end], abs=2e-6
+            )
+            seen += 1
+    assert seen > 2
+
+
+def test_confidence_of_spans_that_are_no_entities(tiny):
+    doc = next(doc for doc in map(tiny, TEXTS) if doc.ents)
+    ent = doc.ents[0]
+    assert doc[ent.start : ent.end]._.confidence == ent._.confidence
+    assert Span(doc, ent.start, ent.end, label="OTHER")._.confidence is None
+    assert doc[ent.start : ent.start]._.confidence is None
+    assert tiny.make_doc("Mira left")[:1]._.confidence is None
+
+
+def test_confidences_survive_storage(tiny):
+    doc = next(doc for doc in map(tiny, TEXTS) if doc.ents)
+    expected = [ent._.confidence for ent in doc.ents]
+    assert all(0.0 <= score <= 1.0 for score in expected)
+    data = DocBin(docs=[doc], store_user_data=False).to_bytes()
+    (binned,) = DocBin().from_bytes(data).get_docs(spacy.blank("en").vocab)
+    from_bytes = Doc(tiny.vocab).from_bytes(doc.to_bytes())
+    for other in (binned, from_bytes):
+        assert [ent._.confidence for ent in other.ents] == expected
+
+
+def test_the_span_group_holds_the_entities_and_their_scores(tiny):
+    for doc in tiny.pipe(TEXTS):
+        group = doc.spans["attn_ner"]
+        assert [(s.start, s.end, s.label) for s in group] == [
+            (e.start, e.end, e.label) for e in doc.ents
+        ]
+        assert group.attrs["scores"] == [ent._.confidence for ent in doc.ents]
+
+
+def test_every_token_is_annotated(tiny):
+    for doc in tiny.pipe([*TEXTS, "\n ", ""]):
+        assert all(token.ent_iob for token in doc)
+
+
+def test_threshold(ner, tiny):
+    doc = max(map(tiny, TEXTS), key=lambda doc: len(doc.ents))
+    scores = sorted(ent._.confidence for ent in doc.ents)
+    assert len(scores) > 1
+    pipe = tiny.get_pipe("attn_ner")
+    for threshold in (0.0, sum(scores[:2]) / 2, scores[-1] + 1e-5):
+        pipe.cfg["threshold"] = threshold
+        found = [ent._.confidence for ent in tiny(doc.text).ents]
+        assert sorted(found) == [score for score in scores if score >= threshold]
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.5])
+def test_impossible_threshold(make_task, threshold):
+    with pytest.raises(ValueError, match=rf"threshold {threshold} of 'attn_ner'"):
+        make_task("attn_ner", {"threshold": threshold}).blank()
+
+
+def test_overwrite(ner):
+    nlp = ner.trained()
+    text = ner.sentences[0][0]  # Mira Okafor works for Kestrel Lines in Bergen .
+    given = nlp.make_doc(text)
+    given.ents = [Span(given, 5, 7, label="GIVEN")]
+    assert ner.answers(nlp(given)) == ner.gold(nlp, ner.sentences[0])
+    nlp.get_pipe("attn_ner").cfg["overwrite"] = False
+    given = nlp.make_doc(text)
+    given.ents = [Span(given, 5, 7, label="GIVEN")]
+    doc = nlp(given)
+    expected = {(0, 2, "PER"), (5, 7, "GIVEN"), (7, 8, "LOC")}
+    assert ner.answers(doc) == expected
+    assert [ent._.confidence is None for ent in doc.ents] == [False, True, False]
+
+
+def test_settings_are_those_of_the_config(make_task):
+    settings = {"threshold": 0.25, "overwrite": False, "spans_key": "mine"}
+    nlp = make_task("attn_ner", settings).trained(steps=30)
+    loaded = spacy.blank("en", config=nlp.config).from_bytes(nlp.to_bytes())
+    cfg = loaded.get_pipe("attn_ner").cfg
+    assert {key: cfg[key] for key in settings} == settings
+    doc = loaded("Mira Okafor works for Kestrel Lines in Bergen .")
+    assert list(doc.spans) == ["mine"]
+    assert doc.ents
+    assert all(ent._.confidence >= 0.25 for ent in doc.ents)
+
+
+def test_many_entities(ner):
+    """Of a long document, cut into windows, every token is read and decoded."""
+    nlp = ner.trained()
+    text = " ".join(sentence[0] for sentence in ner.sentences for _ in range(40))
+    doc = nlp(text)
+    assert len(doc.ents) > 300
+    assert len(doc.spans["attn_ner"]) == len(doc.ents)
+    assert all(0.0 <= ent._.confidence <= 1.0 for ent in doc.ents)
+    last = {ent.text for ent in doc.ents if ent.start > len(doc) - 50}
+    assert "Kestrel Lines" in last
+
+
+def test_annotation_in_part_is_learnt_from(ner):
+    """The known tokens teach, the others cost nothing."""
+    nlp = ner.blank()
+    examples = ner.examples(nlp)
+    sgd = nlp.initialize(lambda: examples)
+    for example in examples:
+        reference = example.reference
+        ents = list(reference.ents)
+        outside = [reference[-1:]]
+        reference.set_ents(ents, outside=outside, default="missing")
+    ner.train(nlp, examples, 60, sgd)
+    for example in examples:
+        found = {(ent.start, ent.end, ent.label_) for ent in nlp(example.text).ents}
+        assert {(e.start, e.end, e.label_) for e in example.reference.ents} <= found

@@ -1,0 +1,136 @@
+"""One encoder for several components: spaCy's tok2vec and its listeners."""
+
+import pytest
+import spacy
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from spacy_attnner.relations import Relation, has_relations, set_relations
+
+NAMES = ("attn_ner", "attn_rel", "attn_textcat", "attn_textcat_multilabel")
+LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": 26}
+
+
+@pytest.fixture
+def tasks(make_task):
+    return {name: make_task(name) for name in NAMES}
+
+
+def make_nlp(tasks, names):
+    nlp = spacy.blank("en")
+    encoder = tasks["attn_ner"].config["model"]["tok2vec"]
+    nlp.add_pipe("tok2vec", config={"model": encoder})
+    for name in names:
+        config = tasks[name].config
+        nlp.add_pipe(name, config={"model": {**config["model"], "tok2vec": LISTENER}})
+    return nlp
+
+
+def make_example(nlp, sentence, *, annotate=("ents", "relations", "cats")):
+    """With gold entities on the predicted document, for the relations."""
+    text, entities, relations, cats = sentence
+    predicted, reference = nlp.make_doc(text), nlp.make_doc(text)
+    predicted.ents = [Span(predicted, *entity) for entity in entities]
+    spans = [Span(reference, *entity) for entity in entities]
+    if "ents" in annotate:
+        reference.set_ents(spans, default="outside")
+    if "relations" in annotate:
+        gold = [Relation(spans[h], spans[t], label) for h, t, label in relations]
+        set_relations(reference, gold)
+    if "cats" in annotate:
+        known = ("people", "trade", "weather")
+        reference.cats = {label: float(label in cats) for label in known}
+    return Example(predicted, reference)
+
+
+def assert_learnt(nlp, tasks, names, sentences):
+    for sentence in sentences:
+        doc = nlp(sentence[0])
+        for name in names:
+            assert tasks[name].answers(doc) == tasks[name].gold(nlp, sentence), name
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("attn_ner", "attn_rel"),
+        ("attn_textcat", "attn_ner"),
+        ("attn_textcat_multilabel", "attn_ner", "attn_rel"),
+    ],
+)
+def test_components_that_share_an_encoder(tasks, names, tmp_path):
+    nlp = make_nlp(tasks, names)
+    sentences = tasks["attn_ner"].sentences
+    examples = [make_example(nlp, sentence) for sentence in sentences]
+    sgd = nlp.initialize(lambda: examples)
+    sgd.learn_rate = 0.01
+    before = nlp.get_pipe("tok2vec").model.to_bytes()
+    for _ in range(120):
+        nlp.update(examples, sgd=sgd, drop=0.1)
+    assert nlp.get_pipe("tok2vec").model.to_bytes() != before
+    assert_learnt(nlp, tasks, names, sentences)
+    nlp.to_disk(tmp_path)
+    assert_learnt(spacy.load(tmp_path), tasks, names, sentences)
+
+
+def test_three_corpora_that_annotate_one_thing_each(tasks):
+    """What a document does not annotate costs nothing, so all can train at once."""
+    names = ("attn_ner", "attn_rel", "attn_textcat")
+    nlp = make_nlp(tasks, names)
+    sentences = tasks["attn_ner"].sentences
+    examples = [
+        make_example(nlp, sentence, annotate=[kind])
+        for sentence in sentences
+        for kind in ("ents", "relations", "cats")
+    ]
+    sgd = nlp.initialize(lambda: examples)
+    sgd.learn_rate = 0.01
+    for _ in range(120):
+        nlp.update(examples, sgd=sgd, drop=0.1)
+    assert_learnt(nlp, tasks, names, sentences)
+
+
+def test_relations_learn_from_predicted_entities(tasks):
+    """`annotating_components`: no gold entities on the predicted document.
+
+    The encoder is one of them, for the listener reads what it left on the document.
+    """
+    nlp = make_nlp(tasks, ("attn_ner", "attn_rel"))
+    sentences = tasks["attn_ner"].sentences
+
+    def examples():
+        made = [make_example(nlp, sentence) for sentence in sentences]
+        return [Example(nlp.make_doc(eg.text), eg.reference) for eg in made]
+
+    sgd = nlp.initialize(examples)
+    sgd.learn_rate = 0.01
+    for _ in range(120):
+        nlp.update(examples(), sgd=sgd, drop=0.1, annotates=["tok2vec", "attn_ner"])
+    assert_learnt(nlp, tasks, ("attn_ner", "attn_rel"), sentences)
+
+
+def test_empty_documents_in_a_shared_batch(tasks):
+    nlp = make_nlp(tasks, NAMES)
+    sentences = tasks["attn_ner"].sentences
+    examples = [make_example(nlp, sentence) for sentence in sentences]
+    sgd = nlp.initialize(lambda: examples)
+    empty = Example(nlp.make_doc(""), nlp.make_doc(""))
+    for batch in ([empty], [empty, *examples], [*examples, empty]):
+        losses = nlp.update(batch, sgd=sgd)
+        assert all(loss >= 0.0 for loss in losses.values())
+    for doc in nlp.pipe(["", sentences[0][0], " ", ""], batch_size=3):
+        assert has_relations(doc)
+        assert isinstance(doc, Doc)
+
+
+def test_a_sourced_component_keeps_its_encoder(tasks):
+    """What the packaged pipeline is assembled from."""
+    trained = {name: tasks[name].trained() for name in ("attn_ner", "attn_textcat")}
+    nlp = spacy.blank("en")
+    for name, source in trained.items():
+        nlp.add_pipe(name, source=source)
+    for sentence in tasks["attn_ner"].sentences:
+        doc = nlp(sentence[0])
+        for name, source in trained.items():
+            expected = tasks[name].found(source(sentence[0]))
+            assert tasks[name].found(doc) == expected
