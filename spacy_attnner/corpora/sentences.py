@@ -24,21 +24,25 @@ def split_sentences(doc: Doc) -> Iterator[Doc]:
     if len(sentences) < 2:
         yield doc
         return
-    relations = get_relations(doc)
     for sentence in sentences:
-        part = sentence.as_doc()
-        part.has_unknown_spaces = doc.has_unknown_spaces
-        if has_relations(doc):
-            set_relations(
-                part,
-                [
-                    move_relation(relation, part, sentence.start)
-                    for relation in relations
-                    if _holds(sentence, relation.head)
-                    and _holds(sentence, relation.tail)
-                ],
-            )
-        yield part
+        yield part_of(sentence)
+
+
+def part_of(span: Span) -> Doc:
+    """A document of a stretch of another one, relations within it included."""
+    doc = span.doc
+    part = span.as_doc()
+    part.has_unknown_spaces = doc.has_unknown_spaces
+    if has_relations(doc):
+        set_relations(
+            part,
+            [
+                move_relation(relation, part, span.start)
+                for relation in get_relations(doc)
+                if _holds(span, relation.head) and _holds(span, relation.tail)
+            ],
+        )
+    return part
 
 
 def _holds(sentence: Span, span: Span) -> bool:

@@ -1,0 +1,64 @@
+"""`spacy-attnner.SentenceRuns.v1`: documents cut anew into runs of sentences."""
+
+import random
+from collections.abc import Callable, Iterator
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.util import registry
+
+from .sentences import part_of
+
+
+@registry.augmenters("spacy-attnner.SentenceRuns.v1")
+def create_sentence_runs(
+    single: float = 0.5, max_tokens: int = 250
+) -> Callable[[Language, Example], Iterator[Example]]:
+    """Train on stretches of every length, so that a model knows single sentences and
+    whole documents.
+
+    In each epoch a document is cut anew: into its sentences, or into runs of sentences
+    whose lengths are drawn evenly from 1 to `max_tokens`. A document without sentence
+    starts stays whole.
+
+    single: Share of the documents that are cut into single sentences.
+    max_tokens: Most tokens of a run of several sentences.
+
+    Raises ValueError for a share outside [0, 1] or a limit below 1.
+    """
+    if not 0.0 <= single <= 1.0:
+        raise ValueError(f"single {single} is not in [0, 1]")
+    if max_tokens < 1:
+        raise ValueError(f"max_tokens {max_tokens} is less than 1")
+
+    def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        doc = example.reference
+        if not doc.has_annotation("SENT_START"):
+            yield example
+            return
+        runs = doc.sents if random.random() < single else _runs(doc, max_tokens)
+        for run in runs:
+            yield _make_example(nlp, part_of(run))
+
+    return augment
+
+
+def _runs(doc: Doc, max_tokens: int) -> Iterator[Span]:
+    """Consecutive sentences of at least one each, joined up to drawn lengths."""
+    start = end = 0
+    limit = random.randint(1, max_tokens)
+    for sentence in doc.sents:
+        if end > start and sentence.end - start > limit:
+            yield doc[start:end]
+            start, limit = end, random.randint(1, max_tokens)
+        end = sentence.end
+    if end > start:
+        yield doc[start:end]
+
+
+def _make_example(nlp: Language, reference: Doc) -> Example:
+    if not reference.has_unknown_spaces:
+        return Example(nlp.make_doc(reference.text), reference)
+    words = [token.text for token in reference]
+    return Example(Doc(nlp.vocab, words=words), reference)
