@@ -85,13 +85,14 @@ def crf_loss(
     emissions: Per document, shape (n_tokens, n_tags).
     allowed: Per document, the tags that the annotation admits, bool, same shape.
 
-    Returns the loss in nats, a mean over documents, and d_emissions.
+    Returns the loss in nats, a mean over annotated tokens, and d_emissions.
     """
     chain_, device = _chain(model)
     flat, lengths = _to_torch(model, emissions, device)
     mask = torch.from_numpy(numpy.concatenate(allowed)).to(device)
     result = crf.crf_loss(flat, chain_, lengths, mask)
-    scale = 1.0 / max(1, len(emissions))
+    known = int((~mask).any(-1).sum())  # tokens, of which batches hold like numbers
+    scale = 1.0 / max(1, known)
     layer = model.get_ref("crf")
     for name in CRF_PARAMS:
         gradient = getattr(result, f"d_{name}") * scale

@@ -194,12 +194,10 @@ class AttnRel(AttnPipe):
     def get_loss(
         self, examples: Iterable[Example], scores: list[Any]
     ) -> tuple[float, list[Any]]:
-        """Binary cross-entropy of each pair and label, a mean over documents.
-
-        Documents without relation annotation cost nothing.
-        """
+        """Binary cross-entropy of pairs and labels, a mean over annotated documents."""
         examples = list(examples)
         ops = self.model.ops
+        n_annotated = max(1, sum(has_relations(eg.reference) for eg in examples))
         loss = 0.0
         d_scores = []
         for example, logits in zip(examples, scores, strict=True):
@@ -208,10 +206,10 @@ class AttnRel(AttnPipe):
                 continue
             truth = ops.asarray(self._truth(example))
             probabilities = ops.sigmoid(logits)
-            d_scores.append((probabilities - truth) / len(examples))
+            d_scores.append((probabilities - truth) / n_annotated)
             likelihood = ops.xp.where(truth > 0, probabilities, 1 - probabilities)
             loss -= float(ops.xp.log(likelihood.clip(1e-8, None)).sum())
-        return loss / max(1, len(examples)), d_scores
+        return loss / n_annotated, d_scores
 
     def _truth(self, example: Example) -> numpy.ndarray:
         """Gold labels of the candidate pairs, float32, (n_pairs, n_labels)."""
