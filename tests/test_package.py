@@ -1,0 +1,170 @@
+"""What installing the package does, and which of its parts know which."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from spacy import registry
+from spacy.cli import app
+from spacy.language import Language
+from typer.main import get_command
+
+PREFIX = "spacy-attnner."
+ENTRY_POINTS = {
+    "spacy_cli": ["attn"],
+    "spacy_factories": [
+        *("attn_ner", "attn_rel", "attn_textcat", "attn_textcat_multilabel"),
+    ],
+    "spacy_architectures": [
+        f"{PREFIX}AttentionEncoder.v1",
+        f"{PREFIX}AttentionTextClassifier.v1",
+        f"{PREFIX}CRFTagger.v1",
+        f"{PREFIX}CharacterCNN.v1",
+        f"{PREFIX}EntityPairAttention.v1",
+        f"{PREFIX}WordEmbed.v1",
+    ],
+    "spacy_readers": [f"{PREFIX}GoldEntitiesCorpus.v1"],
+    "spacy_scorers": [f"{PREFIX}relation_scorer.v1"],
+    "spacy_vectors": [f"{PREFIX}Vectors.v1"],
+    "spacy_callbacks": [f"{PREFIX}vectors_check.v1"],
+    "spacy_augmenters": [f"{PREFIX}SentenceRuns.v1"],
+    "spacy_misc": [f"{PREFIX}CandidatePairs.v1"],
+}
+INSTALLED = [
+    entry
+    for entry in distribution("spacy-attnner").entry_points
+    if entry.group.startswith("spacy_")
+]
+
+# which parts of the package a part may import
+MAY_IMPORT = {
+    "layers": {"layers"},
+    "models": {"models", "layers"},
+    "pipeline": {"pipeline", "relations", "confidence", "scoring"},
+    "relations": set(),
+    "confidence": set(),
+    "scoring": {"relations"},
+    "vectors": set(),
+}
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+import spacy
+nlp = spacy.blank("en")
+assert len(nlp("Ferries leave .")) == 3
+for name in ("layers", "models"):
+    assert f"spacy_attnner.{name}" not in sys.modules, name
+print("spacy_attnner.pipeline.ner" in sys.modules)
+"""
+
+# A garbage collection that falls due while the package loads would fall due a little
+# later without it, and takes longer than the package does: it is left out.
+COST = """
+import gc, time
+gc.disable()
+import spacy
+from importlib.metadata import distribution
+start = time.process_time()
+for entry in distribution("spacy-attnner").entry_points:
+    if entry.group == "spacy_factories":
+        entry.load()
+own = time.process_time() - start
+spacy.blank("en")
+print(own / time.process_time())
+"""
+
+
+def run(script: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_entry_points():
+    found: dict[str, list[str]] = {}
+    for entry in INSTALLED:
+        found.setdefault(entry.group, []).append(entry.name)
+    assert {group: sorted(names) for group, names in found.items()} == ENTRY_POINTS
+
+
+@pytest.mark.parametrize("entry", INSTALLED, ids=lambda entry: entry.name)
+def test_an_entry_point_is_what_the_registry_gives(entry):
+    loaded = entry.load()
+    assert callable(loaded)
+    if entry.group == "spacy_factories":
+        meta = Language.get_factory_meta(entry.name)
+        assert meta.factory == entry.name
+        assert meta.scores
+    elif entry.group == "spacy_cli":
+        assert entry.name in get_command(app).commands  # type: ignore[attr-defined]
+    else:
+        kind = entry.group.removeprefix("spacy_")
+        assert getattr(registry, kind).get(entry.name) is loaded
+
+
+def test_a_blank_pipeline_needs_no_torch():
+    assert run(WITHOUT_TORCH) == "True"
+
+
+def test_a_blank_pipeline_takes_no_longer():
+    assert float(run(COST)) < 0.05
+
+
+def package() -> Path:
+    spec = find_spec("spacy_attnner")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full names of all that a module imports, also within its functions."""
+    parts = ["spacy_attnner", *path.relative_to(package()).with_suffix("").parts]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = parts[: -node.level] if node.level else []
+            module = ".".join([*base, *filter(None, [node.module])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def modules(part: str) -> list[Path]:
+    single = package() / f"{part}.py"
+    return [single] if single.exists() else sorted((package() / part).rglob("*.py"))
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_imports_go_one_way(part):
+    assert modules(part)
+    for path in modules(part):
+        for name in imports(path):
+            root, *rest = name.split(".")
+            if root == "spacy_attnner":
+                assert rest[0] in MAY_IMPORT[part], f"{path.name} imports {name}"
+
+
+def test_layers_know_torch_alone():
+    known = {"spacy_attnner", "torch", *sys.stdlib_module_names}
+    for path in modules("layers"):
+        assert {name.split(".")[0] for name in imports(path)} <= known, path.name
+
+
+def test_torch_stays_in_layers_and_models():
+    for path in package().rglob("*.py"):
+        if path.relative_to(package()).parts[0] not in ("layers", "models"):
+            roots = {name.split(".")[0] for name in imports(path)}
+            assert not roots & {"torch", "safetensors"}, path.name

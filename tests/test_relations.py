@@ -1,0 +1,213 @@
+"""How a document stores its relations. All sentences are invented."""
+
+import json
+import pickle
+
+import numpy
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin, Span
+
+from spacy_attnner.relations import (
+    Relation,
+    get_relations,
+    has_relations,
+    set_relations,
+)
+
+WORDS = ["Mira", "Okafor", "left", "Kestrel", "Lines", "for", "Bergen", "."]
+ENTS = [(0, 2, "PER"), (3, 5, "ORG"), (6, 7, "LOC")]
+TRIPLES = [(0, 1, "Left", 0.75), (0, 2, "Went_To", 1.0), (2, 0, "Got", 0.5)]
+
+
+@pytest.fixture(scope="module")
+def vocab():
+    return spacy.blank("en").vocab
+
+
+@pytest.fixture
+def doc(vocab):
+    """Without relations."""
+    doc = Doc(vocab, words=WORDS)
+    doc.ents = [Span(doc, *ent) for ent in ENTS]
+    return doc
+
+
+@pytest.fixture
+def related(doc):
+    ents = doc.ents
+    set_relations(
+        doc, [Relation(ents[h], ents[t], label, p) for h, t, label, p in TRIPLES]
+    )
+    return doc
+
+
+def readable(doc):
+    return [
+        (r.head.text, r.head.label_, r.label, r.tail.text, r.tail.label_, r.score)
+        for r in get_relations(doc)
+    ]
+
+
+EXPECTED = [
+    ("Mira Okafor", "PER", "Left", "Kestrel Lines", "ORG", 0.75),
+    ("Mira Okafor", "PER", "Went_To", "Bergen", "LOC", 1.0),
+    ("Bergen", "LOC", "Got", "Mira Okafor", "PER", 0.5),
+]
+
+
+def test_what_is_set_is_got(related):
+    assert readable(related) == EXPECTED
+    assert all(relation.head.doc is related for relation in get_relations(related))
+    assert related._.relations == get_relations(related)
+
+
+STORAGE = {
+    "DocBin": lambda doc: next(
+        DocBin().from_bytes(DocBin(docs=[doc]).to_bytes()).get_docs(doc.vocab)
+    ),
+    "DocBin with user data": lambda doc: next(
+        DocBin(docs=[doc], store_user_data=True).get_docs(doc.vocab)
+    ),
+    "DocBin in another process": lambda doc: next(
+        DocBin()
+        .from_bytes(DocBin(docs=[doc]).to_bytes())
+        .get_docs(spacy.blank("en").vocab)
+    ),
+    "bytes": lambda doc: Doc(doc.vocab).from_bytes(doc.to_bytes()),
+    "pickle": lambda doc: pickle.loads(pickle.dumps(doc)),
+    "copy": lambda doc: doc.copy(),
+}
+
+
+@pytest.mark.parametrize("name", STORAGE)
+def test_storage(name, related):
+    restored = STORAGE[name](related)
+    assert restored is not related
+    assert readable(restored) == EXPECTED
+    set_relations(restored, [])  # the copy is its own
+    assert readable(related) == EXPECTED
+
+
+@pytest.mark.parametrize("name", STORAGE)
+def test_no_annotation_is_not_an_empty_one(name, doc):
+    assert not has_relations(doc)
+    assert not has_relations(STORAGE[name](doc))
+    assert get_relations(doc) == []
+    assert "relations" not in doc.spans
+    set_relations(doc, [])
+    assert has_relations(doc)
+    assert has_relations(STORAGE[name](doc))
+    assert get_relations(STORAGE[name](doc)) == []
+
+
+def test_a_span_group_of_that_name_without_relations(doc):
+    doc.spans["relations"] = [doc[0:2]]
+    assert not has_relations(doc)
+    assert get_relations(doc) == []
+
+
+def test_relations_of_another_key(related):
+    ents = related.ents
+    set_relations(related, [Relation(ents[1], ents[2], "Serves")], key="other")
+    assert readable(related) == EXPECTED
+    (other,) = get_relations(related, key="other")
+    assert (other.label, other.score) == ("Serves", 1.0)
+
+
+def test_only_plain_values_are_stored(doc):
+    ents = doc.ents
+    set_relations(doc, [Relation(ents[0], ents[1], "Left", numpy.float32(0.5))])
+    ((head, tail, label, score),) = doc.spans["relations"].attrs["triples"]
+    assert [type(value) for value in (head, tail, label, score)] == [
+        int,
+        int,
+        str,
+        float,
+    ]
+    json.dumps(doc.spans["relations"].attrs)
+
+
+def test_setting_replaces(related):
+    ents = related.ents
+    set_relations(related, [Relation(ents[1], ents[2], "Serves")])
+    assert readable(related) == [
+        ("Kestrel Lines", "ORG", "Serves", "Bergen", "LOC", 1.0)
+    ]
+
+
+def test_arguments_need_not_be_entities(doc):
+    """Nor have a label, and they may overlap."""
+    set_relations(doc, [Relation(doc[0:1], doc[0:2], "Part_Of")])
+    assert readable(doc) == [("Mira", "", "Part_Of", "Mira Okafor", "", 1.0)]
+
+
+def test_arguments_alike_but_for_their_label(doc):
+    place, company = Span(doc, 3, 5, label="LOC"), Span(doc, 3, 5, label="ORG")
+    set_relations(doc, [Relation(place, company, "Same_Name")])
+    assert readable(doc) == [
+        ("Kestrel Lines", "LOC", "Same_Name", "Kestrel Lines", "ORG", 1.0)
+    ]
+
+
+def test_an_argument_of_another_document(doc):
+    other = Doc(doc.vocab, words=WORDS)
+    message = r"argument 'Mira' of relation 'Left' belongs to another document; .*doc\["
+    with pytest.raises(ValueError, match=message):
+        set_relations(doc, [Relation(other[0:1], doc[3:5], "Left")])
+    assert not has_relations(doc)
+
+
+def test_a_span_and_itself(doc):
+    with pytest.raises(ValueError, match="'Left' joins 'Mira Okafor' to itself"):
+        set_relations(doc, [Relation(doc.ents[0], doc.ents[0], "Left")])
+
+
+def test_the_same_relation_twice(doc):
+    head, tail, _ = doc.ents
+    twice = [Relation(head, tail, "Left", 0.5), Relation(head, tail, "Left")]
+    message = "'Left' between 'Mira Okafor' and 'Kestrel Lines' is given twice"
+    with pytest.raises(ValueError, match=message):
+        set_relations(doc, twice)
+    set_relations(doc, [twice[0], Relation(tail, head, "Left")])  # the other way round
+    assert len(get_relations(doc)) == 2
+
+
+def test_the_shape_of_the_tutorial(related):
+    """Keys are the first tokens of both arguments."""
+    assert related._.rel == {
+        (0, 3): {"Left": 0.75},
+        (0, 6): {"Went_To": 1.0},
+        (6, 0): {"Got": 0.5},
+    }
+
+
+def test_the_tutorial_sets_relations_too(doc, related):
+    expected = related._.rel
+    other = Doc(doc.vocab, words=WORDS)
+    other.ents = [Span(other, *ent) for ent in ENTS]
+    other._.rel = expected
+    assert other._.rel == expected
+    assert readable(other) == EXPECTED
+    other._.rel = {(0, 3): {"Left": 1.0, "Led": 0.25}}
+    assert [(r.label, r.score) for r in get_relations(other)] == [
+        ("Left", 1.0),
+        ("Led", 0.25),
+    ]
+
+
+def test_a_key_of_the_tutorial_that_starts_no_entity(doc):
+    message = r"argument 1 is not the first token of an entity; .* start at \[0, 3, 6\]"
+    with pytest.raises(ValueError, match=message):
+        doc._.rel = {(0, 1): {"Left": 1.0}}
+
+
+def test_the_attribute_sets_relations(doc):
+    doc._.relations = [Relation(doc.ents[0], doc.ents[1], "Left")]
+    assert [relation.label for relation in doc._.relations] == ["Left"]
+    assert doc.user_data == {}  # the group is the only store
+
+
+def test_relations_are_compared_by_value(related):
+    assert get_relations(related) == get_relations(related)
+    assert get_relations(related)[0] != get_relations(related)[1]
