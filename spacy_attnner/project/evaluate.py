@@ -132,9 +132,7 @@ def _write_json(path: Path, data: Any) -> None:
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
-def _evaluate(
-    evaluation: Evaluation, training: Path, corpus: Path
-) -> dict[str, Any]:
+def _evaluate(evaluation: Evaluation, training: Path, corpus: Path) -> dict[str, Any]:
     model_path = training / evaluation.model
     data_path = corpus / evaluation.data / "test.spacy"
     for path, step in ((model_path, "train or assemble"), (data_path, "corpus")):
