@@ -52,7 +52,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("config", "data"),
-    [("ner", "ner"), ("rel", "rel"), ("textcat", "sentiment"), ("textcat", "questions")],
+    [
+        ("ner", "ner"),
+        ("rel", "rel"),
+        ("textcat", "sentiment"),
+        ("textcat", "questions"),
+    ],
 )
 def test_configs_train_on_the_real_corpora(folder, config, data) -> None:
     run(

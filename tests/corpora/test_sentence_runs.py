@@ -10,7 +10,8 @@ from spacy.training import Example
 from spacy_attnner.corpora.runs import create_sentence_runs
 from spacy_attnner.relations import Relation, get_relations, set_relations
 
-WORDS = "Ann left Rome . Bo slept . Cy met Dee in Oslo . All was well .".split()
+TEXT = "Ann left Rome . Bo slept . Cy met Dee in Oslo . All was well ."
+WORDS = TEXT.split()
 STARTS = (0, 4, 7, 13)
 
 
