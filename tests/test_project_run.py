@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -121,3 +122,40 @@ def test_second_run_skips_everything(project: Project) -> None:
     assert time.perf_counter() - started <= 20
     for step in STEPS:
         assert f"Skipping '{step}': nothing changed" in shown
+
+
+def test_the_readme_example_runs(project: Project) -> None:
+    readme = (ROOT / "README.md").read_text("utf8")
+    (block,) = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    assert "POSITIVE" in project.python("-c", block)
+
+
+def test_a_killed_training_is_not_taken_for_finished(project: Project) -> None:
+    """kill -9 in the middle; the next run of the step starts it again."""
+    step = [sys.executable, "-m", "spacy", "project", "run", "train-questions", "."]
+    shutil.copytree(project.folder, copy := project.folder.with_name("killed"))
+    command = [*step, "--vars.corpus", "sample", "--force"]
+    process = subprocess.Popen(
+        command,
+        cwd=copy,
+        env=project.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    model = copy / "training/questions/model-best"
+    deadline = time.monotonic() + 60
+    while model.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not model.exists()
+    dry = subprocess.run(
+        [*step, "--vars.corpus", "sample", "--dry"],
+        cwd=copy,
+        env=project.env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Skipping" not in dry.stdout

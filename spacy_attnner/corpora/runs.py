@@ -13,7 +13,7 @@ from .sentences import part_of
 
 @registry.augmenters("spacy-attnner.SentenceRuns.v1")
 def create_sentence_runs(
-    single: float = 0.5, max_tokens: int = 250
+    single: float = 0.5, max_tokens: int = 150
 ) -> Callable[[Language, Example], Iterator[Example]]:
     """Train on stretches of every length, so that a model knows single sentences and
     whole documents.

@@ -22,8 +22,8 @@ def build_attention_encoder(
     width: int = 256,
     depth: int = 1,
     n_heads: int = 4,
-    window: int = 256,
-    margin: int = 48,
+    window: int = 96,
+    margin: int = 16,
     mixed_precision: bool = False,
 ) -> Embedder:
     """BiLSTM and gated multi-head self-attention over any embedding layer.
