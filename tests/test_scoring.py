@@ -54,6 +54,13 @@ def test_precision_and_recall(predicted, strict, boundaries):
     assert found == pytest.approx(boundaries)
 
 
+def test_a_pair_under_two_types_counts_twice():
+    both = [GOLD[0], ((0, 2, "ORG"), "Left", ORG)]
+    scores = score([*both, GOLD[1]], both)
+    assert scores["rel_p"] == scores["rel_boundaries_p"] == pytest.approx(2 / 3)
+    assert scores["rel_r"] == scores["rel_boundaries_r"] == 1.0
+
+
 def test_f_is_the_harmonic_mean():
     scores = score(GOLD[:1], GOLD)
     assert scores["rel_f"] == pytest.approx(2 / 3)

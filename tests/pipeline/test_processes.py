@@ -26,7 +26,7 @@ def test_workers_do_not_wait_for_threads_that_a_fork_lost(make_task, tmp_path: P
         env={**os.environ, "OMP_NUM_THREADS": "2"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.stdout.split() == ["True", "2"], done.stderr
