@@ -12,6 +12,7 @@ from thinc.api import Linear, Model, chain, torch2xp, xp2torch, zero_init
 from thinc.types import Floats2d, FloatsXd
 
 from ..layers import crf
+from ..layers.viterbi import viterbi
 from .lists import flatten, split, tokenwise
 from .resize import grow_output
 
@@ -119,7 +120,7 @@ def crf_decode(model: Model, emissions: list[Floats2d]) -> list[list[DecodedSpan
         return [[] for _ in emissions]
     chain_, device = _chain(model)
     flat, lengths_t = _to_torch(model, emissions, device)
-    tags = crf.viterbi(flat, chain_, lengths_t)
+    tags = viterbi(flat, chain_, lengths_t)
     bounds = _span_bounds(tags.cpu().numpy())
     spans = torch.from_numpy(bounds[:, :2]).to(device)
     scores = crf.span_marginals(flat, chain_, lengths_t, tags, spans).tolist()

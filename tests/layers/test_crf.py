@@ -16,8 +16,8 @@ from spacy_attnner.layers.crf import (
     crf_loss,
     span_marginals,
     token_marginals,
-    viterbi,
 )
+from spacy_attnner.layers.viterbi import viterbi
 
 VALID = re.compile(r"(O |U(\d+) |B(\d+) (I\3 )*L\3 )*")
 
