@@ -11,6 +11,10 @@ VARS ?=
 PYTEST ?=
 PIP_ARGS ?=
 
+# Small matrices: a second thread gains little, and loses all of it where the machine
+# has other work (OpenMP's threads wait by spinning).
+export OMP_NUM_THREADS ?= 1
+
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed

@@ -7,7 +7,8 @@ import pytest
 import torch
 from thinc.api import Model
 
-STEP = 5e-3
+# one of these must do: a long step crosses kinks, of a short one float32 sees noise
+STEPS = (5e-3, 1e-3, 2e-4)
 
 
 def parameters(model: Model) -> Iterator[tuple[str, numpy.ndarray, numpy.ndarray]]:
@@ -32,13 +33,15 @@ def check_gradients(model: Model, loss: Callable[[], float]) -> set[str]:
         if length < 5e-3:  # float32 cannot tell it from noise
             continue
         original, direction = weights.copy(), gradient / length
-        weights[...] = original + STEP * direction
-        above = loss()
-        weights[...] = original - STEP * direction
-        below = loss()
+        slopes = []
+        for step in STEPS:
+            weights[...] = original + step * direction
+            above = loss()
+            weights[...] = original - step * direction
+            slopes.append((above - loss()) / (2 * step))
         weights[...] = original
-        slope = (above - below) / (2 * STEP)
-        assert slope == pytest.approx(length, rel=0.02, abs=5e-4), name
+        expected = pytest.approx(length, rel=0.02, abs=5e-4)
+        assert any(slope == expected for slope in slopes), (name, length, slopes)
         checked.add(name)
     assert len(checked) > 12
     return checked

@@ -166,9 +166,11 @@ def test_labels_are_sorted_whatever_the_order_of_the_examples(task):
 
 
 def test_the_same_seed_gives_the_same_pipeline(task):
-    once = task.trained(steps=3).to_bytes()
-    fix_random_seed(0)
-    assert task.trained(steps=3).to_bytes() == once
+    found = []
+    for _ in range(2):
+        fix_random_seed(7)
+        found.append(task.trained(steps=3).to_bytes())
+    assert found[0] == found[1]
 
 
 def test_given_labels_are_taken_as_they_are(task):
@@ -211,7 +213,7 @@ def test_a_label_added_after_training(task, tmp_path):
         for key, score in found.items():
             assert score == pytest.approx(before[key], abs=0.05)
     examples = task.with_the_new_label(nlp)
-    task.train(nlp, examples, 60, sgd)  # the same optimizer goes on
+    task.train(nlp, examples, 100, sgd)  # the same optimizer goes on
     nlp.to_disk(tmp_path)
     loaded = spacy.load(tmp_path)
     for example in task.with_the_new_label(loaded):
