@@ -188,8 +188,8 @@ class Task:
         return [self.example(nlp, sentence) for sentence in chosen]
 
     def with_the_new_label(self, nlp: Language) -> list[Example]:
-        """All sentences and the one with the new label, which the others lack."""
-        examples = self.examples(nlp, [*self.sentences, self.new_sentence])
+        """All sentences and, three times, the one with the label that they lack."""
+        examples = self.examples(nlp, [*self.sentences, *[self.new_sentence] * 3])
         if self.name.startswith("attn_textcat"):
             for example in examples:
                 example.reference.cats.setdefault(self.new_label, 0.0)

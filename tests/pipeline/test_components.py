@@ -190,7 +190,7 @@ def test_a_label_added_before_training(task):
     examples = task.with_the_new_label(nlp)
     sgd = nlp.initialize(lambda: examples)
     assert set(pipe.labels) == {*task.labels, task.new_label}
-    task.train(nlp, examples, 100, sgd)
+    task.train(nlp, examples, 120, sgd)
     for example in examples:
         doc = nlp(example.predicted)
         assert task.answers(doc) == task.answers(example.reference)
@@ -213,7 +213,7 @@ def test_a_label_added_after_training(task, tmp_path):
         for key, score in found.items():
             assert score == pytest.approx(before[key], abs=0.05)
     examples = task.with_the_new_label(nlp)
-    task.train(nlp, examples, 100, sgd)  # the same optimizer goes on
+    task.train(nlp, examples, 120, sgd)  # the same optimizer goes on
     nlp.to_disk(tmp_path)
     loaded = spacy.load(tmp_path)
     for example in task.with_the_new_label(loaded):
