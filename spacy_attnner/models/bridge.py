@@ -6,8 +6,10 @@ safetensors, so nothing is unpickled.
 """
 
 import contextlib
+import ctypes
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -25,8 +27,29 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
+TRIM_EVERY = 20  # updates
+
+
+def _heap_trimmer() -> Callable[[], Any]:
+    """glibc's `malloc_trim`, or nothing elsewhere.
+
+    Batches of ever new shapes leave holes in the C heap that glibc neither fills nor
+    gives back: without a trim now and then a training grows by 3 MB a step.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return lambda: None
+    return partial(trim, 0)
+
+
+_trim_heap = _heap_trimmer()
+
+
 class AttnShim(PyTorchShim):
     """A PyTorch shim with averaged weights and without pickles."""
+
+    _updates = 0
 
     def predict(self, inputs: ArgsKwargs) -> Any:
         """Run the module in evaluation mode, without gradients."""
@@ -72,6 +95,9 @@ class AttnShim(PyTorchShim):
                 weights, requires_grad=True, device=parameter.device
             )
             parameter.grad = None
+        self._updates += 1
+        if self._updates % TRIM_EVERY == 0 and self.device.type == "cpu":
+            _trim_heap()
 
     @contextlib.contextmanager
     def use_params(self, params: dict) -> Any:
