@@ -1,4 +1,4 @@
-"""`spacy-attnner.SentenceRuns.v1`: documents cut anew into runs of sentences."""
+"""`spacy-attnner.SentenceRuns.v1`: documents cut into runs of sentences."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -18,9 +18,10 @@ def create_sentence_runs(
     """Train on stretches of every length, so that a model knows single sentences and
     whole documents.
 
-    In each epoch a document is cut anew: into its sentences, or into runs of sentences
-    whose lengths are drawn evenly from 1 to `max_tokens`. A document without sentence
-    starts stays whole.
+    At each reading of the corpus (every epoch if `max_epochs` is -1, else once) a
+    document is cut anew: into its sentences, or into runs of sentences whose lengths
+    are drawn evenly from 1 to `max_tokens`. A document without sentence starts stays
+    whole.
 
     single: Share of the documents that are cut into single sentences.
     max_tokens: Most tokens of a run of several sentences.

@@ -57,7 +57,7 @@ def test_runs_hold_every_token_once_and_whole_sentences(nlp, doc, seed):
         assert len(part) <= 9 or n_sentences == 1
 
 
-def test_cuts_differ_between_epochs(nlp, doc):
+def test_cuts_differ_between_readings(nlp, doc):
     random.seed(0)
     cuts = {
         tuple(map(len, cut(nlp, doc, single=0.5, max_tokens=17))) for _ in range(50)
