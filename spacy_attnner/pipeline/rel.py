@@ -194,10 +194,15 @@ class AttnRel(AttnPipe):
     def get_loss(
         self, examples: Iterable[Example], scores: list[Any]
     ) -> tuple[float, list[Any]]:
-        """Binary cross-entropy of pairs and labels, a mean over annotated documents."""
+        """Binary cross-entropy of pairs and labels, a mean over annotated tokens."""
         examples = list(examples)
         ops = self.model.ops
-        n_annotated = max(1, sum(has_relations(eg.reference) for eg in examples))
+        # over tokens, as the loss of `attn_ner` is: in an encoder that the two share,
+        # neither task drowns the other
+        n_tokens = sum(
+            len(eg.predicted) for eg in examples if has_relations(eg.reference)
+        )
+        scale = 1.0 / max(1, n_tokens)
         loss = 0.0
         d_scores = []
         for example, logits in zip(examples, scores, strict=True):
@@ -206,10 +211,10 @@ class AttnRel(AttnPipe):
                 continue
             truth = ops.asarray(self._truth(example))
             probabilities = ops.sigmoid(logits)
-            d_scores.append((probabilities - truth) / n_annotated)
+            d_scores.append((probabilities - truth) * scale)
             likelihood = ops.xp.where(truth > 0, probabilities, 1 - probabilities)
             loss -= float(ops.xp.log(likelihood.clip(1e-8, None)).sum())
-        return loss / n_annotated, d_scores
+        return loss * scale, d_scores
 
     def _truth(self, example: Example) -> numpy.ndarray:
         """Gold labels of the candidate pairs, float32, (n_pairs, n_labels)."""
