@@ -90,18 +90,23 @@ class SequenceEncoder(nn.Module):
         return self._encode(X[windows.tokens], windows.lengths)[windows.owner]
 
     def _encode(self, X: Tensor, lengths: Tensor) -> Tensor:
-        Xp = unpad(self.input_dropout(pad(X, lengths)), lengths)  # (N, input_width)
+        X = _drop(self.input_dropout, X, lengths)  # (N, input_width)
         packing = pack(lengths)
         order = torch.empty_like(packing.forward)
         order[packing.forward] = torch.arange(len(order), device=order.device)
         sizes = torch.tensor(packing.sizes)
-        H = Xp[order]
-        for layer, lstm in enumerate(self.lstms):
-            if layer:
-                flat = self.output_dropout(pad(H[packing.forward], lengths))
-                H = unpad(flat, lengths)[order]
-            H = lstm(PackedSequence(H, sizes))[0].data  # (N, width), packed order
-        Y = self.output_dropout(pad(H[packing.forward], lengths))  # (B, T, width)
-        if self.attention is not None and self.gate is not None:
-            Y = Y + self.gate * self.attention(Y, padding_mask(lengths))
+        for lstm in self.lstms:
+            H = lstm(PackedSequence(X[order], sizes))[0].data  # packed order
+            X = _drop(self.output_dropout, H[packing.forward], lengths)  # (N, width)
+        if self.attention is None or self.gate is None:
+            return X
+        Y = pad(X, lengths)  # (B, T, width)
+        Y = Y + self.gate * self.attention(Y, padding_mask(lengths))
         return unpad(Y, lengths)
+
+
+def _drop(dropout: LockedDropout, X: Tensor, lengths: Tensor) -> Tensor:
+    """Locked dropout of a flat batch; padded only where there is something to drop."""
+    if not dropout.training or dropout.p == 0.0:
+        return X
+    return unpad(dropout(pad(X, lengths)), lengths)
