@@ -1,6 +1,5 @@
 """`spacy attn convert`: make a `.spacy` file of a corpus in another format."""
 
-import os
 from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from wasabi import msg
 
+from ..project.atomic import write_bytes
 from . import attn_cli
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def convert(
     for doc in _show_progress(docs, Path(input).name) if progress else docs:
         summary.add(doc)
         doc_bin.add(doc)
-    write_atomically(output, doc_bin.to_bytes())
+    write_bytes(output, doc_bin.to_bytes())
     return summary
 
 
@@ -163,17 +163,6 @@ def _show_progress(docs: "Iterable[Doc]", name: str) -> "Iterable[Doc]":
     from tqdm import tqdm
 
     return tqdm(docs, desc=name, unit=" docs", leave=False, disable=None)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: under another name beside it, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _parse_list(text: str) -> list[str] | None:

@@ -120,7 +120,7 @@ class EntityPairAttention(nn.Module):
         keys, values = self.key(X), self.value(X)  # (N, hidden)
         size = len(b.pairs) if self.training else PAIR_CHUNK
         chunks = [
-            self._features(heads, tails, keys, values, b, slice(i, i + size))[0]
+            self._features(heads, tails, keys, values, b, slice(i, i + size))
             for i in range(0, len(b.pairs), size)
         ]
         return torch.cat(chunks)
@@ -133,17 +133,20 @@ class EntityPairAttention(nn.Module):
         values: Tensor,
         b: PairBatch,
         part: slice,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Tensor:
         head_id, tail_id = b.pairs[part].unbind(1)
         head, tail = heads[head_id], tails[tail_id]  # (P, hidden)
         head_span, tail_span = b.spans[head_id], b.spans[tail_id]
-        context, weights = self._attend(
-            torch.cat([head, tail], -1), keys, values, b.contexts[part],
+        context = self._attend(
+            torch.cat([head, tail], -1),
+            keys,
+            values,
+            b.contexts[part],
             self._places(b.contexts[part], head_span, tail_span),
-        )  # fmt: skip
+        )
         distance = self.distances(self._distance(head_span, tail_span))
         joined = torch.cat([head, tail, head * tail, context, distance], -1)
-        return self.dropout(self.output(joined).relu()), weights
+        return self.dropout(self.output(joined).relu())
 
     def _attend(
         self,
@@ -152,7 +155,7 @@ class EntityPairAttention(nn.Module):
         values: Tensor,
         contexts: Tensor,
         places: Tensor,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Tensor:
         P, H, D = len(pair), self.n_heads, self.hidden // self.n_heads
         K, mask = gather_ranges(keys, contexts)  # (P, C, hidden), (P, C)
         V, _ = gather_ranges(values, contexts)
@@ -163,7 +166,7 @@ class EntityPairAttention(nn.Module):
         scores = (query @ K.transpose(-1, -2)).squeeze(2) / math.sqrt(D)  # (P, H, C)
         scores = scores + self.place(places).transpose(1, 2)
         weights = masked_softmax(scores, mask[:, None, :])  # (P, H, C)
-        return (weights[:, :, None] @ V).reshape(P, H * D), weights
+        return (weights[:, :, None] @ V).reshape(P, H * D)
 
     def _places(self, contexts: Tensor, head: Tensor, tail: Tensor) -> Tensor:
         """Where each context token stands with respect to the pair, (P, C)."""

@@ -17,11 +17,16 @@ PARTIAL = ".partial"
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file in one step."""
+    write_bytes(path, text.encode("utf8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file in one step: under another name beside it, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
