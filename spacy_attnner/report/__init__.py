@@ -1,0 +1,1 @@
+"""What a pipeline's entities get right and wrong on annotated documents."""
