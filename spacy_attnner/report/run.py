@@ -1,0 +1,121 @@
+"""From a pipeline and a `.spacy` file to a report and its files."""
+
+import json
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.training import Example
+from tqdm import tqdm
+from wasabi import msg
+
+from ..project.atomic import write_text
+from ..project.errors import ProjectError
+from .content import Report, make_report
+from .html import to_html
+from .inputs import check_data, load_pipeline, read_examples, use_gpu
+from .plots import require_matplotlib
+
+
+def report_pipeline(
+    model: str,
+    data: Path,
+    *,
+    json_path: Path | None = None,
+    html_path: Path | None = None,
+    gpu_id: int = -1,
+    gold_preproc: bool = False,
+    n_errors: int = 10,
+    batch_size: int | None = None,
+) -> Report:
+    """Let a pipeline predict the entities of annotated documents, and compare.
+
+    model: A pipeline's folder, or the name of an installed one.
+    data: A `.spacy` file, or a folder of them.
+    json_path, html_path: Files to write the report to.
+    gpu_id: GPU, or -1 for the CPU.
+    gold_preproc: Use the gold tokens, and predict sentence by sentence.
+    n_errors: How many of the most frequent mistakes are listed, and how many examples
+        of each kind are shown.
+    batch_size: Documents a batch; the pipeline's own if None.
+
+    Raises ProjectError if one of them cannot be used; no file is written then.
+    """
+    _check_outputs(json_path, html_path)
+    check_data(data)
+    use_gpu(gpu_id)
+    nlp = load_pipeline(model)
+    examples = read_examples(nlp, data, gold_preproc)
+    unit = _unit(examples, data, gold_preproc)
+    _predict(nlp, examples, data.name, batch_size)
+    _check_predictions(nlp, model, examples)
+    report = make_report(
+        examples,
+        model=model,
+        data=str(data),
+        unit=unit,
+        n_errors=n_errors,
+    )
+    files = {}
+    if json_path is not None:
+        content = json.dumps(report.to_dict(), indent=2, ensure_ascii=False)
+        files[json_path] = content + "\n"
+    if html_path is not None:
+        files[html_path] = to_html(report)
+    for path, text in files.items():
+        _write(path, text)
+    return report
+
+
+def _check_outputs(json_path: Path | None, html_path: Path | None) -> None:
+    for option, path in (("--json", json_path), ("--html", html_path)):
+        if path is not None and path.is_dir():
+            raise ProjectError(
+                f"{path} is a folder",
+                f"Name a file to write: {option} {path / 'report'}.{option[2:]}",
+            )
+    if json_path is not None and json_path == html_path:
+        raise ProjectError(
+            f"--json and --html are both {json_path}", "Name two different files."
+        )
+    if html_path is not None:
+        require_matplotlib()
+
+
+def _unit(examples: list[Example], data: Path, gold_preproc: bool) -> str:
+    if not gold_preproc:
+        return "documents"
+    if any(each.reference.has_annotation("SENT_START") for each in examples):
+        return "sentences"
+    msg.warn(f"No sentences are annotated in {data}: it is read as whole documents")
+    return "documents"
+
+
+def _predict(
+    nlp: Language, examples: list[Example], title: str, batch_size: int | None
+) -> None:
+    docs = nlp.pipe((each.predicted for each in examples), batch_size=batch_size)
+    bar = tqdm(
+        docs, total=len(examples), desc=title, unit="doc", leave=False, disable=None
+    )
+    for example, doc in zip(examples, bar, strict=True):
+        example.predicted = doc
+
+
+def _check_predictions(nlp: Language, model: str, examples: list[Example]) -> None:
+    """Components that set entities say of every token whether it is in one."""
+    if any(example.predicted.has_annotation("ENT_IOB") for example in examples):
+        return
+    names = ", ".join(nlp.pipe_names) or "none"
+    raise ProjectError(
+        f"the pipeline {model!r} sets no entities; its components: {names}",
+        "Give a pipeline with a component for entities, such as attn_ner or ner.",
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise ProjectError(
+            f"{path} cannot be written: {error}", "Name a file in another folder."
+        ) from error
