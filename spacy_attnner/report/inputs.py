@@ -30,7 +30,7 @@ def use_gpu(gpu_id: int) -> None:
     """Raises ProjectError if there is no such GPU."""
     try:
         setup_gpu(gpu_id)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         raise ProjectError(
             f"GPU {gpu_id} cannot be used: {error}", "Leave out --gpu-id for the CPU."
         ) from error

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from spacy_attnner.cli import attn_cli
 from spacy_attnner.project import ProjectError
+from spacy_attnner.report import inputs
 from spacy_attnner.report.run import report_pipeline
 
 
@@ -193,7 +194,12 @@ def test_models_that_cannot_be_used(corpus, tmp_path):
         report_pipeline(str(tmp_path / "empty"), corpus)
 
 
-def test_no_such_gpu(make_model, corpus):
+@pytest.mark.parametrize("error", [ValueError, RuntimeError])  # no GPU; no such GPU
+def test_no_such_gpu(make_model, corpus, monkeypatch, error):
+    def refuse(gpu_id):
+        raise error(f"no device {gpu_id}")
+
+    monkeypatch.setattr(inputs, "setup_gpu", refuse)
     with pytest.raises(ProjectError, match="GPU 7 cannot be used"):
         report_pipeline(str(make_model()), corpus, gpu_id=7)
 
