@@ -46,8 +46,9 @@ INSTALLED = [
 MAY_IMPORT = {
     "layers": {"layers"},
     "models": {"models", "layers"},
-    "pipeline": {"pipeline", "relations", "confidence", "scoring"},
+    "pipeline": {"pipeline", "relations", "calibration", "confidence", "scoring"},
     "relations": set(),
+    "calibration": set(),
     "confidence": set(),
     "scoring": {"relations"},
     "vectors": set(),

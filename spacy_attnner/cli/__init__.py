@@ -13,6 +13,7 @@ app.add_typer(attn_cli)
 
 __all__ = ["attn_cli"]
 
+from . import calibrate as calibrate  # noqa: E402
 from . import check as check  # noqa: E402
 from . import convert as convert  # noqa: E402
 from . import corpus as corpus  # noqa: E402

@@ -212,6 +212,12 @@ def crf_loss(
     )
 
 
+def log_partition(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
+    """Log-sum of the scores of all valid paths, shape (batch_size,)."""
+    (lattice,) = _lattices([_bounded(emissions)], chain, lengths)
+    return lattice.log_z
+
+
 def token_marginals(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
     """Probability of every tag at every token, shape (n_tokens, n_tags)."""
     emissions = _bounded(emissions)

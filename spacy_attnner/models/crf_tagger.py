@@ -1,37 +1,44 @@
 """`spacy-attnner.CRFTagger.v1`: emissions from any tok2vec, and a constrained CRF."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy
 import torch
 from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import Linear, Model, chain, torch2xp, xp2torch, zero_init
+from thinc.api import Linear, Model, chain, torch2xp, zero_init
 from thinc.types import Floats2d, FloatsXd
 
 from ..layers import crf
-from ..layers.viterbi import viterbi
-from .lists import flatten, split, tokenwise
+from .crf_decode import CRF_PARAMS, crf_decode, crf_k_best, crf_marginals, make_problem
+from .lists import split, tokenwise
 from .resize import grow_output
-
-CRF_PARAMS = ("transitions", "start", "end")
 
 
 @registry.architectures("spacy-attnner.CRFTagger.v1")
 def build_crf_tagger(
-    tok2vec: Model[list[Doc], list[Floats2d]], nO: int | None = None
+    tok2vec: Model[list[Doc], list[Floats2d]],
+    nO: int | None = None,
+    temperature: float = 1.0,
 ) -> Model[list[Doc], list[Floats2d]]:
     """A linear layer over token vectors and the transition scores of a CRF.
 
     The model's output is the emissions, one (n_tokens, n_tags) array per document. Its
-    attributes `crf_loss` and `crf_decode` are functions of (model, emissions, …) that
-    apply the transitions; the pipeline component calls them.
+    attributes `crf_loss`, `crf_decode`, `crf_marginals` and `crf_k_best` are functions
+    of (model, emissions, …) that apply the transitions; the pipeline component calls
+    them. Its attributes `temperature` and `log_odds_offset` calibrate probabilities
+    (`crf_decode.py`) and are stored with the weights; training ignores them.
 
     tok2vec: Any layer from documents to token vectors.
     nO: Number of BILUO tags, 4 * n_labels + 1; found from the data if None.
+    temperature: Divides all scores before probabilities are taken of them; a model
+        that was calibrated and stored brings its own.
+
+    Raises ValueError if the temperature is not positive.
     """
+    if not temperature > 0.0:
+        raise ValueError(f"temperature {temperature} is not positive")
     width = tok2vec.maybe_get_dim("nO")
     emissions = Linear(nO=nO, nI=width, init_W=zero_init)
     transitions: Model = Model(
@@ -48,6 +55,10 @@ def build_crf_tagger(
     model.attrs["resize_output"] = grow_output
     model.attrs["crf_loss"] = crf_loss
     model.attrs["crf_decode"] = crf_decode
+    model.attrs["crf_marginals"] = crf_marginals
+    model.attrs["crf_k_best"] = crf_k_best
+    model.attrs["temperature"] = temperature
+    model.attrs["log_odds_offset"] = 0.0
     return model
 
 
@@ -60,19 +71,6 @@ def _init(model: Model, X: Any = None, Y: Any = None) -> None:
 
 def _forward(model: Model, X: Any, is_train: bool) -> tuple[Any, Callable]:
     return X, lambda dX: dX
-
-
-def _chain(model: Model) -> tuple[crf.Chain, torch.device]:
-    params = [xp2torch(model.get_ref("crf").get_param(name)) for name in CRF_PARAMS]
-    return crf.biluo_chain(*params), params[0].device
-
-
-def _to_torch(
-    model: Model, emissions: list[Floats2d], device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    flat = xp2torch(flatten(model, emissions))
-    lengths = torch.tensor([len(e) for e in emissions], dtype=torch.int64)
-    return flat.to(device), lengths.to(device)
 
 
 def crf_loss(
@@ -88,10 +86,9 @@ def crf_loss(
 
     Returns the loss in nats, a mean over annotated tokens, and d_emissions.
     """
-    chain_, device = _chain(model)
-    flat, lengths = _to_torch(model, emissions, device)
-    mask = torch.from_numpy(numpy.concatenate(allowed)).to(device)
-    result = crf.crf_loss(flat, chain_, lengths, mask)
+    problem = make_problem(model, emissions)
+    mask = torch.from_numpy(numpy.concatenate(allowed)).to(problem.lengths.device)
+    result = crf.crf_loss(problem.emissions, problem.chain, problem.lengths, mask)
     known = int((~mask).any(-1).sum())  # tokens, of which batches hold like numbers
     scale = 1.0 / max(1, known)
     layer = model.get_ref("crf")
@@ -101,43 +98,3 @@ def crf_loss(
     d_flat = cast(Floats2d, torch2xp((result.d_emissions * scale).float()))
     loss = float(result.loss.sum()) * scale
     return loss, split(d_flat, [len(e) for e in emissions])
-
-
-@dataclass(frozen=True)
-class DecodedSpan:
-    """An entity: token offsets in its document, label index, exact marginal."""
-
-    start: int
-    end: int
-    label: int
-    score: float
-
-
-def crf_decode(model: Model, emissions: list[Floats2d]) -> list[list[DecodedSpan]]:
-    """Best valid path of each document, as spans with their marginal probability."""
-    lengths = [len(e) for e in emissions]
-    if not sum(lengths):
-        return [[] for _ in emissions]
-    chain_, device = _chain(model)
-    flat, lengths_t = _to_torch(model, emissions, device)
-    tags = viterbi(flat, chain_, lengths_t)
-    bounds = _span_bounds(tags.cpu().numpy())
-    spans = torch.from_numpy(bounds[:, :2]).to(device)
-    scores = crf.span_marginals(flat, chain_, lengths_t, tags, spans).tolist()
-    offsets = numpy.cumsum([0, *lengths])
-    docs = numpy.searchsorted(offsets, bounds[:, 0], side="right") - 1
-    decoded: list[list[DecodedSpan]] = [[] for _ in emissions]
-    for doc, (first, last, label), score in zip(
-        docs.tolist(), bounds.tolist(), scores, strict=True
-    ):
-        base = int(offsets[doc])
-        decoded[doc].append(DecodedSpan(first - base, last + 1 - base, label, score))
-    return decoded
-
-
-def _span_bounds(tags: numpy.ndarray) -> numpy.ndarray:
-    """First token, last token and label of each entity, shape (n_spans, 3)."""
-    kind = numpy.where(tags == 0, -1, (tags - 1) % 4)  # 0..3 = B I L U
-    first = numpy.flatnonzero((kind == 0) | (kind == 3))
-    last = numpy.flatnonzero((kind == 2) | (kind == 3))
-    return numpy.stack([first, last, (tags[first] - 1) // 4], axis=1)

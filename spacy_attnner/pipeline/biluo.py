@@ -59,6 +59,12 @@ def gold_tags(example: Example) -> list[str | None]:
     return tags
 
 
+def entity_tags(length: int, label: str) -> list[str]:
+    """BILUO tags of one entity."""
+    kinds = [KIND[i == 0, i == length - 1] for i in range(length)]
+    return [f"{kind}-{label}" for kind in kinds]
+
+
 def drop_broken(tags: Sequence[str | None]) -> list[str | None]:
     """Forget known tags that no valid path joins, e.g. an L without its B.
 

@@ -1,18 +1,20 @@
 """`attn_ner`: named entities from a tagger with a constrained CRF."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
-from spacy.training import Example
+from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
+from ..calibration import MARGIN, Calibration
 from ..confidence import register_confidence
 from .base import AttnPipe
 from .biluo import allowed_tags
+from .ner_calibration import calibrate_model
 
 SPANS_KEY = "attn_ner"
 
@@ -162,3 +164,38 @@ class AttnNER(AttnPipe):
             allowed_tags(example, ids, self.name) for example in examples
         ]
         return self.model.attrs["crf_loss"](self.model, scores, allowed)
+
+    def calibrate(
+        self,
+        examples: Iterable[Example],
+        *,
+        groups: Sequence[int] | None = None,
+        margin: float = MARGIN,
+        progress: bool = False,
+    ) -> Calibration:
+        """Fit the confidences to how often predicted entities are right.
+
+        Sets a temperature and a log-odds offset in the model, which are stored with it;
+        entities stay the same unless `threshold` drops them, which compares calibrated
+        confidences. A model that is trained further has to be calibrated again.
+
+        examples: Annotated documents that the model was not trained on, as they come to
+            the component. Entities at tokens without annotation are left out.
+        groups: Number of the document that each example is from, where examples are
+            sentences; every example is a document of its own if None.
+        margin: Standard errors by which confidences stay below the best estimate; 0
+            fits the examples as they are, for use on documents that are just like them.
+        progress: Show a progress bar on stderr, if that is a terminal.
+
+        Raises ValueError where the examples hold no entities, gold or predicted.
+        """
+        examples = list(examples)
+        validate_examples(examples, "AttnNER.calibrate")
+        return calibrate_model(
+            self.model,
+            self.labels,
+            examples,
+            range(len(examples)) if groups is None else groups,
+            margin=margin,
+            progress=progress,
+        )

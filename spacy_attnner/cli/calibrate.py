@@ -1,0 +1,61 @@
+"""`spacy attn calibrate`: confidences that say how often they are right."""
+
+from pathlib import Path
+
+import typer
+from wasabi import msg
+
+from ..calibration import MARGIN, N_BINS
+from . import attn_cli
+
+
+@attn_cli.command("calibrate")
+def calibrate_cli(
+    model: str = typer.Argument(..., help="The pipeline's folder or package"),
+    data: Path = typer.Argument(..., help="Annotated documents, not trained on"),
+    output: Path = typer.Argument(..., help="The folder to write; may be MODEL"),
+    component: str = typer.Option(
+        "", "--component", "-c", help="The attn_ner component, if there are several"
+    ),
+    gold_preproc: bool = typer.Option(
+        False, "--gold-preproc", "-G", help="Predict gold sentences one by one"
+    ),
+    margin: float = typer.Option(
+        MARGIN, help="Standard errors below the best fit; 0 fits DATA as they are"
+    ),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+) -> None:
+    """Fit the confidences of a pipeline's entities to how often they are right.
+
+    Give documents in the shape in which they will be read later: whole ones, or with
+    --gold-preproc sentences. A pipeline that is trained further needs it again.
+    """
+    from ..project.calibrate import calibrate_pipeline
+    from ..project.errors import reported
+
+    with reported():
+        result = calibrate_pipeline(
+            model,
+            data,
+            output,
+            component=component or None,
+            sentences=gold_preproc,
+            margin=margin,
+            gpu_id=gpu_id,
+        )
+    rows = [
+        (f"ECE ({N_BINS} bins)", result.ece_before, result.ece_after),
+        ("Log loss (nats)", result.log_loss_before, result.log_loss_after),
+    ]
+    msg.table(
+        [(name, f"{before:.4f}", f"{after:.4f}") for name, before, after in rows],
+        header=(str(data.name), "before", "after"),
+        divider=True,
+        aligns=("l", "r", "r"),
+    )
+    typer.echo(
+        f"{result.n_entities} entities, {result.accuracy:.1%} of them correct: "
+        f"temperature {result.temperature:.3f}, log-odds offset "
+        f"{result.log_odds_offset:+.3f}"
+    )
+    msg.good(f"Wrote {output}")

@@ -1,0 +1,78 @@
+"""The k best tag paths of a CRF, batched.
+
+Viterbi's recursion over (tag, rank) instead of tag: the k best prefixes that end in a
+tag are among the k best prefixes of each tag before it. Source: Schwartz and Chow
+(1990), "The N-Best Algorithm".
+"""
+
+import torch
+from torch import Tensor
+
+from .crf import FORBIDDEN, Chain
+from .packing import pack
+
+
+def k_best(
+    emissions: Tensor, chain: Chain, lengths: Tensor, k: int
+) -> tuple[Tensor, Tensor]:
+    """The k best distinct tag paths of each sequence, best first.
+
+    emissions: Shape (n_tokens, n_tags), sequence after sequence.
+    lengths: Shape (batch_size,).
+
+    Returns the tags, shape (n_tokens, k), int64, and the score of each path, shape
+    (batch_size, k). Where a sequence has fewer valid paths the score of the others is
+    `FORBIDDEN` or less and their tags mean nothing; a sequence without tokens has one
+    path, with score 0. Raises ValueError if k is less than 1.
+    """
+    if k < 1:
+        raise ValueError(f"k {k} is less than 1")
+    packing = pack(lengths)
+    n_tokens, n_tags = emissions.shape
+    scores = torch.empty_like(emissions, dtype=torch.float64)
+    scores[packing.forward] = emissions.double()
+    pointers = torch.empty((n_tokens, n_tags, k), dtype=torch.int64).to(scores.device)
+    n_alive = packing.sizes[0] if packing.sizes else 0
+    final = scores.new_empty((n_alive, n_tags, k))
+    offset, state = 0, scores.new_empty((0, n_tags, k))
+    for t, size in enumerate(packing.sizes):
+        here = scores[offset : offset + size, :, None]  # (size, K, 1)
+        if t == 0:
+            state = scores.new_full((size, n_tags, k), FORBIDDEN)
+            state[:, :, :1] = here + chain.start[:, None]
+        else:
+            final[size : len(state)] = state[size:]
+            # (size, K next, K before, k) -> the k best of all (tag before, rank)
+            step = state[:size, None] + chain.transitions.T[:, :, None]
+            best, pointers[offset : offset + size] = step.flatten(2).topk(k, dim=-1)
+            state = best + here
+        offset += size
+    final[: len(state)] = state
+    total = (final + chain.end[:, None]).flatten(1)  # (n_alive, K * k)
+    best, last = total.topk(k, dim=-1)
+    tags = _backtrack(last, pointers, packing.sizes)
+    return tags[packing.forward], _in_batch_order(best, lengths)
+
+
+def _backtrack(last: Tensor, pointers: Tensor, sizes: list[int]) -> Tensor:
+    """Follow pointers to (tag, rank), stored as tag * k + rank; returns the tags."""
+    n_tokens, _, k = pointers.shape
+    tags = pointers.new_empty((n_tokens, k))
+    offset, current = n_tokens, last[:0]
+    for t in range(len(sizes) - 1, -1, -1):
+        offset -= sizes[t]
+        current = torch.cat([current, last[len(current) : sizes[t]]])  # (size, k)
+        tags[offset : offset + sizes[t]] = current // k
+        if t:
+            back = pointers[offset : offset + sizes[t]].flatten(1)
+            current = back.gather(1, current)
+    return tags
+
+
+def _in_batch_order(best: Tensor, lengths: Tensor) -> Tensor:
+    """Scores of the sequences that have tokens, sorted by length, back in place."""
+    scores = best.new_full((len(lengths), best.shape[1]), FORBIDDEN)
+    scores[:, 0] = 0.0
+    order = lengths.argsort(descending=True, stable=True)
+    scores[order[: len(best)]] = best
+    return scores

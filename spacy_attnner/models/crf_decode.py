@@ -1,0 +1,140 @@
+"""What the CRF of `CRFTagger.v1` says of emissions: entities, marginals, k best paths.
+
+All probabilities are those of the scores divided by the model's `temperature`; the
+best path does not depend on it. Source: Guo et al. (2017), "On Calibration of Modern
+Neural Networks".
+"""
+
+import math
+from dataclasses import dataclass
+from typing import cast
+
+import numpy
+import torch
+from thinc.api import Model, torch2xp, xp2torch
+from thinc.types import Floats2d
+
+from ..layers import crf
+from ..layers.k_best import k_best
+from ..layers.viterbi import viterbi
+from .lists import flatten, split
+
+CRF_PARAMS = ("transitions", "start", "end")
+
+
+@dataclass(frozen=True)
+class DecodedSpan:
+    """An entity: token offsets in its document, label index, probability."""
+
+    start: int
+    end: int
+    label: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A batch of emissions and the CRF's scores, ready for `layers/crf.py`.
+
+    emissions: Shape (n_tokens, n_tags), document after document.
+    chain: Transitions with constraints.
+    lengths: Tokens of each document, shape (batch_size,).
+    """
+
+    emissions: torch.Tensor
+    chain: crf.Chain
+    lengths: torch.Tensor
+
+
+def make_problem(
+    model: Model, emissions: list[Floats2d], temperature: float = 1.0
+) -> Problem:
+    """Emissions and the model's transitions together, divided by a temperature."""
+    params = [xp2torch(model.get_ref("crf").get_param(name)) for name in CRF_PARAMS]
+    device = params[0].device
+    chain = crf.biluo_chain(*(param.double() / temperature for param in params))
+    flat = xp2torch(flatten(model, emissions)).to(device).double()
+    lengths = torch.tensor([len(e) for e in emissions], dtype=torch.int64)
+    return Problem(flat / temperature, chain, lengths.to(device))
+
+
+def crf_decode(model: Model, emissions: list[Floats2d]) -> list[list[DecodedSpan]]:
+    """Best valid path of each document, as spans with their marginal probability.
+
+    A probability is p / (p + (1 - p) * exp(-offset)), with the exact marginal p at the
+    model's `temperature` and its `log_odds_offset`.
+    """
+    if not sum(map(len, emissions)):
+        return [[] for _ in emissions]
+    untempered = make_problem(model, emissions)
+    tags = viterbi(untempered.emissions, untempered.chain, untempered.lengths)
+    problem = make_problem(model, emissions, model.attrs["temperature"])
+    bounds = span_bounds(tags.cpu().numpy())
+    spans = torch.from_numpy(bounds[:, :2]).to(tags.device)
+    scores = crf.span_marginals(
+        problem.emissions, problem.chain, problem.lengths, tags, spans
+    )
+    offset = model.attrs["log_odds_offset"]
+    if offset:
+        scores = scores / (scores + (1.0 - scores) * math.exp(-offset))
+    by_doc = _by_document(bounds, [len(e) for e in emissions])
+    found = iter(scores.tolist())
+    return [[DecodedSpan(*span, next(found)) for span in doc] for doc in by_doc]
+
+
+def crf_marginals(model: Model, emissions: list[Floats2d]) -> list[Floats2d]:
+    """Probability of every tag at every token, (n_tokens, n_tags) per document."""
+    if not emissions:
+        return []
+    problem = make_problem(model, emissions, model.attrs["temperature"])
+    marginals = crf.token_marginals(
+        problem.emissions, problem.chain, problem.lengths
+    ).float()
+    return split(cast(Floats2d, torch2xp(marginals)), [len(e) for e in emissions])
+
+
+def crf_k_best(
+    model: Model, emissions: list[Floats2d], k: int
+) -> list[list[tuple[list[tuple[int, int, int]], float]]]:
+    """The k most probable tag paths of each document, best first.
+
+    Returns for each document at most k pairs of the path's entities (start, end, label
+    index) and the probability of the whole path; fewer where fewer paths are valid.
+    """
+    if not emissions:
+        return []
+    problem = make_problem(model, emissions, model.attrs["temperature"])
+    tags, scores = k_best(problem.emissions, problem.chain, problem.lengths, k)
+    log_z = crf.log_partition(problem.emissions, problem.chain, problem.lengths)
+    log_probabilities = (scores - log_z[:, None]).clamp_max(0.0)  # (B, k)
+    lengths = [len(e) for e in emissions]
+    ranked = [_by_document(span_bounds(path), lengths) for path in tags.T.cpu().numpy()]
+    return [
+        [
+            (ranked[rank][doc], math.exp(value))
+            for rank, value in enumerate(values)
+            if value > crf.FORBIDDEN / 10
+        ]
+        for doc, values in enumerate(log_probabilities.tolist())
+    ]
+
+
+def span_bounds(tags: numpy.ndarray) -> numpy.ndarray:
+    """First token, last token and label of each entity, shape (n_spans, 3)."""
+    kind = numpy.where(tags == 0, -1, (tags - 1) % 4)  # 0..3 = B I L U
+    first = numpy.flatnonzero((kind == 0) | (kind == 3))
+    last = numpy.flatnonzero((kind == 2) | (kind == 3))
+    return numpy.stack([first, last, (tags[first] - 1) // 4], axis=1)
+
+
+def _by_document(
+    bounds: numpy.ndarray, lengths: list[int]
+) -> list[list[tuple[int, int, int]]]:
+    """Entities of a flat batch as (start, end, label) within each document."""
+    offsets = numpy.cumsum([0, *lengths])
+    docs = numpy.searchsorted(offsets, bounds[:, 0], side="right") - 1
+    spans: list[list[tuple[int, int, int]]] = [[] for _ in lengths]
+    for doc, (first, last, label) in zip(docs.tolist(), bounds.tolist(), strict=True):
+        base = int(offsets[doc])
+        spans[doc].append((first - base, last + 1 - base, label))
+    return spans
