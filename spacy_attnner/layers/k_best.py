@@ -22,8 +22,8 @@ def k_best(
 
     Returns the tags, shape (n_tokens, k), int64, and the score of each path, shape
     (batch_size, k). Where a sequence has fewer valid paths the score of the others is
-    `FORBIDDEN` or less and their tags mean nothing; a sequence without tokens has one
-    path, with score 0. Raises ValueError if k is less than 1.
+    `FORBIDDEN` or less and their tags are 0; a sequence without tokens has one path,
+    with score 0. Raises ValueError if k is less than 1.
     """
     if k < 1:
         raise ValueError(f"k {k} is less than 1")
@@ -51,7 +51,9 @@ def k_best(
     total = (final + chain.end[:, None]).flatten(1)  # (n_alive, K * k)
     best, last = total.topk(k, dim=-1)
     tags = _backtrack(last, pointers, packing.sizes)
-    return tags[packing.forward], _in_batch_order(best, lengths)
+    scores = _in_batch_order(best, lengths)
+    valid = (scores > FORBIDDEN / 10).repeat_interleave(lengths, dim=0)  # (N, k)
+    return tags[packing.forward] * valid, scores
 
 
 def _backtrack(last: Tensor, pointers: Tensor, sizes: list[int]) -> Tensor:

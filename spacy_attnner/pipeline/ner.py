@@ -1,6 +1,7 @@
 """`attn_ner`: named entities from a tagger with a constrained CRF."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy
@@ -86,6 +87,14 @@ def make_attn_ner(
     )
 
 
+@dataclass(frozen=True)
+class Reading:
+    """One way to read a document: its entities and the probability of exactly those."""
+
+    ents: list[Span]
+    probability: float
+
+
 class AttnNER(AttnPipe):
     """Finds `doc.ents` and says how sure it is of each: `span._.confidence`."""
 
@@ -164,6 +173,47 @@ class AttnNER(AttnPipe):
             allowed_tags(example, ids, self.name) for example in examples
         ]
         return self.model.attrs["crf_loss"](self.model, scores, allowed)
+
+    def token_marginals(
+        self, docs: Iterable[Doc]
+    ) -> tuple[list[numpy.ndarray], tuple[str, ...]]:
+        """Probability of every BILUO tag at every token.
+
+        docs: Documents as they come to the component.
+
+        Returns an array of shape (n_tokens, n_tags) for each document, and the names of
+        the tags. Of a calibrated model, they are those at its temperature.
+        """
+        emissions = self._emissions(docs)
+        marginals = self.model.attrs["crf_marginals"](self.model, emissions)
+        names = (f"{kind}-{label}" for label in self.labels for kind in "BILU")
+        return [self.model.ops.to_numpy(m) for m in marginals], ("O", *names)
+
+    def k_best(self, docs: Iterable[Doc], k: int) -> list[list[Reading]]:
+        """The k most probable readings of each document, best first.
+
+        docs: Documents as they come to the component; they stay as they are.
+        k: How many; a short document may have fewer.
+
+        The probability of a reading is that of all its entities and of nothing else
+        being one, so in a long document even the best may have a small one. Raises
+        ValueError if k is less than 1.
+        """
+        docs = list(docs)
+        emissions = self._emissions(docs)
+        paths = self.model.attrs["crf_k_best"](self.model, emissions, k)
+        labels = self.labels
+        return [
+            [
+                Reading([Span(doc, i, j, labels[label]) for i, j, label in spans], p)
+                for spans, p in readings
+            ]
+            for doc, readings in zip(docs, paths, strict=True)
+        ]
+
+    def _emissions(self, docs: Iterable[Doc]) -> list[Any]:
+        docs = list(docs)
+        return self.model.predict(docs) if docs else []
 
     def calibrate(
         self,

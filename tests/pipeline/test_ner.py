@@ -175,3 +175,64 @@ def test_annotation_in_part_is_learnt_from(ner):
     for example in examples:
         found = {(ent.start, ent.end, ent.label_) for ent in nlp(example.text).ents}
         assert {(e.start, e.end, e.label_) for e in example.reference.ents} <= found
+
+
+def test_token_marginals(tiny):
+    """What adding up all paths says, and rows that add up to one."""
+    pipe = tiny.get_pipe("attn_ner")
+    docs = [tiny.make_doc(text) for text in ["", *TEXTS]]
+    arrays, names = pipe.token_marginals(docs)
+    assert names == ("O", "B-NAME", "I-NAME", "L-NAME", "U-NAME")
+    for doc, array in zip(docs, arrays, strict=True):
+        assert array.shape == (len(doc), 5)
+        assert array.sum(1) == pytest.approx(numpy.ones(len(doc)))
+        expected = numpy.zeros((len(doc), 3))
+        for (start, end), probability in marginals(tiny, doc).items() if doc else ():
+            if end - start == 1:
+                expected[start, 2] += probability
+            else:
+                expected[start, 0] += probability
+                expected[end - 1, 1] += probability
+        assert array[:, [1, 3, 4]] == pytest.approx(expected, abs=1e-6)
+    assert pipe.token_marginals([]) == ([], names)
+
+
+def test_k_best(tiny):
+    pipe = tiny.get_pipe("attn_ner")
+    docs = [tiny.make_doc(text) for text in ["", *TEXTS]]
+    before = [doc.to_bytes() for doc in docs]
+    readings = pipe.k_best(docs, 60)
+    assert [doc.to_bytes() for doc in docs] == before
+    assert [(r.ents, r.probability) for r in readings[0]] == [([], 1.0)]
+    for doc, own in zip(docs[1:], readings[1:], strict=True):
+        probabilities = [reading.probability for reading in own]
+        assert probabilities == sorted(probabilities, reverse=True)
+        best = [(ent.start, ent.end, ent.label_) for ent in own[0].ents]
+        found = tiny(doc.text)
+        assert best == [(ent.start, ent.end, ent.label_) for ent in found.ents]
+        distinct = {tuple((e.start, e.end) for e in r.ents) for r in own}
+        assert len(distinct) == len(own)
+        if len(doc) > 4:  # more readings than were asked for
+            assert len(own) == 60
+            continue
+        assert len(own) == [2, 5, 13, 34][len(doc) - 1]  # all that there are
+        assert sum(probabilities) == pytest.approx(1.0)
+        for span, expected in marginals(tiny, doc).items():
+            holds = [r for r in own if span in {(e.start, e.end) for e in r.ents}]
+            total = sum(reading.probability for reading in holds)
+            assert total == pytest.approx(expected, abs=1e-6)
+    assert pipe.k_best([], 3) == []
+    with pytest.raises(ValueError, match="k 0 is less than 1"):
+        pipe.k_best(docs, 0)
+
+
+def test_a_temperature_reaches_marginals_and_readings(tiny):
+    pipe = tiny.get_pipe("attn_ner")
+    doc = tiny.make_doc("Mira left")
+    sharp = pipe.k_best([doc], 5)[0]
+    pipe.model.attrs["temperature"] = 1e9
+    flat = pipe.k_best([doc], 5)[0]
+    assert [r.probability for r in flat] == pytest.approx([0.2] * 5)
+    assert max(r.probability for r in sharp) > 0.25
+    (array,), _ = pipe.token_marginals([doc])
+    assert array[0] == pytest.approx([0.4, 0.2, 0.0, 0.0, 0.4])
