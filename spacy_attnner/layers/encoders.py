@@ -1,5 +1,7 @@
 """The sequence encoder: BiLSTM, then gated multi-head self-attention."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
@@ -94,15 +96,24 @@ class SequenceEncoder(nn.Module):
         packing = pack(lengths)
         order = torch.empty_like(packing.forward)
         order[packing.forward] = torch.arange(len(order), device=order.device)
-        sizes = torch.tensor(packing.sizes)
+        sizes = torch.tensor(packing.sizes, device="cpu")  # there PyTorch wants them
         for lstm in self.lstms:
-            H = lstm(PackedSequence(X[order], sizes))[0].data  # packed order
+            with _full_precision(X):
+                H = lstm(PackedSequence(X[order], sizes))[0].data  # packed order
             X = _drop(self.output_dropout, H[packing.forward], lengths)  # (N, width)
         if self.attention is None or self.gate is None:
             return X
         Y = pad(X, lengths)  # (B, T, width)
         Y = Y + self.gate * self.attention(Y, padding_mask(lengths))
         return unpad(Y, lengths)
+
+
+def _full_precision(X: Tensor) -> AbstractContextManager:
+    """On a GPU, no autocast: for LSTMs it means float16, whatever it was asked for.
+
+    The gradients, which nobody scales, would vanish in that.
+    """
+    return torch.autocast("cuda", enabled=False) if X.is_cuda else nullcontext()
 
 
 def _drop(dropout: LockedDropout, X: Tensor, lengths: Tensor) -> Tensor:
