@@ -91,9 +91,9 @@ class AttnShim(PyTorchShim):
             weights, _ = optimizer(
                 self._key(name), torch2xp(parameter.data), torch2xp(parameter.grad)
             )
-            parameter.data = xp2torch(
-                weights, requires_grad=True, device=parameter.device
-            )
+            # in place: cuDNN wants an LSTM's weights in one piece of memory, and copies
+            # them together at every call where one of them has moved
+            parameter.data.copy_(xp2torch(weights, device=parameter.device))
             parameter.grad = None
         self._updates += 1
         if self._updates % TRIM_EVERY == 0 and self.device.type == "cpu":
@@ -106,14 +106,14 @@ class AttnShim(PyTorchShim):
         for name, parameter in self._model.named_parameters():
             value = params.get(self._key(name))
             if value is not None:
-                backup[name] = parameter.data
-                parameter.data = xp2torch(value, device=parameter.device).clone()
+                backup[name] = parameter.data.clone()
+                parameter.data.copy_(xp2torch(value, device=parameter.device))
         try:
             yield
         finally:
             for name, parameter in self._model.named_parameters():
                 if name in backup:
-                    parameter.data = backup[name]
+                    parameter.data.copy_(backup[name])
 
 
 def to_safetensors(module: torch.nn.Module) -> bytes:
@@ -202,7 +202,15 @@ def array_output(model: Model, X_Y: Any, is_train: bool) -> tuple[Any, Callable]
         gradient = xp2torch(dY, device=device)
         return ArgsKwargs(args=((Y,),), kwargs={"grad_tensors": (gradient,)})
 
-    return torch2xp(Y), backprop
+    return from_torch(model, Y), backprop
+
+
+def from_torch(model: Model, X: torch.Tensor) -> Any:
+    """A tensor as an array for the layers around the module.
+
+    Weights are loaded to Thinc's current device, which need not be the layers' own.
+    """
+    return torch2xp(X.detach(), ops=model.ops)
 
 
 def floats_to_torch(model: Model, X: Any, is_train: bool) -> torch.Tensor:

@@ -5,11 +5,17 @@ from typing import Any
 
 from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import ArgsKwargs, Linear, Model, chain, concatenate, torch2xp
+from thinc.api import ArgsKwargs, Linear, Model, chain, concatenate
 from thinc.types import Floats2d
 
 from ..layers.encoders import SequenceEncoder
-from .bridge import array_output, floats_to_torch, ints_to_torch, torch_layer
+from .bridge import (
+    array_output,
+    floats_to_torch,
+    from_torch,
+    ints_to_torch,
+    torch_layer,
+)
 from .lists import flatten, split, tokenwise
 
 Embedder = Model[list[Doc], list[Floats2d]]
@@ -35,7 +41,8 @@ def build_attention_encoder(
     n_heads: Self-attention heads; 0 for none.
     window, margin: Longer documents are encoded in windows of `window` tokens that
         overlap by twice `margin`, so cost is linear in their length.
-    mixed_precision: Compute in bfloat16 where PyTorch's autocast allows.
+    mixed_precision: Compute in bfloat16 where PyTorch's autocast allows; on a GPU the
+        BiLSTM stays in float32.
 
     Returns a model of shape List[(n_tokens, width)].
     """
@@ -99,6 +106,6 @@ def sequence_input(
     args = (floats_to_torch(model, X, is_train), ints_to_torch(model, lengths))
 
     def backprop(d_inputs: ArgsKwargs) -> Any:
-        return torch2xp(d_inputs.args[0])
+        return from_torch(model, d_inputs.args[0])
 
     return ArgsKwargs(args=args, kwargs={}), backprop

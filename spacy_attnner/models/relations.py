@@ -6,11 +6,17 @@ from typing import Any
 import numpy
 from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import ArgsKwargs, Linear, Model, torch2xp, zero_init
+from thinc.api import ArgsKwargs, Linear, Model, zero_init
 from thinc.types import Floats2d
 
 from ..layers.pairs import N_TYPE_HASHES, N_TYPE_ROWS, EntityPairAttention
-from .bridge import array_output, floats_to_torch, ints_to_torch, torch_layer
+from .bridge import (
+    array_output,
+    floats_to_torch,
+    from_torch,
+    ints_to_torch,
+    torch_layer,
+)
 from .candidates import Candidates
 from .lists import flatten, split
 from .resize import grow_output
@@ -140,6 +146,6 @@ def _pair_inputs(
     )
 
     def backprop(d_inputs: ArgsKwargs) -> Any:
-        return torch2xp(d_inputs.args[0])
+        return from_torch(model, d_inputs.args[0])
 
     return ArgsKwargs(args=args, kwargs={}), backprop
