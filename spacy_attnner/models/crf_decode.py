@@ -7,12 +7,13 @@ Neural Networks".
 
 import math
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy
 import torch
 from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import Floats2d
+from thinc.util import is_cupy_array
 
 from ..layers import crf
 from ..layers.k_best import k_best
@@ -50,12 +51,24 @@ def make_problem(
     model: Model, emissions: list[Floats2d], temperature: float = 1.0
 ) -> Problem:
     """Emissions and the model's transitions together, divided by a temperature."""
-    params = [xp2torch(model.get_ref("crf").get_param(name)) for name in CRF_PARAMS]
-    device = params[0].device
-    chain = crf.biluo_chain(*(param.double() / temperature for param in params))
-    flat = xp2torch(flatten(model, emissions)).to(device).double()
+    arrays: list[Any] = [model.get_ref("crf").get_param(name) for name in CRF_PARAMS]
+    device = _device(arrays[0])
+    params = [xp2torch(array, device=device).double() for array in arrays]
+    chain = crf.biluo_chain(*(param / temperature for param in params))
+    flat = xp2torch(flatten(model, emissions), device=device).double()
     lengths = torch.tensor([len(e) for e in emissions], dtype=torch.int64)
     return Problem(flat / temperature, chain, lengths.to(device))
+
+
+def _device(array: Any) -> torch.device:
+    """Where an array is, so that what is computed of it comes back as the same kind.
+
+    Thinc's default, its current device, is another one in a new thread; and on Apple's
+    GPUs it has no float64, while the arrays are NumPy's.
+    """
+    if is_cupy_array(array):
+        return torch.device("cuda", array.device.id)
+    return torch.device("cpu")
 
 
 def crf_decode(model: Model, emissions: list[Floats2d]) -> list[list[DecodedSpan]]:
