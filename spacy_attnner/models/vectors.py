@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model, Ops, glorot_uniform_init
 from thinc.types import Floats2d
+from thinc.util import get_array_module, to_numpy
 
 
 def static_vectors(width: int) -> Model[list[Doc], Floats2d]:
@@ -73,14 +74,16 @@ def _rows(ops: Ops, docs: list[Doc], vocab: Vocab) -> Floats2d:
         keys[:, 0], return_index=True, return_inverse=True
     )
     if getattr(vectors, "mode", "default") == "floret":
-        V: Any = vectors.get_batch(distinct)
+        V: Any = ops.asarray2f(vectors.get_batch(distinct))
     else:
         # spaCy 3.8 forgets a table's attr when it saves it, so a lower-case table
         # comes back as one of ORTH: what is not found as it stands is tried lower-case
-        rows = ops.to_numpy(vectors.find(keys=distinct))
+        rows: Any = to_numpy(vectors.find(keys=distinct))
         unknown = numpy.flatnonzero(rows < 0)
-        rows[unknown] = ops.to_numpy(vectors.find(keys=keys[first[unknown], 1]))
-        V = ops.asarray2f(vectors.data[ops.xp.asarray(rows)])
+        rows[unknown] = to_numpy(vectors.find(keys=keys[first[unknown], 1]))
+        # the table may be on the GPU and the model not, or the other way round
+        xp = get_array_module(vectors.data)
+        V = ops.asarray2f(vectors.data[xp.asarray(rows)])
         V[ops.xp.asarray(rows < 0)] = 0.0  # row -1 is the last word's
     return ops.as_contig(V[ops.xp.asarray(tokens)])
 
