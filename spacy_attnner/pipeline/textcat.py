@@ -105,7 +105,8 @@ class _MaskedCategories:
 
     def predict(self, docs: Iterable[Doc]) -> Any:
         """Probabilities, shape (n_docs, n_labels); also of documents without tokens."""
-        return self.model.ops.asarray(self.model.predict(list(docs)))  # type: ignore[attr-defined]
+        model = self.model  # type: ignore[attr-defined]
+        return model.ops.to_numpy(model.predict(list(docs)))
 
     def _sorted_labels(self, examples: Iterable[Example]) -> list[str]:
         """Categories of the training data, in alphabetical order."""
