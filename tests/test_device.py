@@ -1,0 +1,488 @@
+"""Everything once more on a GPU that is pretended: same results, and nothing mixed."""
+
+import copy
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+import spacy
+import torch
+from spacy.tokens import Span
+from spacy.training import Example
+from spacy.vectors import Vectors
+from thinc.api import Adam, NumpyOps, fix_random_seed, set_current_ops
+from torch import nn
+from torch.nn.utils.rnn import PackedSequence
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from spacy_attnner.layers import crf, packing, padding, pairs, windows
+from spacy_attnner.layers.characters import CharacterCNN
+from spacy_attnner.layers.encoders import SequenceEncoder
+from spacy_attnner.layers.k_best import k_best
+from spacy_attnner.layers.pooling import DocumentPooling
+from spacy_attnner.layers.viterbi import viterbi
+from spacy_attnner.models.resize import grown_layer
+from spacy_attnner.models.vectors import static_vectors
+from spacy_attnner.relations import Relation, set_relations
+
+sys.path.insert(0, str(Path(__file__).parent))
+from pretend_device import (
+    CUDA,
+    PretendArray,
+    PretendOps,
+    PretendTensor,
+    pretend_cuda,
+    pretend_gpu,
+)
+
+LENGTHS = torch.tensor([3, 0, 61, 1, 0, 11, 2])
+N_TOKENS = int(LENGTHS.sum())
+N_TAGS = 9
+
+
+def to_cuda(tree):
+    return tree_map_only(torch.Tensor, lambda x: x.to(CUDA), tree)
+
+
+def assert_same(found, expected):
+    """The tensors of both are equal, and those found are on the pretended device."""
+    found, expected = tree_leaves(found), tree_leaves(expected)
+    assert len(found) == len(expected)
+    for x, y in zip(found, expected, strict=True):
+        if isinstance(y, torch.Tensor):
+            assert isinstance(x, PretendTensor)
+            torch.testing.assert_close(x.detach().cpu(), y.detach())
+        else:
+            assert x == y
+
+
+# the pretended device itself
+
+
+@pytest.mark.parametrize(
+    "mix",
+    [
+        lambda cpu, gpu: cpu + gpu,
+        lambda cpu, gpu: gpu.add_(cpu),
+        lambda cpu, gpu: cpu * gpu.sum(),
+        lambda cpu, gpu: torch.cat([cpu, gpu]),
+        lambda cpu, gpu: torch.where(cpu > 0, gpu, 0.0),
+        lambda cpu, gpu: gpu[:, 0].repeat_interleave(torch.ones(3).long()),
+        lambda cpu, gpu: cpu[torch.zeros(2, dtype=torch.int64, device=CUDA)],
+        lambda cpu, gpu: gpu.index_put((torch.tensor([1]),), cpu[:1]),
+        lambda cpu, gpu: nn.Linear(3, 2)(gpu),
+        lambda cpu, gpu: nn.LSTM(3, 2)(gpu),
+        lambda cpu, gpu: nn.LSTM(3, 2).to(CUDA)(cpu),
+        lambda cpu, gpu: gpu.numpy(),
+        lambda cpu, gpu: numpy.asarray(gpu),
+    ],
+)
+def test_tensors_of_two_devices_do_not_mix(mix):
+    with pretend_cuda(), pytest.raises((RuntimeError, TypeError)):
+        mix(torch.ones(3, 3), torch.ones(3, 3).to(CUDA))
+
+
+def test_what_may_cross():
+    with pretend_cuda():
+        cpu, gpu = torch.ones(3), torch.ones(3, device=CUDA)
+        results = [
+            gpu + torch.tensor(1.0),
+            gpu[torch.tensor([1, 2])],
+            gpu.new_zeros(2),
+            torch.arange(3, device=gpu.device),
+            torch.empty_like(gpu).copy_(cpu),
+        ]
+        assert all(isinstance(result, PretendTensor) for result in results)
+        assert type(gpu.cpu()) is type(gpu.to("cpu")) is torch.Tensor
+        assert gpu.tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "mix",
+    [
+        lambda cpu, gpu: cpu + gpu,
+        lambda cpu, gpu: gpu * cpu,
+        lambda cpu, gpu: numpy.concatenate([gpu, gpu]),
+        lambda cpu, gpu: numpy.asarray(gpu),
+        lambda cpu, gpu: PretendOps.xp.concatenate([gpu, cpu]),
+        lambda cpu, gpu: gpu[cpu > 0],
+        lambda cpu, gpu: cpu[gpu > 0],
+        lambda cpu, gpu: gpu.__setitem__(0, cpu[0]),
+        lambda cpu, gpu: PretendOps().gemm(cpu, gpu),
+    ],
+)
+def test_arrays_of_two_devices_do_not_mix(mix):
+    cpu = numpy.ones((3, 3), dtype="float32")
+    with pretend_gpu(), pytest.raises((TypeError, ValueError, IndexError)):
+        mix(cpu, PretendOps().asarray(cpu))
+
+
+# PyTorch's side
+
+
+def encoder(**settings):
+    sizes = {"input_width": 5, "width": 14, "depth": 2, "n_heads": 7}
+    module = SequenceEncoder(**{**sizes, "window": 13, "margin": 3, **settings})
+    if module.gate is not None:
+        nn.init.ones_(module.gate)
+    return module, (torch.randn(N_TOKENS, 5), LENGTHS)
+
+
+def character_cnn():
+    module = CharacterCNN(embed_width=3, width=5, kernel_size=3)
+    return module, (torch.randint(0, 99, (7, 11)), torch.randint(0, 7, (13,)))
+
+
+def pooling():
+    module = DocumentPooling(width=5, n_heads=3, hidden=7)
+    return module, (torch.randn(N_TOKENS, 5), LENGTHS)
+
+
+def pair_attention(n_pairs=3):
+    module = pairs.EntityPairAttention(
+        width=5, hidden=14, n_heads=7, type_width=3, distance_width=2
+    )
+    spans = torch.tensor([[1, 2], [4, 7], [8, 9]])
+    order = torch.tensor([[0, 1], [2, 0], [1, 2]])[:n_pairs]
+    contexts = torch.tensor([[0, 8], [0, 11], [2, 11]])[:n_pairs]
+    types = torch.arange(9).view(3, 3)
+    return module, (
+        torch.randn(19, 5),
+        torch.tensor([19]),
+        spans,
+        types,
+        order,
+        contexts,
+    )
+
+
+MODULES = [
+    encoder,
+    lambda: encoder(n_heads=0, depth=1),
+    character_cnn,
+    pooling,
+    pair_attention,
+    lambda: pair_attention(n_pairs=0),
+]
+
+
+def run(module, inputs):
+    """Output and gradients of all parameters and of the first input."""
+    X, *others = inputs
+    X = X.clone().requires_grad_() if X.is_floating_point() else X
+    Y = module(X, *others)
+    Y.square().sum().backward()
+    return Y, X.grad, [parameter.grad for parameter in module.parameters()]
+
+
+@pytest.mark.parametrize("make", MODULES)
+def test_modules(make):
+    module, inputs = make()
+    on_gpu = copy.deepcopy(module)
+    expected = run(module, inputs)
+    with pretend_cuda():
+        assert_same(run(on_gpu.to(CUDA), to_cuda(inputs)), expected)
+        on_gpu.eval()
+        with torch.no_grad():
+            assert_same(on_gpu(*to_cuda(inputs)), module.eval()(*inputs))
+
+
+def test_dropout_of_sequences():
+    module, inputs = encoder()
+    with pretend_cuda():
+        module.to(CUDA).input_dropout.p = module.output_dropout.p = 0.5
+        first, second = (module(*to_cuda(inputs)).detach().cpu() for _ in range(2))
+        assert not torch.equal(first, second)
+
+
+def test_weights_are_loaded_to_where_the_module_is():
+    module, inputs = encoder()
+    other, _ = encoder()
+    with pretend_cuda():
+        other.to(CUDA).load_state_dict(module.state_dict())
+        assert_same(other(*to_cuda(inputs)), module(*inputs))
+
+
+def test_lengths_of_packed_sequences_ignore_the_default_device():
+    module, inputs = encoder()
+    expected = module(*inputs)
+    with pretend_cuda(), CUDA:
+        assert_same(module.to(CUDA)(*to_cuda(inputs)), expected)
+
+
+def test_lstms_take_no_part_in_autocast():
+    module, inputs = encoder()
+    with pretend_cuda():
+        module, (X, lengths) = module.to(CUDA), to_cuda(inputs)
+        batch = PackedSequence(X, torch.ones(N_TOKENS, dtype=torch.int64))
+        torch.set_autocast_enabled("cuda", True)
+        try:
+            module(X, lengths)
+            with pytest.raises(RuntimeError, match="float16"):
+                module.lstms[0](batch)
+        finally:
+            torch.set_autocast_enabled("cuda", False)
+
+
+def crf_inputs():
+    lengths = LENGTHS.clamp_max(13)
+    n_tokens = int(lengths.sum())
+    emissions = torch.randn(n_tokens, N_TAGS)
+    chain = [torch.randn(N_TAGS, N_TAGS), torch.randn(N_TAGS), torch.randn(N_TAGS)]
+    allowed = torch.ones(n_tokens, N_TAGS, dtype=torch.bool)
+    allowed[::3, 1:] = False
+    spans = torch.tensor([[0, 1], [4, 4], [7, 9]])
+    return emissions, chain, lengths, allowed, spans
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda e, c, n, *_: vars(crf.crf_loss(e, crf.biluo_chain(*c), n, _[0])),
+        lambda e, c, n, *_: crf.token_marginals(e, crf.biluo_chain(*c), n),
+        lambda e, c, n, *_: viterbi(e, crf.biluo_chain(*c), n),
+        lambda e, c, n, *_: crf.span_marginals(
+            e, crf.biluo_chain(*c), n, viterbi(e, crf.biluo_chain(*c), n), _[1]
+        ),
+        lambda e, c, n, *_: crf.log_partition(e, crf.biluo_chain(*c), n),
+        lambda e, c, n, *_: k_best(e, crf.biluo_chain(*c), n, 3),
+        lambda e, c, n, *_: vars(packing.pack(n)),
+        lambda e, c, n, *_: packing.token_positions(n),
+        lambda e, c, n, *_: padding.padding_mask(n),
+        lambda e, c, n, *_: padding.pad(e, n),
+        lambda e, c, n, *_: padding.unpad(padding.pad(e, n), n),
+        lambda e, c, n, *_: vars(windows.cut_windows(n, 7, 2)),
+        lambda e, c, n, *_: pairs.gather_ranges(e, _[1]),
+    ],
+)
+def test_functions(function):
+    inputs = crf_inputs()
+    with pretend_cuda():
+        assert_same(function(*to_cuda(inputs)), function(*inputs))
+
+
+# Thinc's and spaCy's side
+
+TEXTS = [
+    "Mira Okafor met Tom Lind in Bergen before the ferry left",
+    "Ferries",
+    "",
+    "Kestrel Lines stayed shut",
+]
+COMPONENTS = ["attn_ner", "attn_rel", "attn_textcat", "attn_textcat_multilabel"]
+EMBED = {"vector_width": 3, "word_width": 7, "word_rows": 101, "word_dropout": 0.0}
+TOK2VEC = {"width": 14, "n_heads": 7, "embed": EMBED}
+
+
+def make_nlp(name, **tok2vec):
+    fix_random_seed(0)
+    nlp = spacy.blank("en")
+    give_vectors(nlp)
+    nlp.add_pipe(name, config={"model": {"tok2vec": {**TOK2VEC, **tok2vec}}})
+    return nlp
+
+
+def give_vectors(nlp):
+    """A table of invented vectors, on the device that is current."""
+    table = Vectors(strings=nlp.vocab.strings, name="invented", shape=(2, 5))
+    rows = numpy.arange(1.0, 11.0, dtype="float32").reshape(2, 5)
+    for word, row in zip(["ferry", "bergen"], rows, strict=True):
+        table.add(nlp.vocab.strings.add(word), vector=row)
+    nlp.vocab.vectors = table
+
+
+def make_examples(nlp):
+    golds = [nlp.make_doc(text) for text in TEXTS]
+    golds[0].ents = [Span(golds[0], 0, 2, "PER"), Span(golds[0], 6, 7, "LOC")]
+    predicted = [gold.copy() for gold in golds]
+    set_relations(golds[0], [Relation(*golds[0].ents, "At")])
+    for gold in golds[:2]:
+        gold.cats = {"A": float(len(gold) > 1), "B": float(len(gold) == 1)}
+    return [Example(x, y) for x, y in zip(predicted, golds, strict=True)]
+
+
+def train(nlp, optimizer, steps=3):
+    return [
+        sum(nlp.update(make_examples(nlp), sgd=optimizer).values())
+        for _ in range(steps)
+    ]
+
+
+def assert_same_annotations(found, expected):
+    """Two pipelines say the same of the examples."""
+    predicted = [
+        list(nlp.pipe([example.predicted for example in make_examples(nlp)]))
+        for nlp in (found, expected)
+    ]
+    for x, y in zip(*predicted, strict=True):
+        assert [*map(str, x.ents)] == [*map(str, y.ents)]
+        assert scores_of(x) == pytest.approx(scores_of(y), abs=1e-4)
+
+
+def scores_of(doc):
+    """Confidences, probabilities of relations and of categories, in this order."""
+    attrs = [group.attrs for group in doc.spans.values()]
+    return [
+        *(score for a in attrs for score in a.get("scores", [])),
+        *(triple[3] for a in attrs for triple in a.get("triples", [])),
+        *doc.cats.values(),
+    ]
+
+
+@pytest.fixture(params=COMPONENTS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def on_cpu(name):
+    """A pipeline trained on the CPU, and its losses."""
+    nlp = make_nlp(name)
+    optimizer = nlp.initialize(lambda: make_examples(nlp))
+    return nlp, train(nlp, optimizer), optimizer
+
+
+def test_components(name, on_cpu):
+    expected, losses, optimizer = on_cpu
+    with pretend_gpu():
+        nlp = make_nlp(name)
+        own = nlp.initialize(lambda: make_examples(nlp))
+        assert train(nlp, own) == pytest.approx(losses, rel=1e-4)
+        assert_on_gpu(nlp.get_pipe(name).model)
+        assert_same_annotations(nlp, expected)
+        with nlp.use_params(own.averages), expected.use_params(optimizer.averages):
+            assert_same_annotations(nlp, expected)
+        data = nlp.to_bytes(exclude=["vocab"])
+    loaded = make_nlp(name).from_bytes(data)
+    assert_same_annotations(loaded, expected)
+
+
+@pytest.mark.parametrize("name", ["attn_ner"], indirect=True)
+def test_marginals_readings_and_calibration(name, on_cpu):
+    expected, _, _ = on_cpu
+    with pretend_gpu():
+        nlp = make_nlp(name).from_bytes(expected.to_bytes(exclude=["vocab"]))
+        results = []
+        for each in (nlp, expected):
+            component, examples = each.get_pipe(name), make_examples(each)
+            docs = list(each.pipe([example.predicted for example in examples]))
+            marginals, _ = component.token_marginals(docs)
+            readings = component.k_best(docs, 2)
+            calibration = component.calibrate(examples)
+            results.append((marginals, readings, calibration))
+    found, correct = results
+    for x, y in zip(found[0], correct[0], strict=True):
+        numpy.testing.assert_allclose(x, y, atol=1e-5)
+    assert [[r.probability for r in own] for own in found[1]] == [
+        pytest.approx([r.probability for r in own], abs=1e-4) for own in correct[1]
+    ]
+    assert vars(found[2]) == pytest.approx(vars(correct[2]), abs=1e-2)
+
+
+def assert_on_gpu(model):
+    for node in model.walk():
+        for key in node.param_names:
+            assert isinstance(node.get_param(key), PretendArray)
+        for shim in node.shims:
+            assert all(isinstance(p, PretendTensor) for p in shim._model.parameters())
+
+
+def test_weights_from_the_cpu(name, on_cpu):
+    expected, _, _ = on_cpu
+    data = expected.to_bytes(exclude=["vocab"])
+    expected_losses = train(expected, Adam(0.01))
+    with pretend_gpu():
+        nlp = make_nlp(name).from_bytes(data)
+        assert_on_gpu(nlp.get_pipe(name).model)
+        assert train(nlp, Adam(0.01)) == pytest.approx(expected_losses, rel=1e-4)
+
+
+def test_a_thread_whose_current_device_is_the_cpu(name, on_cpu):
+    """`require_gpu` holds for one thread; the model stays where it is in the others."""
+    expected, losses, _ = on_cpu
+    with pretend_gpu():
+        nlp = make_nlp(name)
+        optimizer = nlp.initialize(lambda: make_examples(nlp))
+        set_current_ops(NumpyOps())
+        assert train(nlp, optimizer) == pytest.approx(losses, rel=1e-4)
+        assert_same_annotations(nlp, expected)
+
+
+def test_weights_loaded_while_another_device_is_current(name, on_cpu):
+    expected, _, _ = on_cpu
+    data = expected.to_bytes(exclude=["vocab"])
+    nlp = make_nlp(name)
+    expected_losses = train(expected, Adam(0.01))
+    with pretend_gpu():
+        nlp.from_bytes(data)
+        assert train(nlp, Adam(0.01)) == pytest.approx(expected_losses, rel=1e-4)
+        assert_same_annotations(nlp, expected)
+
+
+def test_a_label_more(name):
+    with pretend_gpu():
+        nlp = make_nlp(name)
+        optimizer = nlp.initialize(lambda: make_examples(nlp))
+        component = nlp.get_pipe(name)
+        train(nlp, optimizer, steps=1)
+        component.add_label("More")
+        train(nlp, Adam(0.01), steps=1)
+        assert_on_gpu(component.model)
+
+
+def test_grown_layers_stay():
+    with pretend_gpu():
+        layer = make_nlp("attn_rel").get_pipe("attn_rel").model.get_ref("output_layer")
+        layer.set_dim("nO", 2)
+        layer.initialize()
+        set_current_ops(NumpyOps())
+        larger = grown_layer(layer, 5)
+        assert isinstance(larger.ops, PretendOps)
+        assert isinstance(larger.get_param("W"), PretendArray)
+
+
+@pytest.mark.parametrize("table_on_gpu", [False, True])
+@pytest.mark.parametrize("model_on_gpu", [False, True])
+@pytest.mark.parametrize("floret", [False, True])
+def test_vectors_on_another_device_than_the_model(table_on_gpu, model_on_gpu, floret):
+    nlp = spacy.blank("en")
+    if floret:
+        data = numpy.random.normal(size=(11, 5)).astype("float32")
+        settings = {"mode": "floret", "hash_count": 2, "minn": 2, "maxn": 3}
+        vectors = Vectors(strings=nlp.vocab.strings, data=data, name="f", **settings)
+        nlp.vocab.vectors = vectors
+    else:
+        give_vectors(nlp)
+    docs = [nlp("ferry to Bergen")]
+    layer = static_vectors(3)
+    layer.initialize(X=docs)
+    expected = layer.predict(docs)
+    with pretend_gpu():
+        if table_on_gpu:
+            nlp.vocab.vectors.data = PretendArray(nlp.vocab.vectors.data)
+        if model_on_gpu:
+            layer._to_ops(PretendOps())
+        Y, backprop = layer.begin_update(docs)
+        assert isinstance(Y, PretendArray) == model_on_gpu
+        backprop(Y)
+        numpy.testing.assert_allclose(layer.ops.to_numpy(Y), expected, atol=1e-6)
+
+
+def test_weights_of_lstms_stay_where_they_are():
+    """cuDNN compacts them at each call, with a warning, once they are in pieces."""
+    nlp = make_nlp("attn_textcat")
+    optimizer = nlp.initialize(lambda: make_examples(nlp))
+    (module,) = (
+        shim._model
+        for node in nlp.get_pipe("attn_textcat").model.walk()
+        for shim in node.shims
+        if isinstance(shim._model, SequenceEncoder)
+    )
+    places = [parameter.data_ptr() for parameter in module.lstms.parameters()]
+    before = [parameter.detach().clone() for parameter in module.lstms.parameters()]
+    train(nlp, optimizer)
+    with nlp.use_params(optimizer.averages):
+        assert [p.data_ptr() for p in module.lstms.parameters()] == places
+    assert [p.data_ptr() for p in module.lstms.parameters()] == places
+    assert not torch.equal(next(module.lstms.parameters()), before[0])
