@@ -8,6 +8,7 @@ backward recursions as in Rabiner (1989). All recursions run in float64 over seq
 packed time-major (`packing.py`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from .packing import Packing, pack
 
 FORBIDDEN = -1e30  # finite, so that sums of it never become NaN
+LEAST_SURPRISE = 1e-10  # nats; a float64 log-partition is not much more exact
 LARGEST_GAP = 150.0  # nats; several of them add up to less than float64's exponents
 
 
@@ -141,8 +143,13 @@ def _token_marginals(lattice: Lattice, emissions: Tensor, lengths: Tensor) -> Te
     return (lattice.alpha + lattice.gamma - emissions - log_z).exp()
 
 
-def _transition_counts(lattice: Lattice, chain: Chain, lengths: Tensor) -> Tensor:
-    """Expected number of times that tag i is followed by tag j, (n_tags, n_tags)."""
+def _transition_counts(
+    lattice: Lattice, chain: Chain, lengths: Tensor, share: Tensor
+) -> Tensor:
+    """Expected number of times that tag i is followed by tag j, (n_tags, n_tags).
+
+    share: How much each sequence counts, shape (batch_size,).
+    """
     n_tokens = len(lattice.alpha)
     is_last = torch.zeros(n_tokens, dtype=torch.bool, device=lengths.device)
     is_last[(lengths.cumsum(0) - 1)[lengths > 0]] = True
@@ -152,6 +159,7 @@ def _transition_counts(lattice: Lattice, chain: Chain, lengths: Tensor) -> Tenso
     alpha_top = alpha.amax(-1, keepdim=True)
     gamma_top = gamma.amax(-1, keepdim=True)
     weight = (alpha_top + gamma_top - log_z[:, None]).exp()
+    weight = weight * share.repeat_interleave(lengths)[here][:, None]
     left = (alpha - alpha_top).exp() * weight  # (M, K)
     right = (gamma - gamma_top).exp()  # (M, K)
     return chain.transitions.exp() * (left.T @ right)
@@ -175,41 +183,77 @@ class CRFLoss:
 
 
 def crf_loss(
-    emissions: Tensor, chain: Chain, lengths: Tensor, allowed: Tensor
+    emissions: Tensor,
+    chain: Chain,
+    lengths: Tensor,
+    allowed: Tensor,
+    incorrect: Sequence[Tensor] = (),
 ) -> CRFLoss:
     """Likelihood of all tag paths that agree with the annotation.
 
     loss = log Z - log Z(allowed); where every token allows one tag this is the usual
     CRF loss, where a token allows all of them its tag is summed out (Tsuboi et al.
-    2008, "Training Conditional Random Fields Using Incomplete Annotations").
+    2008, "Training Conditional Random Fields Using Incomplete Annotations"). Paths that
+    are known to be incorrect add -log(1 - p), p = Z(incorrect) / Z.
 
     emissions: Tag scores of all tokens, sequence after sequence, (n_tokens, n_tags).
     lengths: Tokens of each sequence, shape (batch_size,), int64.
     allowed: Tags that the annotation admits, (n_tokens, n_tags), bool.
+    incorrect: Masks like `allowed`, each of which describes a set of wrong paths for
+        every sequence, or by admitting all tags of a sequence none.
 
     Raises ValueError if a sequence admits no valid tag path.
     """
     emissions = _bounded(emissions)
-    known = emissions.masked_fill(~allowed, FORBIDDEN)
-    free, gold = _lattices([emissions, known], chain, lengths)
-    impossible = (gold.log_z < FORBIDDEN / 10).nonzero().flatten().tolist()
+    masks = [allowed, *incorrect]
+    scores = [emissions.masked_fill(~mask, FORBIDDEN) for mask in masks]
+    free, *bound = _lattices([emissions, *scores], chain, lengths)
+    impossible = (bound[0].log_z < FORBIDDEN / 10).nonzero().flatten().tolist()
     if impossible:
         raise ValueError(f"sequence {impossible[0]} admits no valid BILUO tag path")
+    loss = free.log_z - bound[0].log_z
+    shares = [torch.ones_like(loss)]  # of each gradient of log Z - log Z(mask)
+    for mask, lattice in zip(incorrect, bound[1:], strict=True):
+        cost, share = _cost_of_incorrect(free.log_z - lattice.log_z, mask, lengths)
+        loss = loss + cost
+        shares.append(share)
+    total = torch.stack(shares).sum(0)
     d_emissions = _token_marginals(free, emissions, lengths)
-    gold_marginals = _token_marginals(gold, known, lengths)
-    d_emissions -= gold_marginals.masked_fill(~allowed, 0.0)
-    d_transitions = _transition_counts(free, chain, lengths)
-    d_transitions -= _transition_counts(gold, chain, lengths)
+    d_emissions *= total.repeat_interleave(lengths)[:, None]
+    d_transitions = _transition_counts(free, chain, lengths, total)
+    for mask, own, lattice, share in zip(masks, scores, bound, shares, strict=True):
+        marginals = _token_marginals(lattice, own, lengths).masked_fill(~mask, 0.0)
+        d_emissions -= marginals * share.repeat_interleave(lengths)[:, None]
+        d_transitions -= _transition_counts(lattice, chain, lengths, share)
     has_tokens = lengths > 0
     last = (lengths.cumsum(0) - 1)[has_tokens]
     first = (lengths.cumsum(0) - lengths)[has_tokens]
     return CRFLoss(
-        loss=free.log_z - gold.log_z,
+        loss=loss,
         d_emissions=d_emissions,
         d_transitions=d_transitions,
         d_start=d_emissions[first].sum(0),
         d_end=d_emissions[last].sum(0),
     )
+
+
+def _cost_of_incorrect(
+    surprise: Tensor, mask: Tensor, lengths: Tensor
+) -> tuple[Tensor, Tensor]:
+    """-log(1 - p) of each sequence, and its derivative by the surprise -log p.
+
+    surprise: Shape (batch_size,). mask: The incorrect paths, (n_tokens, n_tags).
+    """
+    closed = (~mask).any(-1).double()  # (N,)
+    sequence = torch.repeat_interleave(
+        torch.arange(len(lengths), device=lengths.device), lengths
+    )
+    says_something = closed.new_zeros(len(lengths)).index_add(0, sequence, closed) > 0
+    surprise = surprise.clamp_min(LEAST_SURPRISE)
+    rest = -torch.expm1(-surprise)  # 1 - p
+    cost = (-rest.log()).masked_fill(~says_something, 0.0)
+    slope = (-torch.exp(-surprise) / rest).masked_fill(~says_something, 0.0)
+    return cost, slope
 
 
 def log_partition(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """`spacy-attnner.CRFTagger.v1`: emissions from any tok2vec, and a constrained CRF."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy
@@ -74,7 +74,10 @@ def _forward(model: Model, X: Any, is_train: bool) -> tuple[Any, Callable]:
 
 
 def crf_loss(
-    model: Model, emissions: list[Floats2d], allowed: list[numpy.ndarray]
+    model: Model,
+    emissions: list[Floats2d],
+    allowed: list[numpy.ndarray],
+    incorrect: Sequence[list[numpy.ndarray]] = (),
 ) -> tuple[float, list[Floats2d]]:
     """Loss of the annotations and its gradient with respect to the emissions.
 
@@ -83,13 +86,19 @@ def crf_loss(
 
     emissions: Per document, shape (n_tokens, n_tags).
     allowed: Per document, the tags that the annotation admits, bool, same shape.
+    incorrect: Per document any number of arrays like `allowed`: paths that are wrong.
 
-    Returns the loss in nats, a mean over annotated tokens, and d_emissions.
+    Returns the loss in nats, a mean over annotated tokens and incorrect paths, and
+    d_emissions.
     """
     problem = make_problem(model, emissions)
     mask = torch.from_numpy(numpy.concatenate(allowed)).to(problem.lengths.device)
-    result = crf.crf_loss(problem.emissions, problem.chain, problem.lengths, mask)
+    wrong = [mask.to(problem.lengths.device) for mask in _rounds(allowed, incorrect)]
+    result = crf.crf_loss(
+        problem.emissions, problem.chain, problem.lengths, mask, wrong
+    )
     known = int((~mask).any(-1).sum())  # tokens, of which batches hold like numbers
+    known += sum(map(len, incorrect))
     scale = 1.0 / max(1, known)
     layer = model.get_ref("crf")
     for name in CRF_PARAMS:
@@ -98,3 +107,18 @@ def crf_loss(
     d_flat = cast(Floats2d, torch2xp((result.d_emissions * scale).float()))
     loss = float(result.loss.sum()) * scale
     return loss, split(d_flat, [len(e) for e in emissions])
+
+
+def _rounds(
+    allowed: list[numpy.ndarray], incorrect: Sequence[list[numpy.ndarray]]
+) -> Iterator[torch.Tensor]:
+    """The first incorrect paths of all documents, the second, …; open where none is.
+
+    Yields masks of the whole batch, shape (n_tokens, n_tags).
+    """
+    for i in range(max(map(len, incorrect), default=0)):
+        masks = [
+            wrong[i] if i < len(wrong) else numpy.ones_like(open_)
+            for open_, wrong in zip(allowed, incorrect, strict=True)
+        ]
+        yield torch.from_numpy(numpy.concatenate(masks))

@@ -35,6 +35,38 @@ def allowed_tags(example: Example, labels: dict[str, int], name: str) -> numpy.n
     return allowed
 
 
+def incorrect_paths(
+    example: Example, key: str, labels: dict[str, int]
+) -> list[numpy.ndarray]:
+    """Tag paths through spans that are known not to be entities.
+
+    A span without a label is no entity of any label; one with a label that the
+    component does not know, or that does not align with the predicted tokens, is left
+    out.
+
+    key: Span group of the reference. labels: Number of each label.
+
+    Returns an array for each span, shape (n_tokens, 4 * n_labels + 1), bool: at its
+    tokens the tags that would make it an entity, elsewhere all.
+    """
+    reference = example.reference
+    if key not in reference.spans or not len(example.predicted):
+        return []
+    paths = []
+    spans = list(reference.spans[key])
+    for span in example.get_aligned_spans_y2x(spans, allow_overlap=True):
+        names = [span.label_] if span.label_ else list(labels)
+        if not labels.keys() >= set(names):
+            continue
+        path = numpy.ones((len(example.predicted), 4 * len(labels) + 1), dtype=bool)
+        path[span.start : span.end] = False
+        for name in names:
+            for i, tag in enumerate(entity_tags(len(span), name), span.start):
+                path[i, 4 * labels[name] + KINDS[tag[0]]] = True
+        paths.append(path)
+    return paths
+
+
 def gold_tags(example: Example) -> list[str | None]:
     """BILUO tags of the reference on the predicted tokens, None where unknown.
 

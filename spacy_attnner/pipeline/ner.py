@@ -14,7 +14,7 @@ from thinc.api import Config, Model
 from ..calibration import MARGIN, Calibration
 from ..confidence import register_confidence
 from .base import AttnPipe
-from .biluo import allowed_tags
+from .biluo import allowed_tags, incorrect_paths
 from .ner_calibration import calibrate_model
 
 SPANS_KEY = "attn_ner"
@@ -49,6 +49,7 @@ DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
         "spans_key": SPANS_KEY,
         "threshold": 0.0,
         "overwrite": True,
+        "incorrect_spans_key": None,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
     default_score_weights={
@@ -65,6 +66,7 @@ def make_attn_ner(
     spans_key: str,
     threshold: float,
     overwrite: bool,
+    incorrect_spans_key: str | None,
     scorer: Callable | None,
 ) -> "AttnNER":
     """Build an `attn_ner` component.
@@ -74,6 +76,9 @@ def make_attn_ner(
     threshold: Entities with a smaller confidence are dropped.
     overwrite: Whether to replace the entities that a document already has; if not,
         predictions that overlap them are dropped.
+    incorrect_spans_key: Span group of training documents whose spans are known not to
+        be entities with their label, as spaCy's EntityRecognizer has it; each adds
+        -log(1 - p) to the loss, p the exact probability of that entity.
     scorer: spaCy's entity scorer.
     """
     return AttnNER(
@@ -83,6 +88,7 @@ def make_attn_ner(
         spans_key=spans_key,
         threshold=threshold,
         overwrite=overwrite,
+        incorrect_spans_key=incorrect_spans_key,
         scorer=scorer,
     )
 
@@ -109,6 +115,7 @@ class AttnNER(AttnPipe):
         spans_key: str = SPANS_KEY,
         threshold: float = 0.0,
         overwrite: bool = True,
+        incorrect_spans_key: str | None = None,
         scorer: Callable | None = None,
     ) -> None:
         if not 0.0 <= threshold <= 1.0:
@@ -121,6 +128,7 @@ class AttnNER(AttnPipe):
             spans_key=spans_key,
             threshold=threshold,
             overwrite=overwrite,
+            incorrect_spans_key=incorrect_spans_key,
         )
         self.scorer = scorer
         register_confidence()
@@ -168,11 +176,14 @@ class AttnNER(AttnPipe):
         self, examples: Iterable[Example], scores: list[Any]
     ) -> tuple[float, list[Any]]:
         """CRF loss of the gold entities; tokens without annotation are summed out."""
+        examples = list(examples)
         ids = {label: i for i, label in enumerate(self.labels)}
-        allowed: list[numpy.ndarray] = [
-            allowed_tags(example, ids, self.name) for example in examples
-        ]
-        return self.model.attrs["crf_loss"](self.model, scores, allowed)
+        allowed = [allowed_tags(example, ids, self.name) for example in examples]
+        key = self.cfg.get("incorrect_spans_key")  # pipelines stored without it load
+        incorrect = []
+        if key is not None:
+            incorrect = [incorrect_paths(example, key, ids) for example in examples]
+        return self.model.attrs["crf_loss"](self.model, scores, allowed, incorrect)
 
     def token_marginals(
         self, docs: Iterable[Doc]
