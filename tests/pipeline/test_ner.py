@@ -236,3 +236,22 @@ def test_a_temperature_reaches_marginals_and_readings(tiny):
     assert max(r.probability for r in sharp) > 0.25
     (array,), _ = pipe.token_marginals([doc])
     assert array[0] == pytest.approx([0.4, 0.2, 0.0, 0.0, 0.4])
+
+
+def test_a_new_label_changes_no_entity(ner):
+    """Of a calibrated model, in many sentences; the calibration stays."""
+    nlp = ner.trained()
+    pipe = nlp.get_pipe("attn_ner")
+    pipe.calibrate(ner.examples(nlp))
+    words = " ".join(sentence[0] for sentence in ner.sentences).split()
+    texts = [" ".join(numpy.random.permutation(words)) for _ in range(40)]
+    before = [ner.found(doc) for doc in nlp.pipe(texts)]
+    settings = {k: pipe.model.attrs[k] for k in ("temperature", "log_odds_offset")}
+    assert pipe.add_label("SHIP") == 1
+    assert {k: pipe.model.attrs[k] for k in settings} == settings
+    assert sum(map(len, before)) > 200
+    for doc, expected in zip(nlp.pipe(texts), before, strict=True):
+        found = ner.found(doc)
+        assert found.keys() == expected.keys()
+        for entity, confidence in found.items():
+            assert confidence == pytest.approx(expected[entity], abs=0.02)
