@@ -26,6 +26,7 @@ ENTRY_POINTS = {
         f"{PREFIX}AttentionTextClassifier.v1",
         f"{PREFIX}CRFTagger.v1",
         f"{PREFIX}CharacterCNN.v1",
+        f"{PREFIX}DocumentContext.v1",
         f"{PREFIX}EntityPairAttention.v1",
         f"{PREFIX}WordEmbed.v1",
     ],
@@ -33,7 +34,7 @@ ENTRY_POINTS = {
     "spacy_scorers": [f"{PREFIX}relation_scorer.v1"],
     "spacy_vectors": [f"{PREFIX}Vectors.v1"],
     "spacy_callbacks": [f"{PREFIX}vectors_check.v1"],
-    "spacy_augmenters": [f"{PREFIX}SentenceRuns.v1"],
+    "spacy_augmenters": [f"{PREFIX}GoldSentences.v1", f"{PREFIX}SentenceRuns.v1"],
     "spacy_misc": [f"{PREFIX}CandidatePairs.v1"],
 }
 INSTALLED = [

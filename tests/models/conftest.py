@@ -37,8 +37,16 @@ ENCODER = {
     "window": 17,
     "margin": 5,
 }
+CONTEXT = {
+    "@architectures": "spacy-attnner.DocumentContext.v1",
+    "tok2vec": ENCODER,
+    "width": 10,
+    "value_width": 6,
+    "n_heads": 3,
+}
 CONFIGS = {
     "WordEmbed": WORD_EMBED,
+    "DocumentContext": CONTEXT,
     "CharacterCNN": CHARACTERS,
     "AttentionEncoder": ENCODER,
     "CRFTagger": {

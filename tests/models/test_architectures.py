@@ -9,11 +9,13 @@ NAMES = [
     "AttentionTextClassifier",
     "CRFTagger",
     "CharacterCNN",
+    "DocumentContext",
     "EntityPairAttention",
     "WordEmbed",
 ]
 # rows of the output of one input, and its width
 WIDTHS = {"AttentionEncoder": 14, "CharacterCNN": 11, "WordEmbed": 10}
+WIDTHS |= {"DocumentContext": 10}
 WIDTHS |= {"CRFTagger": 13, "EntityPairAttention": 3, "AttentionTextClassifier": 5}
 
 
@@ -112,6 +114,7 @@ def test_categories_get_probabilities(exclusive, trained, docs):
         ("CharacterCNN", {"max_length": 1}, "max_length 1 is less than 2"),
         ("WordEmbed", {"word_dropout": 1.5}, r"word_dropout 1.5 is not in \[0, 1\)"),
         ("WordEmbed", {"word_width": 0, "shape_width": 0}, "are all 0"),
+        ("DocumentContext", {"n_heads": 4}, "value_width 6 is not divisible by"),
         ("EntityPairAttention", {"n_heads": 4}, "hidden 10 is not divisible by"),
     ],
 )

@@ -60,8 +60,9 @@ def allowed(docs):
     return per_doc
 
 
-def test_tagger_with_its_crf(trained, docs, allowed):
-    model = trained("CRFTagger")
+@pytest.mark.parametrize("tok2vec", ["AttentionEncoder", "DocumentContext"])
+def test_tagger_with_its_crf(tok2vec, trained, configs, docs, allowed):
+    model = trained("CRFTagger", tok2vec=configs[tok2vec])
     crf_loss = model.attrs["crf_loss"]
 
     def loss():

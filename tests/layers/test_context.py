@@ -1,0 +1,108 @@
+import pytest
+import torch
+
+from spacy_attnner.layers import context
+from spacy_attnner.layers.context import DocumentContext, GroupAttention
+
+LENGTHS = torch.tensor([5, 0, 1, 7])
+#                       one document of 5      1  and one of 7
+WORDS = torch.tensor([0, 1, 0, 2, 0, 3, 4, 5, 4, 6, 7, 5, 8])
+
+
+def make_context(**sizes):
+    torch.manual_seed(3)
+    sizes = {"width": 11, "value_width": 6, "n_heads": 3, **sizes}
+    return DocumentContext(**sizes).eval()
+
+
+def test_the_formula_term_by_term():
+    layer = make_context(n_heads=1)
+    X = torch.randn(13, 11)
+    pool = layer.words
+    weight = (5.0 * (pool.score(X) / 5.0).tanh()).exp()[:, 0]
+    value = pool.value(X)
+    # token 2 is the second of three places of word 0
+    expected = (weight[0] * value[0] + weight[4] * value[4]) / (weight[0] + weight[4])
+    found = pool.means_of_others(X, WORDS, pool.pool(X, WORDS, 9))
+    torch.testing.assert_close(found[2], expected)
+    whole = layer.document
+    weight = (5.0 * (whole.score(X[:5]) / 5.0).tanh()).exp()
+    state = (weight * whole.value(X[:5])).sum(0) / weight.sum()
+    again = torch.ones(1)
+    mixed = layer.mix(torch.cat([X[2], found[2], state, again])).tanh()
+    torch.testing.assert_close(layer(X, WORDS, LENGTHS)[2], X[2] + mixed)
+
+
+def test_a_word_without_other_places_gets_nothing_from_them():
+    layer = make_context().words
+    X = torch.randn(13, 11)
+    found = layer.means_of_others(X, WORDS, layer.pool(X, WORDS, 9))
+    alone = torch.bincount(WORDS)[WORDS] == 1
+    assert torch.equal(found[alone], torch.zeros(int(alone.sum()), 6))
+    assert (found[~alone] != 0).any(1).all()
+
+
+def test_batch_equals_single():
+    layer = make_context()
+    X = torch.randn(13, 11)
+    together = layer(X, WORDS, LENGTHS)
+    lengths = LENGTHS.tolist()
+    parts = zip(X.split(lengths), WORDS.split(lengths), strict=True)
+    alone = [layer(x, words, torch.tensor([len(x)])) for x, words in parts]
+    torch.testing.assert_close(torch.cat(alone), together)
+
+
+def test_another_document_changes_nothing():
+    layer = make_context()
+    X = torch.randn(13, 11)
+    changed = X.clone()
+    changed[5:] += 1.0
+    before, after = layer(X, WORDS, LENGTHS), layer(changed, WORDS, LENGTHS)
+    torch.testing.assert_close(after[:5], before[:5])
+
+
+def test_a_token_reaches_its_word_and_its_document():
+    layer = make_context()
+    X = torch.randn(5, 11, requires_grad=True)
+    layer(X, torch.tensor([0, 1, 0, 2, 3]), torch.tensor([5]))[0].sum().backward()
+    assert (X.grad != 0).any(1).all()
+
+
+def test_in_chunks_the_same(monkeypatch):
+    layer = make_context()
+    X = torch.randn(13, 11)
+    whole = layer(X, WORDS, LENGTHS)
+    monkeypatch.setattr(context, "CHUNK", 4)
+    torch.testing.assert_close(layer(X, WORDS, LENGTHS), whole)
+
+
+def test_one_heavy_token_leaves_the_others_intact():
+    layer = GroupAttention(width=2, value_width=1, n_heads=1)
+    with torch.no_grad():
+        layer.score.weight.copy_(torch.tensor([[100.0, 0.0]]))
+        layer.value.weight.copy_(torch.tensor([[0.0, 1.0]]))
+        layer.value.bias.zero_()
+        layer.score.bias.zero_()
+    X = torch.tensor([[1.0, 7.0], [-1.0, 2.0], [-1.0, 4.0]])
+    words = torch.tensor([0, 0, 0])
+    found = layer.means_of_others(X, words, layer.pool(X, words, 1))
+    assert found[0].item() == pytest.approx(3.0, rel=0.02)
+
+
+def test_gradients():
+    layer = make_context().double()
+    X = torch.randn(13, 11, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: layer(x, WORDS, LENGTHS), (X,))
+
+
+@pytest.mark.parametrize("lengths", [[], [0, 0]])
+def test_nothing(lengths):
+    nothing = torch.zeros(0, 11)
+    words = torch.zeros(0, dtype=torch.int64)
+    lengths = torch.tensor(lengths, dtype=torch.int64)
+    assert make_context()(nothing, words, lengths).shape == (0, 11)
+
+
+def test_heads_must_divide_the_values():
+    with pytest.raises(ValueError, match="value_width 7 is not divisible by n_heads 3"):
+        make_context(value_width=7)

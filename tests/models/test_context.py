@@ -1,0 +1,48 @@
+import numpy
+from spacy.tokens import Doc
+
+from spacy_attnner.models.context import word_numbers
+
+WORDS = ["Ferry", "to", "Bergen", ",", "FERRY", "to", "Oslo"]
+
+
+def test_words_are_numbered_by_document_and_lower_case_form(blank):
+    docs = [
+        Doc(blank.vocab, words=WORDS),
+        Doc(blank.vocab),
+        Doc(blank.vocab, words=["ferry", "to"]),
+    ]
+    found = word_numbers(docs)
+    assert len(found) == 9
+    first, second = found[:7].tolist(), found[7:].tolist()
+    assert first[0] == first[4]
+    assert first[1] == first[5]
+    assert len(set(first)) == 5
+    assert set(first).isdisjoint(second)
+    assert sorted(set(found.tolist())) == list(range(7))
+
+
+def test_nothing_to_number(blank):
+    assert word_numbers([]).tolist() == word_numbers([Doc(blank.vocab)]).tolist() == []
+
+
+def test_the_other_places_of_a_word_reach_a_token(blank, trained):
+    model = trained("DocumentContext")
+    alone = Doc(blank.vocab, words=["Lind", "left", "early"])
+    with_more = Doc(blank.vocab, words=["Lind", "left", "early"] + WORDS * 4)
+    again = Doc(blank.vocab, words=["Lind", "left", "early"] + WORDS * 3 + ["LIND"] * 7)
+    Y = [model.predict([doc])[0][0] for doc in (alone, with_more, again)]
+    assert not numpy.allclose(Y[0], Y[1], atol=1e-3)
+    assert not numpy.allclose(Y[1], Y[2], atol=1e-3)
+
+
+def test_a_width_of_its_own(blank, build, configs):
+    model = build(configs["DocumentContext"], width=14)  # the encoder's
+    assert (
+        next(layer.name for layer in model.layers)
+        == build(configs["AttentionEncoder"]).name
+    )
+    model = build(configs["DocumentContext"], width=10)
+    docs = [Doc(blank.vocab, words=WORDS)]
+    model.initialize(X=docs)
+    assert model.predict(docs)[0].shape == (7, 10)
