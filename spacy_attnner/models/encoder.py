@@ -1,37 +1,34 @@
 """`spacy-attnner.AttentionEncoder.v1`: from documents to contextual token vectors."""
 
-from collections.abc import Callable
-from typing import Any
-
+import numpy
 from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import ArgsKwargs, Linear, Model, chain, concatenate
-from thinc.types import Floats2d
+from thinc.api import Linear, Model, chain, concatenate
 
 from ..layers.encoders import SequenceEncoder
-from .bridge import (
-    array_output,
-    floats_to_torch,
-    from_torch,
-    ints_to_torch,
-    torch_layer,
+from .bridge import array_output, torch_layer
+from .documents import (
+    Tok2Vec,
+    document_lengths,
+    sentence_lengths,
+    tokens_and_structure,
+    with_structure,
 )
-from .lists import flatten, split, tokenwise
-
-Embedder = Model[list[Doc], list[Floats2d]]
+from .lists import tokenwise
 
 
 @registry.architectures("spacy-attnner.AttentionEncoder.v1")
 def build_attention_encoder(
-    embed: Embedder,
-    characters: Embedder | None = None,
+    embed: Tok2Vec,
+    characters: Tok2Vec | None = None,
     width: int = 256,
     depth: int = 1,
     n_heads: int = 4,
     window: int = 96,
     margin: int = 16,
+    sentences: bool = False,
     mixed_precision: bool = False,
-) -> Embedder:
+) -> Tok2Vec:
     """BiLSTM and gated multi-head self-attention over any embedding layer.
 
     embed: Any layer from documents to token vectors, spaCy's own embeddings included.
@@ -41,6 +38,9 @@ def build_attention_encoder(
     n_heads: Self-attention heads; 0 for none.
     window, margin: Longer documents are encoded in windows of `window` tokens that
         overlap by twice `margin`, so cost is linear in their length.
+    sentences: Encode every sentence by itself where a document has sentence starts
+        (set by a parser, a `senter`, a `sentencizer`); a document without them is
+        encoded as one piece.
     mixed_precision: Compute in bfloat16 where PyTorch's autocast allows; on a GPU the
         BiLSTM stays in float32.
 
@@ -66,46 +66,21 @@ def build_attention_encoder(
     encoder = torch_layer(
         "attention_encoder",
         module,
-        convert_inputs=sequence_input,
+        convert_inputs=tokens_and_structure,
         convert_outputs=array_output,
         dims={"nI": input_width, "nO": width},
         mixed_precision=mixed_precision,
     )
-    model = chain(*layers, sequences(encoder))
-    model.set_dim("nO", width, force=True)
-    return model
-
-
-def sequences(layer: Model) -> Model[list[Floats2d], list[Floats2d]]:
-    """Run a flat sequence layer on a list with one array per document."""
-    return Model(
-        f"sequences({layer.name})",
-        _forward,
-        layers=[layer],
-        dims={"nI": layer.maybe_get_dim("nI"), "nO": layer.maybe_get_dim("nO")},
+    return with_structure(
+        chain(*layers) if len(layers) > 1 else inputs,
+        encoder,
+        _sentences if sentences else _documents,
     )
 
 
-def _forward(
-    model: Model, Xs: list[Floats2d], is_train: bool
-) -> tuple[list[Floats2d], Callable]:
-    lengths = [len(X) for X in Xs]
-    Y, bp = model.layers[0]((flatten(model, Xs), lengths), is_train)
-
-    def backprop(dYs: list[Floats2d]) -> list[Floats2d]:
-        return split(bp(flatten(model, dYs)), lengths)
-
-    return split(Y, lengths), backprop
+def _sentences(docs: list[Doc]) -> tuple[numpy.ndarray, ...]:
+    return (sentence_lengths(docs),)
 
 
-def sequence_input(
-    model: Model, X_lengths: tuple[Floats2d, list[int]], is_train: bool
-) -> tuple[ArgsKwargs, Callable]:
-    """`convert_inputs` of a module that takes (flat tokens, lengths)."""
-    X, lengths = X_lengths
-    args = (floats_to_torch(model, X, is_train), ints_to_torch(model, lengths))
-
-    def backprop(d_inputs: ArgsKwargs) -> Any:
-        return from_torch(model, d_inputs.args[0])
-
-    return ArgsKwargs(args=args, kwargs={}), backprop
+def _documents(docs: list[Doc]) -> tuple[numpy.ndarray, ...]:
+    return (document_lengths(docs),)

@@ -10,7 +10,7 @@ from thinc.types import Floats2d
 
 from ..layers.pooling import DocumentPooling
 from .bridge import array_output, torch_layer
-from .encoder import sequence_input
+from .documents import tokens_and_structure
 from .lists import flatten, split, tokenwise
 from .resize import grow_output
 
@@ -48,7 +48,7 @@ def build_attention_text_classifier(
     pooling = torch_layer(
         "attention_pooling",
         module,
-        convert_inputs=sequence_input,
+        convert_inputs=tokens_and_structure,
         convert_outputs=array_output,
         dims={"nI": width, "nO": pooled},
     )

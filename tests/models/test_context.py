@@ -1,7 +1,7 @@
 import numpy
 from spacy.tokens import Doc
 
-from spacy_attnner.models.context import word_numbers
+from spacy_attnner.models.documents import sentence_lengths, word_numbers
 
 WORDS = ["Ferry", "to", "Bergen", ",", "FERRY", "to", "Oslo"]
 
@@ -46,3 +46,26 @@ def test_a_width_of_its_own(blank, build, configs):
     docs = [Doc(blank.vocab, words=WORDS)]
     model.initialize(X=docs)
     assert model.predict(docs)[0].shape == (7, 10)
+
+
+def test_sentence_lengths(blank):
+    starts = [True, False, False, True, True, False, False]
+    docs = [
+        Doc(blank.vocab, words=WORDS, sent_starts=starts),
+        Doc(blank.vocab),
+        Doc(blank.vocab, words=WORDS),
+    ]
+    assert sentence_lengths(docs).tolist() == [3, 1, 3, 7]
+    assert sentence_lengths([]).tolist() == []
+
+
+def test_sentences_are_encoded_by_themselves(blank, trained):
+    starts = [True, False, False, True, False, False, False]
+    whole = Doc(blank.vocab, words=WORDS, sent_starts=starts)
+    parts = [Doc(blank.vocab, words=WORDS[:3]), Doc(blank.vocab, words=WORDS[3:])]
+    model = trained("AttentionEncoder", sentences=True)
+    expected = numpy.concatenate(model.predict(parts))
+    numpy.testing.assert_allclose(model.predict([whole])[0], expected, atol=1e-6)
+    blind = trained("AttentionEncoder")
+    expected = numpy.concatenate(blind.predict(parts))
+    assert not numpy.allclose(blind.predict([whole])[0], expected, atol=1e-3)
