@@ -1,6 +1,6 @@
 """Context beyond a token's own sequence: the same word elsewhere, and the document."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -104,14 +104,29 @@ class DocumentContext(nn.Module):
     width: Width of the inputs and outputs.
     value_width: Width of m and of d; divisible by n_heads.
     n_heads: Heads of each of the two poolings.
+    repeats: Whether there are m and r.
+    state: Whether there is d.
     """
 
-    def __init__(self, *, width: int, value_width: int, n_heads: int) -> None:
+    def __init__(
+        self,
+        *,
+        width: int,
+        value_width: int,
+        n_heads: int,
+        repeats: bool = True,
+        state: bool = True,
+    ) -> None:
         super().__init__()
+        if not (repeats or state):
+            raise ValueError(
+                "a document context without repeats and state adds nothing"
+            )
         sizes = {"width": width, "value_width": value_width, "n_heads": n_heads}
-        self.words = GroupAttention(**sizes)
-        self.document = GroupAttention(**sizes)
-        self.mix = nn.Linear(width + 2 * value_width + 1, width)
+        self.words = GroupAttention(**sizes) if repeats else None
+        self.document = GroupAttention(**sizes) if state else None
+        added = (value_width + 1) * repeats + value_width * state
+        self.mix = nn.Linear(width + added, width)
         self.dropout = nn.Dropout(0.0)
 
     def forward(self, X: Tensor, words: Tensor, lengths: Tensor) -> Tensor:
@@ -126,16 +141,37 @@ class DocumentContext(nn.Module):
         """
         if not len(X):
             return X
-        n_documents = len(lengths)
-        numbers = torch.arange(n_documents, device=X.device)
-        owner = numbers.repeat_interleave(lengths)  # (N,)
-        memory = self.words.pool(X, words, int(words.max()) + 1)
-        states = self.document.means(self.document.pool(X, owner, n_documents))
+        terms: list[Callable[[slice], Tensor]] = [lambda rows: X[rows]]
+        if self.words is not None:
+            terms.append(_repeats(self.words, X, words))
+        if self.document is not None:
+            terms.append(_state(self.document, X, lengths))
         parts = []
         for rows in _chunks(len(X)):
-            x, word = X[rows], words[rows]
-            others = self.words.means_of_others(x, word, memory)
-            again = (memory.counts[word] > 1).to(x.dtype)[:, None]
-            Z = torch.cat([x, others, states[owner[rows]], again], 1)
-            parts.append(x + self.dropout(self.mix(Z).tanh()))
+            Z = torch.cat([term(rows) for term in terms], 1)
+            parts.append(X[rows] + self.dropout(self.mix(Z).tanh()))
         return torch.cat(parts)
+
+
+def _repeats(
+    pool: GroupAttention, X: Tensor, words: Tensor
+) -> Callable[[slice], Tensor]:
+    """[m_i; r_i] of a chunk of tokens, shape (n, value_width + 1)."""
+    memory = pool.pool(X, words, int(words.max()) + 1)
+
+    def term(rows: slice) -> Tensor:
+        others = pool.means_of_others(X[rows], words[rows], memory)
+        again = (memory.counts[words[rows]] > 1).to(X.dtype)[:, None]
+        return torch.cat([others, again], 1)
+
+    return term
+
+
+def _state(
+    pool: GroupAttention, X: Tensor, lengths: Tensor
+) -> Callable[[slice], Tensor]:
+    """d_i of a chunk of tokens, shape (n, value_width)."""
+    documents = torch.arange(len(lengths), device=X.device)
+    documents = documents.repeat_interleave(lengths)  # (N,)
+    states = pool.means(pool.pool(X, documents, len(lengths)))
+    return lambda rows: states[documents[rows]]

@@ -19,7 +19,12 @@ from .lists import tokenwise
 
 @registry.architectures("spacy-attnner.DocumentContext.v1")
 def build_document_context(
-    tok2vec: Tok2Vec, width: int, value_width: int = 128, n_heads: int = 4
+    tok2vec: Tok2Vec,
+    width: int,
+    value_width: int = 128,
+    n_heads: int = 4,
+    repeats: bool = True,
+    state: bool = True,
 ) -> Tok2Vec:
     """Add to every token the other places of its word and the state of its document.
 
@@ -30,10 +35,18 @@ def build_document_context(
     width: Width of the output; a tok2vec of another width is projected to it.
     value_width: Width of each of the two things added; divisible by n_heads.
     n_heads: Heads of the attention that pools them.
+    repeats: Add the other places of the word.
+    state: Add the state of the document.
 
     Returns a model of shape List[(n_tokens, width)].
     """
-    module = DocumentContext(width=width, value_width=value_width, n_heads=n_heads)
+    module = DocumentContext(
+        width=width,
+        value_width=value_width,
+        n_heads=n_heads,
+        repeats=repeats,
+        state=state,
+    )
     context = torch_layer(
         "document_context",
         module,

@@ -103,6 +103,20 @@ def test_nothing(lengths):
     assert make_context()(nothing, words, lengths).shape == (0, 11)
 
 
+def reached(layer):
+    """Which tokens of a document move the first one."""
+    X = torch.randn(5, 11, requires_grad=True)
+    layer(X, torch.tensor([0, 1, 0, 2, 3]), torch.tensor([5]))[0].sum().backward()
+    return (X.grad != 0).any(1).tolist()
+
+
+def test_one_of_the_two():
+    assert reached(make_context(state=False)) == [True, False, True, False, False]
+    assert reached(make_context(repeats=False)) == [True] * 5
+    with pytest.raises(ValueError, match="adds nothing"):
+        make_context(repeats=False, state=False)
+
+
 def test_heads_must_divide_the_values():
     with pytest.raises(ValueError, match="value_width 7 is not divisible by n_heads 3"):
         make_context(value_width=7)
