@@ -90,10 +90,10 @@ class GroupAttention(nn.Module):
 class DocumentContext(nn.Module):
     """Adds to every token what its document says of it.
 
-    y_i = x_i + tanh(W [x_i; m_i; d_i; r_i])
+    y_i = x_i + tanh(W [x_i; m_i; r_i; d_i])
 
-    m_i pools the other tokens of the document that are the same word, d_i all tokens
-    of the document, r_i is 1 where the word comes up again. Pooling is two passes over
+    m_i pools the other tokens of the document that are the same word, r_i is 1 where
+    there are any, d_i pools all tokens of the document. Pooling is two passes over
     the tokens, so cost is linear in the length of a document.
 
     Source: the other places of a word are Luo, Xiao and Zhao (2020), "Hierarchical
@@ -119,9 +119,7 @@ class DocumentContext(nn.Module):
     ) -> None:
         super().__init__()
         if not (repeats or state):
-            raise ValueError(
-                "a document context without repeats and state adds nothing"
-            )
+            raise ValueError("without repeats and state no context is left to add")
         sizes = {"width": width, "value_width": value_width, "n_heads": n_heads}
         self.words = GroupAttention(**sizes) if repeats else None
         self.document = GroupAttention(**sizes) if state else None

@@ -29,7 +29,7 @@ def test_the_formula_term_by_term():
     weight = (5.0 * (whole.score(X[:5]) / 5.0).tanh()).exp()
     state = (weight * whole.value(X[:5])).sum(0) / weight.sum()
     again = torch.ones(1)
-    mixed = layer.mix(torch.cat([X[2], found[2], state, again])).tanh()
+    mixed = layer.mix(torch.cat([X[2], found[2], again, state])).tanh()
     torch.testing.assert_close(layer(X, WORDS, LENGTHS)[2], X[2] + mixed)
 
 
@@ -113,7 +113,7 @@ def reached(layer):
 def test_one_of_the_two():
     assert reached(make_context(state=False)) == [True, False, True, False, False]
     assert reached(make_context(repeats=False)) == [True] * 5
-    with pytest.raises(ValueError, match="adds nothing"):
+    with pytest.raises(ValueError, match="no context is left"):
         make_context(repeats=False, state=False)
 
 
