@@ -22,6 +22,10 @@ TINY = 1e-9
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
+class NothingPredicted(ValueError):
+    """No entity is predicted where the annotation is known."""
+
+
 @dataclass(frozen=True)
 class Calibration:
     """What was fitted, and what it changed on the data that it was fitted to.

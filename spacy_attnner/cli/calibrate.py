@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from ..calibration import MARGIN, N_BINS
+from ..calibration import MARGIN, N_BINS, Calibration
 from . import attn_cli
 
 
@@ -20,15 +20,22 @@ def calibrate_cli(
     gold_preproc: bool = typer.Option(
         False, "--gold-preproc", "-G", help="Predict gold sentences one by one"
     ),
+    gold_sents: bool = typer.Option(
+        False, "--gold-sents", "-s", help="Whole documents with gold sentence starts"
+    ),
     margin: float = typer.Option(
         MARGIN, help="Standard errors below the best fit; 0 fits DATA as they are"
+    ),
+    min_entities: int = typer.Option(
+        0, min=0, help="With fewer predicted entities, write MODEL as it is"
     ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
     """Fit the confidences of a pipeline's entities to how often they are right.
 
-    Give documents in the shape in which they will be read later: whole ones, or with
-    --gold-preproc sentences. A pipeline that is trained further needs it again.
+    Give documents in the shape in which they will be read later: whole ones, with
+    --gold-sents such that know their sentences, with --gold-preproc single sentences.
+    A pipeline that is trained further needs it again.
     """
     from ..project.calibrate import calibrate_pipeline
     from ..project.errors import reported
@@ -39,17 +46,25 @@ def calibrate_cli(
             data,
             output,
             component=component or None,
-            sentences=gold_preproc,
+            gold_preproc=gold_preproc,
+            gold_sents=gold_sents,
             margin=margin,
+            min_entities=min_entities,
             gpu_id=gpu_id,
         )
+    if result is not None:
+        _show(result, data.name)
+    msg.good(f"Wrote {output}")
+
+
+def _show(result: Calibration, title: str) -> None:
     rows = [
         (f"ECE ({N_BINS} bins)", result.ece_before, result.ece_after),
         ("Log loss (nats)", result.log_loss_before, result.log_loss_after),
     ]
     msg.table(
         [(name, f"{before:.4f}", f"{after:.4f}") for name, before, after in rows],
-        header=(str(data.name), "before", "after"),
+        header=(title, "before", "after"),
         divider=True,
         aligns=("l", "r", "r"),
     )
@@ -58,4 +73,3 @@ def calibrate_cli(
         f"temperature {result.temperature:.3f}, log-odds offset "
         f"{result.log_odds_offset:+.3f}"
     )
-    msg.good(f"Wrote {output}")

@@ -22,6 +22,9 @@ def report_cli(
     gold_preproc: bool = typer.Option(
         False, "--gold-preproc", "-G", help="Gold tokens, sentence by sentence"
     ),
+    gold_sents: bool = typer.Option(
+        False, "--gold-sents", "-s", help="Whole documents with gold sentence starts"
+    ),
     n_errors: int = typer.Option(
         10,
         "--n-errors",
@@ -56,6 +59,7 @@ def report_cli(
             html_path=html_path,
             gpu_id=gpu_id,
             gold_preproc=gold_preproc,
+            gold_sents=gold_sents,
             n_errors=n_errors,
             batch_size=batch_size,
         )

@@ -8,7 +8,7 @@ from spacy.training import Example
 from thinc.api import Model
 from tqdm import tqdm
 
-from ..calibration import Calibration, calibrate
+from ..calibration import Calibration, NothingPredicted, calibrate
 from .biluo import drop_broken, entity_tags, gold_tags
 
 BATCH_SIZE = 64  # documents
@@ -80,7 +80,7 @@ def _judge(
             "on documents with gold entities"
         )
     if not n_predicted:
-        raise ValueError(
+        raise NothingPredicted(
             f"no entity is predicted in the annotated tokens of {len(examples)} "
             "documents: there is no confidence to calibrate; train the component first"
         )

@@ -6,14 +6,15 @@ from pathlib import Path
 import spacy
 from spacy.cli._util import setup_gpu
 from spacy.language import Language
-from spacy.tokens import DocBin
-from spacy.training import Corpus, Example
-from tqdm import tqdm
+from spacy.training import Example
+from wasabi import msg
 
-from ..calibration import Calibration
+from ..calibration import Calibration, NothingPredicted
 from ..pipeline.ner import AttnNER
 from .atomic import begin_beside, partial_of, remove
+from .calibration_data import annotate_before, read_examples
 from .errors import ProjectError
+from .sentences import check_choice, has_sentences
 
 
 def calibrate_pipeline(
@@ -22,19 +23,28 @@ def calibrate_pipeline(
     output: Path,
     *,
     component: str | None = None,
-    sentences: bool = False,
+    gold_preproc: bool = False,
+    gold_sents: bool = False,
     margin: float,
+    min_entities: int = 0,
     gpu_id: int = -1,
     progress: bool = True,
-) -> Calibration:
+) -> Calibration | None:
     """Load a pipeline, calibrate it and write it to `output`, complete or not at all.
 
     model: A pipeline's folder or the name of an installed one.
     component: Name of the `attn_ner` component, needed if there are several.
-    sentences: Predict gold sentences one by one instead of whole documents.
+    gold_preproc: Predict gold sentences one by one instead of whole documents.
+    gold_sents: Predict whole documents that have their gold sentence starts.
+    margin: As for `AttnNER.calibrate`.
+    min_entities: With fewer predicted entities of known correctness, the pipeline is
+        written as it is, with a warning.
 
-    Raises ProjectError where something is missing or cannot be calibrated.
+    Returns None if there were too few. Raises ProjectError where something is missing
+    or cannot be calibrated.
     """
+    sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
+    check_choice(**sentences)
     output = output.resolve()  # of a link, the folder that it points to
     _check_paths(model, data, output)
     setup_gpu(gpu_id, silent=True)
@@ -46,18 +56,56 @@ def calibrate_pipeline(
             "Give a folder that `spacy train` wrote, or an installed pipeline.",
         ) from error
     name, pipe = find_component(nlp, component)
-    examples, groups = read_examples(nlp, data, sentences)
+    examples, groups = read_examples(nlp, data, **sentences)
+    if gold_preproc or gold_sents:
+        has_sentences(examples, data)
     annotate_before(nlp, name, examples, progress)
     try:
-        result = pipe.calibrate(
-            examples, groups=groups, margin=margin, progress=progress
+        result = _fit(
+            pipe,
+            examples,
+            groups,
+            margin=margin,
+            min_entities=min_entities,
+            progress=progress,
         )
     except ValueError as error:
         raise ProjectError(
             f"{name!r} cannot be calibrated on {data}",
             str(error)[:1].upper() + str(error)[1:] + ".",
         ) from error
+    if result is None:
+        msg.warn(
+            f"Fewer than {min_entities} entities are predicted in {data}: "
+            "the confidences stay as they are"
+        )
     write_pipeline(nlp, output)
+    return result
+
+
+def _fit(
+    pipe: AttnNER,
+    examples: list[Example],
+    groups: list[int],
+    *,
+    margin: float,
+    min_entities: int,
+    progress: bool,
+) -> Calibration | None:
+    """None, and a model as it was, with fewer than `min_entities`."""
+    names = ("temperature", "log_odds_offset")
+    old = {name: pipe.model.attrs[name] for name in names}
+    try:
+        result = pipe.calibrate(
+            examples, groups=groups, margin=margin, progress=progress
+        )
+    except NothingPredicted:
+        if min_entities:
+            return None
+        raise
+    if result.n_entities < min_entities:
+        pipe.model.attrs.update(old)
+        return None
     return result
 
 
@@ -102,52 +150,6 @@ def find_component(nlp: Language, name: str | None) -> tuple[str, AttnNER]:
             "Say which one: --component NAME. Each is calibrated by itself.",
         )
     return next(iter(found.items()))
-
-
-def read_examples(
-    nlp: Language, data: Path, sentences: bool
-) -> tuple[list[Example], list[int]]:
-    """Examples of a `.spacy` file, and the number of each one's document.
-
-    Raises ProjectError where the file cannot be read or holds no documents.
-    """
-    try:
-        docs = list(DocBin().from_disk(data).get_docs(nlp.vocab))
-    except Exception as error:  # zlib, msgpack and the file system have their own
-        raise ProjectError(
-            f"{data} cannot be read: {error}",
-            "Give a .spacy file, as `spacy convert` or `spacy attn convert` write it.",
-        ) from error
-    corpus = Corpus(data)
-    make = corpus.make_examples_gold_preproc if sentences else corpus.make_examples
-    examples, groups = [], []
-    for number, doc in enumerate(docs):
-        if len(doc):
-            for example in make(nlp, [doc]):
-                examples.append(example)
-                groups.append(number)
-    if not examples:
-        raise ProjectError(
-            f"{data} holds no documents with tokens",
-            "Give annotated documents that the pipeline was not trained on.",
-        )
-    return examples, groups
-
-
-def annotate_before(
-    nlp: Language, name: str, examples: list[Example], progress: bool
-) -> None:
-    """Run the components that come before `name` over the predicted documents."""
-    at = nlp.pipe_names.index(name)
-    if not at:
-        return
-    docs = nlp.pipe(
-        [example.predicted for example in examples], disable=nlp.pipe_names[at:]
-    )
-    disable = None if progress else True  # None: unless stderr is no terminal
-    bar = tqdm(docs, total=len(examples), unit=" docs", disable=disable)
-    for example, doc in zip(examples, bar, strict=True):
-        example.predicted = doc
 
 
 def write_pipeline(nlp: Language, output: Path) -> None:

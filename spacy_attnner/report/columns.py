@@ -119,7 +119,7 @@ def summary(report: Report) -> list[str]:
     lines = [f"{report.n_units:,} {report.unit}, {report.n_tokens:,} tokens"]
     if report.n_unannotated:
         lines.append(
-            f"{report.n_unannotated:,} {report.unit} without entity annotation left out"
+            f"{report.n_unannotated:,} more without entity annotation left out"
         )
     if report.n_ignored:
         lines.append(

@@ -19,7 +19,8 @@ class Report:
     """The entities of a pipeline on annotated documents.
 
     model, data: What was evaluated on what.
-    unit: "documents" or "sentences": what the pipeline was given.
+    unit: "documents", "documents with sentence starts" or "sentences": what the
+        pipeline was given.
     n_units, n_tokens: How many of them are annotated.
     n_unannotated: How many have no entity annotation and were left out.
     n_ignored: Predictions over tokens whose annotation is missing.

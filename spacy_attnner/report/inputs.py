@@ -6,9 +6,10 @@ from pathlib import Path
 import spacy
 from spacy.cli._util import setup_gpu
 from spacy.language import Language
-from spacy.training import Corpus, Example
+from spacy.training import Example
 
 from ..project.errors import ProjectError
+from ..project.sentences import make_corpus
 
 
 def check_data(data: Path) -> None:
@@ -52,13 +53,16 @@ def load_pipeline(model: str) -> Language:
         ) from error
 
 
-def read_examples(nlp: Language, data: Path, gold_preproc: bool) -> list[Example]:
-    """Read annotated documents, or their sentences.
+def read_examples(
+    nlp: Language, data: Path, *, gold_preproc: bool = False, gold_sents: bool = False
+) -> list[Example]:
+    """Read annotated documents, with their sentence starts, or their sentences.
 
     Raises ProjectError if there is none, or none has its entities annotated.
     """
+    corpus = make_corpus(data, gold_preproc=gold_preproc, gold_sents=gold_sents)
     try:
-        examples = list(Corpus(data, gold_preproc=gold_preproc)(nlp))
+        examples = list(corpus(nlp))
     except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
         raise ProjectError(
             f"{data} cannot be read: {error}", "Make it again; it may be cut short."

@@ -6,10 +6,10 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.training import Example
 from tqdm import tqdm
-from wasabi import msg
 
 from ..project.atomic import write_text
 from ..project.errors import ProjectError
+from ..project.sentences import check_choice, has_sentences
 from .content import Report, make_report
 from .html import to_html
 from .inputs import check_data, load_pipeline, read_examples, use_gpu
@@ -24,6 +24,7 @@ def report_pipeline(
     html_path: Path | None = None,
     gpu_id: int = -1,
     gold_preproc: bool = False,
+    gold_sents: bool = False,
     n_errors: int = 10,
     batch_size: int | None = None,
 ) -> Report:
@@ -34,18 +35,21 @@ def report_pipeline(
     json_path, html_path: Files to write the report to.
     gpu_id: GPU, or -1 for the CPU.
     gold_preproc: Use the gold tokens, and predict sentence by sentence.
+    gold_sents: Predict whole documents that have their gold sentence starts.
     n_errors: How many of the most frequent mistakes are listed, and how many examples
         of each kind are shown.
     batch_size: Documents a batch; the pipeline's own if None.
 
     Raises ProjectError if one of them cannot be used; no file is written then.
     """
+    sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
+    check_choice(**sentences)
     _check_outputs(json_path, html_path)
     check_data(data)
     use_gpu(gpu_id)
     nlp = load_pipeline(model)
-    examples = read_examples(nlp, data, gold_preproc)
-    unit = _unit(examples, data, gold_preproc)
+    examples = read_examples(nlp, data, **sentences)
+    unit = _unit(examples, data, **sentences)
     _predict(nlp, examples, data.name, batch_size)
     _check_predictions(nlp, model, examples)
     report = make_report(
@@ -81,13 +85,12 @@ def _check_outputs(json_path: Path | None, html_path: Path | None) -> None:
         require_matplotlib()
 
 
-def _unit(examples: list[Example], data: Path, gold_preproc: bool) -> str:
-    if not gold_preproc:
+def _unit(
+    examples: list[Example], data: Path, *, gold_preproc: bool, gold_sents: bool
+) -> str:
+    if not (gold_preproc or gold_sents) or not has_sentences(examples, data):
         return "documents"
-    if any(each.reference.has_annotation("SENT_START") for each in examples):
-        return "sentences"
-    msg.warn(f"No sentences are annotated in {data}: it is read as whole documents")
-    return "documents"
+    return "sentences" if gold_preproc else "documents with sentence starts"
 
 
 def _predict(

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from spacy_attnner.calibration import Calibration, expected_calibration_error
 from spacy_attnner.cli import attn_cli
 from spacy_attnner.project import calibrate as project
+from spacy_attnner.project.calibration_data import read_examples
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ def data(ner, nlp, dev, tmp_path):
     return tmp_path / "dev.spacy"
 
 
-@pytest.mark.parametrize("options", [[], ["--gold-preproc", "--margin", "0"]])
+@pytest.mark.parametrize("options", [[], ["-s"], ["--gold-preproc", "--margin", "0"]])
 def test_the_command(ner, nlp, model, data, tmp_path, options):
     result = run(model, data, tmp_path / "deep" / "output", *options)
     assert result.exit_code == 0, result.output
@@ -182,6 +183,50 @@ def test_the_command(ner, nlp, model, data, tmp_path, options):
         [e[:3] for e in doc] for doc in before
     ]
     assert sorted(os.listdir(tmp_path / "deep")) == ["output"]
+
+
+def test_gold_sentences_are_shown(nlp, data):
+    def starts(**settings):
+        examples, groups = read_examples(nlp, data, **settings)
+        shown = [[t.i for t in e.predicted if t.is_sent_start] for e in examples]
+        return shown, groups
+
+    whole, groups = starts()
+    assert {tuple(starts) for starts in whole} == {(0,)}
+    shown, same = starts(gold_sents=True)
+    assert same == groups
+    assert [len(starts) for starts in shown] == [2, 2, 2]
+
+
+def test_one_kind_of_sentences(model, data, tmp_path):
+    result = run(model, data, tmp_path / "output", "--gold-sents", "--gold-preproc")
+    assert result.exit_code == 1
+    assert "exclude each other" in result.output
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_too_few_entities(ner, nlp, model, data, tmp_path, calibrated):
+    examples, _ = read_examples(nlp, data)
+    there = sum(len(doc.ents) for doc in nlp.pipe(e.predicted for e in examples))
+    n = there if calibrated else there + 1
+    result = run(model, data, tmp_path / "output", "--min-entities", n)
+    assert result.exit_code == 0, result.output
+    loaded = spacy.load(tmp_path / "output")
+    assert (found(loaded, ner) != found(nlp, ner)) == calibrated
+    warning = f"Fewer than {n} entities are predicted in"
+    assert (warning in result.output) != calibrated
+    assert ("temperature" in result.output) == calibrated
+
+
+def test_no_entity_is_too_few(nlp, data, tmp_path):
+    model = nlp.get_pipe("attn_ner").model
+    model.get_ref("output_layer").get_param("b")[0] = 1e4
+    nlp.to_disk(tmp_path / "silent")
+    result = run(tmp_path / "silent", data, tmp_path / "output")
+    assert result.exit_code == 1
+    result = run(tmp_path / "silent", data, tmp_path / "output", "--min-entities", 1)
+    assert result.exit_code == 0, result.output
+    assert spacy.load(tmp_path / "output").pipe_names == ["attn_ner"]
 
 
 def test_in_place(ner, nlp, model, data, tmp_path):

@@ -136,5 +136,5 @@ def test_what_was_left_out(make_example):
     ]
     text = to_text(make_report(examples))
     assert "1 documents, 6 tokens" in text
-    assert "1 documents without entity annotation left out" in text
+    assert "1 more without entity annotation left out" in text
     assert "1 predictions over tokens whose annotation is missing left out" in text

@@ -139,14 +139,15 @@ def test_no_entity_annotation(make_model, tmp_path):
         report_pipeline(str(make_model()), data)
 
 
-def test_no_sentences(make_model, corpus, tmp_path):
+@pytest.mark.parametrize("option", ["--gold-preproc", "--gold-sents"])
+def test_no_sentences(make_model, corpus, tmp_path, option):
     nlp = spacy.blank("en")
     docs = list(DocBin().from_disk(corpus).get_docs(nlp.vocab))
     for doc in docs:
         for token in doc:
             token.is_sent_start = None
     data = write_docs(tmp_path / "no_sentences.spacy", *docs)
-    result = run(make_model(), data, "--gold-preproc")
+    result = run(make_model(), data, option)
     assert result.exit_code == 0
     assert "No sentences are annotated" in result.output
     assert "3 documents, " in result.output
@@ -162,6 +163,27 @@ def test_a_pipeline_without_entities(corpus, tmp_path):
     assert "other' sets no entities; its components: sentencizer" in flat(result.output)
     assert "attn_ner" in result.output
     assert not output.exists()
+
+
+def test_gold_sentence_starts_of_whole_documents(make_model, corpus):
+    model = make_model()
+    nlp = spacy.load(model)
+    nlp.add_pipe("test_report_opens")
+    nlp.to_disk(model)
+    result = run(model, corpus, "--gold-sents")
+    assert result.exit_code == 0, result.output
+    assert "3 documents with sentence starts, " in result.output
+    found = [
+        report_pipeline(str(model), corpus, gold_sents=gold_sents).kinds["correct"]
+        for gold_sents in (False, True)
+    ]
+    assert found == [3, 2]  # of Mira Okafor, Bergen and Bergen, one is in a sentence
+
+
+def test_one_kind_of_sentences(make_model, corpus):
+    result = run(make_model(), corpus, "--gold-sents", "--gold-preproc")
+    assert result.exit_code == 1
+    assert "--gold-preproc and --gold-sents exclude each other" in flat(result.output)
 
 
 def flat(text: str) -> str:
