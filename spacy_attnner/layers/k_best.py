@@ -56,6 +56,34 @@ def k_best(
     return tags[packing.forward] * valid, scores
 
 
+def combine_k_best(
+    tags: Tensor, scores: Tensor, lengths: Tensor, counts: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The k best paths of groups of consecutive sequences out of those of each.
+
+    The ranks of a group's sequences are a chain whose steps cost nothing.
+
+    tags, scores: What `k_best` returned, shapes (n_tokens, k) and (batch_size, k).
+    lengths: Shape (batch_size,).
+    counts: Sequences of each group, shape (n_groups,).
+
+    Returns the same for groups: shapes (n_tokens, k) and (n_groups, k).
+    """
+    k = scores.shape[1]
+    free = Chain(scores.new_zeros((k, k)), scores.new_zeros(k), scores.new_zeros(k))
+    ranks, totals = k_best(scores, free, counts, k)  # (batch_size, k)
+    tags = tags.gather(1, ranks.repeat_interleave(lengths, dim=0))
+    valid = (totals > FORBIDDEN / 10).repeat_interleave(
+        _sums_by_group(lengths, counts), dim=0
+    )
+    return tags * valid, totals
+
+
+def _sums_by_group(lengths: Tensor, counts: Tensor) -> Tensor:
+    ends = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])[counts.cumsum(0)]
+    return ends.diff(prepend=ends.new_zeros(1))
+
+
 def _backtrack(last: Tensor, pointers: Tensor, sizes: list[int]) -> Tensor:
     """Follow pointers to (tag, rank), stored as tag * k + rank; returns the tags."""
     n_tokens, _, k = pointers.shape

@@ -16,11 +16,12 @@ from thinc.types import Floats2d
 from thinc.util import is_cupy_array
 
 from ..layers import crf
-from ..layers.k_best import k_best
+from ..layers.k_best import combine_k_best, k_best
 from ..layers.viterbi import viterbi
 from .lists import flatten, split
 
 CRF_PARAMS = ("transitions", "start", "end")
+Sequences = list[numpy.ndarray]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Problem:
 
     emissions: Shape (n_tokens, n_tags), document after document.
     chain: Transitions with constraints.
-    lengths: Tokens of each document, shape (batch_size,).
+    lengths: Tokens of each sequence that is tagged by itself, a document or a sentence,
+        shape (n_sequences,).
     """
 
     emissions: torch.Tensor
@@ -48,15 +50,23 @@ class Problem:
 
 
 def make_problem(
-    model: Model, emissions: list[Floats2d], temperature: float = 1.0
+    model: Model,
+    emissions: list[Floats2d],
+    sequences: Sequences | None = None,
+    temperature: float = 1.0,
 ) -> Problem:
-    """Emissions and the model's transitions together, divided by a temperature."""
+    """Emissions and the model's transitions together, divided by a temperature.
+
+    sequences: Tokens of each sequence, an array per document; whole documents if None.
+    """
     arrays: list[Any] = [model.get_ref("crf").get_param(name) for name in CRF_PARAMS]
     device = _device(arrays[0])
     params = [xp2torch(array, device=device).double() for array in arrays]
     chain = crf.biluo_chain(*(param / temperature for param in params))
     flat = xp2torch(flatten(model, emissions), device=device).double()
-    lengths = torch.tensor([len(e) for e in emissions], dtype=torch.int64)
+    if sequences is None:
+        sequences = [numpy.array([len(e)]) for e in emissions]
+    lengths = torch.from_numpy(numpy.concatenate(sequences).astype("int64"))
     return Problem(flat / temperature, chain, lengths.to(device))
 
 
@@ -71,7 +81,9 @@ def _device(array: Any) -> torch.device:
     return torch.device("cpu")
 
 
-def crf_decode(model: Model, emissions: list[Floats2d]) -> list[list[DecodedSpan]]:
+def crf_decode(
+    model: Model, emissions: list[Floats2d], sequences: Sequences | None = None
+) -> list[list[DecodedSpan]]:
     """Best valid path of each document, as spans with their marginal probability.
 
     A probability is p / (p + (1 - p) * exp(-offset)), with the exact marginal p at the
@@ -79,9 +91,9 @@ def crf_decode(model: Model, emissions: list[Floats2d]) -> list[list[DecodedSpan
     """
     if not sum(map(len, emissions)):
         return [[] for _ in emissions]
-    untempered = make_problem(model, emissions)
+    untempered = make_problem(model, emissions, sequences)
     tags = viterbi(untempered.emissions, untempered.chain, untempered.lengths)
-    problem = make_problem(model, emissions, model.attrs["temperature"])
+    problem = make_problem(model, emissions, sequences, model.attrs["temperature"])
     bounds = span_bounds(tags.cpu().numpy())
     spans = torch.from_numpy(bounds[:, :2]).to(tags.device)
     scores = crf.span_marginals(
@@ -95,11 +107,13 @@ def crf_decode(model: Model, emissions: list[Floats2d]) -> list[list[DecodedSpan
     return [[DecodedSpan(*span, next(found)) for span in doc] for doc in by_doc]
 
 
-def crf_marginals(model: Model, emissions: list[Floats2d]) -> list[Floats2d]:
+def crf_marginals(
+    model: Model, emissions: list[Floats2d], sequences: Sequences | None = None
+) -> list[Floats2d]:
     """Probability of every tag at every token, (n_tokens, n_tags) per document."""
     if not emissions:
         return []
-    problem = make_problem(model, emissions, model.attrs["temperature"])
+    problem = make_problem(model, emissions, sequences, model.attrs["temperature"])
     marginals = crf.token_marginals(
         problem.emissions, problem.chain, problem.lengths
     ).float()
@@ -107,19 +121,29 @@ def crf_marginals(model: Model, emissions: list[Floats2d]) -> list[Floats2d]:
 
 
 def crf_k_best(
-    model: Model, emissions: list[Floats2d], k: int
+    model: Model,
+    emissions: list[Floats2d],
+    k: int,
+    sequences: Sequences | None = None,
 ) -> list[list[tuple[list[tuple[int, int, int]], float]]]:
     """The k most probable tag paths of each document, best first.
+
+    Where a document is several sequences, its paths are the k best combinations of
+    theirs, found exactly.
 
     Returns for each document at most k pairs of the path's entities (start, end, label
     index) and the probability of the whole path; fewer where fewer paths are valid.
     """
     if not emissions:
         return []
-    problem = make_problem(model, emissions, model.attrs["temperature"])
+    problem = make_problem(model, emissions, sequences, model.attrs["temperature"])
     tags, scores = k_best(problem.emissions, problem.chain, problem.lengths, k)
     log_z = crf.log_partition(problem.emissions, problem.chain, problem.lengths)
-    log_probabilities = (scores - log_z[:, None]).clamp_max(0.0)  # (B, k)
+    scores = scores - log_z[:, None]
+    if sequences is not None and any(len(s) != 1 for s in sequences):
+        counts = torch.tensor([len(s) for s in sequences]).to(scores.device)
+        tags, scores = combine_k_best(tags, scores, problem.lengths, counts)
+    log_probabilities = scores.clamp_max(0.0)  # (n_documents, k)
     lengths = [len(e) for e in emissions]
     ranked = [_by_document(span_bounds(path), lengths) for path in tags.T.cpu().numpy()]
     return [

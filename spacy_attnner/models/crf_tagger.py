@@ -11,7 +11,15 @@ from thinc.api import Linear, Model, chain, torch2xp, zero_init
 from thinc.types import Floats2d, FloatsXd
 
 from ..layers import crf
-from .crf_decode import CRF_PARAMS, crf_decode, crf_k_best, crf_marginals, make_problem
+from .crf_decode import (
+    CRF_PARAMS,
+    Sequences,
+    crf_decode,
+    crf_k_best,
+    crf_marginals,
+    make_problem,
+)
+from .documents import document_lengths_each, sentence_lengths_each
 from .lists import split, tokenwise
 from .resize import grow_output
 
@@ -21,19 +29,24 @@ def build_crf_tagger(
     tok2vec: Model[list[Doc], list[Floats2d]],
     nO: int | None = None,
     temperature: float = 1.0,
+    sentences: bool = False,
 ) -> Model[list[Doc], list[Floats2d]]:
     """A linear layer over token vectors and the transition scores of a CRF.
 
     The model's output is the emissions, one (n_tokens, n_tags) array per document. Its
     attributes `crf_loss`, `crf_decode`, `crf_marginals` and `crf_k_best` are functions
     of (model, emissions, …) that apply the transitions; the pipeline component calls
-    them. Its attributes `temperature` and `log_odds_offset` calibrate probabilities
-    (`crf_decode.py`) and are stored with the weights; training ignores them.
+    them with what the attribute `sequences` makes of the documents: the tokens of each
+    sequence that is tagged by itself. The attributes `temperature` and
+    `log_odds_offset` calibrate probabilities (`crf_decode.py`) and are stored with the
+    weights; training ignores them.
 
     tok2vec: Any layer from documents to token vectors.
     nO: Number of BILUO tags, 4 * n_labels + 1; found from the data if None.
     temperature: Divides all scores before probabilities are taken of them; a model
         that was calibrated and stored brings its own.
+    sentences: Tag every sentence by itself where a document has sentence starts, so
+        that no entity crosses one; a document without them is one sequence.
 
     Raises ValueError if the temperature is not positive.
     """
@@ -57,6 +70,9 @@ def build_crf_tagger(
     model.attrs["crf_decode"] = crf_decode
     model.attrs["crf_marginals"] = crf_marginals
     model.attrs["crf_k_best"] = crf_k_best
+    model.attrs["sequences"] = (
+        sentence_lengths_each if sentences else document_lengths_each
+    )
     model.attrs["temperature"] = temperature
     model.attrs["log_odds_offset"] = 0.0
     return model
@@ -78,6 +94,7 @@ def crf_loss(
     emissions: list[Floats2d],
     allowed: list[numpy.ndarray],
     incorrect: Sequence[list[numpy.ndarray]] = (),
+    sequences: Sequences | None = None,
 ) -> tuple[float, list[Floats2d]]:
     """Loss of the annotations and its gradient with respect to the emissions.
 
@@ -87,11 +104,12 @@ def crf_loss(
     emissions: Per document, shape (n_tokens, n_tags).
     allowed: Per document, the tags that the annotation admits, bool, same shape.
     incorrect: Per document any number of arrays like `allowed`: paths that are wrong.
+    sequences: Per document, the tokens of each sequence; whole documents if None.
 
     Returns the loss in nats, a mean over annotated tokens and incorrect paths, and
     d_emissions.
     """
-    problem = make_problem(model, emissions)
+    problem = make_problem(model, emissions, sequences)
     mask = torch.from_numpy(numpy.concatenate(allowed)).to(problem.lengths.device)
     wrong = [mask.to(problem.lengths.device) for mask in _rounds(allowed, incorrect)]
     result = crf.crf_loss(

@@ -72,17 +72,28 @@ def document_lengths(docs: list[Doc]) -> numpy.ndarray:
     return numpy.array([len(doc) for doc in docs], dtype="int64")
 
 
-def sentence_lengths(docs: list[Doc]) -> numpy.ndarray:
-    """Tokens of each sentence of all documents, shape (n_sentences,).
+def document_lengths_each(docs: list[Doc]) -> list[numpy.ndarray]:
+    """Tokens of each document, an array of shape (1,) per document."""
+    return [numpy.array([len(doc)], dtype="int64") for doc in docs]
 
-    A document without sentence starts is one sentence.
+
+def sentence_lengths_each(docs: list[Doc]) -> list[numpy.ndarray]:
+    """Tokens of each sentence, an array of shape (n_sentences,) per document.
+
+    A document without sentence starts is one sentence, an empty one has none.
     """
-    parts: list[numpy.ndarray] = [numpy.zeros(0, dtype="int64")]
+    parts = []
     for doc in docs:
         starts = numpy.flatnonzero(doc.to_array(SENT_START) == 1)
         bounds = numpy.unique(numpy.concatenate([[0], starts, [len(doc)]]))
         parts.append(numpy.diff(bounds).astype("int64"))
-    return numpy.concatenate(parts)
+    return parts
+
+
+def sentence_lengths(docs: list[Doc]) -> numpy.ndarray:
+    """Tokens of each sentence of all documents, shape (n_sentences,)."""
+    nothing = numpy.zeros(0, dtype="int64")
+    return numpy.concatenate([nothing, *sentence_lengths_each(docs)])
 
 
 def word_numbers(docs: list[Doc]) -> numpy.ndarray:

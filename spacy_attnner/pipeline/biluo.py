@@ -11,18 +11,25 @@ KINDS = {"B": 1, "I": 2, "L": 3, "U": 4}
 KIND = {(True, True): "U", (True, False): "B", (False, True): "L", (False, False): "I"}
 
 
-def allowed_tags(example: Example, labels: dict[str, int], name: str) -> numpy.ndarray:
+def allowed_tags(
+    example: Example,
+    labels: dict[str, int],
+    name: str,
+    lengths: numpy.ndarray | None = None,
+) -> numpy.ndarray:
     """Tags that the annotation admits, shape (n_tokens, 4 * n_labels + 1), bool.
 
     A token without annotation, or whose entity does not align with the predicted
-    tokens, admits every tag.
+    tokens or crosses from one sequence into the next, admits every tag.
 
     labels: Number of each label. name: The component, for messages.
+    lengths: Tokens of each sequence that is tagged by itself; the whole document if
+        None.
     Raises ValueError for a label that the component does not know.
     """
     tags = gold_tags(example)
     allowed = numpy.zeros((len(tags), 4 * len(labels) + 1), dtype=bool)
-    for i, tag in enumerate(drop_broken(tags)):
+    for i, tag in enumerate(_drop_crossing(tags, lengths)):
         if tag is None:
             allowed[i] = True
         elif tag == "O":
@@ -36,15 +43,19 @@ def allowed_tags(example: Example, labels: dict[str, int], name: str) -> numpy.n
 
 
 def incorrect_paths(
-    example: Example, key: str, labels: dict[str, int]
+    example: Example,
+    key: str,
+    labels: dict[str, int],
+    lengths: numpy.ndarray | None = None,
 ) -> list[numpy.ndarray]:
     """Tag paths through spans that are known not to be entities.
 
     A span without a label is no entity of any label; one with a label that the
-    component does not know, or that does not align with the predicted tokens, is left
-    out.
+    component does not know, that does not align with the predicted tokens, or that
+    crosses from one sequence into the next, is left out.
 
     key: Span group of the reference. labels: Number of each label.
+    lengths: As in `allowed_tags`.
 
     Returns an array for each span, shape (n_tokens, 4 * n_labels + 1), bool: at its
     tokens the tags that would make it an entity, elsewhere all.
@@ -53,10 +64,12 @@ def incorrect_paths(
     if key not in reference.spans or not len(example.predicted):
         return []
     paths = []
+    ends = _ends(len(example.predicted), lengths)
     spans = list(reference.spans[key])
     for span in example.get_aligned_spans_y2x(spans, allow_overlap=True):
         names = [span.label_] if span.label_ else list(labels)
-        if not labels.keys() >= set(names):
+        crosses = bool(((ends > span.start) & (ends < span.end)).any())
+        if crosses or not labels.keys() >= set(names):
             continue
         path = numpy.ones((len(example.predicted), 4 * len(labels) + 1), dtype=bool)
         path[span.start : span.end] = False
@@ -118,6 +131,24 @@ def drop_broken(tags: Sequence[str | None]) -> list[str | None]:
             _forget(padded, i - gap, step=-1)
             _forget(padded, i, step=1)
     return padded[1:-1]
+
+
+def _drop_crossing(
+    tags: list[str | None], lengths: numpy.ndarray | None
+) -> list[str | None]:
+    """`drop_broken`, sequence by sequence."""
+    ends = _ends(len(tags), lengths).tolist()
+    starts = [0, *ends[:-1]]
+    return [
+        tag
+        for start, end in zip(starts, ends, strict=True)
+        for tag in drop_broken(tags[start:end])
+    ]
+
+
+def _ends(n_tokens: int, lengths: numpy.ndarray | None) -> numpy.ndarray:
+    """Where each sequence of a document ends, shape (n_sequences,)."""
+    return numpy.array([n_tokens]) if lengths is None else numpy.cumsum(lengths)
 
 
 def _forget(tags: list[str | None], start: int, step: int) -> None:

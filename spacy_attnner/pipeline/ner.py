@@ -147,7 +147,9 @@ class AttnNER(AttnPipe):
         if not any(len(doc) for doc in docs):
             return [[] for _ in docs]
         emissions = self.model.predict(docs)
-        return self.model.attrs["crf_decode"](self.model, emissions)
+        return self.model.attrs["crf_decode"](
+            self.model, emissions, self._sequences(docs)
+        )
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[list[Any]]) -> None:
         """Set `doc.ents` and the span group that holds their scores."""
@@ -178,12 +180,18 @@ class AttnNER(AttnPipe):
         """CRF loss of the gold entities; tokens without annotation are summed out."""
         examples = list(examples)
         ids = {label: i for i, label in enumerate(self.labels)}
-        allowed = [allowed_tags(example, ids, self.name) for example in examples]
+        sequences = self._sequences([example.predicted for example in examples])
+        pairs = list(zip(examples, sequences, strict=True))
+        allowed = [allowed_tags(eg, ids, self.name, lengths) for eg, lengths in pairs]
         key = self.cfg.get("incorrect_spans_key")  # pipelines stored without it load
         incorrect = []
         if key is not None:
-            incorrect = [incorrect_paths(example, key, ids) for example in examples]
-        return self.model.attrs["crf_loss"](self.model, scores, allowed, incorrect)
+            incorrect = [
+                incorrect_paths(eg, key, ids, lengths) for eg, lengths in pairs
+            ]
+        return self.model.attrs["crf_loss"](
+            self.model, scores, allowed, incorrect, sequences
+        )
 
     def token_marginals(
         self, docs: Iterable[Doc]
@@ -195,8 +203,10 @@ class AttnNER(AttnPipe):
         Returns an array of shape (n_tokens, n_tags) for each document, and the names of
         the tags. Of a calibrated model, they are those at its temperature.
         """
-        emissions = self._emissions(docs)
-        marginals = self.model.attrs["crf_marginals"](self.model, emissions)
+        docs = list(docs)
+        marginals = self.model.attrs["crf_marginals"](
+            self.model, self._emissions(docs), self._sequences(docs)
+        )
         names = (f"{kind}-{label}" for label in self.labels for kind in "BILU")
         return [self.model.ops.to_numpy(m) for m in marginals], ("O", *names)
 
@@ -211,8 +221,9 @@ class AttnNER(AttnPipe):
         ValueError if k is less than 1.
         """
         docs = list(docs)
-        emissions = self._emissions(docs)
-        paths = self.model.attrs["crf_k_best"](self.model, emissions, k)
+        paths = self.model.attrs["crf_k_best"](
+            self.model, self._emissions(docs), k, self._sequences(docs)
+        )
         labels = self.labels
         return [
             [
@@ -222,9 +233,12 @@ class AttnNER(AttnPipe):
             for doc, readings in zip(docs, paths, strict=True)
         ]
 
-    def _emissions(self, docs: Iterable[Doc]) -> list[Any]:
-        docs = list(docs)
+    def _emissions(self, docs: list[Doc]) -> list[Any]:
         return self.model.predict(docs) if docs else []
+
+    def _sequences(self, docs: list[Doc]) -> list[numpy.ndarray]:
+        """Tokens of each sequence that is tagged by itself, an array per document."""
+        return self.model.attrs["sequences"](docs)
 
     def calibrate(
         self,

@@ -12,6 +12,7 @@ from ..calibration import Calibration, NothingPredicted, calibrate
 from .biluo import drop_broken, entity_tags, gold_tags
 
 BATCH_SIZE = 64  # documents
+Scored = tuple[Any, numpy.ndarray]  # emissions and tokens of each sequence
 
 
 def calibrate_model(
@@ -30,19 +31,20 @@ def calibrate_model(
 
     Raises ValueError where the examples hold no entities, gold or predicted.
     """
-    emissions: list[Any] = []
+    scored: list[Scored] = []
     disable = None if progress else True  # None: unless stderr is no terminal
     with tqdm(total=len(examples), unit=" docs", disable=disable) as bar:
         for batch in _batches([example.predicted for example in examples]):
-            emissions.extend(model.predict(batch))
+            sequences = model.attrs["sequences"](batch)
+            scored.extend(zip(model.predict(batch), sequences, strict=True))
             bar.update(len(batch))
-    correct, known = _judge(model, labels, examples, emissions)
+    correct, known = _judge(model, labels, examples, scored)
     group_of_entity = numpy.repeat(groups, [len(row) for row in known])
     known_flat = numpy.concatenate(known)
 
     def confidences_at(temperature: float, offset: float = 0.0) -> numpy.ndarray:
         settings = {"temperature": temperature, "log_odds_offset": offset}
-        return _confidences(model, emissions, settings)[known_flat]
+        return _confidences(model, scored, settings)[known_flat]
 
     old = model.attrs["temperature"], model.attrs["log_odds_offset"]
     result = calibrate(
@@ -61,12 +63,12 @@ def _judge(
     model: Model,
     labels: tuple[str, ...],
     examples: Sequence[Example],
-    emissions: list[Any],
+    scored: list[Scored],
 ) -> tuple[list[numpy.ndarray], list[numpy.ndarray]]:
     """Whether each predicted entity is right, and whether that is known."""
     correct, known = [], []
     n_gold = n_predicted = 0
-    for example, spans in zip(examples, _decode(model, emissions), strict=True):
+    for example, spans in zip(examples, _decode(model, scored), strict=True):
         tags = drop_broken(gold_tags(example))
         gold = [tags[span.start : span.end] for span in spans]
         known.append(numpy.array([None not in row for row in gold], dtype=bool))
@@ -88,21 +90,22 @@ def _judge(
 
 
 def _confidences(
-    model: Model, emissions: list[Any], settings: dict[str, float]
+    model: Model, scored: list[Scored], settings: dict[str, float]
 ) -> numpy.ndarray:
     """Confidences of all predicted entities under other settings of the model."""
     old = {name: model.attrs[name] for name in settings}
     model.attrs.update(settings)
     try:
-        decoded = _decode(model, emissions)
+        decoded = _decode(model, scored)
         return numpy.array([span.score for spans in decoded for span in spans])
     finally:
         model.attrs.update(old)
 
 
-def _decode(model: Model, emissions: list[Any]) -> Iterator[list[Any]]:
-    for batch in _batches(emissions):
-        yield from model.attrs["crf_decode"](model, batch)
+def _decode(model: Model, scored: list[Scored]) -> Iterator[list[Any]]:
+    for batch in _batches(scored):
+        emissions, sequences = map(list, zip(*batch, strict=True))
+        yield from model.attrs["crf_decode"](model, emissions, sequences)
 
 
 def _batches(items: list[Any]) -> Iterator[list[Any]]:

@@ -1,12 +1,14 @@
 """k-best Viterbi against sorting all paths."""
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_attnner.layers.crf import FORBIDDEN, log_partition
-from spacy_attnner.layers.k_best import k_best
+from spacy_attnner.layers.k_best import combine_k_best, k_best
 from spacy_attnner.layers.viterbi import viterbi
 
 from .test_crf import is_valid, make_problem, tag_names
@@ -75,6 +77,37 @@ def test_nothing_to_tag(lengths):
     tags, scores = run(make_problem(lengths, n_labels=1), 3)
     assert tags.shape == (0, 3)
     assert scores[:, 0].tolist() == [0.0] * len(lengths)
+
+
+@given(
+    groups=st.lists(st.lists(st.integers(0, 3), max_size=3), min_size=1, max_size=3),
+    k=st.integers(1, 6),
+    seed=st.integers(0, 99),
+)
+def test_combinations_of_sequences(groups, k, seed):
+    """Of all combinations of all paths of a group, the k best."""
+    problem = make_problem([n for group in groups for n in group], 1, seed)
+    counts = torch.tensor([len(group) for group in groups])
+    tags, scores = combine_k_best(*run(problem, k), problem.lengths, counts)
+    assert scores.shape == (len(groups), k)
+    sequences = iter(problem.sequences())
+    ends = torch.tensor([sum(group) for group in groups])
+    for group, own, totals in zip(
+        groups, tags.split(ends.tolist()), scores, strict=True
+    ):
+        emissions = [e for e in itertools.islice(sequences, len(group)) if len(e)]
+        paths = [problem.paths(e)[0] for e in emissions]
+        sums = {
+            sum(combination, ()): float(sum(map(problem.score, emissions, combination)))
+            for combination in itertools.product(*paths)
+        }
+        best = sorted(sums.values(), reverse=True)[:k]
+        assert totals[: len(best)].tolist() == pytest.approx(best)
+        assert (totals[len(best) :] < FORBIDDEN / 10).all()
+        assert not own[:, len(best) :].any()
+        found = [tuple(path) for path in own.T.tolist()[: len(best)]]
+        assert [sums[path] for path in found] == pytest.approx(best)
+        assert len(set(found)) == len(best)
 
 
 @pytest.mark.parametrize("k", [0, -2])
