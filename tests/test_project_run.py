@@ -14,8 +14,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = (
-    *("fetch", "vectors", "corpus", "train-ner", "train-rel", "train-textcat"),
-    *("train-questions", "assemble", "evaluate", "package", "install", "check"),
+    *("fetch", "vectors", "corpus", "train-ner", "calibrate-ner", "train-rel"),
+    *("train-textcat", "train-questions", "assemble", "evaluate", "report", "package"),
+    *("install", "check"),
 )
 PREDICT = """
 import json, sys, spacy
@@ -88,12 +89,31 @@ def test_sample_teaches_something(project: Project) -> None:
 def test_source_is_recorded_everywhere(project: Project) -> None:
     source = json.loads((project.folder / "corpus/SOURCE.json").read_text("utf8"))
     assert source["corpus"] == "sample"
-    for path in (project.folder / "metrics").glob("*.json"):
-        assert json.loads(path.read_text("utf8"))["source"]["corpus"] == "sample"
+    assert metrics(project, "metrics")["source"] == source
+    for name in metrics(project, "metrics")["results"]:
+        assert metrics(project, name)["source"]["corpus"] == "sample"
     (meta_path,) = project.site.glob("en_attnner/meta.json")
     meta = json.loads(meta_path.read_text("utf8"))
     assert source["sources"][0]["name"] in {s["name"] for s in meta["sources"]}
     assert source["description"] in meta["description"]
+
+
+def test_confidences_are_calibrated(project: Project) -> None:
+    for name in ("ner", "ner_documents"):
+        values = metrics(project, name)["calibration"]
+        assert values["entities"] > 50
+        assert 0 < values["ece"] != values["ece_uncalibrated"] > 0
+    report = (project.folder / "metrics/REPORT.md").read_text("utf8")
+    assert "ECE before" in report
+
+
+def test_the_report_has_the_same_scores(project: Project) -> None:
+    report = metrics(project, "ner_report")
+    expected = metrics(project, "ner")
+    assert report["entities"]["micro"]["f1"] == expected["scores"]["ents_f"]
+    assert report["calibration"]["ece"] == expected["calibration"]["ece"]
+    page = (project.folder / "metrics/ner_report.html").read_text("utf8")
+    assert page.endswith("</html>\n")
 
 
 def test_wheel_is_at_most_100_mb(project: Project) -> None:

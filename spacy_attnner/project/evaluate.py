@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,85 +14,14 @@ from spacy.training import Corpus, Example
 from tqdm import tqdm
 from wasabi import msg
 
+from ..corpora.gold_sentences import create_gold_sentences
 from ..corpora.reader import GoldEntitiesCorpus
+from ..report.content import calibrate_examples
 from .atomic import begin_beside, finish, partial_of, remove, write_text
 from .errors import ProjectError
+from .evaluations import EVALUATIONS, Evaluation
 from .report import make_report
 from .source import read_source
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One row of the results: a pipeline on a test set.
-
-    model: Folder below the training folder.
-    data: Folder below the corpus folder.
-    sentences: Read the corpus sentence by sentence, as published scores do.
-    gold_entities: Give the pipeline the gold entities instead of its own.
-    """
-
-    name: str
-    title: str
-    model: str
-    data: str
-    metrics: tuple[str, ...]
-    sentences: bool = False
-    gold_entities: bool = False
-
-
-ENTS = ("ents_p", "ents_r", "ents_f", "ents_per_type")
-RELS = (
-    *("rel_p", "rel_r", "rel_f", "rel_macro_f", "rel_boundaries_f"),
-    "rel_f_per_type",
-)
-CATS = ("cats_acc", "cats_micro_f", "cats_macro_f", "cats_f_per_type")
-EVALUATIONS = (
-    Evaluation(
-        "ner",
-        "Entities, sentence by sentence (en_attnner)",
-        "en_attnner",
-        "ner",
-        ENTS,
-        sentences=True,
-    ),
-    Evaluation(
-        "ner_documents",
-        "Entities, whole documents (en_attnner)",
-        "en_attnner",
-        "ner",
-        ENTS,
-    ),
-    Evaluation(
-        "rel",
-        "Entities and relations, end to end, strict (relation pipeline)",
-        "rel/model-best",
-        "rel",
-        ENTS + RELS,
-    ),
-    Evaluation(
-        "rel_gold_entities",
-        "Relations between gold entities (relation pipeline)",
-        "rel/model-best",
-        "rel",
-        RELS,
-        gold_entities=True,
-    ),
-    Evaluation(
-        "rel_en_attnner",
-        "Relations between the entities that en_attnner finds itself",
-        "en_attnner",
-        "rel",
-        ENTS + RELS,
-    ),
-    Evaluation("textcat", "Sentiment (en_attnner)", "en_attnner", "sentiment", CATS),
-    Evaluation(
-        "questions",
-        "Kinds of questions, or topics of the sample",
-        "questions/model-best",
-        "questions",
-        CATS,
-    ),
-)
 
 
 def evaluate_project(
@@ -133,15 +61,9 @@ def _write_json(path: Path, data: Any) -> None:
 
 
 def _evaluate(evaluation: Evaluation, training: Path, corpus: Path) -> dict[str, Any]:
-    model_path = training / evaluation.model
-    data_path = corpus / evaluation.data / "test.spacy"
-    for path, step in ((model_path, "train or assemble"), (data_path, "corpus")):
-        if not path.exists():
-            raise ProjectError(
-                f"{path} is missing", f"Run the project's {step} step first."
-            )
-    nlp = spacy.load(model_path)
-    examples = _read(evaluation, nlp, data_path)
+    data = corpus / evaluation.data / "test.spacy"
+    nlp = _load(training / evaluation.model)
+    examples = _read(evaluation, nlp, data)
     disabled = ["attn_ner"] if evaluation.gold_entities else []
     started = time.perf_counter()
     with nlp.select_pipes(disable=disabled):
@@ -151,18 +73,38 @@ def _evaluate(evaluation: Evaluation, training: Path, corpus: Path) -> dict[str,
     if "cats_acc" in evaluation.metrics:
         scores["cats_acc"] = accuracy(examples)
     n_words = sum(len(example.predicted) for example in examples)
-    return {
+    result = {
         "model": evaluation.model,
         "documents": len(examples),
         "words": n_words,
         "words_per_second": round(n_words / seconds),
         "scores": {key: scores.get(key) for key in evaluation.metrics},
     }
+    if evaluation.uncalibrated:
+        before = _load(training / evaluation.uncalibrated)
+        examples_before = _read(evaluation, before, data)
+        _predict(before, examples_before, f"{evaluation.title}, uncalibrated")
+        result["calibration"] = compare_calibrations(examples_before, examples)
+    return result
+
+
+def _load(path: Path) -> Language:
+    _check(path, "train or assemble")
+    return spacy.load(path)
 
 
 def _read(evaluation: Evaluation, nlp: Language, path: Path) -> list[Example]:
+    _check(path, "corpus")
     reader = GoldEntitiesCorpus if evaluation.gold_entities else Corpus
-    return list(reader(path, gold_preproc=evaluation.sentences)(nlp))
+    augmenter = create_gold_sentences() if evaluation.gold_sents else None
+    return list(reader(path, augmenter=augmenter)(nlp))
+
+
+def _check(path: Path, step: str) -> None:
+    if not path.exists():
+        raise ProjectError(
+            f"{path} is missing", f"Run the project's {step} step first."
+        )
 
 
 def _predict(nlp: Language, examples: list[Example], title: str) -> None:
@@ -182,3 +124,24 @@ def accuracy(examples: Iterable[Example]) -> float | None:
             total += 1
             right += max(cats, key=lambda cat: cats[cat]) == gold[0]
     return right / total if total else None
+
+
+def compare_calibrations(
+    before: Iterable[Example], after: Iterable[Example]
+) -> dict[str, Any] | None:
+    """How far the confidences of entities can be believed, in shares of 1.
+
+    before, after: The same documents, by the pipeline before and after calibration.
+
+    Returns None where no entity has a confidence.
+    """
+    old, new = calibrate_examples(before), calibrate_examples(after)
+    if old is None or new is None:
+        return None
+    return {
+        "entities": new.n,
+        "correct": new.correct,
+        "confidence": new.confidence,
+        "ece_uncalibrated": old.ece,
+        "ece": new.ece,
+    }

@@ -18,7 +18,7 @@ def make_report(source: dict[str, Any], results: dict[str, Any]) -> str:
     source: The content of `SOURCE.json`. results: Scores by task.
     """
     lines = ["# Test scores", "", f"Corpora: {source['name']}. {source['description']}"]
-    lines += ["", *_overview(results)]
+    lines += ["", *_overview(results), *_calibrations(results)]
     for result in results.values():
         lines += ["", f"## {result['title']}", "", *_per_label(result["scores"])]
     return "\n".join(lines) + "\n"
@@ -44,6 +44,31 @@ def _overview(results: dict[str, Any]) -> list[str]:
                     )
                 )
     return table(rows)
+
+
+def _calibrations(results: dict[str, Any]) -> list[str]:
+    names = {
+        "entities": "entities",
+        "correct": "correct",
+        "confidence": "mean confidence",
+        "ece_uncalibrated": "ECE before",
+        "ece": "ECE",
+    }
+    rows: list[tuple[str, ...]] = [("task", *names.values())]
+    for result in results.values():
+        if values := result.get("calibration"):
+            n, *shares = (values[key] for key in names)
+            rows.append((result["title"], f"{n:,}", *map(percent, shares)))
+    if len(rows) == 1:
+        return []
+    return [
+        "",
+        "## Confidences of entities",
+        "",
+        "Percentages. ECE: expected calibration error, before and after calibration.",
+        "",
+        *table(rows),
+    ]
 
 
 def _per_label(scores: dict[str, Any]) -> list[str]:

@@ -101,6 +101,12 @@ def _all_mistakes(
     ]
 
 
+def calibrate_examples(examples: Iterable[Example]) -> Calibration | None:
+    """The confidences of predicted entities; None if there are none."""
+    comparisons = filter(None, map(compare, examples))
+    return _calibrate([pair for each in comparisons for pair in pair_comparison(each)])
+
+
 def _calibrate(pairs: Sequence[Pair]) -> Calibration | None:
     predictions = [pair for pair in pairs if pair.predicted]
     scored = [
