@@ -8,9 +8,14 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .attention import MultiHeadAttention
 from .dropout import LockedDropout
-from .packing import pack
+from .packing import pack, token_positions
 from .padding import pad, padding_mask, unpad
-from .windows import cut_windows
+from .windows import Windows, cut_windows
+
+# Windows encoded at once in prediction: on a CPU, an LSTM's step should stay in the
+# cache; on a GPU, only the memory has to be bounded.
+PIECE_CPU = 128
+PIECE_GPU = 4096
 
 
 class SequenceEncoder(nn.Module):
@@ -89,7 +94,20 @@ class SequenceEncoder(nn.Module):
             return X.new_zeros((0, self.width))
         lengths = lengths[lengths > 0]
         windows = cut_windows(lengths, self.window, self.margin)
-        return self._encode(X[windows.tokens], windows.lengths)[windows.owner]
+        if self.training:
+            return self._encode(X[windows.tokens], windows.lengths)[windows.owner]
+        return self._encode_in_pieces(X, windows)
+
+    def _encode_in_pieces(self, X: Tensor, windows: Windows) -> Tensor:
+        """Encode windows of like lengths together, (n_tokens, width)."""
+        order = windows.lengths.argsort(descending=True, stable=True)
+        starts = windows.lengths.cumsum(0) - windows.lengths
+        Y = X.new_empty((len(windows.tokens), self.width))
+        for piece in order.split(PIECE_GPU if X.is_cuda else PIECE_CPU):
+            lengths = windows.lengths[piece]
+            rows = starts[piece].repeat_interleave(lengths) + token_positions(lengths)
+            Y[rows] = self._encode(X[windows.tokens[rows]], lengths).to(Y.dtype)
+        return Y[windows.owner]
 
     def _encode(self, X: Tensor, lengths: Tensor) -> Tensor:
         X = _drop(self.input_dropout, X, lengths)  # (N, input_width)

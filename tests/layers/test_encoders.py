@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from spacy_attnner.layers import encoders
 from spacy_attnner.layers.encoders import SequenceEncoder
 
 LENGTHS = [3, 0, 61, 1, 0, 11, 2]
@@ -44,6 +45,17 @@ def test_batch_equals_single(settings):
     for own, expected in zip(X.split(LENGTHS), together.split(LENGTHS), strict=True):
         alone = encoder(own, torch.tensor([len(own)]))
         torch.testing.assert_close(alone, expected)
+
+
+def test_prediction_in_pieces_is_prediction_at_once(monkeypatch):
+    encoder = make_encoder()
+    lengths = torch.randint(0, 29, (17,))
+    X = torch.randn(int(lengths.sum()), 5)
+    expected = encoder(X, lengths)
+    monkeypatch.setattr(encoders, "PIECE_CPU", 3)
+    torch.testing.assert_close(encoder(X, lengths), expected)
+    encoder.train()  # whole, and without dropout the same
+    torch.testing.assert_close(encoder(X, lengths), expected)
 
 
 def test_a_token_of_a_long_sequence_sees_its_window_and_no_more():
