@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 SCORE_BOUND = 5.0  # nats: no token weighs more than e^10 times as much as another
-CHUNK = 16384  # tokens worked on at once where no gradient is asked for
+CHUNK = 4096  # tokens worked on at once: bounds the memory, and stays in the cache
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,13 @@ class Pooled:
     values: Shape (n_groups, n_heads, head_width).
     weights: Sums of the weights, shape (n_groups, n_heads).
     counts: Tokens of each group, shape (n_groups,).
+    own: What `GroupAttention.weigh` said of the tokens, kept where they are few.
     """
 
     values: Tensor
     weights: Tensor
     counts: Tensor
+    own: tuple[Tensor, Tensor] | None = None
 
 
 def _chunks(n_tokens: int) -> Iterator[slice]:
@@ -64,11 +67,13 @@ class GroupAttention(nn.Module):
         head_width = self.value.out_features // self.n_heads
         values = X.new_zeros((n_groups, self.n_heads, head_width))
         weights = X.new_zeros((n_groups, self.n_heads))
+        own = None
         for rows in _chunks(len(X)):
-            own_weights, own_values = self.weigh(X[rows])
-            values = values.index_add_(0, groups[rows], own_values)
-            weights = weights.index_add_(0, groups[rows], own_weights)
-        return Pooled(values, weights, torch.bincount(groups, minlength=n_groups))
+            own = self.weigh(X[rows])
+            weights = weights.index_add_(0, groups[rows], own[0])
+            values = values.index_add_(0, groups[rows], own[1])
+        counts = torch.bincount(groups, minlength=n_groups)
+        return Pooled(values, weights, counts, own if len(X) <= CHUNK else None)
 
     def means(self, pooled: Pooled) -> Tensor:
         """Weighted mean of each group, shape (n_groups, value_width)."""
@@ -77,9 +82,12 @@ class GroupAttention(nn.Module):
     def means_of_others(self, X: Tensor, groups: Tensor, pooled: Pooled) -> Tensor:
         """Weighted mean of a token's group without itself; zeros if it is alone.
 
+        X: All tokens that were pooled or, of more than `CHUNK`, some of them.
+        groups: The group of each.
+
         Returns shape (n_tokens, value_width).
         """
-        weights, values = self.weigh(X)
+        weights, values = pooled.own or self.weigh(X)
         values = pooled.values[groups] - values  # (N, H, D)
         weights = pooled.weights[groups] - weights  # (N, H)
         alone = (pooled.counts[groups] < 2)[:, None]
@@ -139,37 +147,66 @@ class DocumentContext(nn.Module):
         """
         if not len(X):
             return X
-        terms: list[Callable[[slice], Tensor]] = [lambda rows: X[rows]]
+        lengths = lengths[lengths > 0]  # no mean of nothing, which is NaN
+        parts = [
+            self._mix_in(X[tokens], words[tokens], lengths[documents])
+            for tokens, documents in _pieces(lengths)
+        ]
+        return torch.cat(parts)
+
+    def _mix_in(self, X: Tensor, words: Tensor, lengths: Tensor) -> Tensor:
+        # W [x; m; r; d] is a sum of products; that of d is one for a whole document
+        W = self.mix.weight
+        width = X.shape[1]
+        repeats = self.words.value.out_features + 1 if self.words is not None else 0
+        W_x, W_repeats, W_state = W.split(
+            [width, repeats, W.shape[1] - width - repeats], 1
+        )
+        terms: list[Callable[[slice], Tensor]] = []
         if self.words is not None:
-            terms.append(_repeats(self.words, X, words))
+            terms.append(_repeats(self.words, X, words, W_repeats))
         if self.document is not None:
-            terms.append(_state(self.document, X, lengths))
+            terms.append(_state(self.document, X, lengths, W_state))
         parts = []
         for rows in _chunks(len(X)):
-            Z = torch.cat([term(rows) for term in terms], 1)
-            parts.append(X[rows] + self.dropout(self.mix(Z).tanh()))
+            Y = F.linear(X[rows], W_x, self.mix.bias)  # (n, width)
+            for term in terms:
+                Y = Y + term(rows)
+            parts.append(X[rows] + self.dropout(Y.tanh()))
         return torch.cat(parts)
 
 
+def _pieces(lengths: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Tokens and documents of runs of at most `CHUNK` tokens, or of one document."""
+    ends = [0, *lengths.cumsum(0).tolist()]
+    first = 0
+    for last in range(1, len(ends)):
+        if last == len(lengths) or ends[last + 1] - ends[first] > CHUNK:
+            yield slice(ends[first], ends[last]), slice(first, last)
+            first = last
+
+
 def _repeats(
-    pool: GroupAttention, X: Tensor, words: Tensor
+    pool: GroupAttention, X: Tensor, words: Tensor, W: Tensor
 ) -> Callable[[slice], Tensor]:
-    """[m_i; r_i] of a chunk of tokens, shape (n, value_width + 1)."""
+    """W [m_i; r_i] of a chunk of tokens, shape (n, width)."""
+    words = words - words.min()
     memory = pool.pool(X, words, int(words.max()) + 1)
 
     def term(rows: slice) -> Tensor:
         others = pool.means_of_others(X[rows], words[rows], memory)
         again = (memory.counts[words[rows]] > 1).to(X.dtype)[:, None]
-        return torch.cat([others, again], 1)
+        return F.linear(torch.cat([others, again], 1), W)
 
     return term
 
 
 def _state(
-    pool: GroupAttention, X: Tensor, lengths: Tensor
+    pool: GroupAttention, X: Tensor, lengths: Tensor, W: Tensor
 ) -> Callable[[slice], Tensor]:
-    """d_i of a chunk of tokens, shape (n, value_width)."""
+    """W d_i of a chunk of tokens, shape (n, width)."""
     documents = torch.arange(len(lengths), device=X.device)
     documents = documents.repeat_interleave(lengths)  # (N,)
     states = pool.means(pool.pool(X, documents, len(lengths)))
+    states = F.linear(states, W)  # (n_documents, width)
     return lambda rows: states[documents[rows]]

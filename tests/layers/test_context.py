@@ -52,6 +52,22 @@ def test_batch_equals_single():
     torch.testing.assert_close(torch.cat(alone), together)
 
 
+@pytest.mark.parametrize("chunk", [1, 3, 6, 12])
+def test_pieces_of_a_batch(monkeypatch, chunk):
+    layer = make_context()
+    X = torch.randn(13, 11)
+    expected = layer(X, WORDS, LENGTHS)
+    monkeypatch.setattr(context, "CHUNK", chunk)
+    torch.testing.assert_close(layer(X, WORDS, LENGTHS), expected)
+
+
+def test_an_empty_document_spoils_no_gradient():
+    layer = make_context()
+    layer(torch.randn(13, 11), WORDS, LENGTHS).sum().backward()
+    for parameter in layer.parameters():
+        assert parameter.grad.isfinite().all()
+
+
 def test_another_document_changes_nothing():
     layer = make_context()
     X = torch.randn(13, 11)
