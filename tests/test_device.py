@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from spacy_attnner.layers import crf, packing, padding, pairs, windows
+from spacy_attnner.layers import blocks, crf, packing, padding, pairs, windows
 from spacy_attnner.layers.characters import CharacterCNN
 from spacy_attnner.layers.encoders import SequenceEncoder
 from spacy_attnner.layers.k_best import k_best
@@ -256,7 +256,10 @@ def crf_inputs():
         lambda e, c, n, *_: pairs.gather_ranges(e, _[1]),
     ],
 )
-def test_functions(function):
+@pytest.mark.parametrize("longest", [blocks.LONGEST, 5])
+def test_functions(function, longest, monkeypatch):
+    monkeypatch.setattr(blocks, "LONGEST", longest)
+    monkeypatch.setattr(blocks, "BLOCK", min(longest, blocks.BLOCK))
     inputs = crf_inputs()
     with pretend_cuda():
         assert_same(function(*to_cuda(inputs)), function(*inputs))

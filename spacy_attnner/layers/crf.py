@@ -5,7 +5,7 @@ U = 4 + 4l: new labels append tags and move none.
 
 Source: Lafferty, McCallum and Pereira (2001), "Conditional Random Fields"; forward and
 backward recursions as in Rabiner (1989). All recursions run in float64 over sequences
-packed time-major (`packing.py`).
+packed time-major (`packing.py`), long ones in blocks (`blocks.py`).
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .blocks import Blocks, block_offsets, cut_blocks, is_long, scan_blocks
 from .packing import Packing, pack
 
 FORBIDDEN = -1e30  # finite, so that sums of it never become NaN
@@ -75,18 +76,21 @@ def _scan(scores: Tensor, first: Tensor, transitions: Tensor, sizes: list[int]):
         if previous is None:
             state = here + first
         else:
-            alive = previous[:size]
-            top = alive.amax(-1, keepdim=True)
-            mass = torch.matmul(
-                (alive - top).exp_().transpose(0, 1), potentials
-            ).transpose(0, 1)
-            state = mass.log_().clamp_min_(FORBIDDEN) + top + here
+            alive = previous[:size].transpose(0, 1)
+            state = _advance(alive, potentials).transpose(0, 1) + here
         result[offset : offset + size] = state
         previous, offset = state, offset + size
     return result
 
 
-def _bounded(emissions: Tensor) -> Tensor:
+def _advance(state: Tensor, potentials: Tensor) -> Tensor:
+    """Log-sum-exp over the tag before, (…, K); potentials: the exp of transitions."""
+    top = state.amax(-1, keepdim=True)
+    mass = torch.matmul((state - top).exp_(), potentials)
+    return mass.log_().clamp_min_(FORBIDDEN) + top
+
+
+def bounded(emissions: Tensor) -> Tensor:
     """Emissions in float64, none further below its token's best than `LARGEST_GAP`.
 
     Without the bound a tag that only the constraints make possible could underflow to
@@ -110,8 +114,10 @@ class Lattice:
     log_z: Tensor
 
 
-def _lattices(streams: list[Tensor], chain: Chain, lengths: Tensor) -> list[Lattice]:
+def lattices_of(streams: list[Tensor], chain: Chain, lengths: Tensor) -> list[Lattice]:
     """Forward-backward of emissions, each of shape (n_tokens, n_tags), in one scan."""
+    if is_long(lengths):
+        return [_long_lattice(emissions, chain, lengths) for emissions in streams]
     packing: Packing = pack(lengths)
     n_tokens, n_tags = streams[0].shape
     n_streams = len(streams)
@@ -126,24 +132,49 @@ def _lattices(streams: list[Tensor], chain: Chain, lengths: Tensor) -> list[Latt
         [chain.transitions] * n_streams + [chain.transitions.T] * n_streams
     )
     result = _scan(scores, first, step, packing.sizes)
-    has_tokens = lengths > 0
-    first_token = (lengths.cumsum(0) - lengths)[has_tokens]
     lattices = []
     for i in range(n_streams):
         alpha = result[packing.forward, i]
         gamma = result[packing.reverse, n_streams + i]
-        log_z = alpha.new_zeros(len(lengths))
-        log_z[has_tokens] = (gamma[first_token] + chain.start).logsumexp(-1)
-        lattices.append(Lattice(alpha, gamma, log_z))
+        lattices.append(Lattice(alpha, gamma, _log_z(gamma, chain, lengths)))
     return lattices
 
 
-def _token_marginals(lattice: Lattice, emissions: Tensor, lengths: Tensor) -> Tensor:
+def _long_lattice(emissions: Tensor, chain: Chain, lengths: Tensor) -> Lattice:
+    step = chain.transitions
+    alpha = _long_scan(emissions, chain.start, step, cut_blocks(lengths))
+    gamma = _long_scan(emissions, chain.end, step.T, cut_blocks(lengths, reverse=True))
+    return Lattice(alpha, gamma, _log_z(gamma, chain, lengths))
+
+
+def _long_scan(
+    emissions: Tensor, first: Tensor, transitions: Tensor, blocks: Blocks
+) -> Tensor:
+    """One stream in one direction, in blocks; shape (n_tokens, n_tags)."""
+    potentials = transitions.exp()
+    result = torch.empty_like(emissions)
+    final = scan_blocks(
+        emissions, blocks, first, lambda x: (_advance(x, potentials), None), result
+    )
+    offsets = block_offsets(final, blocks).repeat_interleave(blocks.lengths)
+    result += (offsets if blocks.step > 0 else offsets.flip(0))[:, None]
+    return result
+
+
+def _log_z(gamma: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
+    has_tokens = lengths > 0
+    first_token = (lengths.cumsum(0) - lengths)[has_tokens]
+    log_z = gamma.new_zeros(len(lengths))
+    log_z[has_tokens] = (gamma[first_token] + chain.start).logsumexp(-1)
+    return log_z
+
+
+def marginals_of(lattice: Lattice, emissions: Tensor, lengths: Tensor) -> Tensor:
     log_z = lattice.log_z.repeat_interleave(lengths)[:, None]
     return (lattice.alpha + lattice.gamma - emissions - log_z).exp()
 
 
-def _transition_counts(
+def transition_counts(
     lattice: Lattice, chain: Chain, lengths: Tensor, share: Tensor
 ) -> Tensor:
     """Expected number of times that tag i is followed by tag j, (n_tags, n_tags).
@@ -204,10 +235,10 @@ def crf_loss(
 
     Raises ValueError if a sequence admits no valid tag path.
     """
-    emissions = _bounded(emissions)
+    emissions = bounded(emissions)
     masks = [allowed, *incorrect]
     scores = [emissions.masked_fill(~mask, FORBIDDEN) for mask in masks]
-    free, *bound = _lattices([emissions, *scores], chain, lengths)
+    free, *bound = lattices_of([emissions, *scores], chain, lengths)
     impossible = (bound[0].log_z < FORBIDDEN / 10).nonzero().flatten().tolist()
     if impossible:
         raise ValueError(f"sequence {impossible[0]} admits no valid BILUO tag path")
@@ -218,13 +249,13 @@ def crf_loss(
         loss = loss + cost
         shares.append(share)
     total = torch.stack(shares).sum(0)
-    d_emissions = _token_marginals(free, emissions, lengths)
+    d_emissions = marginals_of(free, emissions, lengths)
     d_emissions *= total.repeat_interleave(lengths)[:, None]
-    d_transitions = _transition_counts(free, chain, lengths, total)
+    d_transitions = transition_counts(free, chain, lengths, total)
     for mask, own, lattice, share in zip(masks, scores, bound, shares, strict=True):
-        marginals = _token_marginals(lattice, own, lengths).masked_fill(~mask, 0.0)
+        marginals = marginals_of(lattice, own, lengths).masked_fill(~mask, 0.0)
         d_emissions -= marginals * share.repeat_interleave(lengths)[:, None]
-        d_transitions -= _transition_counts(lattice, chain, lengths, share)
+        d_transitions -= transition_counts(lattice, chain, lengths, share)
     has_tokens = lengths > 0
     last = (lengths.cumsum(0) - 1)[has_tokens]
     first = (lengths.cumsum(0) - lengths)[has_tokens]
@@ -258,15 +289,15 @@ def _cost_of_incorrect(
 
 def log_partition(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
     """Log-sum of the scores of all valid paths, shape (batch_size,)."""
-    (lattice,) = _lattices([_bounded(emissions)], chain, lengths)
+    (lattice,) = lattices_of([bounded(emissions)], chain, lengths)
     return lattice.log_z
 
 
 def token_marginals(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
     """Probability of every tag at every token, shape (n_tokens, n_tags)."""
-    emissions = _bounded(emissions)
-    (lattice,) = _lattices([emissions], chain, lengths)
-    return _token_marginals(lattice, emissions, lengths)
+    emissions = bounded(emissions)
+    (lattice,) = lattices_of([emissions], chain, lengths)
+    return marginals_of(lattice, emissions, lengths)
 
 
 def span_marginals(
@@ -283,8 +314,8 @@ def span_marginals(
 
     Returns probabilities, shape (n_spans,).
     """
-    emissions = _bounded(emissions)
-    (lattice,) = _lattices([emissions], chain, lengths)
+    emissions = bounded(emissions)
+    (lattice,) = lattices_of([emissions], chain, lengths)
     own = emissions.gather(1, tags[:, None]).squeeze(1)  # (N,)
     step = own.clone()
     step[1:] += chain.transitions[tags[:-1], tags[1:]].clamp_min(-1e6)
