@@ -19,6 +19,7 @@ from .crf_decode import (
     crf_marginals,
     make_problem,
 )
+from .crf_rehearsal import crf_rehearsal
 from .documents import document_lengths_each, sentence_lengths_each
 from .lists import split, tokenwise
 from .resize import grow_output
@@ -34,12 +35,12 @@ def build_crf_tagger(
     """A linear layer over token vectors and the transition scores of a CRF.
 
     The model's output is the emissions, one (n_tokens, n_tags) array per document. Its
-    attributes `crf_loss`, `crf_decode`, `crf_marginals` and `crf_k_best` are functions
-    of (model, emissions, …) that apply the transitions; the pipeline component calls
-    them with what the attribute `sequences` makes of the documents: the tokens of each
-    sequence that is tagged by itself. The attributes `temperature` and
-    `log_odds_offset` calibrate probabilities (`crf_decode.py`) and are stored with the
-    weights; training ignores them.
+    attributes `crf_loss`, `crf_rehearsal`, `crf_decode`, `crf_marginals` and
+    `crf_k_best` are functions of (model, emissions, …) that apply the transitions; the
+    pipeline component calls them with what the attribute `sequences` makes of the
+    documents: the tokens of each sequence that is tagged by itself. The attributes
+    `temperature` and `log_odds_offset` calibrate probabilities (`crf_decode.py`) and
+    are stored with the weights; training ignores them.
 
     tok2vec: Any layer from documents to token vectors.
     nO: Number of BILUO tags, 4 * n_labels + 1; found from the data if None.
@@ -67,6 +68,7 @@ def build_crf_tagger(
     model.set_ref("crf", transitions)
     model.attrs["resize_output"] = grow_output
     model.attrs["crf_loss"] = crf_loss
+    model.attrs["crf_rehearsal"] = crf_rehearsal
     model.attrs["crf_decode"] = crf_decode
     model.attrs["crf_marginals"] = crf_marginals
     model.attrs["crf_k_best"] = crf_k_best

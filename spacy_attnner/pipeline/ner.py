@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
 from ..calibration import MARGIN, Calibration
 from ..confidence import register_confidence
@@ -131,6 +131,7 @@ class AttnNER(AttnPipe):
             incorrect_spans_key=incorrect_spans_key,
         )
         self.scorer = scorer
+        self._rehearsal_model: Model | None = None  # set by `nlp.resume_training`
         register_confidence()
 
     def gold_labels(self, example: Example) -> Iterable[str]:
@@ -192,6 +193,47 @@ class AttnNER(AttnPipe):
         return self.model.attrs["crf_loss"](
             self.model, scores, allowed, incorrect, sequences
         )
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Move back towards what the model predicted before training was resumed.
+
+        The loss is the divergence of all readings' probabilities from those of the
+        model as it was when `nlp.resume_training` was called; before that, nothing
+        happens. It needs no annotation: texts like those of the first training will do.
+        Labels added since are taken not to be in them.
+
+        examples: Their `predicted` documents are read. drop, sgd, losses: As in
+            `update`.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "AttnNER.rehearse")
+        docs = [example.predicted for example in examples]
+        if self._rehearsal_model is None or not any(map(len, docs)):
+            return losses
+        teacher = self._rehearsal_model
+        set_dropout_rate(self.model, drop)
+        emissions, backprop = self.model.begin_update(docs)
+        loss, d_emissions = self.model.attrs["crf_rehearsal"](
+            self.model,
+            emissions,
+            teacher,
+            teacher.predict(docs),
+            self._sequences(docs),
+        )
+        backprop(d_emissions)
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
 
     def token_marginals(
         self, docs: Iterable[Doc]
