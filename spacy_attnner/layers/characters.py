@@ -6,6 +6,7 @@ from torch import Tensor, nn
 N_DIRECT = 384  # code points with a row of their own: Latin, with its extensions
 N_HASHED = 128  # rows that all other code points share
 N_CHARACTERS = 1 + N_DIRECT + N_HASHED  # row 0 is padding
+PIECE = 512  # words of like length encoded at once in prediction
 
 
 def character_ids(word: str, max_length: int) -> list[int]:
@@ -34,6 +35,7 @@ class CharacterCNN(nn.Module):
         super().__init__()
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size {kernel_size} is not odd")
+        self.width = width
         self.embed = nn.Embedding(N_CHARACTERS, embed_width, padding_idx=0)
         nn.init.uniform_(self.embed.weight, -0.3, 0.3)
         with torch.no_grad():
@@ -51,9 +53,19 @@ class CharacterCNN(nn.Module):
 
         Returns shape (n_tokens, width).
         """
+        if self.training or len(characters) <= PIECE:
+            return self._encode(characters)[words]
+        lengths = (characters != 0).sum(1)
+        order = lengths.argsort()
+        Y = self.filters.weight.new_empty((len(characters), self.width))
+        for piece in order.split(PIECE):
+            longest = max(1, int(lengths[piece[-1]]))
+            Y[piece] = self._encode(characters[piece, :longest]).to(Y.dtype)
+        return Y[words]
+
+    def _encode(self, characters: Tensor) -> Tensor:
         X = self.dropout(self.embed(characters)).transpose(1, 2)  # (n_words, E, L)
         Y = self.filters(X)  # (n_words, width, L)
         padding = (characters == 0)[:, None, :]
         padding = padding & (characters != 0).any(-1)[:, None, None]
-        Y = Y.masked_fill(padding, torch.finfo(Y.dtype).min).amax(-1)
-        return Y[words]
+        return Y.masked_fill(padding, torch.finfo(Y.dtype).min).amax(-1)

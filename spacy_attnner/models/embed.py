@@ -4,11 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy
 from spacy.attrs import IDS
 from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import HashEmbed, Model, chain, concatenate, uniform_init
+from thinc.api import HashEmbed, Model, concatenate, uniform_init
 from thinc.types import Floats2d, Ints2d
+from thinc.util import to_numpy
 
 from .lists import unflatten
 from .vectors import static_vectors
@@ -54,9 +56,36 @@ def _hashed(attr: str, width: int, rows: int, hide: float = 0.0) -> Model:
     embed = HashEmbed(
         width, rows, seed=11, initializer=partial(uniform_init, lo=-0.1, hi=0.1)
     )
-    layer = chain(_token_attr(attr, hide), embed)
-    layer.set_dim("nO", width, force=True)
-    return layer
+    return Model(
+        f"hashed({attr})",
+        _forward_hashed,
+        init=_init_hashed,
+        layers=[_token_attr(attr, hide), embed],
+        dims={"nO": width},
+    )
+
+
+def _init_hashed(model: Model, X: Any = None, Y: Any = None) -> None:
+    model.layers[1].initialize()
+
+
+def _forward_hashed(
+    model: Model[list[Doc], Floats2d], docs: list[Doc], is_train: bool
+) -> tuple[Floats2d, Callable]:
+    attr, embed = model.layers
+    ids, _ = attr(docs, is_train)
+    if not is_train:  # each distinct id once
+        words, tokens = numpy.unique(to_numpy(ids), return_inverse=True)
+        xp: Any = model.ops.xp
+        Y, _ = embed(xp.asarray(words), is_train)
+        return Y[xp.asarray(tokens)], lambda dY: []
+    Y, bp_embed = embed(ids, is_train)
+
+    def backprop(dY: Floats2d) -> list[Doc]:
+        bp_embed(dY)
+        return []
+
+    return Y, backprop
 
 
 def _token_attr(attr: str, hide: float) -> Model[list[Doc], Ints2d]:

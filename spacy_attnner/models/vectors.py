@@ -65,8 +65,11 @@ def _check(model: Model, vocab: Vocab) -> None:
         )
 
 
-def _rows(ops: Ops, docs: list[Doc], vocab: Vocab) -> Floats2d:
-    """Vectors of all tokens, zeros for unknown ones, shape (n_tokens, table width)."""
+def _rows(ops: Ops, docs: list[Doc], vocab: Vocab) -> tuple[Floats2d, Any]:
+    """Vectors of the distinct words, zeros for unknown ones, and the row of each token.
+
+    Shapes (n_words, table width) and (n_tokens,).
+    """
     vectors = vocab.vectors
     attr = getattr(vectors, "attr", ORTH)
     keys = numpy.concatenate([doc.to_array([attr, LOWER]) for doc in docs])
@@ -85,7 +88,7 @@ def _rows(ops: Ops, docs: list[Doc], vocab: Vocab) -> Floats2d:
         xp = get_array_module(vectors.data)
         V = ops.asarray2f(vectors.data[xp.asarray(rows)])
         V[ops.xp.asarray(rows < 0)] = 0.0  # row -1 is the last word's
-    return ops.as_contig(V[ops.xp.asarray(tokens)])
+    return V, ops.xp.asarray(tokens)
 
 
 def _forward(
@@ -96,8 +99,12 @@ def _forward(
         return ops.alloc2f(0, model.get_dim("nO")), lambda dY: []
     vocab = docs[0].vocab
     _check(model, vocab)
-    V = _rows(ops, docs, vocab)
+    V_words, tokens = _rows(ops, docs, vocab)
     W = cast(Floats2d, model.get_param("W"))
+    if not is_train:  # a word is projected once, however often it comes up
+        Y_words: Any = ops.gemm(V_words, W, trans2=True)
+        return Y_words[tokens], lambda dY: []
+    V = ops.as_contig(cast(Any, V_words)[tokens])
     Y = ops.gemm(V, W, trans2=True)
 
     def backprop(dY: Floats2d) -> list[Doc]:

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from spacy_attnner.layers import characters
 from spacy_attnner.layers.characters import (
     N_CHARACTERS,
     N_DIRECT,
@@ -59,6 +60,15 @@ def test_a_word_is_encoded_the_same_in_any_batch():
     for i, word in enumerate(WORDS):
         alone = cnn(batch([word]), torch.tensor([0]))
         torch.testing.assert_close(alone, together[i : i + 1])
+
+
+def test_prediction_in_pieces_is_prediction_at_once(monkeypatch):
+    cnn = CharacterCNN(embed_width=5, width=7, kernel_size=3).eval()
+    rows = torch.cat([batch(WORDS), torch.zeros(1, 13, dtype=torch.int64)])
+    tokens = torch.tensor([3, 0, 7, 1, 2, 4, 4, 6, 5])
+    expected = cnn(rows, tokens)
+    monkeypatch.setattr(characters, "PIECE", 2)
+    torch.testing.assert_close(cnn(rows, tokens), expected)
 
 
 def test_a_word_without_characters_is_no_nan():
