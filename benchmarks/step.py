@@ -1,0 +1,214 @@
+"""A training step of configs/ner.cfg beside the same modules in a plain PyTorch loop.
+
+    python benchmarks/step.py --train train.spacy --vectors vectors
+
+The pipeline is trained by spaCy's own loop. After each of its steps a plain loop makes
+one on the same batch: copies of the torch modules and of the CRF, one autograd graph,
+fused AdamW, no averages, and inputs that lie ready as tensors (what an embedding looks
+up is drawn at random, in the right shape). With one thread, time is that of the
+processor, which other work on the machine hardly changes.
+"""
+
+import argparse
+import copy
+import json
+import os
+import platform
+import shlex
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from spacy.schemas import ConfigSchemaTraining
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import create_train_batches, train_while_improving
+from spacy.util import load_config, registry
+from thinc.api import Model, fix_random_seed
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from spacy_attnner.layers import crf
+from spacy_attnner.layers.dropout import set_dropout
+
+ROOT = Path(__file__).parent.parent
+MODULES = ("character_cnn", "attention_encoder", "document_context")
+WARM_UP = 10  # steps that are not counted
+
+
+def layer_named(model: Model, name: str) -> Model:
+    """The one layer of that name."""
+    (layer,) = (node for node in model.walk() if node.name == name)
+    return layer
+
+
+class PlainTagger(nn.Module):
+    """The torch modules of a pipeline, copied, and the rest of it in plain torch."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        for name in MODULES:
+            self.add_module(
+                name, copy.deepcopy(layer_named(model, name).shims[0]._model)
+            )
+        embed = layer_named(model, "hashembed")
+        vectors = layer_named(model, "static_vectors")
+        n_tags, width = model.get_ref("output_layer").get_param("W").shape
+        self.vectors = nn.Linear(vectors.get_dim("nM"), vectors.get_dim("nO"), False)
+        self.shapes = nn.Embedding(embed.get_dim("nV"), embed.get_dim("nO"))
+        self.emissions = nn.Linear(width, n_tags)
+        self.transitions = nn.Parameter(torch.zeros(n_tags, n_tags))
+        self.start = nn.Parameter(torch.zeros(n_tags))
+        self.end = nn.Parameter(torch.zeros(n_tags))
+
+    def draw(self, n_tokens: int) -> tuple[Tensor, Tensor]:
+        """Vectors and rows of hashed shapes of a batch."""
+        rows = torch.randint(self.shapes.num_embeddings, (n_tokens, 4))
+        return torch.randn(n_tokens, self.vectors.in_features), rows
+
+    def update(self, words: tuple[Tensor, Tensor], inputs: dict[str, Any]) -> None:
+        """Forward and backward of one batch."""
+        vectors, shapes = words
+        parts = [
+            self.vectors(vectors),
+            self.shapes(shapes).sum(1),
+            self.character_cnn(*inputs["character_cnn"]),
+        ]
+        X = self.attention_encoder(torch.cat(parts, 1), *inputs["attention_encoder"])
+        X = self.document_context(X, *inputs["document_context"])
+        Y = self.emissions(X)
+        params = (self.transitions, self.start, self.end)
+        chain = crf.biluo_chain(*(each.detach().double() for each in params))
+        known, mask, wrong = inputs["crf"]
+        result = crf.crf_loss(Y.detach().double(), chain, known, mask, wrong)
+        Y.backward(result.d_emissions.float() / len(Y))
+        for name in ("transitions", "start", "end"):
+            gradient = getattr(result, f"d_{name}").float() / len(Y)
+            getattr(self, name).grad = gradient
+
+
+def record(model: Model) -> dict[str, Any]:
+    """Where the integers that the modules and the CRF get in each step turn up."""
+    seen: dict[str, Any] = {}
+
+    def keep(name: str, skip: int):
+        def hook(module: nn.Module, args: tuple[Any, ...]) -> None:
+            seen[name] = args[skip:]
+
+        return hook
+
+    for name in MODULES:
+        module = layer_named(model, name).shims[0]._model
+        # the encoder and the context get token vectors first
+        module.register_forward_pre_hook(keep(name, int(name != "character_cnn")))
+    loss = crf.crf_loss
+
+    def crf_loss(emissions, chain, lengths, allowed, incorrect=()):
+        seen["crf"] = (lengths, allowed, incorrect)
+        return loss(emissions, chain, lengths, allowed, incorrect)
+
+    crf.crf_loss = crf_loss
+    return seen
+
+
+def spacy_steps(nlp: Any, settings: dict, batches: list) -> Iterator[Any]:
+    """spaCy's training loop over the batches, a step at each `next`."""
+    return train_while_improving(
+        nlp,
+        settings["optimizer"],
+        ((0, batch) for batch in batches),
+        lambda: (0.0, {}),
+        dropout=settings["dropout"],
+        eval_frequency=len(batches) + 1,
+        accumulate_gradient=1,
+        patience=0,
+        max_steps=0,
+        exclude=[],
+        annotating_components=[],
+        before_update=None,
+    )
+
+
+def measure(options: argparse.Namespace) -> tuple[list[float], list[float]]:
+    """Seconds of each step of spaCy's loop and of the plain one."""
+    paths = {"train": options.train, "dev": options.train, "vectors": options.vectors}
+    overrides = {f"paths.{name}": str(path) for name, path in paths.items()}
+    nlp = init_nlp(load_config(options.config, overrides=overrides))
+    config = nlp.config.interpolate()
+    settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    corpus = registry.resolve({"corpus": config["corpora"]["train"]})["corpus"]
+    source = create_train_batches(nlp, corpus, settings["batcher"], 0)
+    batches = [next(source)[1] for _ in range(WARM_UP + options.steps)]
+    model = nlp.get_pipe("attn_ner").model
+    plain = PlainTagger(model).train()
+    set_dropout(plain, settings["dropout"])
+    optimizer = torch.optim.AdamW(plain.parameters(), lr=0.002, fused=True)
+    inputs = record(model)
+    clock = time.process_time if options.threads == 1 else time.perf_counter
+    steps = spacy_steps(nlp, settings, batches)
+    ours, theirs = [], []
+    for batch in tqdm(batches, desc="steps"):
+        begin = clock()
+        next(steps)
+        ours.append(clock() - begin)
+        words = plain.draw(sum(len(example.predicted) for example in batch))
+        begin = clock()
+        plain.update(words, inputs)
+        optimizer.step()
+        optimizer.zero_grad()
+        theirs.append(clock() - begin)
+    return ours[WARM_UP:], theirs[WARM_UP:]
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--train", type=Path, required=True, help="documents, a .spacy file")
+    add("--vectors", type=Path, required=True, help="pipeline with static vectors")
+    add("--config", type=Path, default=ROOT / "configs" / "ner.cfg")
+    add("--steps", type=int, default=100)
+    add("--threads", type=int, default=1)
+    add("--output", type=Path, default=ROOT / "benchmarks" / "results" / "step.json")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Time the steps and write what was found."""
+    options = parse()
+    if os.environ.get("OMP_NUM_THREADS") != str(options.threads):  # NumPy read it
+        os.environ["OMP_NUM_THREADS"] = str(options.threads)
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+    torch.set_num_threads(options.threads)
+    fix_random_seed(0)
+    ours, theirs = measure(options)
+    ratios = statistics.quantiles(
+        [a / b for a, b in zip(ours, theirs, strict=True)], n=4
+    )
+    content = {
+        "command": f"python benchmarks/step.py {shlex.join(sys.argv[1:])}",
+        "cores": os.cpu_count(),
+        "threads": options.threads,
+        "python": platform.python_version(),
+        **{p: version(p) for p in ("spacy", "thinc", "torch", "numpy")},
+        "steps": options.steps,
+        "spacy_train_ms": round(1000 * statistics.median(ours), 1),
+        "plain_ms": round(1000 * statistics.median(theirs), 1),
+        "ratio_of_medians": round(
+            statistics.median(ours) / statistics.median(theirs), 3
+        ),
+        "quartiles_of_ratios": [round(ratio, 3) for ratio in ratios],
+    }
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(content, indent=1) + "\n")
+    sys.stdout.write(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
