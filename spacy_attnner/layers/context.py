@@ -135,26 +135,39 @@ class DocumentContext(nn.Module):
         self.mix = nn.Linear(width + added, width)
         self.dropout = nn.Dropout(0.0)
 
-    def forward(self, X: Tensor, words: Tensor, lengths: Tensor) -> Tensor:
+    def forward(
+        self, X: Tensor, words: Tensor, lengths: Tensor, overwrite: bool = False
+    ) -> Tensor:
         """Mix in the context.
 
         X: Tokens of all documents, one after the other, shape (n_tokens, width).
         words: The distinct word of each token; no two documents share a number, shape
             (n_tokens,), int64.
         lengths: Tokens of each document, shape (n_documents,), int64.
+        overwrite: Whether the result may take the place of X, of which nobody has
+            another use; only without gradients.
 
         Returns shape (n_tokens, width).
         """
         if not len(X):
             return X
         lengths = lengths[lengths > 0]  # no mean of nothing, which is NaN
-        parts = [
-            self._mix_in(X[tokens], words[tokens], lengths[documents])
+        mixed = (
+            rows
             for tokens, documents in _pieces(lengths)
-        ]
-        return torch.cat(parts)
+            for rows in self._mix_in(X[tokens], words[tokens], lengths[documents])
+        )
+        if torch.is_grad_enabled():
+            return torch.cat(list(mixed))
+        Y = X if overwrite else torch.empty_like(X)
+        offset = 0
+        for rows in mixed:
+            Y[offset : offset + len(rows)] = rows
+            offset += len(rows)
+        return Y
 
-    def _mix_in(self, X: Tensor, words: Tensor, lengths: Tensor) -> Tensor:
+    def _mix_in(self, X: Tensor, words: Tensor, lengths: Tensor) -> Iterator[Tensor]:
+        """Yields chunks in order, each out of what was pooled and its own tokens."""
         # W [x; m; r; d] is a sum of products; that of d is one for a whole document
         W = self.mix.weight
         width = X.shape[1]
@@ -167,13 +180,11 @@ class DocumentContext(nn.Module):
             terms.append(_repeats(self.words, X, words, W_repeats))
         if self.document is not None:
             terms.append(_state(self.document, X, lengths, W_state))
-        parts = []
         for rows in _chunks(len(X)):
             Y = F.linear(X[rows], W_x, self.mix.bias)  # (n, width)
             for term in terms:
                 Y = Y + term(rows)
-            parts.append(X[rows] + self.dropout(Y.tanh()))
-        return torch.cat(parts)
+            yield X[rows] + self.dropout(Y.tanh())
 
 
 def _pieces(lengths: Tensor) -> Iterator[tuple[slice, slice]]:

@@ -102,12 +102,18 @@ class SequenceEncoder(nn.Module):
         """Encode windows of like lengths together, (n_tokens, width)."""
         order = windows.lengths.argsort(descending=True, stable=True)
         starts = windows.lengths.cumsum(0) - windows.lengths
-        Y = X.new_empty((len(windows.tokens), self.width))
+        owned = torch.full_like(windows.tokens, -1)  # token that each row owns
+        owned[windows.owner] = torch.arange(len(X), device=X.device)
+        Y = X.new_empty((len(X), self.width))
         for piece in order.split(PIECE_GPU if X.is_cuda else PIECE_CPU):
             lengths = windows.lengths[piece]
             rows = starts[piece].repeat_interleave(lengths) + token_positions(lengths)
-            Y[rows] = self._encode(X[windows.tokens[rows]], lengths).to(Y.dtype)
-        return Y[windows.owner]
+            H = self._encode(X[windows.tokens[rows]], lengths).to(Y.dtype)
+            tokens = owned[rows]
+            if len(Y) < len(windows.tokens):
+                H, tokens = H[tokens >= 0], tokens[tokens >= 0]
+            Y[tokens] = H
+        return Y
 
     def _encode(self, X: Tensor, lengths: Tensor) -> Tensor:
         X = _drop(self.input_dropout, X, lengths)  # (N, input_width)

@@ -1,9 +1,13 @@
 """`spacy-attnner.DocumentContext.v1`: token vectors that know their document."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy
 from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import Linear, Model, chain
+from thinc.api import ArgsKwargs, Linear, Model, chain
 
 from ..layers.context import DocumentContext
 from .bridge import array_output, torch_layer
@@ -47,18 +51,27 @@ def build_document_context(
         repeats=repeats,
         state=state,
     )
-    context = torch_layer(
-        "document_context",
-        module,
-        convert_inputs=tokens_and_structure,
-        convert_outputs=array_output,
-        dims={"nI": width, "nO": width},
-    )
     inputs: Model = tok2vec
     if tok2vec.maybe_get_dim("nO") != width:
         inputs = chain(tok2vec, tokenwise(Linear(nO=width)))
+    owned = inputs is not tok2vec or tok2vec.attrs.get("owned", False)
+    context = torch_layer(
+        "document_context",
+        module,
+        convert_inputs=partial(_inputs, overwrite=owned),
+        convert_outputs=array_output,
+        dims={"nI": width, "nO": width},
+    )
     return with_structure(inputs, context, _structure)
 
 
 def _structure(docs: list[Doc]) -> tuple[numpy.ndarray, ...]:
     return word_numbers(docs), document_lengths(docs)
+
+
+def _inputs(
+    model: Model, inputs: tuple[Any, ...], is_train: bool, *, overwrite: bool
+) -> tuple[ArgsKwargs, Callable]:
+    converted, backprop = tokens_and_structure(model, inputs, is_train)
+    converted.kwargs["overwrite"] = overwrite and not is_train
+    return converted, backprop

@@ -67,7 +67,9 @@ def make_problem(
     if sequences is None:
         sequences = [numpy.array([len(e)]) for e in emissions]
     lengths = torch.from_numpy(numpy.concatenate(sequences).astype("int64"))
-    return Problem(flat / temperature, chain, lengths.to(device))
+    if temperature != 1.0:
+        flat = flat / temperature
+    return Problem(flat, chain, lengths.to(device))
 
 
 def _device(array: Any) -> torch.device:

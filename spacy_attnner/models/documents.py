@@ -11,7 +11,7 @@ from thinc.api import ArgsKwargs, Model
 from thinc.types import Floats2d
 
 from .bridge import floats_to_torch, from_torch, ints_to_torch
-from .lists import flatten, split
+from .lists import flatten, no_backprop, split
 
 Tok2Vec = Model[list[Doc], list[Floats2d]]
 Structure = Callable[[list[Doc]], tuple[numpy.ndarray, ...]]
@@ -19,6 +19,9 @@ Structure = Callable[[list[Doc]], tuple[numpy.ndarray, ...]]
 
 def with_structure(tok2vec: Tok2Vec, layer: Model, structure: Structure) -> Tok2Vec:
     """Run a flat layer on a tok2vec's tokens and integers that describe the documents.
+
+    The model's attribute `owned` says that a prediction is its caller's alone: a
+    listener's, for example, is kept for other components.
 
     tok2vec: From documents to token vectors.
     layer: From (tokens of all documents, (n_tokens, width), and integers) to tokens.
@@ -29,6 +32,7 @@ def with_structure(tok2vec: Tok2Vec, layer: Model, structure: Structure) -> Tok2
         partial(_forward, structure=structure),
         init=_init,
         layers=[tok2vec, layer],
+        attrs={"owned": True},
         dims={"nO": layer.maybe_get_dim("nO")},
     )
 
@@ -42,8 +46,10 @@ def _forward(
 ) -> tuple[list[Floats2d], Callable]:
     tok2vec, layer = model.layers
     Xs, bp_tok2vec = tok2vec(docs, is_train)
-    Y, bp_layer = layer((flatten(model, Xs), *structure(docs)), is_train)
     lengths = [len(X) for X in Xs]
+    Y, bp_layer = layer((flatten(model, Xs), *structure(docs)), is_train)
+    if not is_train:
+        return split(Y, lengths), no_backprop
 
     def backprop(dYs: list[Floats2d]) -> Any:
         return bp_tok2vec(split(bp_layer(flatten(model, dYs)), lengths))

@@ -16,8 +16,14 @@ def split(X: Floats2d, lengths: list[int]) -> list[Floats2d]:
 
 
 def flatten(model: Model, Xs: list[Floats2d]) -> Floats2d:
-    """Join the arrays of a batch into one, (n_tokens, width)."""
-    return model.ops.as_contig(model.ops.xp.concatenate(Xs, axis=0))
+    """Join the arrays of a batch into one, (n_tokens, width); one is not copied."""
+    X = Xs[0] if len(Xs) == 1 else model.ops.xp.concatenate(Xs, axis=0)
+    return model.ops.as_contig(X)
+
+
+def no_backprop(dY: Any) -> Any:
+    """What a prediction returns for backprop, so that it holds on to no array."""
+    raise RuntimeError("a prediction has no gradient: call the layer with is_train")
 
 
 def unflatten(
@@ -43,11 +49,14 @@ def _forward(
     model: Model[list[Doc], list[Floats2d]], docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable]:
     Y, bp = model.layers[0](docs, is_train)
+    Ys = split(Y, [len(doc) for doc in docs])
+    if not is_train:
+        return Ys, no_backprop
 
     def backprop(dYs: list[Floats2d]) -> Any:
         return bp(flatten(model, dYs)) if dYs else []
 
-    return split(Y, [len(doc) for doc in docs]), backprop
+    return Ys, backprop
 
 
 def tokenwise(layer: Model[Floats2d, Floats2d]) -> Model:
@@ -66,6 +75,8 @@ def _forward_tokens(
 ) -> tuple[list[Floats2d], Callable]:
     lengths = [len(X) for X in Xs]
     Y, bp = model.layers[0](flatten(model, Xs), is_train)
+    if not is_train:
+        return split(Y, lengths), no_backprop
 
     def backprop(dYs: list[Floats2d]) -> list[Floats2d]:
         return split(bp(flatten(model, dYs)), lengths)

@@ -1,6 +1,6 @@
 """`attn_ner`: named entities from a tagger with a constrained CRF."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from .biluo import allowed_tags, incorrect_paths
 from .ner_calibration import calibrate_model
 
 SPANS_KEY = "attn_ner"
+AT_ONCE = 100_000  # tokens predicted at once, which bounds the memory
 
 DEFAULT_CONFIG = """
 [model]
@@ -144,7 +145,9 @@ class AttnNER(AttnPipe):
 
     def predict(self, docs: Iterable[Doc]) -> list[list[Any]]:
         """Decode each document: its entities with their marginal probability."""
-        docs = list(docs)
+        return [ents for part in _parts(list(docs)) for ents in self._decode(part)]
+
+    def _decode(self, docs: list[Doc]) -> list[list[Any]]:
         if not any(len(doc) for doc in docs):
             return [[] for _ in docs]
         emissions = self.model.predict(docs)
@@ -316,3 +319,17 @@ class AttnNER(AttnPipe):
             margin=margin,
             progress=progress,
         )
+
+
+def _parts(docs: list[Doc]) -> Iterator[list[Doc]]:
+    """Runs of documents of at most `AT_ONCE` tokens, or of one longer document."""
+    part: list[Doc] = []
+    n_tokens = 0
+    for doc in docs:
+        if part and n_tokens + len(doc) > AT_ONCE:
+            yield part
+            part, n_tokens = [], 0
+        part.append(doc)
+        n_tokens += len(doc)
+    if part:
+        yield part

@@ -1,5 +1,6 @@
 import numpy
 from spacy.tokens import Doc
+from thinc.api import Model
 
 from spacy_attnner.models.documents import sentence_lengths, word_numbers
 
@@ -69,3 +70,23 @@ def test_sentences_are_encoded_by_themselves(blank, trained):
     blind = trained("AttentionEncoder")
     expected = numpy.concatenate(blind.predict(parts))
     assert not numpy.allclose(blind.predict([whole])[0], expected, atol=1e-3)
+
+
+def test_an_array_that_somebody_keeps_is_not_overwritten(blank, build, configs):
+    """As a listener's, which other components read as well."""
+    doc = Doc(blank.vocab, words=WORDS)
+    kept = numpy.ones((len(doc), 10), dtype="float32")
+    keeper = Model("keeper", lambda model, X, is_train: ([kept], None), dims={"nO": 10})
+    model = build(configs["DocumentContext"], tok2vec=keeper)
+    model.initialize(X=[doc])
+    assert not numpy.array_equal(model.predict([doc])[0], kept)
+    assert (kept == 1.0).all()
+
+
+def test_a_prediction_is_that_of_training_without_dropout(blank, trained):
+    model = trained("DocumentContext")
+    docs = [Doc(blank.vocab, words=WORDS * 9), Doc(blank.vocab, words=WORDS)]
+    for batch in (docs, docs[:1]):
+        expected, _ = model(batch, is_train=True)
+        for found, Y in zip(model.predict(batch), expected, strict=True):
+            numpy.testing.assert_allclose(found, Y, atol=1e-5)
