@@ -159,3 +159,17 @@ def test_no_table_any_more(give):
         ValueError, match="load it with the vectors it was trained with"
     ):
         layer.predict([spacy.blank("en")("ferry")])
+
+
+def test_prediction_projects_every_word_and_training_every_token_alike(give):
+    nlp = give("AttrVectors")
+    docs = [nlp("Ferry, harbour: ferry!"), nlp(""), nlp("A ferry to Tromsø")]
+    layer = static_vectors(5)
+    layer.initialize(X=docs)
+    Y, backprop = layer(docs, True)
+    assert numpy.allclose(layer.predict(docs), Y, atol=1e-6)
+    assert Y.any()
+    backprop(numpy.ones_like(Y))
+    # each place of a word counts: ferry three times, the others once
+    expected = DATA[0] + DATA[1] + 3 * DATA[2]
+    assert numpy.allclose(layer.get_grad("W"), numpy.tile(expected, (5, 1)))
