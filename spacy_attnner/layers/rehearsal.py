@@ -25,7 +25,8 @@ def crf_divergence(
     Its gradients are differences of marginals, p's minus q's (Hinton, Vinyals and Dean
     2015, "Distilling the Knowledge in a Neural Network", for a structured output).
 
-    emissions: p's tag scores of all tokens, sequence after sequence, (n_tokens, n_tags).
+    emissions: p's tag scores of all tokens, sequence after sequence, shape (n_tokens,
+        n_tags).
     chain: p's transitions.
     teacher_emissions, teacher_chain: Those of q.
     lengths: Tokens of each sequence, shape (batch_size,), int64.
