@@ -145,9 +145,14 @@ def run(row: str, seed: int, options: argparse.Namespace) -> dict:
             **score(folder / "model-best", options.corpus),
         }
         if options.keep:
-            kept = options.keep / f"{row.replace(' ', '-').replace(',', '')}-{seed}"
-            (folder / "model-best").rename(kept)
+            (folder / "model-best").rename(kept_at(row, seed, options))
     return result
+
+
+def kept_at(row: str, seed: int, options: argparse.Namespace) -> Path:
+    """Where a trained pipeline is kept."""
+    name = f"{options.config.stem}-{row}-{seed}".replace(",", "").replace(" ", "-")
+    return options.keep / name
 
 
 def table(runs: list[dict]) -> str:
@@ -197,6 +202,10 @@ def main() -> None:
         for row in options.rows
         if (row, seed) not in known
     ]
+    if options.keep:
+        for row, seed in todo:
+            if kept_at(row, seed, options).exists():
+                parser.error(f"{kept_at(row, seed, options)} exists: remove it")
     with (
         ThreadPoolExecutor(options.jobs) as pool,
         tqdm(total=len(todo), desc="trainings") as progress,
