@@ -52,8 +52,9 @@ $(INSTALLED): $(SOURCES)
 	  rm -f packages/installed.json; \
 	  $(PYTHON) -m venv --clear $(VENV); \
 	fi
-	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) \
-	  -c constraints.txt ".[dev]"
+	@# seqeval comes as source only, which an old pip builds without what it needs
+	$(BIN)/python -m pip install --disable-pip-version-check --use-pep517 \
+	  $(PIP_ARGS) -c constraints.txt ".[dev]"
 	@touch $@
 
 # weasel writes project.lock in place: one cut short by a kill would stop every run
