@@ -13,6 +13,7 @@ app.add_typer(attn_cli)
 
 __all__ = ["attn_cli"]
 
+# the commands register themselves with attn_cli, so they come behind it
 from . import calibrate as calibrate  # noqa: E402
 from . import check as check  # noqa: E402
 from . import convert as convert  # noqa: E402

@@ -27,10 +27,7 @@ def create_gold_sentences(
 
     Raises ValueError for a share outside [0, 1] or a limit below 1.
     """
-    if not 0.0 <= share <= 1.0:
-        raise ValueError(f"share {share} is not in [0, 1]")
-    if max_tokens < 1:
-        raise ValueError(f"max_tokens {max_tokens} is less than 1")
+    check_runs("share", share, max_tokens)
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         if example.reference.has_annotation("SENT_START"):
@@ -41,6 +38,14 @@ def create_gold_sentences(
         yield example
 
     return augment
+
+
+def check_runs(name: str, share: float, max_tokens: int) -> None:
+    """Raises ValueError for a share outside [0, 1] or a limit below 1."""
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f"{name} {share} is not in [0, 1]")
+    if max_tokens < 1:
+        raise ValueError(f"max_tokens {max_tokens} is less than 1")
 
 
 def gold_sentence_starts(example: Example) -> numpy.ndarray:

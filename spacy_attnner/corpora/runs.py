@@ -2,12 +2,15 @@
 
 import random
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
+import numpy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import registry
 
+from .gold_sentences import check_runs, draw_runs
 from .sentences import part_of
 
 
@@ -28,10 +31,7 @@ def create_sentence_runs(
 
     Raises ValueError for a share outside [0, 1] or a limit below 1.
     """
-    if not 0.0 <= single <= 1.0:
-        raise ValueError(f"single {single} is not in [0, 1]")
-    if max_tokens < 1:
-        raise ValueError(f"max_tokens {max_tokens} is less than 1")
+    check_runs("single", single, max_tokens)
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         doc = example.reference
@@ -47,14 +47,9 @@ def create_sentence_runs(
 
 def _runs(doc: Doc, max_tokens: int) -> Iterator[Span]:
     """Consecutive sentences of at least one each, joined up to drawn lengths."""
-    start = end = 0
-    limit = random.randint(1, max_tokens)
-    for sentence in doc.sents:
-        if end > start and sentence.end - start > limit:
-            yield doc[start:end]
-            start, limit = end, random.randint(1, max_tokens)
-        end = sentence.end
-    if end > start:
+    starts = numpy.array([sentence.start for sentence in doc.sents], dtype="int64")
+    bounds = [*draw_runs(starts, len(doc), max_tokens).tolist(), len(doc)]
+    for start, end in pairwise(bounds):
         yield doc[start:end]
 
 

@@ -123,11 +123,29 @@ class AttnPipe(TrainablePipe):
         validate_examples(examples, f"{type(self).__name__}.update")
         if not any(len(example.predicted) for example in examples):
             return losses
+        self._learn(
+            self.inputs(examples),
+            lambda scores: self.get_loss(examples, scores),
+            drop=drop,
+            sgd=sgd,
+            losses=losses,
+        )
+        return losses
+
+    def _learn(
+        self,
+        inputs: list[Any],
+        get_loss: Callable[[Any], tuple[float, Any]],
+        *,
+        drop: float,
+        sgd: Optimizer | None,
+        losses: dict[str, float],
+    ) -> None:
+        """One step of the model: from scores to a loss and their gradient, and back."""
         set_dropout_rate(self.model, drop)
-        scores, backprop = self.model.begin_update(self.inputs(examples))
-        loss, d_scores = self.get_loss(examples, scores)
+        scores, backprop = self.model.begin_update(inputs)
+        loss, d_scores = get_loss(scores)
         backprop(d_scores)
         if sgd is not None:
             self.finish_update(sgd)
         losses[self.name] += loss
-        return losses

@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from thinc.api import Config, Model, Optimizer
 
 from ..calibration import MARGIN, Calibration
 from ..confidence import register_confidence
@@ -223,19 +223,17 @@ class AttnNER(AttnPipe):
         if self._rehearsal_model is None or not any(map(len, docs)):
             return losses
         teacher = self._rehearsal_model
-        set_dropout_rate(self.model, drop)
-        emissions, backprop = self.model.begin_update(docs)
-        loss, d_emissions = self.model.attrs["crf_rehearsal"](
-            self.model,
-            emissions,
-            teacher,
-            teacher.predict(docs),
-            self._sequences(docs),
+        rehearsal = self.model.attrs["crf_rehearsal"]
+        sequences = self._sequences(docs)
+        self._learn(
+            docs,
+            lambda emissions: rehearsal(
+                self.model, emissions, teacher, teacher.predict(docs), sequences
+            ),
+            drop=drop,
+            sgd=sgd,
+            losses=losses,
         )
-        backprop(d_emissions)
-        if sgd is not None:
-            self.finish_update(sgd)
-        losses[self.name] += loss
         return losses
 
     def token_marginals(
