@@ -12,18 +12,17 @@ which holds Python, the vectors and the document as well.
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy
 import spacy
 import torch
+from record import write_result
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -213,17 +212,12 @@ def main() -> None:
                 model,
             )
         rows = run_all(options, model)
-    content = {
-        "command": "python benchmarks/long_documents.py --vectors vectors "
-        f"--repeats {options.repeats}",
-        "config": options.config.name,
-        "threads": 1,
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **{p: version(p) for p in ("spacy", "thinc", "torch", "numpy")},
-        "rows": rows,
-    }
-    options.output.write_text(json.dumps(content, indent=1) + "\n")
+    command = (
+        "python benchmarks/long_documents.py --vectors vectors "
+        f"--repeats {options.repeats}"
+    )
+    content = {"config": options.config.name, "threads": 1, "rows": rows}
+    write_result(options.output, command, content)
     sys.stdout.write(table(rows) + "\n")
 
 

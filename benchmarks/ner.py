@@ -11,7 +11,6 @@ setting) and without any ("none").
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -19,10 +18,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 
 import spacy
+from record import write_result
 from spacy.training import Corpus
 from thinc.api import Config
 from tqdm import tqdm
@@ -202,6 +201,10 @@ def main() -> None:
         for row in options.rows
         if (row, seed) not in known
     ]
+    command = (
+        f"python benchmarks/ner.py --config configs/{options.config.name} "
+        "--corpus corpus/ner --vectors vectors"
+    )
     if options.keep:
         for row, seed in todo:
             if kept_at(row, seed, options).exists():
@@ -214,15 +217,7 @@ def main() -> None:
         for job in jobs:
             runs.append(job.result())
             progress.update()
-            content = {
-                "command": "python benchmarks/ner.py --corpus corpus/ner "
-                "--vectors vectors",
-                "cores": os.cpu_count(),
-                "python": platform.python_version(),
-                **{p: version(p) for p in ("spacy", "thinc", "torch", "numpy")},
-                "runs": runs,
-            }
-            options.output.write_text(json.dumps(content, indent=1) + "\n")
+            write_result(options.output, command, {"runs": runs})
             progress.write(json.dumps(runs[-1]))
     sys.stdout.write(table(runs) + "\n")
 

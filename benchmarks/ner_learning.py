@@ -18,16 +18,15 @@ attn_ner, which uses them; spaCy's recognizer learns and is scored without.
 import argparse
 import json
 import os
-import platform
 import random
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy
 import spacy
+from record import write_result
 from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
@@ -195,17 +194,13 @@ def main() -> None:
         for seed in options.seeds
         for row in measurements[options.what](seed, options)
     ]
-    content = {
-        "command": f"python benchmarks/ner_learning.py {options.what} "
-        f"--seeds {' '.join(map(str, options.seeds))}",
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **{p: version(p) for p in ("spacy", "thinc", "torch", "numpy")},
-        "rows": rows,
-    }
+    command = (
+        f"python benchmarks/ner_learning.py {options.what} "
+        f"--seeds {' '.join(map(str, options.seeds))}"
+    )
     name = f"ner_{options.what}.json"
     output = options.output or ROOT / "benchmarks" / "results" / name
-    output.write_text(json.dumps(content, indent=1) + "\n")
+    write_result(output, command, {"rows": rows})
 
 
 if __name__ == "__main__":

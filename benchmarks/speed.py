@@ -10,19 +10,15 @@ the machine hardly changes. Ratios are to the first pipeline and of the same rou
 
 import argparse
 import gc
-import json
-import os
-import platform
 import shlex
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import spacy
-import torch
+from record import use_threads, write_result
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from tqdm import tqdm
@@ -135,27 +131,20 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Time the pipelines and write what was found."""
     options = parse()
-    if os.environ.get("OMP_NUM_THREADS") != str(options.threads):  # NumPy read it
-        os.environ["OMP_NUM_THREADS"] = str(options.threads)
-        os.execv(sys.executable, [sys.executable, *sys.argv])
-    torch.set_num_threads(options.threads)
+    use_threads(options.threads)
     pipelines = {name: spacy.load(name) for name in options.models}
     docs = list(DocBin().from_disk(options.data).get_docs(spacy.blank("en").vocab))
     n_words = sum(map(len, docs))
     times = measure(pipelines, docs, options)
     results = {way: summary(own, n_words) for way, own in times.items()}
     content = {
-        "command": f"python benchmarks/speed.py {shlex.join(sys.argv[1:])}",
-        "cores": os.cpu_count(),
         "threads": options.threads,
-        "python": platform.python_version(),
-        **{p: version(p) for p in ("spacy", "thinc", "torch", "numpy")},
         "documents": len(docs),
         "words": n_words,
         "results": results,
     }
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(content, indent=1) + "\n")
+    command = f"python benchmarks/speed.py {shlex.join(sys.argv[1:])}"
+    write_result(options.output, command, content)
     sys.stdout.write(table(results) + "\n")
 
 

@@ -12,18 +12,16 @@ processor, which other work on the machine hardly changes.
 import argparse
 import copy
 import json
-import os
-import platform
 import shlex
 import statistics
 import sys
 import time
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from record import use_threads, write_result
 from spacy.schemas import ConfigSchemaTraining
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import create_train_batches, train_while_improving
@@ -182,21 +180,14 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Time the steps and write what was found."""
     options = parse()
-    if os.environ.get("OMP_NUM_THREADS") != str(options.threads):  # NumPy read it
-        os.environ["OMP_NUM_THREADS"] = str(options.threads)
-        os.execv(sys.executable, [sys.executable, *sys.argv])
-    torch.set_num_threads(options.threads)
+    use_threads(options.threads)
     fix_random_seed(0)
     ours, theirs = measure(options)
     ratios = statistics.quantiles(
         [a / b for a, b in zip(ours, theirs, strict=True)], n=4
     )
     content = {
-        "command": f"python benchmarks/step.py {shlex.join(sys.argv[1:])}",
-        "cores": os.cpu_count(),
         "threads": options.threads,
-        "python": platform.python_version(),
-        **{p: version(p) for p in ("spacy", "thinc", "torch", "numpy")},
         "steps": options.steps,
         "spacy_train_ms": round(1000 * statistics.median(ours), 1),
         "plain_ms": round(1000 * statistics.median(theirs), 1),
@@ -205,8 +196,8 @@ def main() -> None:
         ),
         "quartiles_of_ratios": [round(ratio, 3) for ratio in ratios],
     }
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(content, indent=1) + "\n")
+    command = f"python benchmarks/step.py {shlex.join(sys.argv[1:])}"
+    write_result(options.output, command, content)
     sys.stdout.write(json.dumps(content, indent=1) + "\n")
 
 
