@@ -8,7 +8,7 @@ tag are among the k best prefixes of each tag before it. Source: Schwartz and Ch
 import torch
 from torch import Tensor
 
-from .crf import FORBIDDEN, Chain
+from .lattice import FORBIDDEN, Chain
 from .packing import pack
 
 

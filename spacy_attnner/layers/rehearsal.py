@@ -3,14 +3,8 @@
 import torch
 from torch import Tensor
 
-from .crf import (
-    Chain,
-    CRFLoss,
-    bounded,
-    lattices_of,
-    marginals_of,
-    transition_counts,
-)
+from .crf import CRFLoss
+from .lattice import Chain, bounded, lattices_of, marginals_of, transition_counts
 
 
 def crf_divergence(

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from .blocks import Blocks, cut_blocks, is_long, scan_blocks
-from .crf import Chain
+from .lattice import Chain
 from .packing import pack
 
 

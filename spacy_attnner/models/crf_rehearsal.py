@@ -6,7 +6,7 @@ import torch
 from thinc.api import Model, torch2xp
 from thinc.types import Floats2d, FloatsXd
 
-from ..layers.crf import FORBIDDEN, Chain
+from ..layers.lattice import FORBIDDEN, Chain
 from ..layers.rehearsal import crf_divergence
 from .crf_decode import CRF_PARAMS, Problem, Sequences, make_problem
 from .lists import split
