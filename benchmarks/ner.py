@@ -20,6 +20,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import ner_ideas  # noqa: F401 (registers what some rows name)
 import spacy
 from record import write_result
 from spacy.training import Corpus
@@ -61,6 +62,30 @@ def without_context(config: Config) -> None:
     model["tok2vec"]["width"] = width
 
 
+def instead_of(path: str, key: str, name: str, **settings: object) -> Change:
+    """Another registered function at a block of the config, its settings kept."""
+
+    def change(config: Config) -> None:
+        block = config
+        for part in path.split("."):
+            block = block[part]
+        block[key] = name
+        block.update(settings)
+
+    return change
+
+
+def with_gazetteer(config: Config) -> None:
+    """Flag the names of the training documents beside the embeddings."""
+    encoder = config["components"]["attn_ner"]["model"]["tok2vec"]["tok2vec"]
+    encoder["embed"] = {
+        "@architectures": "benchmarks.Gazetteer.v1",
+        "embed": encoder["embed"],
+        "path": "${paths.train}",
+    }
+
+
+AUGMENTER = "corpora.train.augmenter"
 ROWS: dict[str, list[Change]] = {
     "shipped": [],
     "no other places of a word": [setting(f"{CONTEXT}.repeats", False)],
@@ -91,9 +116,29 @@ ROWS: dict[str, list[Change]] = {
     "dropout 0.4": [setting("training.dropout", 0.4)],
     "dropout 0.6": [setting("training.dropout", 0.6)],
     "weights not averaged": [setting("training.optimizer.use_averages", False)],
+    "softmax over tags instead of a CRF": [
+        instead_of(MODEL, "@architectures", "benchmarks.SoftmaxTagger.v1")
+    ],
+    "copies of half of the documents with other names": [
+        instead_of(
+            AUGMENTER, "@augmenters", "benchmarks.SwappedEntities.v1", copies=0.5
+        )
+    ],
+    "copies of 10 % of the documents in upper case": [
+        instead_of(AUGMENTER, "@augmenters", "benchmarks.UpperCase.v1", copies=0.1)
+    ],
+    "names of the training documents as features": [with_gazetteer],
     "batches of 300 words": [setting("training.batcher.size", 300)],
     "batches of 1,200 words": [setting("training.batcher.size", 1200)],
 }
+
+
+def shorten(config: Config, n_steps: int) -> None:
+    """A schedule of so many steps, evaluated five times."""
+    training = config["training"]
+    training.update(max_steps=n_steps, patience=n_steps, max_epochs=0)
+    training["eval_frequency"] = n_steps // 5
+    training["optimizer"]["learn_rate"]["total_steps"] = n_steps
 
 
 def train(config: Config, folder: Path, corpus: Path, vectors: Path, seed: int) -> None:
@@ -101,6 +146,7 @@ def train(config: Config, folder: Path, corpus: Path, vectors: Path, seed: int) 
     config.to_disk(folder / "config.cfg")
     command = [
         *(sys.executable, "-m", "spacy", "train", str(folder / "config.cfg")),
+        *("--code", str(Path(__file__).with_name("ner_ideas.py"))),
         *("--output", str(folder), "--system.seed", str(seed)),
         *("--paths.train", str(corpus / "train.spacy")),
         *("--paths.dev", str(corpus / "dev.spacy")),
@@ -132,6 +178,8 @@ def run(row: str, seed: int, options: argparse.Namespace) -> dict:
     config = Config().from_disk(options.config, interpolate=False)
     for change in ROWS[row]:
         change(config)
+    if options.steps:
+        shorten(config, options.steps)
     with tempfile.TemporaryDirectory(dir=options.keep) as name:
         folder = Path(name)
         begin = time.time()
@@ -189,6 +237,7 @@ def main() -> None:
     add("--rows", nargs="+", default=list(ROWS), choices=list(ROWS), metavar="ROW")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
     add("--jobs", type=int, default=2, help="trainings at a time, a thread each")
+    add("--steps", type=int, help="of a shorter schedule than the config's")
     add("--output", type=Path, default=RESULTS / "ner.json")
     add("--keep", type=Path, help="existing folder to keep the trained pipelines in")
     options = parser.parse_args()
@@ -205,6 +254,8 @@ def main() -> None:
         f"python benchmarks/ner.py --config configs/{options.config.name} "
         "--corpus corpus/ner --vectors vectors"
     )
+    if options.steps:
+        command += f" --steps {options.steps} --output {options.output.name}"
     if options.keep:
         for row, seed in todo:
             if kept_at(row, seed, options).exists():

@@ -1,0 +1,195 @@
+"""Ideas that benchmarks/ner.py measures beside the package: none of them is part of it.
+
+Importing this registers two augmenters and two layers under `benchmarks.`.
+"""
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import numpy
+import torch
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
+from spacy.util import registry
+from spacy.vocab import Vocab
+from thinc.api import Model, concatenate, torch2xp, xp2torch
+from thinc.types import Floats2d
+
+from spacy_attnner.corpora.gold_sentences import create_gold_sentences
+from spacy_attnner.models.crf_tagger import build_crf_tagger
+from spacy_attnner.models.lists import split
+
+Augmenter = Callable[[Language, Example], Iterator[Example]]
+
+
+@registry.augmenters("benchmarks.SwappedEntities.v1")
+def create_swapped_entities(
+    copies: float, share: float = 0.7, max_tokens: int = 100
+) -> Augmenter:
+    """`GoldSentences.v1` of every document and of copies with other names in them.
+
+    A copy has each name replaced by one of the same label from the documents read
+    before; the same name becomes the same one all over the document.
+
+    copies: Share of the documents that a copy is made of.
+    """
+    sentences = create_gold_sentences(share, max_tokens)
+    names: dict[str, list[list[str]]] = {}
+
+    def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        yield from sentences(nlp, example)
+        doc = example.reference
+        if names and random.random() < copies:
+            chosen: dict[tuple[str, str], list[str]] = {}
+
+            def replace(span: Span) -> list[str]:
+                own = (span.label_, span.text)
+                if own not in chosen:
+                    known = names.get(span.label_)
+                    chosen[own] = random.choice(known) if known else _words(span)
+                return chosen[own]
+
+            yield from sentences(nlp, _rewrite(nlp.vocab, doc, replace))
+        for ent in doc.ents:
+            names.setdefault(ent.label_, []).append(_words(ent))
+
+    return augment
+
+
+@registry.augmenters("benchmarks.UpperCase.v1")
+def create_upper_case(
+    copies: float, share: float = 0.7, max_tokens: int = 100
+) -> Augmenter:
+    """`GoldSentences.v1` of every document and of copies in upper case.
+
+    copies: Share of the documents that a copy is made of.
+    """
+    sentences = create_gold_sentences(share, max_tokens)
+
+    def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        yield from sentences(nlp, example)
+        if random.random() < copies:
+            words = [token.text.upper() for token in example.reference]
+            upper = _like(nlp.vocab, example.reference, words)
+            upper.ents = [
+                Span(upper, ent.start, ent.end, ent.label_)
+                for ent in example.reference.ents
+            ]
+            yield from sentences(nlp, _example(nlp.vocab, upper))
+
+    return augment
+
+
+def _words(span: Span) -> list[str]:
+    return [token.text for token in span]
+
+
+def _like(vocab: Vocab, doc: Doc, words: list[str]) -> Doc:
+    starts: list[bool | int | None] = [bool(token.is_sent_start) for token in doc]
+    return Doc(vocab, words=words, sent_starts=starts)
+
+
+def _rewrite(vocab: Vocab, doc: Doc, replace: Callable[[Span], list[str]]) -> Example:
+    """The document with other words in its entities."""
+    words: list[str] = []
+    starts: list[bool | int | None] = []
+    ents: list[tuple[int, int, str]] = []
+    entity_at = {ent.start: ent for ent in doc.ents}
+    i = 0
+    while i < len(doc):
+        ent = entity_at.get(i)
+        new = replace(ent) if ent else [doc[i].text]
+        if ent:
+            ents.append((len(words), len(words) + len(new), ent.label_))
+        words += new
+        starts += [bool(doc[i].is_sent_start), *[False] * (len(new) - 1)]
+        i = ent.end if ent else i + 1
+    copy = Doc(vocab, words=words, sent_starts=starts)
+    copy.ents = [Span(copy, *ent) for ent in ents]
+    return _example(vocab, copy)
+
+
+def _example(vocab: Vocab, reference: Doc) -> Example:
+    words = [token.text for token in reference]
+    return Example(Doc(vocab, words=words), reference)
+
+
+@registry.architectures("benchmarks.SoftmaxTagger.v1")
+def build_softmax_tagger(
+    tok2vec: Model, nO: int | None = None, sentences: bool = False
+) -> Model:
+    """`CRFTagger.v1` trained on each token by itself, transition scores left at zero.
+
+    Decoding still allows BILUO sequences alone.
+    """
+    model = build_crf_tagger(tok2vec, nO, sentences=sentences)
+    model.attrs["crf_loss"] = softmax_loss
+    return model
+
+
+def softmax_loss(
+    model: Model,
+    emissions: list[Floats2d],
+    allowed: list[numpy.ndarray],
+    incorrect: Any = (),
+    sequences: Any = None,
+) -> tuple[float, list[Floats2d]]:
+    """Cross-entropy over tags, a mean over tokens, and its gradient."""
+    flat = xp2torch(model.ops.xp.concatenate(emissions)).requires_grad_()
+    mask = torch.from_numpy(numpy.concatenate(allowed))
+    right = flat.masked_fill(~mask, -torch.inf).logsumexp(-1)
+    loss = (flat.logsumexp(-1) - right).mean()
+    (gradient,) = torch.autograd.grad(loss, flat)
+    d_flat = cast(Floats2d, torch2xp(gradient))
+    return float(loss), split(d_flat, [len(e) for e in emissions])
+
+
+@registry.architectures("benchmarks.Gazetteer.v1")
+def build_gazetteer(embed: Model, path: str) -> Model:
+    """Embeddings, and flags of the names of the training documents that a token is in.
+
+    The flags say which BILUO tag each match gives the token. A training document does
+    not see names that it alone has.
+
+    path: The training documents, `.spacy`.
+    """
+    known: dict[tuple[str, ...], dict[str, set[str]]] = {}
+    for doc in DocBin().from_disk(Path(path)).get_docs(Vocab()):
+        for ent in doc.ents:
+            of = known.setdefault(tuple(_words(ent)), {})
+            of.setdefault(ent.label_, set()).add(_key(doc))
+    labels = sorted({label for of in known.values() for label in of})
+    longest = max(map(len, known))
+
+    def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[Any, Callable]:
+        outputs = []
+        for doc in docs:
+            key, words = _key(doc), [token.text for token in doc]
+            out = model.ops.alloc2f(len(doc), 4 * len(labels))
+            for start in range(len(doc)):
+                for n in range(1, min(longest, len(doc) - start) + 1):
+                    found = known.get(tuple(words[start : start + n]), {})
+                    for label, sources in found.items():
+                        if sources - {key}:
+                            _mark(out, start, n, 4 * labels.index(label))
+            outputs.append(out)
+        return outputs, lambda d_outputs: []
+
+    return concatenate(embed, Model("gazetteer", forward, dims={"nO": 4 * len(labels)}))
+
+
+def _key(doc: Doc) -> str:
+    return hashlib.md5(" ".join(token.text for token in doc).encode()).hexdigest()
+
+
+def _mark(out: Floats2d, start: int, n: int, column: int) -> None:
+    if n == 1:
+        out[start, column + 3] = 1.0
+        return
+    out[start, column] = 1.0
+    out[start + 1 : start + n - 1, column + 1] = 1.0
+    out[start + n - 1, column + 2] = 1.0
