@@ -1,8 +1,8 @@
 """What attn_ner makes of little, partial and new annotation, on CoNLL-2003.
 
-    python benchmarks/ner_learning.py curve --corpus corpus/ner --vectors vectors
-    python benchmarks/ner_learning.py partial --corpus corpus/ner --vectors vectors
-    python benchmarks/ner_learning.py corrections --corpus corpus/ner --model MODEL
+    python benchmarks/ner_learning.py curve --corpus DIR --vectors DIR --keep DIR
+    python benchmarks/ner_learning.py partial --corpus DIR --vectors DIR --keep DIR
+    python benchmarks/ner_learning.py corrections --corpus DIR --model DIR
 
 curve        trains on 1, 5, 10, 25 and 100 % of the documents, beside spaCy's own
              recognizer with the same vectors.
@@ -10,6 +10,8 @@ partial      hides the labels of half of the tokens, drawn at random, in trainin
 corrections  updates a trained pipeline 50 times on ten corrected documents of the dev
              set, alone and with `nlp.rehearse` on training texts, and scores those
              documents and the test set before and after.
+
+Pipelines that were trained are kept in the folder --keep and not trained again.
 
 Scores: entity F1 on whole documents of the test set, with gold sentence starts for
 attn_ner, which uses them; spaCy's recognizer learns and is scored without.
@@ -19,9 +21,9 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy
@@ -36,10 +38,7 @@ from tqdm import tqdm
 from spacy_attnner.corpora.gold_sentences import create_gold_sentences
 
 ROOT = Path(__file__).parent.parent
-CONFIGS = {
-    "attn_ner": ROOT / "configs" / "ner.cfg",
-    "spaCy ner": ROOT / "benchmarks" / "configs" / "spacy_ner.cfg",
-}
+SPACY = ROOT / "benchmarks" / "configs" / "spacy_ner.cfg"
 SHARES = (0.01, 0.05, 0.1, 0.25, 1.0)
 N_UPDATES = 50
 N_CORRECTED = 10
@@ -50,9 +49,18 @@ def read(path: Path, nlp: Language) -> list[Doc]:
     return list(DocBin().from_disk(path).get_docs(nlp.vocab))
 
 
-def train(config: Path, docs: list[Doc], seed: int, options: argparse.Namespace) -> str:
-    """Train on documents; returns the folder of the best pipeline."""
-    folder = Path(tempfile.mkdtemp(dir=options.keep))
+def train(
+    config: Path, docs: list[Doc], name: str, seed: int, options: argparse.Namespace
+) -> Path:
+    """Train on documents if that was not done; returns the best pipeline.
+
+    name: Of what is trained on, in the name of the pipeline's folder.
+    """
+    kept = options.keep / f"{config.stem}-{name}-{seed}"
+    if kept.exists():
+        return kept
+    folder = kept.with_suffix(".partial")
+    folder.mkdir(exist_ok=True)
     DocBin(docs=docs, attrs=["ENT_IOB", "ENT_TYPE", "SENT_START", "SPACY"]).to_disk(
         folder / "train.spacy"
     )
@@ -67,7 +75,9 @@ def train(config: Path, docs: list[Doc], seed: int, options: argparse.Namespace)
     with (folder / "log.txt").open("w") as log:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         subprocess.run(command, stdout=log, stderr=log, env=environment, check=True)
-    return str(folder / "model-best")
+    (folder / "model-best").rename(kept)
+    shutil.rmtree(folder)
+    return kept
 
 
 def f1(nlp: Language, path: Path, *, sentences: bool = True) -> float:
@@ -79,15 +89,14 @@ def f1(nlp: Language, path: Path, *, sentences: bool = True) -> float:
 
 def curve(seed: int, options: argparse.Namespace) -> list[dict]:
     """F1 by the share of the training documents."""
-    blank = spacy.blank("en")
-    docs = read(options.corpus / "train.spacy", blank)
-    random.Random(seed).shuffle(docs)
+    docs = read(options.corpus / "train.spacy", spacy.blank("en"))
+    shuffled = random.Random(seed).sample(docs, len(docs))
     rows = []
-    for share in tqdm(SHARES, desc="shares"):
-        part = docs[: max(1, round(share * len(docs)))]
+    for share in tqdm(options.shares, desc="shares"):
+        part = docs if share == 1.0 else shuffled[: max(1, round(share * len(docs)))]
         row: dict = {"share": share, "documents": len(part), "seed": seed}
-        for name, config in CONFIGS.items():
-            nlp = spacy.load(train(config, part, seed, options))
+        for name, config in (("attn_ner", options.config), ("spaCy ner", SPACY)):
+            nlp = spacy.load(train(config, part, f"share{share}", seed, options))
             own = name == "attn_ner"
             row[name] = f1(nlp, options.corpus / "test.spacy", sentences=own)
         tqdm.write(json.dumps(row))
@@ -119,7 +128,7 @@ def partial(seed: int, options: argparse.Namespace) -> list[dict]:
     rows = []
     for share in tqdm((0.0, 0.5), desc="hidden shares"):
         part = [hide(doc, share, rng) for doc in docs] if share else docs
-        nlp = spacy.load(train(CONFIGS["attn_ner"], part, seed, options))
+        nlp = spacy.load(train(options.config, part, f"hidden{share}", seed, options))
         score = f1(nlp, options.corpus / "test.spacy")
         rows.append({"hidden": share, "seed": seed, "attn_ner": score})
         tqdm.write(json.dumps(rows[-1]))
@@ -181,14 +190,16 @@ def main() -> None:
     add("--vectors", type=Path, help="pipeline with static vectors")
     add("--model", type=Path, help="a trained pipeline, for corrections")
     add("--learn-rate", type=float, default=0.0005, help="of the corrections")
+    add("--config", type=Path, default=ROOT / "configs" / "ner.cfg")
+    add("--shares", nargs="+", type=float, default=SHARES, help="of the curve")
     add("--seeds", nargs="+", type=int, default=[0])
     add("--keep", type=Path, help="existing folder for the trained pipelines")
     add("--output", type=Path, help="default: results/ner_WHAT.json")
     options = parser.parse_args()
     if options.what == "corrections" and not options.model:
         parser.error("corrections need --model")
-    if options.what != "corrections" and not options.vectors:
-        parser.error(f"{options.what} needs --vectors")
+    if options.what != "corrections" and not (options.vectors and options.keep):
+        parser.error(f"{options.what} needs --vectors and --keep")
     rows = [
         row
         for seed in options.seeds
@@ -196,6 +207,7 @@ def main() -> None:
     ]
     command = (
         f"python benchmarks/ner_learning.py {options.what} "
+        f"--config configs/{options.config.name} "
         f"--seeds {' '.join(map(str, options.seeds))}"
     )
     name = f"ner_{options.what}.json"
