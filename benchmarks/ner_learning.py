@@ -59,7 +59,7 @@ def train(
     kept = options.keep / f"{config.stem}-{name}-{seed}"
     if kept.exists():
         return kept
-    folder = kept.with_suffix(".partial")
+    folder = kept.with_name(f"{kept.name}.partial")
     folder.mkdir(exist_ok=True)
     DocBin(docs=docs, attrs=["ENT_IOB", "ENT_TYPE", "SENT_START", "SPACY"]).to_disk(
         folder / "train.spacy"
