@@ -17,9 +17,9 @@ from torch import Tensor
 
 from .packing import pack, token_positions
 
-LONGEST = 512  # tokens of a sequence that is not cut
-BLOCK = 256  # tokens of a block, at most
-WARM_UP = 64  # tokens before a block from which the state before it is guessed
+LONGEST = 64  # tokens of a sequence that is not cut
+BLOCK = 32  # tokens of a block, at most
+WARM_UP = 16  # tokens before a block from which the state before it is guessed
 AT_ONCE = 65536  # tokens of the blocks that run side by side
 ROUNDS = 4  # in which all wrong guesses are put right; later the first of a sequence
 TOLERANCE = 1e-11  # nats by which a guess may be off
