@@ -133,12 +133,12 @@ ROWS: dict[str, list[Change]] = {
 }
 
 
-def shorten(config: Config, n_steps: int) -> None:
-    """A schedule of so many steps, evaluated five times."""
+def shorten(config: Config, n_steps: int, rate: float) -> None:
+    """A schedule of so many steps from another learning rate, evaluated five times."""
     training = config["training"]
     training.update(max_steps=n_steps, patience=n_steps, max_epochs=0)
     training["eval_frequency"] = n_steps // 5
-    training["optimizer"]["learn_rate"]["total_steps"] = n_steps
+    training["optimizer"]["learn_rate"].update(total_steps=n_steps, initial_rate=rate)
 
 
 def train(config: Config, folder: Path, corpus: Path, vectors: Path, seed: int) -> None:
@@ -179,7 +179,7 @@ def run(row: str, seed: int, options: argparse.Namespace) -> dict:
     for change in ROWS[row]:
         change(config)
     if options.steps:
-        shorten(config, options.steps)
+        shorten(config, options.steps, options.rate)
     with tempfile.TemporaryDirectory(dir=options.keep) as name:
         folder = Path(name)
         begin = time.time()
@@ -238,6 +238,7 @@ def main() -> None:
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
     add("--jobs", type=int, default=2, help="trainings at a time, a thread each")
     add("--steps", type=int, help="of a shorter schedule than the config's")
+    add("--rate", type=float, default=0.004, help="learning rate of that schedule")
     add("--output", type=Path, default=RESULTS / "ner.json")
     add("--keep", type=Path, help="existing folder to keep the trained pipelines in")
     options = parser.parse_args()
@@ -255,7 +256,7 @@ def main() -> None:
         "--corpus corpus/ner --vectors vectors"
     )
     if options.steps:
-        command += f" --steps {options.steps} --output {options.output.name}"
+        command += f" --steps {options.steps} --rate {options.rate}"
     if options.keep:
         for row, seed in todo:
             if kept_at(row, seed, options).exists():
