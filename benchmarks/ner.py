@@ -85,6 +85,7 @@ def with_gazetteer(config: Config) -> None:
     }
 
 
+INTNET = {"@architectures": "benchmarks.CharacterIntNet.v1"}
 AUGMENTER = "corpora.train.augmenter"
 ROWS: dict[str, list[Change]] = {
     "shipped": [],
@@ -107,6 +108,11 @@ ROWS: dict[str, list[Change]] = {
     "width 256": [setting(f"{CONTEXT}.width", 256)],
     "width 600": [setting(f"{CONTEXT}.width", 600)],
     "no characters": [setting(f"{ENCODER}.characters", None)],
+    "IntNet over characters": [
+        setting(
+            f"{ENCODER}.characters", {"@architectures": "benchmarks.CharacterIntNet.v1"}
+        )
+    ],
     "no word shapes": [setting(f"{ENCODER}.embed.shape_width", 0)],
     "no static vectors, words learnt": [
         setting(f"{ENCODER}.embed.vector_width", 0),

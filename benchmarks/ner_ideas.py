@@ -1,6 +1,6 @@
 """Ideas that benchmarks/ner.py measures beside the package: none of them is part of it.
 
-Importing this registers two augmenters and two layers under `benchmarks.`.
+Importing this registers two augmenters and three layers under `benchmarks.`.
 """
 
 import hashlib
@@ -18,10 +18,14 @@ from spacy.util import registry
 from spacy.vocab import Vocab
 from thinc.api import Model, concatenate, torch2xp, xp2torch
 from thinc.types import Floats2d
+from torch import Tensor, nn
 
 from spacy_attnner.corpora.gold_sentences import create_gold_sentences
+from spacy_attnner.layers.characters import CharacterCNN
+from spacy_attnner.models.bridge import array_output, torch_layer
+from spacy_attnner.models.characters import _CharacterInputs
 from spacy_attnner.models.crf_tagger import build_crf_tagger
-from spacy_attnner.models.lists import split
+from spacy_attnner.models.lists import split, unflatten
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 
@@ -184,6 +188,58 @@ def build_gazetteer(embed: Model, path: str) -> Model:
 
 def _key(doc: Doc) -> str:
     return hashlib.md5(" ".join(token.text for token in doc).encode()).hexdigest()
+
+
+class CharacterIntNet(CharacterCNN):
+    """Convolutions over characters, each over the outputs of all before it.
+
+    Source: Xin et al. (2018), "Learning Better Internal Structure of Words for Sequence
+    Labeling".
+
+    depth: Layers after the first. growth: Filters of each of a layer's two widths.
+    """
+
+    def __init__(self, *, embed_width: int, depth: int, growth: int) -> None:
+        width = 2 * embed_width + 2 * growth * depth
+        super().__init__(embed_width=embed_width, width=1, kernel_size=1)
+        self.width = width
+        self.first = _two_widths(embed_width, embed_width)
+        inputs = [2 * embed_width + 2 * growth * i for i in range(depth)]
+        self.squeezes = nn.ModuleList(nn.Conv1d(n, growth, 1) for n in inputs)
+        self.layers = nn.ModuleList(_two_widths(growth, growth) for _ in inputs)
+
+    def _encode(self, characters: Tensor) -> Tensor:
+        inside = (characters != 0)[:, None, :]
+        X = self.dropout(self.embed(characters)).transpose(1, 2)  # (n_words, E, L)
+        Y = torch.cat([conv(X) for conv in self.first], 1).relu() * inside
+        for squeeze, layer in zip(self.squeezes, self.layers, strict=True):
+            X = squeeze(Y).relu() * inside
+            convs = cast(nn.ModuleList, layer)
+            new = torch.cat([conv(X) for conv in convs], 1).relu() * inside
+            Y = torch.cat([Y, new], 1)
+        return Y.amax(-1)  # (n_words, width); of padding alone zeros
+
+
+def _two_widths(n_inputs: int, n_filters: int) -> nn.ModuleList:
+    return nn.ModuleList(
+        nn.Conv1d(n_inputs, n_filters, size, padding=size // 2) for size in (3, 5)
+    )
+
+
+@registry.architectures("benchmarks.CharacterIntNet.v1")
+def build_character_intnet(
+    embed_width: int = 30, depth: int = 3, growth: int = 16, max_length: int = 24
+) -> Model[list[Doc], list[Floats2d]]:
+    """Token vectors out of characters, as `CharacterCNN.v1` gives them."""
+    module = CharacterIntNet(embed_width=embed_width, depth=depth, growth=growth)
+    layer = torch_layer(
+        "character_intnet",
+        module,
+        convert_inputs=_CharacterInputs(max_length),
+        convert_outputs=array_output,
+        dims={"nO": module.width},
+    )
+    return unflatten(layer)
 
 
 def _mark(out: Floats2d, start: int, n: int, column: int) -> None:
