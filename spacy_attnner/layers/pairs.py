@@ -1,17 +1,17 @@
 """Entity-pair attention: an ordered pair of spans queries the words around it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from .attention import AdditiveAttention, masked_softmax
+from .attention import masked_softmax
+from .spans import SpanPooling, gather_ranges
 
 DISTANCES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # tokens between two spans
-N_TYPE_ROWS = 256
-N_TYPE_HASHES = 3
-PAIR_CHUNK = 8192  # pairs scored at once in prediction: bounds the memory
+CONTEXT_CHUNK = 131_072  # context tokens read at once in prediction, bounds the memory
+BEFORE, HEAD, BETWEEN, TAIL, AFTER = range(5)  # where a token stands, seen from a pair
 
 
 @dataclass(frozen=True)
@@ -29,35 +29,15 @@ class PairBatch:
     pairs: Tensor
     contexts: Tensor
 
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """First token and end of each pair's head and tail, each (n_pairs, 2)."""
+        return self.spans[self.pairs[:, 0]], self.spans[self.pairs[:, 1]]
 
-def gather_ranges(X: Tensor, ranges: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows of several ranges: (n_ranges, longest, width) and their mask."""
-    lengths = ranges[:, 1] - ranges[:, 0]
-    longest = int(lengths.max()) if len(lengths) else 0
-    steps = torch.arange(longest, device=X.device)
-    mask = steps < lengths[:, None]
-    rows = (ranges[:, :1] + steps) * mask
-    return X[rows], mask
-
-
-class SpanPooling(nn.Module):
-    """A span as its attention-pooled, its max-pooled tokens and its type."""
-
-    def __init__(self, *, width: int, hidden: int, type_width: int) -> None:
-        super().__init__()
-        self.attention = AdditiveAttention(width=width, hidden=hidden)
-        self.types = nn.Embedding(N_TYPE_ROWS, type_width)
-        nn.init.normal_(self.types.weight, std=0.3)
-        self.width = 2 * width + type_width
-
-    def forward(self, X: Tensor, spans: Tensor, types: Tensor) -> Tensor:
-        """Returns shape (n_spans, 2 * width + type_width)."""
-        tokens, mask = gather_ranges(X, spans)  # (S, L, width), (S, L)
-        weights = masked_softmax(self.attention(tokens).squeeze(-1), mask)
-        attended = (weights[:, None] @ tokens).squeeze(1)
-        lowest = torch.finfo(X.dtype).min
-        highest = tokens.masked_fill(~mask[..., None], lowest).amax(1)
-        return torch.cat([attended, highest, self.types(types).sum(1)], -1)
+    def part(self, start: int, end: int) -> "PairBatch":
+        """Some of the pairs."""
+        return replace(
+            self, pairs=self.pairs[start:end], contexts=self.contexts[start:end]
+        )
 
 
 class EntityPairAttention(nn.Module):
@@ -65,16 +45,20 @@ class EntityPairAttention(nn.Module):
 
     head = relu(W_h span), tail = relu(W_t span)
     context = softmax(q(head, tail) · K / √d) V over the words around the pair
-    features = relu(W [head; tail; head ∘ tail; context; distance])
+    features = relu(W [head; tail; head ∘ tail; context; between; distance])
 
     The product head ∘ tail makes the linear layer that follows a low-rank bilinear
     score of the pair (Kim et al. 2017, "Hadamard Product for Low-rank Bilinear
-    Pooling").
+    Pooling"). `between` is the maximum of V over the words between the two spans
+    (Eberts and Ulges 2020, "Span-based Joint Entity and Relation Extraction with
+    Transformer Pre-training", call it localized context).
 
     width: Width of the token vectors.
     hidden: Width of head, tail, context and of the output.
     n_heads: Heads of the context attention; divides hidden.
-    type_width, distance_width: Widths of those embeddings.
+    type_width, distance_width: Widths of those embeddings; without a type_width, types
+        are not seen.
+    product, attention, between: Whether to have those features.
     """
 
     def __init__(
@@ -85,12 +69,16 @@ class EntityPairAttention(nn.Module):
         n_heads: int,
         type_width: int,
         distance_width: int,
+        product: bool = True,
+        attention: bool = True,
+        between: bool = True,
     ) -> None:
         super().__init__()
         if n_heads < 1 or hidden % n_heads:
             raise ValueError(f"hidden {hidden} is not divisible by n_heads {n_heads}")
         self.hidden = hidden
         self.n_heads = n_heads
+        self.product, self.attention, self.between = product, attention, between
         self.dropout = nn.Dropout(0.0)
         self.spans = SpanPooling(width=width, hidden=hidden, type_width=type_width)
         self.head = nn.Linear(self.spans.width, hidden)
@@ -98,12 +86,11 @@ class EntityPairAttention(nn.Module):
         self.query = nn.Linear(2 * hidden, hidden)
         self.key = nn.Linear(width, hidden)
         self.value = nn.Linear(width, hidden)
-        self.place = nn.Embedding(
-            5, n_heads
-        )  # before, in head, between, in tail, after
+        self.place = nn.Embedding(5, n_heads)  # BEFORE … AFTER
         nn.init.zeros_(self.place.weight)
         self.distances = nn.Embedding(2 * len(DISTANCES), distance_width)
-        self.output = nn.Linear(4 * hidden + distance_width, hidden)
+        n_features = 2 + product + attention + between
+        self.output = nn.Linear(n_features * hidden + distance_width, hidden)
         self.register_buffer("limits", torch.tensor(DISTANCES), persistent=False)
 
     def forward(self, X: Tensor, lengths: Tensor, *batch: Tensor) -> Tensor:
@@ -116,57 +103,71 @@ class EntityPairAttention(nn.Module):
         if not len(b.pairs):
             return X.new_zeros((0, self.hidden)) + 0.0 * X.sum()
         spans = self.dropout(self.spans(X, b.spans, b.types))
-        heads, tails = self.head(spans).relu(), self.tail(spans).relu()  # (S, hidden)
-        keys, values = self.key(X), self.value(X)  # (N, hidden)
-        size = len(b.pairs) if self.training else PAIR_CHUNK
-        chunks = [
-            self._features(heads, tails, keys, values, b, slice(i, i + size))
+        arguments = self.head(spans).relu(), self.tail(spans).relu()  # (S, hidden)
+        words = self.key(X), self.value(X)  # (N, hidden)
+        size = len(b.pairs) if self.training else pairs_at_once(b.contexts)
+        parts = [
+            self._features(arguments, words, b.part(i, i + size))
             for i in range(0, len(b.pairs), size)
         ]
-        return torch.cat(chunks)
+        return torch.cat(parts)
+
+    def weights(self, X: Tensor, batch: PairBatch) -> Tensor:
+        """How much each pair attends to each word of its context.
+
+        Returns shape (n_pairs, n_heads, longest context); each head's weights add up to
+        1 over the pair's context and are 0 behind it.
+        """
+        spans = self.spans(X, batch.spans, batch.types)
+        arguments = self.head(spans).relu(), self.tail(spans).relu()
+        head, tail = (x[i] for x, i in zip(arguments, batch.pairs.T, strict=True))
+        keys, mask = gather_ranges(self.key(X), batch.contexts)
+        return self._weights(
+            head, tail, keys, mask, self._places(batch.contexts, *batch.ends())
+        )
 
     def _features(
         self,
-        heads: Tensor,
-        tails: Tensor,
-        keys: Tensor,
-        values: Tensor,
+        arguments: tuple[Tensor, Tensor],
+        words: tuple[Tensor, Tensor],
         b: PairBatch,
-        part: slice,
     ) -> Tensor:
-        head_id, tail_id = b.pairs[part].unbind(1)
-        head, tail = heads[head_id], tails[tail_id]  # (P, hidden)
-        head_span, tail_span = b.spans[head_id], b.spans[tail_id]
-        context = self._attend(
-            torch.cat([head, tail], -1),
-            keys,
-            values,
-            b.contexts[part],
-            self._places(b.contexts[part], head_span, tail_span),
-        )
-        distance = self.distances(self._distance(head_span, tail_span))
-        joined = torch.cat([head, tail, head * tail, context, distance], -1)
-        return self.dropout(self.output(joined).relu())
+        head, tail = (x[i] for x, i in zip(arguments, b.pairs.T, strict=True))  # (P, h)
+        features = [head, tail]
+        if self.product:
+            features.append(head * tail)
+        if self.attention or self.between:
+            places = self._places(b.contexts, *b.ends())  # (P, C)
+            values, mask = gather_ranges(words[1], b.contexts)  # (P, C, hidden), (P, C)
+        if self.attention:
+            keys, _ = gather_ranges(words[0], b.contexts)
+            weights = self._weights(head, tail, keys, mask, places)
+            features.append(self._mix(weights, values))
+        if self.between:
+            outside = ~(mask & places.eq(BETWEEN))[..., None]
+            lowest = torch.finfo(values.dtype).min
+            highest = values.masked_fill(outside, lowest).amax(1)
+            features.append(highest.masked_fill(outside.all(1), 0.0))
+        features.append(self.distances(self._distance(*b.ends())))
+        return self.dropout(self.output(torch.cat(features, -1)).relu())
 
-    def _attend(
-        self,
-        pair: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        contexts: Tensor,
-        places: Tensor,
+    def _weights(
+        self, head: Tensor, tail: Tensor, keys: Tensor, mask: Tensor, places: Tensor
     ) -> Tensor:
-        P, H, D = len(pair), self.n_heads, self.hidden // self.n_heads
-        K, mask = gather_ranges(keys, contexts)  # (P, C, hidden), (P, C)
-        V, _ = gather_ranges(values, contexts)
-        C = K.shape[1]
-        query = self.query(pair).view(P, H, 1, D)
-        K = K.view(P, C, H, D).transpose(1, 2)  # (P, H, C, D)
-        V = V.view(P, C, H, D).transpose(1, 2)
+        """Attention of each pair over its context, (P, H, C)."""
+        P, C, _ = keys.shape
+        H, D = self.n_heads, self.hidden // self.n_heads
+        query = self.query(torch.cat([head, tail], -1)).view(P, H, 1, D)
+        K = keys.view(P, C, H, D).transpose(1, 2)  # (P, H, C, D)
         scores = (query @ K.transpose(-1, -2)).squeeze(2) / math.sqrt(D)  # (P, H, C)
         scores = scores + self.place(places).transpose(1, 2)
-        weights = masked_softmax(scores, mask[:, None, :])  # (P, H, C)
-        return (weights[:, :, None] @ V).reshape(P, H * D)
+        return masked_softmax(scores, mask[:, None, :])
+
+    def _mix(self, weights: Tensor, values: Tensor) -> Tensor:
+        """Each head's share of the values, (P, hidden)."""
+        P, C, _ = values.shape
+        V = values.view(P, C, self.n_heads, -1).transpose(1, 2)  # (P, H, C, D)
+        return (weights[:, :, None] @ V).reshape(P, self.hidden)
 
     def _places(self, contexts: Tensor, head: Tensor, tail: Tensor) -> Tensor:
         """Where each context token stands with respect to the pair, (P, C)."""
@@ -176,9 +177,9 @@ class EntityPairAttention(nn.Module):
         end = torch.maximum(head[:, 1:], tail[:, 1:])
         in_head = (at >= head[:, :1]) & (at < head[:, 1:])
         in_tail = (at >= tail[:, :1]) & (at < tail[:, 1:])
-        places = torch.full_like(at, 2)
-        places = places.masked_fill(at < first, 0).masked_fill(at >= end, 4)
-        return places.masked_fill(in_tail, 3).masked_fill(in_head, 1)
+        places = torch.full_like(at, BETWEEN)
+        places = places.masked_fill(at < first, BEFORE).masked_fill(at >= end, AFTER)
+        return places.masked_fill(in_tail, TAIL).masked_fill(in_head, HEAD)
 
     def _distance(self, head: Tensor, tail: Tensor) -> Tensor:
         """Bucket of the tokens between head and tail; the order doubles them."""
@@ -187,3 +188,9 @@ class EntityPairAttention(nn.Module):
         limits: Tensor = self.limits  # type: ignore[assignment]
         bucket = torch.bucketize(gap.clamp(0, DISTANCES[-1]), limits)
         return bucket + forward.long() * len(DISTANCES)
+
+
+def pairs_at_once(contexts: Tensor) -> int:
+    """How many pairs read `CONTEXT_CHUNK` tokens, padding included; at least one."""
+    longest = int((contexts[:, 1] - contexts[:, 0]).max())
+    return max(1, CONTEXT_CHUNK // longest)

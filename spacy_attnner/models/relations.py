@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy
+import torch
 from spacy.tokens import Doc
 from spacy.util import registry
 from thinc.api import ArgsKwargs, Linear, Model, zero_init
 from thinc.types import Floats2d
 
-from ..layers.pairs import N_TYPE_HASHES, N_TYPE_ROWS, EntityPairAttention
+from ..layers.pairs import EntityPairAttention, PairBatch
+from ..layers.spans import N_TYPE_HASHES, N_TYPE_ROWS
 from .bridge import (
     array_output,
     floats_to_torch,
@@ -21,6 +23,9 @@ from .candidates import Candidates
 from .lists import flatten, split
 from .resize import grow_output
 
+PAIRS_AT_ONCE = 65_536  # scored at once in prediction: bounds the memory
+Arrays = tuple[numpy.ndarray, ...]  # the fields of a `PairBatch`
+
 
 @registry.architectures("spacy-attnner.EntityPairAttention.v1")
 def build_entity_pair_attention(
@@ -31,6 +36,9 @@ def build_entity_pair_attention(
     distance_width: int = 16,
     context: int = 8,
     max_context: int = 128,
+    product: bool = True,
+    attention: bool = True,
+    between: bool = True,
     width: int | None = None,
     nO: int | None = None,
 ) -> Model[list[Candidates], list[Floats2d]]:
@@ -39,9 +47,13 @@ def build_entity_pair_attention(
     tok2vec: Any layer from documents to token vectors.
     hidden: Width of the pair's features.
     n_heads: Heads of the pair's attention over its context; divides hidden.
-    type_width, distance_width: Widths of the embeddings of entity types and distances.
+    type_width, distance_width: Widths of the embeddings of entity types and distances;
+        with a type_width of 0 the types are not seen.
     context: Tokens read on either side of the pair.
     max_context: Most tokens read for a pair; of a longer stretch the first ones.
+    product: Multiply head and tail with each other, a low-rank bilinear score.
+    attention: Let the pair attend to the words around it.
+    between: Take the maximum over the words between head and tail.
     width: Width of the token vectors, where the tok2vec does not know its own.
     nO: Number of relation labels; found from the data if None.
 
@@ -56,6 +68,9 @@ def build_entity_pair_attention(
         n_heads=n_heads,
         type_width=type_width,
         distance_width=distance_width,
+        product=product,
+        attention=attention,
+        between=between,
     )
     pairs = torch_layer(
         "entity_pair_attention",
@@ -75,6 +90,7 @@ def build_entity_pair_attention(
             "context": context,
             "max_context": max_context,
             "resize_output": grow_output,
+            "pair_attention": pair_attention,
         },
     )
     return model
@@ -92,6 +108,9 @@ def _forward(
     Xs, bp_tok2vec = tok2vec([c.doc for c in batch], is_train)
     lengths = [len(c.doc) for c in batch]
     arrays = pair_arrays(batch, model.attrs["context"], model.attrs["max_context"])
+    counts = [len(c) for c in batch]
+    if not is_train:
+        return split(_predict(model, flatten(model, Xs), lengths, arrays), counts), list
     H, bp_pairs = pairs((flatten(model, Xs), lengths, arrays), is_train)
     Y, bp_output = output(H, is_train)
 
@@ -99,12 +118,48 @@ def _forward(
         dX = bp_pairs(bp_output(flatten(model, dYs)))
         return bp_tok2vec(split(dX, lengths))
 
-    return split(Y, [len(c) for c in batch]), backprop
+    return split(Y, counts), backprop
 
 
-def pair_arrays(
-    batch: list[Candidates], context: int, max_context: int
-) -> tuple[numpy.ndarray, ...]:
+def _predict(model: Model, X: Floats2d, lengths: list[int], arrays: Arrays) -> Floats2d:
+    """Logits of all pairs, some at a time: their features take far more memory."""
+    _, pairs, output = model.layers
+    spans, types, ordered, contexts = arrays
+    logits = model.ops.alloc2f(len(ordered), output.get_dim("nO"))
+    for start in range(0, len(ordered), PAIRS_AT_ONCE):
+        part = slice(start, start + PAIRS_AT_ONCE)
+        chosen = (spans, types, ordered[part], contexts[part])
+        logits[part] = output.predict(pairs.predict((X, lengths, chosen)))
+    return logits
+
+
+def pair_attention(model: Model, candidates: Candidates) -> list[numpy.ndarray]:
+    """How much each pair of a document attends to each of its words.
+
+    Returns for each pair an array of shape (n_heads, n_tokens); each head's weights add
+    up to 1, and are 0 outside of the pair's context.
+    """
+    tok2vec, pairs, _ = model.layers
+    if not len(candidates):
+        return []
+    settings = model.attrs["context"], model.attrs["max_context"]
+    arrays = pair_arrays([candidates], *settings)
+    (X,) = tok2vec.predict([candidates.doc])
+    tensors = [ints_to_torch(pairs, array) for array in arrays]
+    module = pairs.shims[0]._model
+    module.eval()
+    with torch.no_grad():
+        found = module.weights(floats_to_torch(pairs, X, False), PairBatch(*tensors))
+    weights = found.float().cpu().numpy()  # (n_pairs, n_heads, longest context)
+    result = []
+    for (first, end), of_pair in zip(arrays[-1].tolist(), weights, strict=True):
+        whole = numpy.zeros((len(of_pair), len(candidates.doc)), dtype="float32")
+        whole[:, first:end] = of_pair[:, : end - first]
+        result.append(whole)
+    return result
+
+
+def pair_arrays(batch: list[Candidates], context: int, max_context: int) -> Arrays:
     """Spans, types, pairs and contexts of a batch, in flat token positions."""
     spans, types, pairs, contexts = [], [], [], []
     token = n_spans = 0

@@ -2,12 +2,8 @@ import pytest
 import torch
 
 from spacy_attnner.layers import pairs
-from spacy_attnner.layers.pairs import (
-    EntityPairAttention,
-    PairBatch,
-    SpanPooling,
-    gather_ranges,
-)
+from spacy_attnner.layers.pairs import EntityPairAttention, PairBatch
+from spacy_attnner.layers.spans import N_TYPE_HASHES, SpanPooling, gather_ranges
 
 WIDTH, HIDDEN = 5, 14
 
@@ -25,7 +21,7 @@ def make_batch(bounds, order, n_tokens, context=2):
     first = spans[ordered][:, :, 0].amin(1) - context
     end = spans[ordered][:, :, 1].amax(1) + context
     contexts = torch.stack([first.clamp_min(0), end.clamp_max(n_tokens)], 1)
-    types = torch.arange(len(spans))[:, None].expand(-1, pairs.N_TYPE_HASHES)
+    types = torch.arange(len(spans))[:, None].expand(-1, N_TYPE_HASHES)
     return PairBatch(spans, types, ordered, contexts)
 
 
@@ -104,11 +100,11 @@ def test_batch_equals_single(document):
         torch.testing.assert_close(features(attention, X, alone), together[i : i + 1])
 
 
-@pytest.mark.parametrize("size", [1, 5, 12, 13])
+@pytest.mark.parametrize("size", [1, 30, 64, 200])
 def test_chunks_change_nothing(document, monkeypatch, size):
     attention = make_attention()
     expected = features(attention, *document)
-    monkeypatch.setattr(pairs, "PAIR_CHUNK", size)
+    monkeypatch.setattr(pairs, "CONTEXT_CHUNK", size)
     torch.testing.assert_close(features(attention, *document), expected)
 
 
@@ -145,3 +141,34 @@ def test_no_pairs_but_a_gradient():
 def test_heads_that_do_not_divide():
     with pytest.raises(ValueError, match="hidden 14 is not divisible by n_heads 3"):
         make_attention(n_heads=3)
+
+
+def test_weights_add_up_to_one_over_the_context(document):
+    X, batch = document
+    weights = make_attention().weights(X, batch)
+    lengths = batch.contexts[:, 1] - batch.contexts[:, 0]
+    assert weights.shape == (12, 7, int(lengths.max()))
+    torch.testing.assert_close(weights.sum(-1), torch.ones(12, 7))
+    for of_pair, length in zip(weights, lengths.tolist(), strict=True):
+        assert not of_pair[:, length:].any()
+
+
+@pytest.mark.parametrize("feature", ["product", "attention", "between"])
+def test_a_feature_left_out(document, feature):
+    attention = make_attention(**{feature: False})
+    assert features(attention, *document).shape == (12, HIDDEN)
+    assert attention.output.in_features == make_attention().output.in_features - HIDDEN
+
+
+def test_words_between_by_hand():
+    attention = make_attention(product=False, attention=False)
+    X = torch.randn(9, WIDTH)
+    batch = make_batch([(1, 2), (4, 6), (6, 7)], [(0, 1), (1, 2)], 9)
+    seen = []
+    attention.output.register_forward_pre_hook(
+        lambda module, args: seen.append(args[0])
+    )
+    features(attention, X, batch)
+    between = seen[0][:, 2 * HIDDEN : 3 * HIDDEN]
+    torch.testing.assert_close(between[0], attention.value(X[2:4]).amax(0))
+    assert not between[1].any()  # side by side: no word is between
