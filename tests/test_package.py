@@ -28,6 +28,7 @@ ENTRY_POINTS = {
         f"{PREFIX}CharacterCNN.v1",
         f"{PREFIX}DocumentContext.v1",
         f"{PREFIX}EntityPairAttention.v1",
+        f"{PREFIX}InnerProductPairs.v1",
         f"{PREFIX}WordEmbed.v1",
     ],
     "spacy_readers": [f"{PREFIX}GoldEntitiesCorpus.v1"],

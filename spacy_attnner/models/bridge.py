@@ -17,7 +17,7 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from thinc.api import ArgsKwargs, Model, PyTorchShim, torch2xp, xp2torch
 from thinc.layers.pytorchwrapper import forward as forward_pytorch
-from thinc.util import convert_recursive
+from thinc.util import convert_recursive, is_cupy_array
 
 from ..layers.dropout import set_dropout
 
@@ -191,6 +191,17 @@ def _forward(model: Model, X: Any, is_train: bool) -> tuple[Any, Callable]:
 def device_of(model: Model) -> torch.device:
     """Where the weights of a layer made by `torch_layer` are."""
     return cast(AttnShim, model.shims[0]).device
+
+
+def device_of_array(array: Any) -> torch.device:
+    """Where an array is, so that what is computed of it comes back as the same kind.
+
+    Thinc's default, its current device, is another one in a new thread; and on Apple's
+    GPUs it has no float64, while the arrays are NumPy's.
+    """
+    if is_cupy_array(array):
+        return torch.device("cuda", array.device.id)
+    return torch.device("cpu")
 
 
 def array_output(model: Model, X_Y: Any, is_train: bool) -> tuple[Any, Callable]:

@@ -13,11 +13,11 @@ import numpy
 import torch
 from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import Floats2d
-from thinc.util import is_cupy_array
 
 from ..layers import crf
 from ..layers.k_best import combine_k_best, k_best
 from ..layers.viterbi import viterbi
+from .bridge import device_of_array
 from .lists import flatten, split
 
 CRF_PARAMS = ("transitions", "start", "end")
@@ -60,7 +60,7 @@ def make_problem(
     sequences: Tokens of each sequence, an array per document; whole documents if None.
     """
     arrays: list[Any] = [model.get_ref("crf").get_param(name) for name in CRF_PARAMS]
-    device = _device(arrays[0])
+    device = device_of_array(arrays[0])
     params = [xp2torch(array, device=device).double() for array in arrays]
     chain = crf.biluo_chain(*(param / temperature for param in params))
     flat = xp2torch(flatten(model, emissions), device=device).double()
@@ -70,17 +70,6 @@ def make_problem(
     if temperature != 1.0:
         flat = flat / temperature
     return Problem(flat, chain, lengths.to(device))
-
-
-def _device(array: Any) -> torch.device:
-    """Where an array is, so that what is computed of it comes back as the same kind.
-
-    Thinc's default, its current device, is another one in a new thread; and on Apple's
-    GPUs it has no float64, while the arrays are NumPy's.
-    """
-    if is_cupy_array(array):
-        return torch.device("cuda", array.device.id)
-    return torch.device("cpu")
 
 
 def crf_decode(

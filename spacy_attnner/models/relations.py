@@ -20,7 +20,7 @@ from .bridge import (
     torch_layer,
 )
 from .candidates import Candidates
-from .lists import flatten, split
+from .lists import flatten, no_backprop, split
 from .resize import grow_output
 
 PAIRS_AT_ONCE = 65_536  # scored at once in prediction: bounds the memory
@@ -59,11 +59,8 @@ def build_entity_pair_attention(
 
     Returns one array of logits per document, (n_pairs, n_labels).
     """
-    width = width or tok2vec.maybe_get_dim("nO")
-    if width is None:
-        raise ValueError("the tok2vec's width is not known: give `width`")
     module = EntityPairAttention(
-        width=width,
+        width=token_width(tok2vec, width),
         hidden=hidden,
         n_heads=n_heads,
         type_width=type_width,
@@ -72,15 +69,44 @@ def build_entity_pair_attention(
         attention=attention,
         between=between,
     )
+    model = pair_model(
+        tok2vec, module, hidden, context=context, max_context=max_context, nO=nO
+    )
+    model.attrs["pair_attention"] = pair_attention
+    return model
+
+
+def token_width(tok2vec: Model, width: int | None) -> int:
+    """The width of token vectors; raises ValueError where nobody says it."""
+    width = width or tok2vec.maybe_get_dim("nO")
+    if width is None:
+        raise ValueError("the tok2vec's width is not known: give `width`")
+    return width
+
+
+def pair_model(
+    tok2vec: Model[list[Doc], list[Floats2d]],
+    module: torch.nn.Module,
+    hidden: int,
+    *,
+    context: int,
+    max_context: int,
+    nO: int | None,
+) -> Model[list[Candidates], list[Floats2d]]:
+    """A linear layer over what a module makes of the pairs of documents.
+
+    module: From token vectors, lengths and the fields of a `PairBatch` to features,
+        (n_pairs, hidden).
+    """
     pairs = torch_layer(
-        "entity_pair_attention",
+        "pairs",
         module,
         convert_inputs=_pair_inputs,
         convert_outputs=array_output,
-        dims={"nI": width, "nO": hidden},
+        dims={"nO": hidden},
     )
     output = Linear(nO=nO, nI=hidden, init_W=zero_init)
-    model: Model = Model(
+    return Model(
         "entity_pairs",
         _forward,
         init=_init,
@@ -90,10 +116,8 @@ def build_entity_pair_attention(
             "context": context,
             "max_context": max_context,
             "resize_output": grow_output,
-            "pair_attention": pair_attention,
         },
     )
-    return model
 
 
 def _init(model: Model, X: list[Candidates] | None = None, Y: Any = None) -> None:
@@ -110,7 +134,8 @@ def _forward(
     arrays = pair_arrays(batch, model.attrs["context"], model.attrs["max_context"])
     counts = [len(c) for c in batch]
     if not is_train:
-        return split(_predict(model, flatten(model, Xs), lengths, arrays), counts), list
+        Y = _predict(model, flatten(model, Xs), lengths, arrays)
+        return split(Y, counts), no_backprop
     H, bp_pairs = pairs((flatten(model, Xs), lengths, arrays), is_train)
     Y, bp_output = output(H, is_train)
 

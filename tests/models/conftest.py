@@ -64,6 +64,13 @@ CONFIGS = {
         "context": 2,
         "nO": 3,
     },
+    "InnerProductPairs": {
+        "@architectures": "spacy-attnner.InnerProductPairs.v1",
+        "tok2vec": ENCODER,
+        "hidden": 7,
+        "type_width": 3,
+        "nO": 3,
+    },
     "AttentionTextClassifier": {
         "@architectures": "spacy-attnner.AttentionTextClassifier.v1",
         "tok2vec": ENCODER,
@@ -123,7 +130,7 @@ def inputs_of(docs: list[Doc]) -> Callable[[str], list[Any]]:
     get_candidates = make_candidate_pairs()
 
     def inputs(name: str) -> list[Any]:
-        if name == "EntityPairAttention":
+        if name in ("EntityPairAttention", "InnerProductPairs"):
             return [get_candidates(doc) for doc in docs]
         return list(docs)
 

@@ -11,12 +11,14 @@ NAMES = [
     "CharacterCNN",
     "DocumentContext",
     "EntityPairAttention",
+    "InnerProductPairs",
     "WordEmbed",
 ]
 # rows of the output of one input, and its width
 WIDTHS = {"AttentionEncoder": 14, "CharacterCNN": 11, "WordEmbed": 10}
 WIDTHS |= {"DocumentContext": 10}
-WIDTHS |= {"CRFTagger": 13, "EntityPairAttention": 3, "AttentionTextClassifier": 5}
+WIDTHS |= {"CRFTagger": 13, "EntityPairAttention": 3, "InnerProductPairs": 3}
+WIDTHS |= {"AttentionTextClassifier": 5}
 
 
 def as_list(Y):

@@ -15,6 +15,7 @@ NAMES = [
     "CRFTagger",
     "CharacterCNN",
     "EntityPairAttention",
+    "InnerProductPairs",
 ]
 
 

@@ -76,8 +76,9 @@ def test_tagger_with_its_crf(tok2vec, trained, configs, docs, allowed):
     } < checked
 
 
-def test_relations(trained, inputs_of):
-    model, X = trained("EntityPairAttention"), inputs_of("EntityPairAttention")
+@pytest.mark.parametrize("name", ["EntityPairAttention", "InnerProductPairs"])
+def test_relations(name, trained, inputs_of):
+    model, X = trained(name), inputs_of(name)
     truth = [numpy.random.randint(0, 2, (len(x), 3)).astype("float32") for x in X]
 
     def loss():

@@ -1,0 +1,63 @@
+"""Entity pairs by the product of their spans alone."""
+
+import torch
+from torch import Tensor, nn
+
+from .pairs import PairBatch
+from .spans import SpanPooling
+
+
+class InnerProductPairs(nn.Module):
+    """Features of ordered entity pairs: head ∘ tail, whose sum is their inner product.
+
+    head = W_h span, tail = W_t span
+
+    A linear layer that follows makes weighted inner products of them, one a label
+    (Yang et al. 2015, "Embedding Entities and Relations for Learning and Inference in
+    Knowledge Bases").
+
+    width: Width of the token vectors.
+    hidden: Width of head, tail and of the output.
+    type_width: Width of the embedding of entity types.
+    """
+
+    def __init__(self, *, width: int, hidden: int, type_width: int) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.dropout = nn.Dropout(0.0)
+        self.spans = SpanPooling(width=width, hidden=hidden, type_width=type_width)
+        self.head = nn.Linear(self.spans.width, hidden)
+        self.tail = nn.Linear(self.spans.width, hidden)
+
+    def forward(self, X: Tensor, lengths: Tensor, *batch: Tensor) -> Tensor:
+        """Features of all pairs, shape (n_pairs, hidden).
+
+        X: Token vectors, (n_tokens, width). lengths: Unused, the flat batch's lengths.
+        batch: The fields of a `PairBatch`, in order.
+        """
+        b = PairBatch(*batch)
+        if not len(b.pairs):
+            return X.new_zeros((0, self.hidden)) + 0.0 * X.sum()
+        spans = self.dropout(self.spans(X, b.spans, b.types))
+        return self.head(spans)[b.pairs[:, 0]] * self.tail(spans)[b.pairs[:, 1]]
+
+
+def candidate_logits(scores: Tensor, groups: Tensor) -> Tensor:
+    """Log odds of each pair under a softmax over the candidates of its group.
+
+    p_i = exp(a_i) / (1 + Σ_j exp(a_j)), j over the pairs of i's group; the 1 is that of
+    no relation. What is returned is log(p_i / (1 - p_i)).
+
+    scores: a, shape (n_pairs, n_labels). groups: Shape (n_pairs,), from 0.
+    """
+    if not len(scores):
+        return scores
+    scores = scores.double()
+    n_groups = int(groups.max()) + 1
+    index = groups[:, None].expand_as(scores)
+    top = scores.new_zeros((n_groups, scores.shape[1]))  # of no relation: 0
+    top = top.scatter_reduce(0, index, scores.detach(), "amax")
+    mass = (scores - top[groups]).exp()
+    total = (-top).exp().scatter_add(0, index, mass)
+    rest = (total[groups] - mass).clamp_min(torch.finfo(torch.float64).tiny)
+    return (scores - top[groups] - rest.log()).float()

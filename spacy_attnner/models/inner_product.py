@@ -1,0 +1,95 @@
+"""`spacy-attnner.InnerProductPairs.v1`: the plain form of entity-pair attention."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy
+import torch
+from spacy.tokens import Doc
+from spacy.util import registry
+from thinc.api import Model, torch2xp, xp2torch
+from thinc.types import Floats2d
+
+from ..layers.inner_product import InnerProductPairs, candidate_logits
+from .bridge import device_of_array
+from .candidates import Candidates
+from .lists import flatten, no_backprop, split
+from .relations import pair_model, token_width
+from .resize import grow_output
+
+
+@registry.architectures("spacy-attnner.InnerProductPairs.v1")
+def build_inner_product_pairs(
+    tok2vec: Model[list[Doc], list[Floats2d]],
+    hidden: int = 128,
+    type_width: int = 32,
+    width: int | None = None,
+    nO: int | None = None,
+) -> Model[list[Candidates], list[Floats2d]]:
+    """Entity-pair attention in its plain form: a(e_i, e_j) = e_iᵀ W_l e_j for label l,
+    softmax over the candidates e_i of e_j, of which "no relation" is one.
+
+    The component compares the softmax with its threshold. At most one candidate of an
+    entity can have more than half of it, so each entity is the tail of at most one
+    relation of a label; `EntityPairAttention.v1` has no such limit.
+
+    tok2vec: Any layer from documents to token vectors.
+    hidden: Width of e.
+    type_width: Width of the embedding of entity types; 0 for none.
+    width: Width of the token vectors, where the tok2vec does not know its own.
+    nO: Number of relation labels; found from the data if None.
+
+    Returns one array per document, the log odds of each pair, (n_pairs, n_labels).
+    """
+    module = InnerProductPairs(
+        width=token_width(tok2vec, width), hidden=hidden, type_width=type_width
+    )
+    products = pair_model(tok2vec, module, hidden, context=0, max_context=1, nO=nO)
+    return Model(
+        "inner_product_pairs",
+        _forward,
+        init=_init,
+        layers=[products],
+        refs={name: products.get_ref(name) for name in products.ref_names},
+        attrs={"resize_output": grow_output},
+    )
+
+
+def _init(model: Model, X: list[Candidates] | None = None, Y: Any = None) -> None:
+    model.layers[0].initialize(X=X)
+
+
+def _forward(
+    model: Model, batch: list[Candidates], is_train: bool
+) -> tuple[list[Floats2d], Callable]:
+    products = model.layers[0]
+    scores, bp_products = products(batch, is_train)
+    counts = [len(c) for c in batch]
+    flat = flatten(model, scores)
+    device = device_of_array(flat)
+    X = xp2torch(flat, requires_grad=is_train, device=device)
+    groups = torch.from_numpy(_tails(batch)).to(device)
+    Y = candidate_logits(X, groups)
+    logits = split(_to_array(model, Y.detach()), counts)
+    if not is_train:
+        return logits, no_backprop
+
+    def backprop(dYs: list[Floats2d]) -> Any:
+        dY = xp2torch(flatten(model, dYs), device=device)
+        (dX,) = torch.autograd.grad(Y, X, dY)
+        return bp_products(split(_to_array(model, dX), counts))
+
+    return logits, backprop
+
+
+def _to_array(model: Model, X: torch.Tensor) -> Floats2d:
+    return cast(Floats2d, torch2xp(X, ops=model.ops))
+
+
+def _tails(batch: list[Candidates]) -> numpy.ndarray:
+    """The tail of each pair, numbered over the batch, shape (n_pairs,)."""
+    tails, n_spans = [], 0
+    for c in batch:
+        tails.append(c.pairs[:, 1] + n_spans)
+        n_spans += len(c.spans)
+    return numpy.concatenate(tails)
