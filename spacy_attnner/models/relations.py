@@ -72,7 +72,7 @@ def build_entity_pair_attention(
     model = pair_model(
         tok2vec, module, hidden, context=context, max_context=max_context, nO=nO
     )
-    model.attrs["pair_attention"] = pair_attention
+    model.attrs["pair_attention"] = pair_attention if attention else None
     return model
 
 

@@ -1,17 +1,20 @@
 """`attn_rel`: labelled, directed relations between entities."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
-from spacy.training import Example
+from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
+from ..models.candidates import Candidates
 from ..relations import Relation, get_relations, has_relations, set_relations
 from .base import AttnPipe
+from .rel_thresholds import best_threshold
 
 DEFAULT_CONFIG = """
 [model]
@@ -175,9 +178,9 @@ class AttnRel(AttnPipe):
         self, docs: Iterable[Doc], scores: list[tuple[Any, Any]]
     ) -> None:
         """Store the relations whose probability reaches the threshold."""
-        labels = self.labels
+        labels, thresholds = self.labels, self.thresholds()
         for doc, (candidates, probabilities) in zip(docs, scores, strict=True):
-            rows, columns = numpy.nonzero(probabilities >= self.cfg["threshold"])
+            rows, columns = numpy.nonzero(probabilities >= thresholds)
             set_relations(
                 doc,
                 [
@@ -190,6 +193,72 @@ class AttnRel(AttnPipe):
                     for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
                 ],
             )
+
+    def thresholds(self) -> numpy.ndarray:
+        """The probability from which on a relation is stored, shape (n_labels,)."""
+        own = self.cfg.get("thresholds", {})  # pipelines stored without them load
+        return numpy.array(
+            [own.get(label, self.cfg["threshold"]) for label in self.labels]
+        )
+
+    def fit_thresholds(self, examples: Iterable[Example]) -> dict[str, float]:
+        """Give each label the threshold with which its F1 is highest.
+
+        They are stored with the component and go before `threshold`, which labels that
+        are added later, or that no pair of the examples has, keep.
+
+        examples: Annotated documents that the component was not trained on; `predicted`
+            with the entities that the component will find.
+
+        Raises ValueError where no relation is annotated.
+        """
+        examples = list(examples)
+        validate_examples(examples, "AttnRel.fit_thresholds")
+        examples = [eg for eg in examples if has_relations(eg.reference)]
+        gold = Counter(r.label for eg in examples for r in get_relations(eg.reference))
+        if not gold:
+            raise ValueError(
+                f"no relation is annotated in the documents for {self.name!r}: fit "
+                "thresholds on documents that have some"
+            )
+        scores = [s for _, s in self.predict([eg.predicted for eg in examples])]
+        truth = [self._truth(example) > 0 for example in examples]
+        flat, right = numpy.concatenate(scores), numpy.concatenate(truth)
+        found = {
+            label: round(
+                best_threshold(
+                    flat[:, i], right[:, i], gold[label], self.cfg["threshold"]
+                ),
+                6,  # as they are stored
+            )
+            for i, label in enumerate(self.labels)
+            if right[:, i].any()
+        }
+        self.cfg["thresholds"] = found
+        return found
+
+    def attention(
+        self, doc: Doc, pairs: Iterable[tuple[Span, Span]]
+    ) -> list[numpy.ndarray]:
+        """How much ordered pairs of spans attend to each word of their document.
+
+        doc: The document, as it comes to the component.
+        pairs: Head and tail of each, `(relation.head, relation.tail)` say.
+
+        Returns for each pair an array of shape (n_heads, n_tokens). Each head's weights
+        add up to 1; words further away than the model's `context` have none. Raises
+        ValueError where the model has no attention.
+        """
+        read = self.model.attrs.get("pair_attention")
+        if read is None:
+            raise ValueError(
+                f"the model of {self.name!r} has no attention over words: use "
+                "spacy-attnner.EntityPairAttention.v1 with attention = true"
+            )
+        pairs = list(pairs)
+        spans = [span for pair in pairs for span in pair]
+        order = numpy.arange(len(spans), dtype="int64").reshape(-1, 2)
+        return read(self.model, Candidates(doc, spans, order))
 
     def get_loss(
         self, examples: Iterable[Example], scores: list[Any]
