@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "layers": {"layers"},
     "models": {"models", "layers"},
     "pipeline": {"pipeline", "relations", "calibration", "confidence", "scoring"},
-    "relations": set(),
+    "relations": {"relations"},
     "calibration": set(),
     "confidence": set(),
     "scoring": {"relations"},

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from spacy.tokens import Doc, Span
 
-from ..relations import Relation, get_relations, has_relations, set_relations
+from ..relations import get_relations, move_relation, span_to_doc, spans_to_docs
 from .errors import Repairs
+
+__all__ = ["move_relation", "part_of", "split_counting", "split_sentences"]
 
 CROSSING = "relation across sentences: dropped with --sentences"
 CATS_LEFT = "categories of a document of several sentences: dropped with --sentences"
@@ -15,47 +17,19 @@ CATS_LEFT = "categories of a document of several sentences: dropped with --sente
 def split_sentences(doc: Doc) -> Iterator[Doc]:
     """Make a document of every sentence; without sentence starts there is just one.
 
-    A relation stays if both its arguments lie in the sentence. `Span.as_doc` alone
-    loses all span groups and forgets that the spaces are unknown, which would have
-    the words tokenized anew. Like it, this leaves `doc.cats` behind: they hold for the
-    document, not for its sentences.
+    A relation stays if both its arguments lie in the sentence. Like `Span.as_doc`, this
+    leaves `doc.cats` behind: they hold for the document, not for its sentences.
     """
     sentences = list(doc.sents) if doc.has_annotation("SENT_START") else []
     if len(sentences) < 2:
         yield doc
         return
-    for sentence in sentences:
-        yield part_of(sentence)
+    yield from spans_to_docs(sentences)
 
 
 def part_of(span: Span) -> Doc:
     """A document of a stretch of another one, relations within it included."""
-    doc = span.doc
-    part = span.as_doc()
-    part.has_unknown_spaces = doc.has_unknown_spaces
-    if has_relations(doc):
-        set_relations(
-            part,
-            [
-                move_relation(relation, part, span.start)
-                for relation in get_relations(doc)
-                if _holds(span, relation.head) and _holds(span, relation.tail)
-            ],
-        )
-    return part
-
-
-def _holds(sentence: Span, span: Span) -> bool:
-    return sentence.start <= span.start and span.end <= sentence.end
-
-
-def move_relation(relation: Relation, doc: Doc, offset: int) -> Relation:
-    """The same relation on another document whose tokens begin `offset` later."""
-    head, tail = (
-        Span(doc, span.start - offset, span.end - offset, span.label)
-        for span in (relation.head, relation.tail)
-    )
-    return Relation(head, tail, relation.label, relation.score)
+    return span_to_doc(span)
 
 
 def split_counting(
