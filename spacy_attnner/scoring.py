@@ -1,69 +1,164 @@
-"""Scorers: relations end to end, strict and by boundaries."""
+"""Scorers of relations: end to end, strict and by boundaries, and with gold entities.
+
+*Strict* (Bekoulis et al. 2018; "with NEC" in Eberts & Ulges 2020): a predicted relation
+is right if its label, its direction, and both arguments are, an argument being right if
+it begins and ends where the gold one does and has its type. *Boundaries* (Bekoulis et
+al. 2018; "without NEC" in Eberts & Ulges 2020): the same, whatever the types of the
+arguments. Their third, *relaxed*, where one rightly typed token makes an argument
+right, is not computed; scores under it compare with none of these (Taillé et al. 2020).
+
+Whatever the setting, relations are compared, not pairs that a component looked at: a
+gold relation that was not predicted is a miss, be it that its arguments are too far
+apart, of types that were skipped, or were never found.
+
+- Bekoulis et al. 2018, "Joint entity recognition and relation extraction as a
+  multi-head selection problem"
+- Eberts & Ulges 2020, "Span-based Joint Entity and Relation Extraction with Transformer
+  Pre-training"
+- Taillé et al. 2020, "Let's Stop Incorrect Comparisons in End-to-end Relation
+  Extraction!"
+"""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from spacy.scorer import PRFScore
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import registry
 
-from .relations import Relation, get_relations, has_relations
+from .relations import (
+    RELATIONS_KEY,
+    Relation,
+    copy_doc,
+    get_relations,
+    has_relations,
+)
+
+GOLD_ENTITIES = "rel_gold_ents"
+BATCH_SIZE = 128  # documents that are copied at a time
+
+Predict = Callable[[list[Doc]], object]
 
 
 @registry.scorers("spacy-attnner.relation_scorer.v1")
-def make_relation_scorer() -> Callable:
-    """The scorer of `attn_rel`."""
-    return score_relations
+def make_relation_scorer(
+    gold_entities: bool = True, spans_key: str = ""
+) -> Callable[..., dict[str, Any]]:
+    """The scorer of `attn_rel`: `score_relations` and `score_relations_given_entities`.
+
+    gold_entities: Also predict and score the relations between the gold entities, which
+        takes one more pass of the component; its scores are None if not.
+    spans_key: Span group that the component takes its arguments from; `doc.ents` if
+        empty.
+    """
+
+    def score(
+        examples: Iterable[Example], *, predict: Predict | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        examples = list(examples)
+        given = _scores({}, GOLD_ENTITIES, annotated=False)
+        if gold_entities and predict is not None:
+            given = score_relations_given_entities(
+                examples, predict, spans_key=spans_key
+            )
+        return score_relations(examples, **kwargs) | given
+
+    return score
 
 
 def score_relations(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-    """Precision, recall and F1 of the relations of `doc._.relations`.
+    """Score the relations that were predicted, strictly and by their boundaries.
 
-    A predicted relation counts as correct under *strict* scoring (Bekoulis et al. 2018)
-    if both spans, both entity types, the label and the direction are right; under
-    *boundaries*, if all but the entity types are. A gold relation that was not found
-    is a miss, whether or not its pair was ever a candidate. Documents without relation
-    annotation are left out.
+    Documents whose reference has no relation annotation are left out.
 
-    Returns `rel_p`, `rel_r`, `rel_f` (strict, micro), `rel_macro_f`, `rel_f_per_type`
-    and `rel_boundaries_p`/`_r`/`_f`; None for all where nothing is annotated.
+    Returns `rel_p`, `rel_r`, `rel_f` (strict, micro: all relations counted together),
+    `rel_macro_p`, `rel_macro_r`, `rel_macro_f` (means over the labels that were
+    annotated or predicted), `rel_f_per_type` (`{label: {"p", "r", "f"}}`), and the same
+    by boundaries: `rel_boundaries_p`, …, `rel_boundaries_f_per_type`. All are None
+    where nothing is annotated.
     """
-    strict, boundaries = PRFScore(), PRFScore()
-    per_type: dict[str, PRFScore] = {}
+    strict: dict[str, PRFScore] = {}
+    boundaries: dict[str, PRFScore] = {}
     annotated = False
     for example in examples:
         if not has_relations(example.reference):
             continue
         annotated = True
-        gold = Counter(_key(r) for r in get_relations(example.reference))
-        predicted = Counter(_key(r) for r in get_relations(example.predicted))
+        gold = _relation_keys(example.reference)
+        predicted = _relation_keys(example.predicted)
         _count(strict, predicted, gold)
         _count(boundaries, _untyped(predicted), _untyped(gold))
-        for label in {key[-1] for key in (*gold, *predicted)}:
-            score = per_type.setdefault(label, PRFScore())
-            _count(score, _only(predicted, label), _only(gold, label))
-    if not annotated:
-        return dict.fromkeys(
-            (
-                *("rel_p", "rel_r", "rel_f", "rel_macro_f", "rel_f_per_type"),
-                *("rel_boundaries_p", "rel_boundaries_r", "rel_boundaries_f"),
-            )
-        )
-    macro = sum(s.fscore for s in per_type.values()) / max(1, len(per_type))
     return {
-        "rel_p": strict.precision,
-        "rel_r": strict.recall,
-        "rel_f": strict.fscore,
-        "rel_macro_f": macro,
-        "rel_f_per_type": {k: per_type[k].to_dict() for k in sorted(per_type)},
-        "rel_boundaries_p": boundaries.precision,
-        "rel_boundaries_r": boundaries.recall,
-        "rel_boundaries_f": boundaries.fscore,
+        **_scores(strict, "rel", annotated=annotated),
+        **_scores(boundaries, "rel_boundaries", annotated=annotated),
     }
 
 
-def _key(relation: Relation) -> tuple:
+def score_relations_given_entities(
+    examples: Iterable[Example], predict: Predict, *, spans_key: str = ""
+) -> dict[str, Any]:
+    """Score the relations that are predicted between the gold entities, strictly.
+
+    The predicted documents are copied, with their tensors, sentences and all else, and
+    the entities of the copies replaced by those of the references; what the examples
+    predict stays as it is. A gold entity that stands on no predicted tokens cannot be
+    given, and its relations are misses.
+
+    examples: Those without relation or entity annotation are left out.
+    predict: Sets relations on a list of documents.
+    spans_key: Span group whose spans are given instead of `doc.ents`, if not empty.
+
+    Returns `rel_gold_ents_p`, `_r`, `_f`, `_macro_p`, `_macro_r`, `_macro_f` and
+    `_f_per_type`; None for all where nothing is annotated.
+    """
+    annotated = (eg for eg in examples if _is_annotated(eg.reference, spans_key))
+    per_type: dict[str, PRFScore] = {}
+    scored = False
+    for batch in _batches(annotated):
+        docs = [_with_gold_entities(example, spans_key) for example in batch]
+        predict(docs)
+        for example, doc in zip(batch, docs, strict=True):
+            _count(per_type, _relation_keys(doc), _relation_keys(example.reference))
+        scored = True
+    return _scores(per_type, GOLD_ENTITIES, annotated=scored)
+
+
+def _is_annotated(reference: Doc, spans_key: str) -> bool:
+    entities = (
+        spans_key in reference.spans
+        if spans_key
+        else reference.has_annotation("ENT_IOB")
+    )
+    return entities and has_relations(reference)
+
+
+def _batches(examples: Iterator[Example]) -> Iterator[list[Example]]:
+    while batch := list(islice(examples, BATCH_SIZE)):
+        yield batch
+
+
+def _with_gold_entities(example: Example, spans_key: str) -> Doc:
+    """A copy of the predicted document with the gold entities and no relations."""
+    doc = copy_doc(example.predicted, leave_out=(RELATIONS_KEY, spans_key))
+    reference = example.reference
+    gold = reference.spans[spans_key] if spans_key else reference.ents
+    aligned = example.get_aligned_spans_y2x(gold, allow_overlap=bool(spans_key))
+    spans = [Span(doc, span.start, span.end, span.label) for span in aligned]
+    if spans_key:
+        doc.spans[spans_key] = spans
+    else:
+        doc.set_ents(spans, default="outside")
+    return doc
+
+
+def _relation_keys(doc: Doc) -> Counter:
+    return Counter(_relation_key(relation) for relation in get_relations(doc))
+
+
+def _relation_key(relation: Relation) -> tuple:
     head, tail = relation.head, relation.tail
     return (
         (head.start_char, head.end_char, head.label_),
@@ -73,15 +168,34 @@ def _key(relation: Relation) -> tuple:
 
 
 def _untyped(keys: Counter) -> Counter:
-    return Counter((head[:2], tail[:2], label) for head, tail, label in keys)
+    # a pair that is given under two types still counts twice
+    counts: Counter = Counter()
+    for (head, tail, label), n in keys.items():
+        counts[head[:2], tail[:2], label] += n
+    return counts
 
 
-def _only(keys: Counter, label: str) -> Counter:
-    return Counter({key: n for key, n in keys.items() if key[-1] == label})
+def _count(per_type: dict[str, PRFScore], predicted: Counter, gold: Counter) -> None:
+    for key in predicted.keys() | gold.keys():
+        n_predicted, n_gold = predicted[key], gold[key]
+        correct = min(n_predicted, n_gold)
+        score = per_type.setdefault(key[-1], PRFScore())
+        score.tp += correct
+        score.fp += n_predicted - correct
+        score.fn += n_gold - correct
 
 
-def _count(score: PRFScore, predicted: Counter, gold: Counter) -> None:
-    correct = (predicted & gold).total()
-    score.tp += correct
-    score.fp += predicted.total() - correct
-    score.fn += gold.total() - correct
+def _scores(
+    per_type: dict[str, PRFScore], prefix: str, *, annotated: bool
+) -> dict[str, Any]:
+    micro = PRFScore()
+    for score in per_type.values():
+        micro += score
+    by_label = {label: per_type[label].to_dict() for label in sorted(per_type)}
+    scores: dict[str, Any] = {}
+    for letter, value in micro.to_dict().items():
+        scores[f"{prefix}_{letter}"] = value
+        total = sum(each[letter] for each in by_label.values())
+        scores[f"{prefix}_macro_{letter}"] = total / max(1, len(by_label))
+    scores[f"{prefix}_f_per_type"] = by_label
+    return scores if annotated else dict.fromkeys(scores)

@@ -58,6 +58,7 @@ DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
         "rel_r": 0.0,
         "rel_boundaries_f": None,
         "rel_macro_f": None,
+        "rel_gold_ents_f": None,
         "rel_f_per_type": None,
     },
 )
@@ -259,6 +260,16 @@ class AttnRel(AttnPipe):
         spans = [span for pair in pairs for span in pair]
         order = numpy.arange(len(spans), dtype="int64").reshape(-1, 2)
         return read(self.model, Candidates(doc, spans, order))
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score what was predicted and, in one more pass, what is with gold entities.
+
+        Returns what the scorer returns, `spacy-attnner.relation_scorer.v1` as a rule.
+        """
+        return super().score(examples, **{"predict": self._annotate, **kwargs})
+
+    def _annotate(self, docs: list[Doc]) -> None:
+        self.set_annotations(docs, self.predict(docs))
 
     def get_loss(
         self, examples: Iterable[Example], scores: list[Any]
