@@ -26,6 +26,8 @@ class Format(str, Enum):
     trec = "trec"
     sst2 = "sst2"
     jsonl = "jsonl"
+    prodigy = "prodigy"
+    semeval2010 = "semeval2010"
 
 
 @attn_cli.command("convert")
@@ -42,7 +44,7 @@ def convert_cli(
         "en",
         "--lang",
         "-l",
-        help="Language of the tokenizer (JSONL) and the vocabulary",
+        help="Language of the tokenizer (JSONL, Prodigy, SemEval) and the vocabulary",
     ),
     map_labels: str = typer.Option(
         "", "--map-labels", "-m", help="New names of entity labels: OLD=NEW,OLD=NEW"
@@ -57,12 +59,18 @@ def convert_cli(
         "", "--cats", "-c", help="Keep only these categories: A,B"
     ),
     fine: bool = typer.Option(False, "--fine", "-F", help="Use TREC's fine labels"),
+    entity_label: str = typer.Option(
+        "ENTITY",
+        "--entity-label",
+        "-E",
+        help="Label of entities without one: SemEval's, and Prodigy's unlabelled spans",
+    ),
 ) -> None:
     """Convert a corpus into the .spacy format that `spacy train` reads.
 
-    Reads CoNLL-2003, CoNLL04, TREC, SST-2 and the package's own JSONL. What is known to
-    be flawed in a corpus is repaired, counted and listed; anything else is an error
-    that names the line.
+    Reads CoNLL-2003, CoNLL04, SemEval-2010 Task 8, TREC, SST-2, Prodigy's relation
+    annotations and the package's own JSONL. What is known to be flawed in a corpus is
+    repaired, counted and listed; anything else is an error that names the line.
     """
     from ..corpora.errors import CorpusError
 
@@ -77,6 +85,7 @@ def convert_cli(
             labels=_parse_list(labels),
             cats=_parse_list(cats),
             fine=fine,
+            entity_label=entity_label,
             progress=True,
         )
     except (CorpusError, OSError) as error:
@@ -98,13 +107,15 @@ def convert(
     labels: Collection[str] | None = None,
     cats: Collection[str] | None = None,
     fine: bool = False,
+    entity_label: str = "ENTITY",
     progress: bool = False,
 ) -> "Summary":
     """Convert a corpus file into a `.spacy` file and count what it holds.
 
     input: The corpus file.
     output: The file to write; its folder is made if need be.
-    format: One of conll2003, conll04, trec, sst2, jsonl; None tells it from the file.
+    format: One of conll2003, conll04, trec, sst2, jsonl, prodigy, semeval2010; None
+        tells it from the file.
     sentences: Make one document of every sentence.
     lang: The language of the tokenizer and the vocabulary.
     label_map: New names of entity labels.
@@ -112,6 +123,7 @@ def convert(
         with TREC also the categories that every document gets.
     cats: Keep only these categories.
     fine: Use TREC's fine labels.
+    entity_label: The label of entities that have none in SemEval-2010 and Prodigy.
     progress: Show a progress bar on stderr, if that is a terminal.
 
     Raises CorpusError if the corpus or an option is wrong; nothing is written then.
@@ -134,6 +146,7 @@ def convert(
         summary.format,
         sentences=sentences,
         fine=fine,
+        entity_label=entity_label,
         labels=labels_before(labels, names) if labels else None,
         repairs=summary.repairs,
     )

@@ -119,7 +119,9 @@ def _parse_relations(names: str, tails: str) -> list[tuple[str, int]]:
         not isinstance(labels, list)
         or not isinstance(indices, list)
         or len(labels) != len(indices)
-        or not all(isinstance(label, str) and label != "N" for label in labels)
+        or not all(
+            isinstance(label, str) and label not in ("", "N") for label in labels
+        )
         or not all(type(index) is int for index in indices)
     ):
         raise ValueError(f"relations {names} {tails} do not match; {way_out}")

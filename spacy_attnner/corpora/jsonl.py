@@ -13,7 +13,6 @@ have character offsets with `text` and token offsets with `tokens`, the end excl
 annotated", an empty list "annotated, there is none". `meta` is passed over.
 """
 
-import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from ..relations import get_relations, has_relations, set_relations
 from .checks import check_keys, check_type
 from .errors import CorpusError, check_label, require_documents
 from .jsonl_spans import read_entities, read_relations
-from .lines import read_lines
+from .lines import read_json_lines
 
 TOKEN_KEYS = ("text", "tokens", "spaces", "sent_starts")
 KEYS = (*TOKEN_KEYS, "entities", "relations", "cats", "meta")
@@ -46,14 +45,9 @@ def read_jsonl(
 
 
 def _read_docs(path: str | Path, nlp: Language, labels: Labels) -> Iterator[Doc]:
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
+    for number, record in read_json_lines(path):
         try:
-            doc = json_to_doc(json.loads(line), nlp, labels=labels)
-        except json.JSONDecodeError as error:
-            message = f"invalid JSON, {error}: {line[:40]!r}; write one object a line"
-            raise CorpusError(path, number, message) from error
+            doc = json_to_doc(record, nlp, labels=labels)
         except ValueError as error:
             raise CorpusError(path, number, str(error)) from error
         yield doc

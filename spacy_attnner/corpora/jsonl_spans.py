@@ -24,7 +24,7 @@ def read_entities(
     a token, or overlaps another.
     """
     spans = [
-        _read_entity(doc, item, f"entities[{i}]", characters, labels)
+        read_entity(doc, item, f"entities[{i}]", characters, labels)
         for i, item in enumerate(check_type(items, list, "entities"))
     ]
     ordered = sorted(spans, key=lambda span: (span.start, span.end))
@@ -37,13 +37,18 @@ def read_entities(
     return spans
 
 
-def _read_entity(
+def read_entity(
     doc: Doc, item: Any, name: str, characters: bool, labels: Collection[str] | None
 ) -> Span:
+    """Make a span of one {"start", "end", "label"}; `name` is what errors call it.
+
+    Raises ValueError if it is malformed, out of range, or does not begin and end with
+    a token.
+    """
     check_keys(item, name, required=("start", "end", "label"))
     start = check_type(item["start"], int, f"{name} start")
     end = check_type(item["end"], int, f"{name} end")
-    label = _read_label(item, name, labels)
+    label = read_label(item, name, labels)
     size, unit = (len(doc.text), "characters") if characters else (len(doc), "tokens")
     if not 0 <= start < end <= size:
         raise ValueError(
@@ -63,7 +68,11 @@ def _read_entity(
     return span
 
 
-def _read_label(item: Any, name: str, labels: Collection[str] | None) -> str:
+def read_label(item: Any, name: str, labels: Collection[str] | None) -> str:
+    """The label of an entity or a relation.
+
+    Raises ValueError if it is no string, empty, or not allowed.
+    """
     label = check_type(item["label"], str, f"{name} label")
     if not label:
         raise ValueError(f"{name} label is empty; name its type")
@@ -91,7 +100,7 @@ def read_relations(
     for i, item in enumerate(check_type(items, list, "relations")):
         name = f"relations[{i}]"
         check_keys(item, name, required=("head", "tail", "label"))
-        label = _read_label(item, name, labels)
+        label = read_label(item, name, labels)
         head, tail = (_read_index(item, key, name, spans) for key in ("head", "tail"))
         flaw = "joins an entity to itself" if head == tail else ""
         flaw = "is given twice" if (head, tail, label) in found else flaw

@@ -1,8 +1,10 @@
 """Reading a text file line by line so that every complaint can name its line."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from .errors import CorpusError
 
@@ -35,6 +37,31 @@ def _decode(raw: bytes, encoding: str, path: Path, number: int) -> str:
     if number == 1:
         line = line.removeprefix("\ufeff")
     return line.rstrip("\r\n")
+
+
+def read_json_lines(path: str | Path) -> Iterator[tuple[int, Any]]:
+    """Yield (number, value) for each line of JSON; blank lines are passed over.
+
+    Raises CorpusError if a line is no JSON, or gives a key of an object twice.
+    """
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line, object_pairs_hook=_make_object)
+        except (ValueError, RecursionError) as error:
+            message = f"invalid JSON, {error}: {line[:40]!r}; write one object a line"
+            raise CorpusError(path, number, message) from error
+        yield number, value
+
+
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"key {twice!r} is given twice")
+    return made
 
 
 def split_columns(line: str) -> list[str]:

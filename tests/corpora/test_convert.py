@@ -35,6 +35,16 @@ JSONL = json.dumps(
         "cats": {"news": 1, "fiction": 0},
     }
 )
+PRODIGY = json.dumps(
+    {
+        "text": "Ada slept .",
+        "spans": [{"start": 0, "end": 3, "label": None}],
+        "relations": [{"head": 0, "child": 1, "label": "Did"}],
+        "answer": "accept",
+    }
+)
+SEMEVAL = '1\t"A <e1>nap</e1> by the <e2>sea</e2>"\nOther\nComment:\n'
+UNDECIDED = '{"text": "Bo left"}\n'
 FILES = [
     ("conll2003", CONLL2003),
     ("conll2003", "Ada NNP I-NP I-PER\n"),
@@ -43,6 +53,13 @@ FILES = [
     ("sst2", SST2),
     ("jsonl", "\n" + JSONL),
     ("jsonl", "\ufeff" + JSONL),
+    ("jsonl", UNDECIDED),
+    ("jsonl", UNDECIDED + JSONL + "\n" + PRODIGY),
+    ("prodigy", PRODIGY),
+    ("prodigy", "\ufeff" + UNDECIDED + "\n" + PRODIGY),
+    ("semeval2010", SEMEVAL),
+    ("semeval2010", "\ufeff\n" + SEMEVAL.replace("\n", "\r\n")),
+    ("sst2", '1 "a joy" from <end> to end\n'),
 ]
 
 
@@ -65,6 +82,9 @@ def test_the_format_is_detected(write, name, content):
 
 def test_the_extension_tells_jsonl(write):
     assert detect_format(write("", "corpus.jsonl")) == "jsonl"
+    assert detect_format(write(PRODIGY, "corpus.jsonl")) == "prodigy"
+    with pytest.raises(CorpusError, match=r"jsonl:2: invalid JSON, Expecting"):
+        detect_format(write(UNDECIDED + "Bo left\n", "corpus.jsonl"))
 
 
 def test_an_unknown_format_is_an_error(write, nlp):
@@ -149,6 +169,17 @@ def test_fine_labels(run):
     assert run(TREC, fine=True)[0].cats == {"NUM:date": 1, "HUM:ind": 1}
 
 
+def test_a_label_for_entities_that_have_none(run):
+    assert run(SEMEVAL)[0].entities == {"ENTITY": 2}
+    assert run(SEMEVAL, entity_label="THING")[0].entities == {"THING": 2}
+    summary, _ = run(PRODIGY, entity_label="THING")
+    assert summary.entities == {"THING": 1}
+    assert [line for line in summary.lines() if line.startswith("repaired")] == [
+        "repaired 1: span without a label: given the label of such entities",
+        "repaired 1: relation argument that is no span: relation dropped",
+    ]
+
+
 def test_sentences_as_documents(run):
     assert run(CONLL2003, sentences=True)[0].docs == 2
     summary, docs = run(JSONL, sentences=True)
@@ -197,6 +228,14 @@ def test_the_command_reports(invoke, write, tmp_path):
     assert "entities: 2 (LOC 1, PER 1)" in result.output
     assert "corpus.txt:3: I-Loc on 'Oslo'" in result.output
     assert output.exists()
+
+
+def test_the_command_takes_the_label_of_entities(invoke, write, tmp_path):
+    output = tmp_path / "out.spacy"
+    settings = ["--format", "semeval2010", "--entity-label", "THING"]
+    result = invoke(write(SEMEVAL), output, *settings)
+    assert result.exit_code == 0, result.output
+    assert "entities: 2 (THING 2)" in result.output
 
 
 def test_the_command_fails_without_a_traceback(invoke, write, tmp_path):
