@@ -21,6 +21,7 @@ from . import corpus as corpus  # noqa: E402
 from . import evaluate as evaluate  # noqa: E402
 from . import fetch as fetch  # noqa: E402
 from . import install as install  # noqa: E402
+from . import relations as relations  # noqa: E402
 from . import report as report  # noqa: E402
 from . import stamp as stamp  # noqa: E402
 from . import steps as steps  # noqa: E402

@@ -1,0 +1,23 @@
+"""Relations of documents in the formats that tables and graphs are made of."""
+
+from .csv import to_csv
+from .cypher import to_cypher
+from .graph import to_networkx
+from .jsonl import to_jsonl
+from .ntriples import to_ntriples
+from .triples import Argument, DocInfo, Triple, read_triples
+from .write import Written, write_relations
+
+__all__ = [
+    "Argument",
+    "DocInfo",
+    "Triple",
+    "Written",
+    "read_triples",
+    "to_csv",
+    "to_cypher",
+    "to_jsonl",
+    "to_networkx",
+    "to_ntriples",
+    "write_relations",
+]

@@ -1,0 +1,74 @@
+"""A file that is written bit by bit, and is there when it is complete or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from ..project.errors import ProjectError
+
+
+class Output:
+    """What `replacing` gives to write to."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self.file = file
+        self.path = path
+
+    def write(self, data: bytes) -> int:
+        """Raises ProjectError if the disk is full or gone."""
+        with _reported(self.path):
+            return self.file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Output]:
+    """Write beside a file's place, and put it there at the end of the block.
+
+    An error within the block leaves what was there before. Folders on the way are made;
+    of a link, the file that it points to is replaced.
+
+    Raises ProjectError if the file cannot be written.
+    """
+    check_output(path)
+    place = Path(os.path.realpath(path))
+    with _reported(path):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+    file = os.fdopen(handle, "wb")
+    try:
+        yield Output(file, path)
+        with _reported(path):
+            file.flush()
+            os.fsync(handle)
+            file.close()
+            os.chmod(name, 0o644)
+            os.replace(name, place)
+    except BaseException:
+        with suppress(OSError):  # what could not be written is not flushed either
+            file.close()
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def check_output(path: Path) -> None:
+    """Raises ProjectError if something stands there that is no file to be replaced."""
+    if path.is_dir():
+        raise ProjectError(f"{path} is a folder", f"Name a file: -o {path}/triples.csv")
+    if path.exists() and not path.is_file():
+        raise ProjectError(
+            f"{path} is no ordinary file, and would be replaced by one",
+            "Name another file, then read that.",
+        )
+
+
+@contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ProjectError(
+            f"{path} cannot be written: {error}", "Name a file in another folder."
+        ) from error

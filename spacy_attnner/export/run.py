@@ -1,0 +1,149 @@
+"""From a pipeline and texts to a file of relations."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from tqdm import tqdm
+
+from ..pipeline.rel import AttnRel
+from ..project.errors import ProjectError
+from ..relations import has_relations
+from ..report.inputs import load_pipeline, use_gpu
+from .decoding import STDIN
+from .graph import import_networkx
+from .identifiers import BASE, check_base
+from .output import check_output
+from .texts import choose_kind, read_texts
+from .triples import DocInfo
+from .write import FORMATS, Written, choose_format, write_relations
+
+ATTRIBUTES = {"doc._.relations", "doc._.rel"}
+
+
+def export_relations(
+    model: str,
+    texts: Path,
+    output: Path,
+    *,
+    format: str | None = None,
+    input_format: str | None = None,
+    threshold: float | None = None,
+    batch_size: int | None = None,
+    n_process: int = 1,
+    gpu_id: int = -1,
+    base: str = BASE,
+    spreadsheet: bool = False,
+) -> Written:
+    """Let a pipeline read texts and write the relations that it finds.
+
+    model: A pipeline's folder, or the name of an installed one.
+    texts: A .txt, .jsonl or .spacy file, a folder of .txt files, or - for stdin.
+    output: The file to write.
+    format: One of jsonl, csv, nt, cypher, graphml; None tells it from `output`.
+    input_format: One of txt, jsonl, spacy; None tells it from `texts`.
+    threshold: Keep relations from this probability on, in place of what the pipeline's
+        `attn_rel` has; None leaves it as it is.
+    batch_size: Texts a batch; the pipeline's own if None.
+    n_process: Worker processes; -1 for as many as there are cores.
+    gpu_id: GPU, or -1 for the CPU.
+    base, spreadsheet: As for `write_relations`.
+
+    Raises ProjectError if one of them cannot be used, or no component sets relations;
+    no file is written then.
+    """
+    kind = choose_kind(texts, input_format)
+    format = _check_choices(output, format, base)
+    _check_places(texts, output)
+    use_gpu(gpu_id)
+    nlp = load_pipeline(model)
+    _check_components(nlp, model)
+    if threshold is not None:
+        _set_threshold(nlp, threshold)
+    docs = nlp.pipe(
+        read_texts(texts, kind, nlp),
+        as_tuples=True,
+        batch_size=batch_size,
+        n_process=n_process,
+    )
+    bar = tqdm(docs, desc=texts.name, unit="doc", leave=False, disable=None)
+    return write_relations(
+        _checked(bar, nlp, model, texts),
+        output,
+        format=format,
+        threshold=threshold or 0.0,
+        base=base,
+        spreadsheet=spreadsheet,
+    )
+
+
+def _check_choices(output: Path, format: str | None, base: str) -> str:
+    """The format of the output."""
+    try:
+        check_base(base)
+    except ValueError as error:
+        raise ProjectError(str(error), "Say so: --base IRI") from error
+    try:
+        format = choose_format(output, format)
+    except ValueError as error:
+        endings = ", ".join(f".{name}" for name in FORMATS)
+        raise ProjectError(
+            str(error), f"Name a file that ends in {endings}, or add --format."
+        ) from error
+    if format == "graphml":
+        try:
+            import_networkx()
+        except ImportError as error:
+            raise ProjectError(
+                str(error), "Or choose another format, such as csv."
+            ) from error
+    return format
+
+
+def _check_places(texts: Path, output: Path) -> None:
+    check_output(output)
+    if texts != STDIN and output.exists() and output.samefile(texts):
+        raise ProjectError(
+            f"{output} holds the texts, and would be replaced", "Name another file."
+        )
+
+
+def _check_components(nlp: Language, model: str) -> None:
+    """Other people's components need not declare what they set: they are tried."""
+    for name, pipe in nlp.pipeline:
+        if ATTRIBUTES & set(nlp.get_pipe_meta(name).assigns):
+            return
+        if not pipe.__module__.startswith(("spacy.", "spacy_attnner.")):
+            return
+    raise _no_relations(nlp, model)
+
+
+def _no_relations(nlp: Language, model: str) -> ProjectError:
+    names = ", ".join(nlp.pipe_names) or "none"
+    return ProjectError(
+        f"the pipeline {model!r} sets no relations; its components: {names}",
+        "Give a pipeline with a component for relations, such as attn_rel.",
+    )
+
+
+def _set_threshold(nlp: Language, threshold: float) -> None:
+    """Else what `attn_rel` drops by thresholds of its own would be missing."""
+    for _, pipe in nlp.pipeline:
+        if isinstance(pipe, AttnRel):
+            pipe.cfg.update(threshold=threshold, thresholds={})
+
+
+def _checked(
+    docs: Iterable[tuple[Doc, DocInfo]], nlp: Language, model: str, texts: Path
+) -> Iterator[tuple[Doc, DocInfo]]:
+    count, found = 0, False
+    for doc, info in docs:
+        count += 1
+        found = found or has_relations(doc)
+        yield doc, info
+    if not count:
+        name = "stdin" if texts == STDIN else str(texts)
+        raise ProjectError(f"{name} holds no text", "Give at least one.")
+    if not found:
+        raise _no_relations(nlp, model)
