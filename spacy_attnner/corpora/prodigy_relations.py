@@ -14,6 +14,8 @@ OVERLAPPED = "relation of a span that was left out: dropped"
 MOVED = "relation argument that is part of a span: moved to the span"
 SELF = "relation that joins a span to itself: dropped"
 TWICE = "relation given twice: dropped"
+KEYS = ("head", "child")
+Key = tuple[int, int, str]
 
 
 def read_relations(
@@ -35,45 +37,51 @@ def read_relations(
 
     Raises ValueError if one is malformed or contradicts itself.
     """
-    found: dict[tuple[int, int, str], Relation] = {}
+    found: dict[Key, Relation] = {}
     for i, item in enumerate(check_type(items, list, "relations")):
         name = f"relations[{i}]"
         if "label" not in check_type(item, dict, name):
             raise ValueError(f"missing key 'label' in {name}; name its type")
         label = read_label(item, name, labels)
-        head, head_flaw = _find(doc, item, "head", name, entities, spans)
-        tail, tail_flaw = _find(doc, item, "child", name, entities, spans)
-        flaw = head_flaw or tail_flaw
-        detail = f"{label} from {doc[item['head']].text!r} to "
-        detail += repr(doc[item["child"]].text)
+        texts = [doc[_read_token(doc, item, key, name)].text for key in KEYS]
+        (head, head_flaw), (tail, tail_flaw) = (
+            _find(item, key, name, entities, spans) for key in KEYS
+        )
         if head is None or tail is None:
-            flaw = tail_flaw if tail is None else head_flaw
-        elif head == tail:
-            flaw = SELF
-        elif (head.start, tail.start, label) in found:
-            flaw = TWICE
+            flaw = head_flaw if head is None else tail_flaw
         else:
-            found[head.start, tail.start, label] = Relation(head, tail, label)
+            flaw = _add(found, Relation(head, tail, label)) or head_flaw or tail_flaw
         if flaw:
-            record(flaw, detail=detail)
+            record(flaw, detail=f"{label} from {texts[0]!r} to {texts[1]!r}")
     return list(found.values())
 
 
-def _find(
-    doc: Doc,
-    item: dict[str, Any],
-    key: str,
-    name: str,
-    entities: list[Span],
-    spans: list[Span],
-) -> tuple[Span | None, str | None]:
-    """The entity that an argument means, None if it means none, and its flaw."""
+def _read_token(doc: Doc, item: dict[str, Any], key: str, name: str) -> int:
     token = check_type(item.get(key), int, f"{name} {key}")
     if not 0 <= token < len(doc):
         raise ValueError(
-            f"{name} {key} is token {token}; the example has the tokens 0 to "
-            f"{len(doc) - 1}"
+            f"{name} {key} is token {token}, counted from 0; the example has only "
+            f"{len(doc)}"
         )
+    return token
+
+
+def _add(found: dict[Key, Relation], relation: Relation) -> str | None:
+    """Add a relation, unless it has a flaw, which is returned."""
+    head, tail, label = relation.head, relation.tail, relation.label
+    if head == tail:
+        return SELF
+    if (head.start, tail.start, label) in found:
+        return TWICE
+    found[head.start, tail.start, label] = relation
+    return None
+
+
+def _find(
+    item: dict[str, Any], key: str, name: str, entities: list[Span], spans: list[Span]
+) -> tuple[Span | None, str | None]:
+    """The entity that an argument means, None if it means none, and its flaw."""
+    token = item[key]
     place = check_type(item.get(f"{key}_span") or {}, dict, f"{name} {key}_span")
     # not its token_start: Prodigy stored token_end there where a span begins the text
     offsets = place.get("start"), place.get("end")

@@ -4,9 +4,9 @@
     Cause-Effect(e2,e1)
     Comment: not the rain of the day before
 
-A relation goes from its first argument to its second; `Other` means that there is none
-of those annotated. The comment may be left out; so may the relation (`TEST_FILE.txt`),
-which then is not annotated. Blank lines mean nothing.
+A relation goes from its first argument to its second; `Other` means that no relation
+holds, of the kinds looked for. The comment may be left out; so may the relation, as in
+`TEST_FILE.txt`, and is not annotated then. Blank lines mean nothing.
 
 Only the two nominals of a sentence were looked at, so the entities of its other tokens
 are missing, not "outside". Hendrickx et al. 2010, https://aclanthology.org/S10-1006;

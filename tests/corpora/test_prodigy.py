@@ -277,8 +277,14 @@ ERRORS = [
     (change_relation(label=""), "relations[0] label is empty"),
     (change_relation(label="Eats"), "unknown label 'Eats'; the labels given are"),
     (change_relation(["head"]), "relations[0] head is None; give a whole number"),
-    (change_relation(child=8), "child is token 8; the example has the tokens 0 to 7"),
-    (change_relation(head=-1), "relations[0] head is token -1; the example has"),
+    (
+        change_relation(child=8),
+        "child is token 8, counted from 0; the example has only 8",
+    ),
+    (
+        change_relation(head=-1),
+        "relations[0] head is token -1, counted from 0; the exam",
+    ),
     (change_relation(head=2), "head is token 2, which is not in its head_span 'Mira O"),
     (change_relation(head_span=[1]), "relations[0] head_span is [1]; give an object"),
 ]
