@@ -102,9 +102,58 @@ def test_no_annotation_is_not_an_empty_one(name, doc):
 
 
 def test_a_span_group_of_that_name_without_relations(doc):
+    """What a user keeps there is not read as relations, and not overwritten."""
     doc.spans["relations"] = [doc[0:2]]
     assert not has_relations(doc)
-    assert get_relations(doc) == []
+    assert get_relations(doc) == doc._.relations == []
+    assert doc._.rel == {}
+    message = r"doc.spans\['relations'\] of the document 'Mira .*' holds spans without"
+    for setting in (lambda: set_relations(doc, []), lambda: setattr(doc._, "rel", {})):
+        with pytest.raises(ValueError, match=message):
+            setting()
+    assert [span.text for span in doc.spans["relations"]] == ["Mira Okafor"]
+    del doc.spans["relations"]
+    set_relations(doc, [])
+    assert has_relations(doc)
+
+
+def test_an_empty_span_group_of_that_name(doc):
+    doc.spans["relations"] = []
+    assert not has_relations(doc)
+    set_relations(doc, [Relation(doc.ents[0], doc.ents[1], "Left")])
+    assert len(get_relations(doc)) == 1
+
+
+@pytest.mark.parametrize(
+    "triple",
+    [
+        *([3, 0, "Left", 1.0], [0, 3, "Left", 1.0], [-1, 0, "Left", 1.0]),
+        *([0, 1, "Left"], [0, 1, "Left", 1.0, 1.0], [], "Left", None, 7, {}),
+        *(["0", 1, "Left", 1.0], [0.0, 1, "Left", 1.0], [True, 0, "Left", 1.0]),
+        *([0, 1, 17, 1.0], [0, 1, "Left", "high"], [0, 1, "Left", None]),
+        [0, numpy.int64(1), "Left", 1.0],
+    ],
+    ids=repr,
+)
+def test_a_triple_that_is_none(related, triple):
+    related.spans["relations"].attrs["triples"].append(triple)
+    message = "of the document 'Mira Okafor left Kestrel Lines for Bergen .' is not"
+    with pytest.raises(ValueError, match=message) as raised:
+        get_relations(related)
+    assert f"relation {triple!r} of" in str(raised.value)
+    assert "from 0 to 2" in str(raised.value)
+
+
+def test_triples_that_are_no_list(related):
+    related.spans["relations"].attrs["triples"] = "none"
+    with pytest.raises(ValueError, match=r"document 'Mira .*are 'none', not a list"):
+        get_relations(related)
+
+
+def test_a_span_that_was_taken_out_of_the_group(related):
+    del related.spans["relations"][2]
+    with pytest.raises(ValueError, match=r"relation \[0, 2, 'Went_To', 1.0\] of"):
+        get_relations(related)
 
 
 def test_relations_of_another_key(related):
@@ -142,12 +191,37 @@ def test_arguments_need_not_be_entities(doc):
     assert readable(doc) == [("Mira", "", "Part_Of", "Mira Okafor", "", 1.0)]
 
 
-def test_arguments_alike_but_for_their_label(doc):
+@pytest.mark.parametrize("name", STORAGE)
+def test_arguments_alike_but_for_their_label(name, doc):
     place, company = Span(doc, 3, 5, label="LOC"), Span(doc, 3, 5, label="ORG")
     set_relations(doc, [Relation(place, company, "Same_Name")])
-    assert readable(doc) == [
+    assert readable(STORAGE[name](doc)) == [
         ("Kestrel Lines", "LOC", "Same_Name", "Kestrel Lines", "ORG", 1.0)
     ]
+
+
+@pytest.mark.parametrize("name", STORAGE)
+def test_overlapping_entities_of_a_span_group(name, doc):
+    person, given = Span(doc, 0, 2, label="PER"), Span(doc, 0, 1, label="GIVEN")
+    crossing = Span(doc, 1, 5, label="PER")
+    doc.spans["entities"] = [person, given, crossing]
+    person, given, crossing = doc.spans["entities"]
+    relations = [(given, person), (person, crossing), (crossing, given)]
+    set_relations(doc, [Relation(*pair, "Near") for pair in relations])
+    restored = STORAGE[name](doc)
+    assert readable(restored) == [
+        ("Mira", "GIVEN", "Near", "Mira Okafor", "PER", 1.0),
+        ("Mira Okafor", "PER", "Near", "Okafor left Kestrel Lines", "PER", 1.0),
+        ("Okafor left Kestrel Lines", "PER", "Near", "Mira", "GIVEN", 1.0),
+    ]
+    assert len(restored.spans["entities"]) == 3
+
+
+def test_knowledge_base_ids_of_arguments_are_kept(doc):
+    head = Span(doc, 0, 2, "PER", kb_id="Q7", span_id="mira")
+    set_relations(doc, [Relation(head, doc.ents[1], "Left")])
+    (relation,) = get_relations(STORAGE["DocBin in another process"](doc))
+    assert (relation.head.kb_id_, relation.head.id_) == ("Q7", "mira")
 
 
 def test_an_argument_of_another_document(doc):
@@ -155,6 +229,29 @@ def test_an_argument_of_another_document(doc):
     message = r"argument 'Mira' of relation 'Left' belongs to another document; .*doc\["
     with pytest.raises(ValueError, match=message):
         set_relations(doc, [Relation(other[0:1], doc[3:5], "Left")])
+    assert not has_relations(doc)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda doc: (doc[0:2], doc[3:5], "Left"), "is not a Relation"),
+        (lambda doc: Relation(doc[0:2], doc[3:5], ""), "label '' is not a non-empty"),
+        (lambda doc: Relation(doc[0:2], doc[3:5], 17), "label 17 is not a non-empty"),  # type: ignore[arg-type]
+        (
+            lambda doc: Relation(doc[2:2], doc[3:5], "Left"),
+            "2:2 of relation 'Left' has",
+        ),
+        (
+            lambda doc: Relation(doc[0:2], doc[3:5], "Left", float("nan")),
+            "score nan of relation 'Left' between 'Mira Okafor' and 'Kestrel Lines'",
+        ),
+        (lambda doc: Relation(doc[0:2], doc[3:5], "Left", "1.0"), "score '1.0' of"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_relation(doc, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        doc._.relations = [wrong(doc)]
     assert not has_relations(doc)
 
 
@@ -200,6 +297,31 @@ def test_a_key_of_the_tutorial_that_starts_no_entity(doc):
     message = r"argument 1 is not the first token of an entity; .* start at \[0, 3, 6\]"
     with pytest.raises(ValueError, match=message):
         doc._.rel = {(0, 1): {"Left": 1.0}}
+
+
+def test_gold_annotation_of_the_tutorial_lists_pairs_that_are_not_related(doc):
+    doc._.rel = {
+        (start, other): {"Left": float((start, other) == (0, 3)), "Led": 0.0}
+        for start in (0, 3, 6)
+        for other in (0, 3, 6)
+    }
+    assert readable(doc) == [("Mira Okafor", "PER", "Left", "Kestrel Lines", "ORG", 1)]
+
+
+@pytest.mark.parametrize("wrong", [[], {0: {}}, {(0, 3, 6): {}}, {(0, 3): "Left"}])
+def test_another_shape_than_that_of_the_tutorial(doc, wrong):
+    with pytest.raises(ValueError, match=r"is not \{\(head start, tail start\): "):
+        doc._.rel = wrong
+
+
+def test_arguments_that_begin_together_share_an_entry_of_the_tutorial(doc):
+    """The highest score is shown, whatever the order."""
+    short, long, tail = Span(doc, 0, 1, "PER"), Span(doc, 0, 2, "PER"), doc.ents[1]
+    both = [Relation(short, tail, "Left", 0.75), Relation(long, tail, "Left", 0.5)]
+    for relations in (both, both[::-1]):
+        set_relations(doc, relations)
+        assert doc._.rel == {(0, 3): {"Left": 0.75}}
+        assert len(doc._.relations) == 2
 
 
 def test_the_attribute_sets_relations(doc):

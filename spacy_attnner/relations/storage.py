@@ -100,8 +100,11 @@ def set_relations(
 def realign_relations(doc: Doc, key: str = RELATIONS_KEY) -> int:
     """Store a document's relations anew after its tokens were merged or split.
 
-    `get_relations` does not need it; spaCy's own `doc.copy()`, `doc.to_json()` and
-    `Doc.from_docs` do, for they go by the token indices of span groups.
+    `get_relations` does not need it. spaCy's `doc.copy()`, `doc.to_bytes()`, `DocBin`,
+    `doc.to_json()` and `Doc.from_docs` do: they go by the token indices of span groups
+    and raise an error where there is no such token. Where spaces are unknown,
+    `DocBin` puts one between the parts of a split token, which moves all characters
+    after it: split no tokens of such documents.
 
     Returns how many relations were lost because merging made their arguments the same.
     """

@@ -163,9 +163,10 @@ class _ByFirstToken:
 
 
 def _are_annotated(docs: list[Doc], key: str) -> bool:
-    # an empty document says nothing, unless there is no other
-    told = [doc for doc in docs if len(doc)] or docs
-    states = {has_relations(doc, key): doc for doc in told}
+    with_tokens = [doc for doc in docs if len(doc)]
+    if not with_tokens:
+        return any(has_relations(doc, key) for doc in docs)
+    states = {has_relations(doc, key): doc for doc in with_tokens}
     if len(states) == 2:
         raise ValueError(
             f"the document {text_start(states[True])} has relation annotation, "
