@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from .pairs import PairBatch
+from .pair_batch import PairBatch
 from .spans import SpanPooling
 
 

@@ -23,6 +23,21 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.pairs)
 
+    def finder(self) -> Callable[[int, int], int | None]:
+        """A function that tells the row of a pair of spans, if there is one."""
+        n_spans = len(self.spans)
+        codes = self.pairs[:, 0] * n_spans + self.pairs[:, 1]
+        order = codes.argsort()
+
+        def find(head: int, tail: int) -> int | None:
+            code = head * n_spans + tail
+            place = int(numpy.searchsorted(codes, code, sorter=order))
+            if place == len(order) or codes[order[place]] != code:
+                return None
+            return int(order[place])
+
+        return find
+
 
 CandidateGetter = Callable[[Doc], Candidates]
 

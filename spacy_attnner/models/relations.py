@@ -10,7 +10,8 @@ from spacy.util import registry
 from thinc.api import ArgsKwargs, Linear, Model, zero_init
 from thinc.types import Floats2d
 
-from ..layers.pairs import EntityPairAttention, PairBatch
+from ..layers.pair_batch import PairBatch
+from ..layers.pairs import EntityPairAttention
 from ..layers.spans import N_TYPE_HASHES, N_TYPE_ROWS
 from .bridge import (
     array_output,

@@ -11,7 +11,6 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
-from ..models.candidates import Candidates
 from ..relations import Relation, get_relations, has_relations, set_relations
 from .base import AttnPipe
 from .rel_thresholds import best_threshold
@@ -259,7 +258,8 @@ class AttnRel(AttnPipe):
         pairs = list(pairs)
         spans = [span for pair in pairs for span in pair]
         order = numpy.arange(len(spans), dtype="int64").reshape(-1, 2)
-        return read(self.model, Candidates(doc, spans, order))
+        candidates = type(self.get_candidates(doc))(doc, spans, order)
+        return read(self.model, candidates)
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Score what was predicted and, in one more pass, what is with gold entities.
@@ -300,10 +300,10 @@ class AttnRel(AttnPipe):
         """Gold labels of the candidate pairs, float32, (n_pairs, n_labels)."""
         candidates = self.candidates(example.predicted)
         ids = {label: i for i, label in enumerate(self.labels)}
-        rows: dict[tuple, int] = {
-            (_key(candidates.spans[head]), _key(candidates.spans[tail])): i
-            for i, (head, tail) in enumerate(candidates.pairs.tolist())
+        places: dict[Any, int] = {
+            _key(span): i for i, span in enumerate(candidates.spans)
         }
+        find = candidates.finder()
         truth = numpy.zeros((len(candidates), len(ids)), dtype="float32")
         for relation in get_relations(example.reference):
             if relation.label not in ids:
@@ -313,9 +313,13 @@ class AttnRel(AttnPipe):
                     f"know; it knows {sorted(ids)}: correct the annotation, or call "
                     f"add_label({relation.label!r})"
                 )
-            pair = (_aligned(example, relation.head), _aligned(example, relation.tail))
-            if pair in rows:  # the others were never proposed: misses, for the scorer
-                truth[rows[pair], ids[relation.label]] = 1.0
+            head = places.get(_aligned(example, relation.head))
+            tail = places.get(_aligned(example, relation.tail))
+            row = None if head is None or tail is None else find(head, tail)
+            if (
+                row is not None
+            ):  # the others were never proposed: misses, for the scorer
+                truth[row, ids[relation.label]] = 1.0
         return truth
 
 

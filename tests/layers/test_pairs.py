@@ -1,8 +1,12 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spacy_attnner.layers import pairs
-from spacy_attnner.layers.pairs import EntityPairAttention, PairBatch
+from spacy_attnner.layers.pair_batch import PairBatch, token_places
+from spacy_attnner.layers.pairs import EntityPairAttention
+from spacy_attnner.layers.range_max import range_max
 from spacy_attnner.layers.spans import N_TYPE_HASHES, SpanPooling, gather_ranges
 
 WIDTH, HIDDEN = 5, 14
@@ -82,8 +86,8 @@ def test_distance_buckets(head, tail, bucket):
 
 def test_places_by_hand():
     """before, in head, between, in tail, after: with the tail standing first."""
-    places = make_attention()._places(
-        torch.tensor([[1, 9]]), torch.tensor([[6, 8]]), torch.tensor([[2, 4]])
+    places = token_places(
+        torch.arange(1, 9)[None], torch.tensor([[6, 8]]), torch.tensor([[2, 4]])
     )
     assert places.tolist() == [[0, 3, 3, 2, 2, 1, 1, 4]]
 
@@ -147,7 +151,7 @@ def test_weights_add_up_to_one_over_the_context(document):
     X, batch = document
     weights = make_attention().weights(X, batch)
     lengths = batch.contexts[:, 1] - batch.contexts[:, 0]
-    assert weights.shape == (12, 7, int(lengths.max()))
+    assert weights.shape[:2] == (12, 7)
     torch.testing.assert_close(weights.sum(-1), torch.ones(12, 7))
     for of_pair, length in zip(weights, lengths.tolist(), strict=True):
         assert not of_pair[:, length:].any()
@@ -170,5 +174,45 @@ def test_words_between_by_hand():
     )
     features(attention, X, batch)
     between = seen[0][:, 2 * HIDDEN : 3 * HIDDEN]
-    torch.testing.assert_close(between[0], attention.value(X[2:4]).amax(0))
+    torch.testing.assert_close(between[0], attention.context.value(X[2:4]).amax(0))
     assert not between[1].any()  # side by side: no word is between
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=7))
+def test_maxima_of_ranges(bounds):
+    X = torch.randn(12, 3)
+    ranges = torch.tensor(bounds, dtype=torch.int64).view(-1, 2)
+    found = range_max(X, ranges)
+    for row, (first, end) in zip(found, bounds, strict=True):
+        expected = X[first:end].amax(0) if first < end else torch.zeros(3)
+        assert torch.equal(row, expected)
+
+
+def test_gradient_of_maxima():
+    X = torch.randn(7, 2, dtype=torch.float64, requires_grad=True)
+    ranges = torch.tensor([[0, 7], [2, 3], [4, 4], [1, 4], [3, 6]])
+    assert torch.autograd.gradcheck(lambda x: range_max(x, ranges), X)
+
+
+def test_context_of_a_pair_by_hand(document):
+    """softmax(q K / sqrt(d) + place) V in each head, over the pair's own context."""
+    X, batch = document
+    context = make_attention().context
+    torch.nn.init.normal_(context.place.weight)
+    pair = torch.randn(len(batch.pairs), 2 * HIDDEN)
+    found = context(pair, context.words(X), batch)
+    for p, (first, end) in enumerate(batch.contexts.tolist()):
+        tokens = torch.arange(first, end)[None]
+        head, tail = (spans[p : p + 1] for spans in batch.ends())
+        bias = context.place(token_places(tokens, head, tail)[0])  # (C, H)
+        Q, K, V = (
+            Y.view(-1, 7, 2)
+            for Y in (
+                context.query(pair[p : p + 1]),
+                context.key(X[first:end]),
+                context.value(X[first:end]),
+            )
+        )
+        scores = (Q * K).sum(-1) / 2**0.5 + bias  # (C, H)
+        expected = (scores.softmax(0)[..., None] * V).sum(0).flatten()
+        torch.testing.assert_close(found[p], expected)

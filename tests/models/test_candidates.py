@@ -1,12 +1,13 @@
 """Which ordered pairs of spans are looked at."""
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from spacy_attnner.models.candidates import make_candidate_pairs
+from spacy_attnner.models.candidates import Candidates, make_candidate_pairs
 from spacy_attnner.models.relations import pair_arrays, type_rows
 
 VOCAB = Vocab()
@@ -119,3 +120,14 @@ def test_no_documents_with_pairs():
     batch = [make_candidate_pairs()(make_doc(3, []))]
     arrays = pair_arrays(batch, context=2, max_context=7)
     assert [array.shape for array in arrays] == [(0, 2), (0, 3), (0, 2), (0, 2)]
+
+
+def test_the_row_of_a_pair():
+    pairs = numpy.array([[0, 1], [2, 0], [1, 0]])
+    doc = make_doc(3, [])
+    find = Candidates(doc, [doc[i : i + 1] for i in range(3)], pairs).finder()
+    assert [find(*pair) for pair in pairs.tolist()] == [0, 1, 2]
+    assert find(0, 2) is None
+    assert find(2, 1) is None
+    nothing = Candidates(doc, [], numpy.zeros((0, 2), dtype="int64"))
+    assert nothing.finder()(0, 1) is None
