@@ -20,9 +20,9 @@ all span groups as they were; their characters stay right, and those are what
 from .as_json import doc_from_json, doc_to_json
 from .attributes import get_rel_dict, register_extensions, set_rel_dict
 from .groups import group_spans
+from .relation import Relation
 from .storage import (
     RELATIONS_KEY,
-    Relation,
     get_relations,
     has_relations,
     realign_relations,

@@ -7,9 +7,9 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from .groups import text_start
+from .relation import Relation
 from .storage import (
     RELATIONS_KEY,
-    Relation,
     get_relations,
     has_relations,
     realign_relations,

@@ -4,7 +4,8 @@ from typing import Any
 
 from spacy.tokens import Doc, Span
 
-from .storage import Relation, get_relations, set_relations
+from .relation import Relation
+from .storage import get_relations, set_relations
 
 SHAPE = "{(head start, tail start): {label: score}}"
 RelDict = dict[tuple[int, int], dict[str, float]]

@@ -1,32 +1,14 @@
-"""Relations in a span group: reading, writing, and what makes a group wrong."""
+"""Relations in a span group: reading and writing."""
 
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from numbers import Real
-from typing import Any
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from .groups import realigned_spans, stored_spans, text_start
+from .checks import check_free, check_new, check_relation, stored_triples
+from .groups import realigned_spans, stored_spans
+from .relation import Relation, span_key
 
 RELATIONS_KEY = "relations"
-
-
-@dataclass(frozen=True)
-class Relation:
-    """One directed, labelled relation between two spans of a document.
-
-    head: The span that the relation starts from.
-    tail: The span that it points at.
-    label: Its type, e.g. "Work_For".
-    score: Its probability, 1.0 for annotations.
-    """
-
-    head: Span
-    tail: Span
-    label: str
-    score: float = 1.0
 
 
 def has_relations(doc: Doc, key: str = RELATIONS_KEY) -> bool:
@@ -49,16 +31,10 @@ def get_relations(doc: Doc, key: str = RELATIONS_KEY) -> list[Relation]:
     group = doc.spans[key]
     stored = stored_spans(group)
     spans = realigned_spans(group) if stored is None else stored
-    relations = []
-    for triple in _triples(group, key):
-        if not _is_triple(triple, len(spans)):
-            raise ValueError(
-                f"relation {triple!r} of the document {text_start(doc)} is not [head, "
-                "tail, label, score] with head and tail counting from 0 to "
-                f"{len(spans) - 1}, the last span of doc.spans[{key!r}]"
-            )
-        head, tail, label, score = triple
-        relations.append(Relation(spans[head], spans[tail], label, float(score)))
+    relations = [
+        Relation(spans[head], spans[tail], label, float(score))
+        for head, tail, label, score in stored_triples(group, key)
+    ]
     return _distinct(relations) if stored is None else relations
 
 
@@ -72,22 +48,17 @@ def set_relations(
     span, if a relation is given twice, or if the span group holds something that is
     not relations.
     """
-    if not has_relations(doc, key) and key in doc.spans and len(doc.spans[key]):
-        raise ValueError(
-            f"doc.spans[{key!r}] of the document {text_start(doc)} holds spans without "
-            "relations, and setting relations would replace them: give them another "
-            f"key, or delete them with del doc.spans[{key!r}]"
-        )
+    check_free(doc, key)
     spans: list[Span] = []
     index: dict[tuple[int, int, int], int] = {}
     triples: dict[tuple[int, int, str], float] = {}
     for relation in relations:
-        _check(relation, doc)
+        check_relation(relation, doc)
         head, tail = (
             _index(span, spans, index) for span in (relation.head, relation.tail)
         )
         triple = head, tail, str(relation.label)
-        _check_new(relation, triple, triples)
+        check_new(relation, triple, triples)
         triples[triple] = float(relation.score)
     doc.spans[key] = SpanGroup(
         doc,
@@ -116,83 +87,20 @@ def realign_relations(doc: Doc, key: str = RELATIONS_KEY) -> int:
     return n_stored - len(relations)
 
 
-def _triples(group: SpanGroup, key: str) -> Iterable[Any]:
-    triples = group.attrs["triples"]
-    if not isinstance(triples, list | tuple):
-        raise ValueError(
-            f"the relations of the document {text_start(group.doc)} are {triples!r}, "
-            f"not a list: set them with set_relations, or delete doc.spans[{key!r}]"
-        )
-    return triples
-
-
-def _is_triple(triple: Any, n_spans: int) -> bool:
-    if not isinstance(triple, list | tuple) or len(triple) != 4:
-        return False
-    head, tail, label, score = triple
-    # `type`, for True is an int and an index that no user means
-    return (
-        type(head) is int
-        and type(tail) is int
-        and 0 <= head < n_spans
-        and 0 <= tail < n_spans
-        and isinstance(label, str)
-        and type(score) in (float, int)
-    )
-
-
 def _distinct(relations: list[Relation]) -> list[Relation]:
     best: dict[tuple, Relation] = {}
     for each in relations:
-        head, tail = _span_key(each.head), _span_key(each.tail)
+        head, tail = span_key(each.head), span_key(each.tail)
         known = best.get((head, tail, each.label))
         if head != tail and (known is None or known.score < each.score):
             best[head, tail, each.label] = each
     return list(best.values())
 
 
-def _check(relation: Any, doc: Doc) -> None:
-    if not isinstance(relation, Relation):
-        raise ValueError(f"{relation!r} is not a Relation(head, tail, label, score)")
-    label, score = relation.label, relation.score
-    if not isinstance(label, str) or not label:
-        raise ValueError(f"relation label {label!r} is not a non-empty string")
-    for span in (relation.head, relation.tail):
-        if span.doc is not doc:
-            raise ValueError(
-                f"argument {span.text!r} of relation {label!r} belongs to another "
-                "document; build it from this one: doc[start:end]"
-            )
-        if span.start >= span.end:
-            raise ValueError(
-                f"argument {span.start}:{span.end} of relation {label!r} has no tokens"
-            )
-    if not isinstance(score, Real) or not math.isfinite(score):
-        raise ValueError(
-            f"score {score!r} of relation {label!r} between {relation.head.text!r} and "
-            f"{relation.tail.text!r} is not a number"
-        )
-
-
-def _check_new(relation: Relation, triple: tuple, known: dict) -> None:
-    head, tail, label = triple
-    if head == tail:
-        raise ValueError(f"relation {label!r} joins {relation.head.text!r} to itself")
-    if triple in known:
-        raise ValueError(
-            f"relation {label!r} between {relation.head.text!r} and "
-            f"{relation.tail.text!r} is given twice"
-        )
-
-
 def _index(span: Span, spans: list[Span], index: dict) -> int:
     """Where a span stands among the arguments; it is added if it is new."""
-    key = _span_key(span)
+    key = span_key(span)
     if key not in index:
         index[key] = len(spans)
         spans.append(span)
     return index[key]
-
-
-def _span_key(span: Span) -> tuple[int, int, int]:
-    return span.start, span.end, span.label

@@ -8,9 +8,9 @@ from typing import Any
 from spacy.tokens import Doc, Span, SpanGroup
 
 from .groups import group_spans, text_start
+from .relation import Relation
 from .storage import (
     RELATIONS_KEY,
-    Relation,
     get_relations,
     has_relations,
     realign_relations,
