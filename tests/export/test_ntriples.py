@@ -21,6 +21,8 @@ ESCAPE = re.compile(rf"{UCHAR}|\\.")
 NAMED = dict(zip("tbnrf\"'\\", "\t\b\n\r\f\"'\\", strict=True))
 ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[^%]|%[0-9A-F]{2})*")
 
+PARTS = re.compile(r"[a-z]+(?::(?:[A-Za-z0-9._~-]|%[0-9A-F]{2})*)+")
+
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
 XSD = "http://www.w3.org/2001/XMLSchema#"
@@ -99,6 +101,8 @@ def check(docs, base: str = URN) -> None:
         part for s, p, o in graph for part in (s, p, o) if isinstance(part, str)
     ):
         assert iri.startswith(tuple(known))
+        if iri.startswith(base):  # one segment: no path that a reader could shorten
+            assert PARTS.fullmatch(iri, len(base)), iri
 
 
 def test_one_relation(make_doc):
