@@ -13,8 +13,8 @@ from .triples import Argument, Source, Triple, read_triples
 
 ENTITY = "Entity"
 RELATION = "RELATION"
-# Neo4j 5 reads \uXXXX as that character before it reads anything else, so that a text
-# with a backslash and a u must not have one beside the other: \u0075 is the u
+# Neo4j 5 turns \uXXXX into that character before it looks for quotes: no backslash of a
+# text may stand before a u, which is written \u0075
 STRING = re.compile(r"\\[uU]?|['\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 NAMED = {
     "\t": "\\t",
@@ -27,7 +27,7 @@ NAMED = {
     "\\u": "\\\\\\u0075",
     "\\U": "\\\\\\u0055",
 }
-# the same in names, which have no escapes; a name with NUL is refused
+# the same holds for names, which have no escapes; one with NUL is refused
 NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]|\\(?=[uU])")
 
 
