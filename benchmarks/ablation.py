@@ -1,0 +1,211 @@
+"""What ablations share: rows are changes to a config, each trained with several seeds.
+
+Results are kept after every training, so an interrupted call goes on where it stopped.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from record import write_result
+from thinc.api import Config
+from tqdm import tqdm
+
+Change = Callable[[Config], object]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One table.
+
+    script: The benchmark that makes it, below `benchmarks/`.
+    config: The config that rows change.
+    rows: Name of each row and its changes.
+    score: (pipeline, corpus folder) -> scores in percent by column.
+    code: Python file with what some rows name, for `spacy train`.
+    """
+
+    script: str
+    config: Path
+    rows: dict[str, list[Change]]
+    score: Callable[[Path, Path], dict[str, float]]
+    code: Path | None = None
+
+
+def setting(path: str, value: object) -> Change:
+    """A change of one setting, "components.attn_ner.model.tok2vec.width" say."""
+
+    def change(config: Config) -> None:
+        *sections, key = path.split(".")
+        section = config
+        for name in sections:
+            section = section[name]
+        if key not in section:
+            raise KeyError(f"{path} is not in the config")
+        section[key] = value
+
+    return change
+
+
+def instead_of(path: str, key: str, name: str, **settings: object) -> Change:
+    """Another registered function at a block of the config, its settings kept."""
+
+    def change(config: Config) -> None:
+        block = config
+        for part in path.split("."):
+            block = block[part]
+        block[key] = name
+        block.update(settings)
+
+    return change
+
+
+def shorten(config: Config, n_steps: int, rate: float) -> None:
+    """A schedule of so many steps from another learning rate, evaluated five times."""
+    training = config["training"]
+    training.update(max_steps=n_steps, patience=n_steps, max_epochs=0)
+    training["eval_frequency"] = n_steps // 5
+    training["optimizer"]["learn_rate"].update(total_steps=n_steps, initial_rate=rate)
+
+
+def train(
+    config: Config,
+    folder: Path,
+    corpus: Path,
+    vectors: Path,
+    seed: int,
+    code: Path | None,
+) -> None:
+    """Run `spacy train` in a process of its own, on one thread."""
+    config.to_disk(folder / "config.cfg")
+    command = [
+        *(sys.executable, "-m", "spacy", "train", str(folder / "config.cfg")),
+        *(("--code", str(code)) if code else ()),
+        *("--output", str(folder), "--system.seed", str(seed)),
+        *("--paths.train", str(corpus / "train.spacy")),
+        *("--paths.dev", str(corpus / "dev.spacy")),
+        *("--paths.vectors", str(vectors)),
+        *("--training.logger.progress_bar", "false"),
+    ]
+    log = folder / "log.txt"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with log.open("w") as out:
+        failed = subprocess.call(command, stdout=out, stderr=out, env=environment)
+    if failed:
+        raise SystemExit(f"training failed, see {log}:\n{log.read_text()[-2000:]}")
+
+
+def run(ablation: Ablation, row: str, seed: int, options: argparse.Namespace) -> dict:
+    """Train and score one row with one seed."""
+    config = Config().from_disk(options.config, interpolate=False)
+    for change in ablation.rows[row]:
+        change(config)
+    if options.steps:
+        shorten(config, options.steps, options.rate)
+    with tempfile.TemporaryDirectory(dir=options.keep) as name:
+        folder = Path(name)
+        begin = time.time()
+        train(config, folder, options.corpus, options.vectors, seed, ablation.code)
+        minutes = (time.time() - begin) / 60
+        result = {
+            "row": row,
+            "seed": seed,
+            "minutes": round(minutes, 1),
+            **ablation.score(folder / "model-best", options.corpus),
+        }
+        if options.keep:
+            (folder / "model-best").rename(kept_at(row, seed, options))
+    return result
+
+
+def kept_at(row: str, seed: int, options: argparse.Namespace) -> Path:
+    """Where a trained pipeline is kept."""
+    name = f"{options.config.stem}-{row}-{seed}".replace(",", "").replace(" ", "-")
+    return options.keep / name
+
+
+def table(rows: list[str], runs: list[dict]) -> str:
+    """Mean and spread of every row as Markdown; minutes of training come last."""
+    columns = [key for key in runs[0] if key not in ("row", "seed", "minutes")]
+    lines = [
+        "| change | seeds | " + " | ".join(columns) + " | minutes |",
+        "|---|---|" + "---|" * (len(columns) + 1),
+    ]
+    for row in rows:
+        own = [each for each in runs if each["row"] == row]
+        if not own:
+            continue
+        cells = [_mean([each[column] for each in own]) for column in columns]
+        minutes = statistics.mean(each["minutes"] for each in own)
+        lines.append(
+            f"| {row} | {len(own)} | " + " | ".join(cells) + f" | {minutes:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def _mean(values: list[float]) -> str:
+    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.2f}{spread}"
+
+
+def main(ablation: Ablation, description: str | None) -> None:
+    """Parse the command line and do what is not done yet."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add, rows = parser.add_argument, ablation.rows
+    name = f"{Path(ablation.script).stem}.json"
+    add("--corpus", type=Path, required=True, help="folder of {train,dev,test}.spacy")
+    add("--vectors", type=Path, required=True, help="pipeline with static vectors")
+    add("--config", type=Path, default=ablation.config)
+    add("--rows", nargs="+", default=list(rows), choices=list(rows), metavar="ROW")
+    add("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    add("--jobs", type=int, default=2, help="trainings at a time, a thread each")
+    add("--steps", type=int, help="of a shorter schedule than the config's")
+    add("--rate", type=float, default=0.004, help="learning rate of that schedule")
+    add("--output", type=Path, default=_results() / name)
+    add("--keep", type=Path, help="existing folder to keep the trained pipelines in")
+    options = parser.parse_args()
+    done = json.loads(options.output.read_text()) if options.output.exists() else {}
+    runs = done.get("runs", [])
+    known = {(each["row"], each["seed"]) for each in runs}
+    every = [(row, seed) for seed in options.seeds for row in options.rows]
+    todo = [each for each in every if each not in known]
+    if options.keep:
+        for row, seed in todo:
+            if kept_at(row, seed, options).exists():
+                parser.error(f"{kept_at(row, seed, options)} exists: remove it")
+    with (
+        ThreadPoolExecutor(options.jobs) as pool,
+        tqdm(total=len(todo), desc="trainings") as progress,
+    ):
+        jobs = [pool.submit(run, ablation, *each, options) for each in todo]
+        for job in jobs:
+            runs.append(job.result())
+            progress.update()
+            write_result(options.output, _command(ablation, options), {"runs": runs})
+            progress.write(json.dumps(runs[-1]))
+    sys.stdout.write(table(list(rows), runs) + "\n")
+
+
+def _results() -> Path:
+    return Path(__file__).parent / "results"
+
+
+def _command(ablation: Ablation, options: argparse.Namespace) -> str:
+    command = (
+        f"python benchmarks/{ablation.script} --config configs/{options.config.name} "
+        "--corpus CORPUS --vectors vectors"
+    )
+    if options.steps:
+        command += f" --steps {options.steps} --rate {options.rate}"
+    return command

@@ -1,0 +1,79 @@
+"""Ablation of configs/rel.cfg on CoNLL04: each row one change, several seeds.
+
+Results are kept after every run, so an interrupted call goes on where it stopped:
+
+    python benchmarks/relations.py --corpus corpus/rel --vectors vectors --seeds 0 1 2
+
+Scores: entity F1; strict F1 of relations end to end (both spans, both types, label and
+direction); of boundaries (no types); and of relations between gold entities.
+"""
+
+from pathlib import Path
+
+import spacy
+from ablation import Ablation, Change, main, setting
+from spacy.training import Corpus
+from thinc.api import Config
+
+ROOT = Path(__file__).parent.parent
+ENCODER = "components.tok2vec.model"
+PAIRS = "components.attn_rel.model"
+COLUMNS = {
+    "entities": "ents_f",
+    "strict": "rel_f",
+    "boundaries": "rel_boundaries_f",
+    "gold entities": "rel_gold_ents_f",
+}
+
+
+def on_predicted_entities(config: Config) -> None:
+    """Train relations on the entities that attn_ner predicts at that moment."""
+    config["corpora"]["train"]["@readers"] = "spacy.Corpus.v1"
+    config["training"]["annotating_components"] = ["tok2vec", "attn_ner"]
+
+
+def inner_product(config: Config) -> None:
+    """The plain form of pair attention."""
+    model = config["components"]["attn_rel"]["model"]
+    kept = {key: model[key] for key in ("tok2vec", "hidden", "type_width")}
+    model.clear()
+    model.update({"@architectures": "spacy-attnner.InnerProductPairs.v1", **kept})
+
+
+def encoders_apart(config: Config) -> None:
+    """Give each component an encoder of its own."""
+    components = config["components"]
+    encoder = components.pop("tok2vec")["model"]
+    for name in ("attn_ner", "attn_rel"):
+        components[name]["model"]["tok2vec"] = Config(encoder).copy()
+    config["nlp"]["pipeline"] = ["attn_ner", "attn_rel"]
+
+
+ROWS: dict[str, list[Change]] = {
+    "shipped": [],
+    "inner product, softmax over candidates": [inner_product],
+    "no product of head and tail": [setting(f"{PAIRS}.product", False)],
+    "no attention to the words around": [setting(f"{PAIRS}.attention", False)],
+    "no maximum of the words between": [setting(f"{PAIRS}.between", False)],
+    "no entity types": [setting(f"{PAIRS}.type_width", 0)],
+    "no distance": [setting(f"{PAIRS}.distance_width", 0)],
+    "one BiLSTM": [setting(f"{ENCODER}.depth", 1)],
+    "no self-attention in the encoder": [setting(f"{ENCODER}.n_heads", 0)],
+    "encoders apart": [encoders_apart],
+    "trained on predicted entities": [on_predicted_entities],
+}
+
+
+def score(model: Path, corpus: Path) -> dict[str, float]:
+    """Scores in percent, on dev and test."""
+    nlp = spacy.load(model)
+    found = {}
+    for split in ("dev", "test"):
+        scores = nlp.evaluate(list(Corpus(corpus / f"{split}.spacy")(nlp)))
+        for name, key in COLUMNS.items():
+            found[f"{split}, {name}"] = round(100 * scores[key], 2)
+    return found
+
+
+if __name__ == "__main__":
+    main(Ablation("relations.py", ROOT / "configs" / "rel.cfg", ROWS, score), __doc__)
