@@ -13,7 +13,8 @@ from thinc.api import Config, Model
 
 from ..relations import Relation, get_relations, has_relations, set_relations
 from .base import AttnPipe
-from .rel_thresholds import best_threshold
+from .rel_gold import gold_labels_of
+from .rel_thresholds import best_thresholds
 
 DEFAULT_CONFIG = """
 [model]
@@ -223,17 +224,12 @@ class AttnRel(AttnPipe):
             )
         scores = [s for _, s in self.predict([eg.predicted for eg in examples])]
         truth = [self._truth(example) > 0 for example in examples]
-        flat, right = numpy.concatenate(scores), numpy.concatenate(truth)
-        found = {
-            label: round(
-                best_threshold(
-                    flat[:, i], right[:, i], gold[label], self.cfg["threshold"]
-                ),
-                6,  # as they are stored
-            )
-            for i, label in enumerate(self.labels)
-            if right[:, i].any()
-        }
+        found = best_thresholds(
+            {label: float(self.cfg["threshold"]) for label in self.labels},
+            numpy.concatenate(scores),
+            numpy.concatenate(truth),
+            gold,
+        )
         self.cfg["thresholds"] = found
         return found
 
@@ -297,37 +293,5 @@ class AttnRel(AttnPipe):
         return loss * scale, d_scores
 
     def _truth(self, example: Example) -> numpy.ndarray:
-        """Gold labels of the candidate pairs, float32, (n_pairs, n_labels)."""
         candidates = self.candidates(example.predicted)
-        ids = {label: i for i, label in enumerate(self.labels)}
-        places: dict[Any, int] = {
-            _key(span): i for i, span in enumerate(candidates.spans)
-        }
-        find = candidates.finder()
-        truth = numpy.zeros((len(candidates), len(ids)), dtype="float32")
-        for relation in get_relations(example.reference):
-            if relation.label not in ids:
-                raise ValueError(
-                    f"relation {relation.label!r} from {relation.head.text!r} to "
-                    f"{relation.tail.text!r} has a label that {self.name!r} does not "
-                    f"know; it knows {sorted(ids)}: correct the annotation, or call "
-                    f"add_label({relation.label!r})"
-                )
-            head = places.get(_aligned(example, relation.head))
-            tail = places.get(_aligned(example, relation.tail))
-            row = None if head is None or tail is None else find(head, tail)
-            if (
-                row is not None
-            ):  # the others were never proposed: misses, for the scorer
-                truth[row, ids[relation.label]] = 1.0
-        return truth
-
-
-def _key(span: Span) -> tuple[int, int, int]:
-    return span.start, span.end, span.label
-
-
-def _aligned(example: Example, span: Span) -> tuple[int, int, int] | None:
-    """Where a reference span stands in the predicted document."""
-    aligned = example.get_aligned_spans_y2x([span], allow_overlap=True)
-    return _key(aligned[0]) if aligned else None
+        return gold_labels_of(example, candidates, self.labels, self.name)

@@ -1,6 +1,30 @@
 """The threshold of each relation label that scores best on annotated documents."""
 
+from collections.abc import Mapping
+
 import numpy
+
+
+def best_thresholds(
+    defaults: Mapping[str, float],
+    scores: numpy.ndarray,
+    truth: numpy.ndarray,
+    n_gold: Mapping[str, int],
+) -> dict[str, float]:
+    """The best threshold of each label that some pair has.
+
+    defaults: For each label, in the order of the columns.
+    scores: Probabilities, shape (n_pairs, n_labels). truth: bool, same shape.
+    n_gold: Gold relations with each label, those between other pairs included.
+    """
+    return {
+        # six digits, as they are stored
+        label: round(
+            best_threshold(scores[:, i], truth[:, i], n_gold[label], default), 6
+        )
+        for i, (label, default) in enumerate(defaults.items())
+        if truth[:, i].any()
+    }
 
 
 def best_threshold(
