@@ -25,4 +25,5 @@ from . import relations as relations  # noqa: E402
 from . import report as report  # noqa: E402
 from . import stamp as stamp  # noqa: E402
 from . import steps as steps  # noqa: E402
+from . import thresholds as thresholds  # noqa: E402
 from . import vectors as vectors  # noqa: E402

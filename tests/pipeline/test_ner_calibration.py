@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from spacy_attnner.calibration import Calibration, expected_calibration_error
 from spacy_attnner.cli import attn_cli
-from spacy_attnner.project import calibrate as project
-from spacy_attnner.project.calibration_data import read_examples
+from spacy_attnner.project import fitting as project
+from spacy_attnner.project.fitting_data import read_examples
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The documents that a component is calibrated on, as they come to it."""
+"""The documents that something is fitted to, as they come to it."""
 
 from pathlib import Path
 
