@@ -19,8 +19,11 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from spacy_attnner.layers import blocks, crf, packing, padding, pairs, windows
 from spacy_attnner.layers.characters import CharacterCNN
 from spacy_attnner.layers.encoders import SequenceEncoder
+from spacy_attnner.layers.inner_product import InnerProductPairs, candidate_logits
 from spacy_attnner.layers.k_best import k_best
 from spacy_attnner.layers.pooling import DocumentPooling
+from spacy_attnner.layers.range_max import range_max
+from spacy_attnner.layers.spans import gather_ranges
 from spacy_attnner.layers.viterbi import viterbi
 from spacy_attnner.models.resize import grown_layer
 from spacy_attnner.models.vectors import static_vectors
@@ -139,8 +142,8 @@ def pooling():
     return module, (torch.randn(N_TOKENS, 5), LENGTHS)
 
 
-def pair_attention(n_pairs=3):
-    module = pairs.EntityPairAttention(
+def pair_attention(n_pairs=3, module=None):
+    module = module or pairs.EntityPairAttention(
         width=5, hidden=14, n_heads=7, type_width=3, distance_width=2
     )
     spans = torch.tensor([[1, 2], [4, 7], [8, 9]])
@@ -164,6 +167,7 @@ MODULES = [
     pooling,
     pair_attention,
     lambda: pair_attention(n_pairs=0),
+    lambda: pair_attention(module=InnerProductPairs(width=5, hidden=14, type_width=3)),
 ]
 
 
@@ -253,7 +257,9 @@ def crf_inputs():
         lambda e, c, n, *_: padding.pad(e, n),
         lambda e, c, n, *_: padding.unpad(padding.pad(e, n), n),
         lambda e, c, n, *_: vars(windows.cut_windows(n, 7, 2)),
-        lambda e, c, n, *_: pairs.gather_ranges(e, _[1]),
+        lambda e, c, n, *_: gather_ranges(e, _[1]),
+        lambda e, c, n, *_: range_max(e, _[1]),
+        lambda e, c, n, *_: candidate_logits(e, (n.cumsum(0) % 3).repeat_interleave(n)),
     ],
 )
 @pytest.mark.parametrize("longest", [blocks.LONGEST, 5])
