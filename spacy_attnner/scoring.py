@@ -20,14 +20,13 @@ apart, of types that were skipped, or were never found.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from spacy.scorer import PRFScore
 from spacy.tokens import Doc, Span
 from spacy.training import Example
-from spacy.util import registry
+from spacy.util import minibatch, registry
 
 from .relations import (
     RELATIONS_KEY,
@@ -117,7 +116,7 @@ def score_relations_given_entities(
     annotated = (eg for eg in examples if _is_annotated(eg.reference, spans_key))
     per_type: dict[str, PRFScore] = {}
     scored = False
-    for batch in _batches(annotated):
+    for batch in minibatch(annotated, BATCH_SIZE):
         docs = [_with_gold_entities(example, spans_key) for example in batch]
         predict(docs)
         for example, doc in zip(batch, docs, strict=True):
@@ -133,11 +132,6 @@ def _is_annotated(reference: Doc, spans_key: str) -> bool:
         else reference.has_annotation("ENT_IOB")
     )
     return entities and has_relations(reference)
-
-
-def _batches(examples: Iterator[Example]) -> Iterator[list[Example]]:
-    while batch := list(islice(examples, BATCH_SIZE)):
-        yield batch
 
 
 def _with_gold_entities(example: Example, spans_key: str) -> Doc:

@@ -14,8 +14,14 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example, dont_augment
 from spacy.util import registry
 
-from ..relations import RELATIONS_KEY, get_relations, has_relations, set_relations
-from .sentences import move_relation, split_sentences
+from ..relations import (
+    RELATIONS_KEY,
+    get_relations,
+    has_relations,
+    move_relation,
+    set_relations,
+)
+from .sentences import split_sentences
 
 Augmenter = Callable[[Language, Example], Iterable[Example]]
 

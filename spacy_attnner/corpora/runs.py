@@ -10,8 +10,8 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import registry
 
+from ..relations import spans_to_docs
 from .gold_sentences import check_runs, draw_runs
-from .sentences import part_of
 
 
 @registry.augmenters("spacy-attnner.SentenceRuns.v1")
@@ -39,8 +39,8 @@ def create_sentence_runs(
             yield example
             return
         runs = doc.sents if random.random() < single else _runs(doc, max_tokens)
-        for run in runs:
-            yield _make_example(nlp, part_of(run))
+        for part in spans_to_docs(runs):
+            yield _make_example(nlp, part)
 
     return augment
 

@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 
-from ..relations import get_relations, move_relation, span_to_doc, spans_to_docs
+from ..relations import get_relations, spans_to_docs
 from .errors import Repairs
-
-__all__ = ["move_relation", "part_of", "split_counting", "split_sentences"]
 
 CROSSING = "relation across sentences: dropped with --sentences"
 CATS_LEFT = "categories of a document of several sentences: dropped with --sentences"
@@ -25,11 +23,6 @@ def split_sentences(doc: Doc) -> Iterator[Doc]:
         yield doc
         return
     yield from spans_to_docs(sentences)
-
-
-def part_of(span: Span) -> Doc:
-    """A document of a stretch of another one, relations within it included."""
-    return span_to_doc(span)
 
 
 def split_counting(

@@ -1,12 +1,12 @@
 """A file that is written bit by bit, and is there when it is complete or not at all."""
 
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from ..project.atomic import PartialFile
 from ..project.errors import ProjectError
 
 
@@ -33,23 +33,14 @@ def replacing(path: Path) -> Iterator[Output]:
     Raises ProjectError if the file cannot be written.
     """
     check_output(path)
-    place = Path(os.path.realpath(path))
     with _reported(path):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
-    file = os.fdopen(handle, "wb")
+        partial = PartialFile(Path(os.path.realpath(path)))
     try:
-        yield Output(file, path)
+        yield Output(partial.file, path)
         with _reported(path):
-            file.flush()
-            os.fsync(handle)
-            file.close()
-            os.chmod(name, 0o644)
-            os.replace(name, place)
+            partial.finish()
     except BaseException:
-        with suppress(OSError):  # what could not be written is not flushed either
-            file.close()
-        Path(name).unlink(missing_ok=True)
+        partial.discard()
         raise
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy
 import torch
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.util import registry
 from thinc.api import ArgsKwargs, Linear, Model, zero_init
 from thinc.types import Floats2d
@@ -159,27 +159,31 @@ def _predict(model: Model, X: Floats2d, lengths: list[int], arrays: Arrays) -> F
     return logits
 
 
-def pair_attention(model: Model, candidates: Candidates) -> list[numpy.ndarray]:
-    """How much each pair of a document attends to each of its words.
+def pair_attention(
+    model: Model, doc: Doc, pairs: list[tuple[Span, Span]]
+) -> list[numpy.ndarray]:
+    """How much pairs of a document's spans attend to each of its words.
 
     Returns for each pair an array of shape (n_heads, n_tokens); each head's weights add
     up to 1, and are 0 outside of the pair's context.
     """
-    tok2vec, pairs, _ = model.layers
-    if not len(candidates):
+    if not pairs:
         return []
+    tok2vec, layer, _ = model.layers
+    order = numpy.arange(2 * len(pairs), dtype="int64").reshape(-1, 2)
+    candidates = Candidates(doc, [span for pair in pairs for span in pair], order)
     settings = model.attrs["context"], model.attrs["max_context"]
     arrays = pair_arrays([candidates], *settings)
-    (X,) = tok2vec.predict([candidates.doc])
-    tensors = [ints_to_torch(pairs, array) for array in arrays]
-    module = pairs.shims[0]._model
+    (X,) = tok2vec.predict([doc])
+    tensors = [ints_to_torch(layer, array) for array in arrays]
+    module = layer.shims[0]._model
     module.eval()
     with torch.no_grad():
-        found = module.weights(floats_to_torch(pairs, X, False), PairBatch(*tensors))
+        found = module.weights(floats_to_torch(layer, X, False), PairBatch(*tensors))
     weights = found.float().cpu().numpy()  # (n_pairs, n_heads, longest context)
     result = []
     for (first, end), of_pair in zip(arrays[-1].tolist(), weights, strict=True):
-        whole = numpy.zeros((len(of_pair), len(candidates.doc)), dtype="float32")
+        whole = numpy.zeros((len(of_pair), len(doc)), dtype="float32")
         whole[:, first:end] = of_pair[:, : end - first]
         result.append(whole)
     return result

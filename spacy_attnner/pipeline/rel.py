@@ -251,11 +251,7 @@ class AttnRel(AttnPipe):
                 f"the model of {self.name!r} has no attention over words: use "
                 "spacy-attnner.EntityPairAttention.v1 with attention = true"
             )
-        pairs = list(pairs)
-        spans = [span for pair in pairs for span in pair]
-        order = numpy.arange(len(spans), dtype="int64").reshape(-1, 2)
-        candidates = type(self.get_candidates(doc))(doc, spans, order)
-        return read(self.model, candidates)
+        return read(self.model, doc, list(pairs))
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Score what was predicted and, in one more pass, what is with gold entities.

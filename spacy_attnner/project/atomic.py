@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import ProjectError
@@ -22,18 +23,41 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file in one step: under another name beside it, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    partial = PartialFile(path)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        partial.file.write(data)
+        partial.finish()
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        partial.discard()
         raise
+
+
+class PartialFile:
+    """A file that is written beside its place, and put there when it is complete.
+
+    file: What to write to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        self.path = path
+        self.name = Path(name)
+        self.file = os.fdopen(handle, "wb")
+
+    def finish(self) -> None:
+        """Put the file in its place."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        os.chmod(self.name, 0o644)
+        os.replace(self.name, self.path)
+
+    def discard(self) -> None:
+        """Leave nothing of it."""
+        with suppress(OSError):  # what could not be written is not flushed either
+            self.file.close()
+        self.name.unlink(missing_ok=True)
 
 
 def partial_of(folder: Path) -> Path:
