@@ -3,7 +3,7 @@
 # make lint   ruff and pyright
 # make clean  remove .venv and everything the project made, but not the corpora
 #
-# Options: PYTHON=python3.12, VARS="--vars.corpus sample", PYTEST="-k fetch -x",
+# Options: PYTHON=python3.12, VARS="--vars.corpus sample", PYTEST="-k fetch -x -n 0",
 # PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 
 PYTHON ?= python3
@@ -29,7 +29,7 @@ run: $(INSTALLED) sound-lock
 # against what is installed, not against the folder that the tests run in
 test: export PYTHONSAFEPATH = 1
 test: $(INSTALLED)
-	$(BIN)/pytest --import-mode=importlib $(PYTEST)
+	$(BIN)/pytest --import-mode=importlib -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -42,6 +42,10 @@ class PairBatch:
             self, pairs=self.pairs[start:end], contexts=self.contexts[start:end]
         )
 
+    def chosen(self, rows: Tensor) -> "PairBatch":
+        """The pairs of the given rows."""
+        return replace(self, pairs=self.pairs[rows], contexts=self.contexts[rows])
+
 
 def token_places(tokens: Tensor, head: Tensor, tail: Tensor) -> Tensor:
     """Where tokens stand with respect to a pair: `BEFORE` … `AFTER`.

@@ -1,48 +1,13 @@
 """What an ordered pair of spans reads out of the words around it."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from .attention import masked_softmax
-from .pair_batch import PairBatch, token_places
+from .pair_batch import BEFORE, PairBatch, token_places
+from .pair_blocks import Block, cut_blocks
 from .spans import gather_ranges
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Pairs whose contexts begin with the same token, side by side.
-
-    contexts: First token and end of what the pairs of each group read, (n_groups, 2).
-    place: Group of each pair and its place in it, shape (2, n_pairs).
-    size: Pairs of the largest group.
-    """
-
-    contexts: Tensor
-    place: Tensor
-    size: int
-
-    def spread(self, X: Tensor) -> Tensor:
-        """Rows of pairs, (n_pairs, …), as (n_groups, size, …); 0 where none is."""
-        result = X.new_zeros((len(self.contexts), self.size, *X.shape[1:]))
-        return result.index_put(tuple(self.place), X)
-
-
-def group_pairs(contexts: Tensor) -> Groups:
-    """Group pairs by the first token of their contexts, (n_pairs, 2)."""
-    first, group, counts = torch.unique(
-        contexts[:, 0], return_inverse=True, return_counts=True
-    )
-    end = torch.zeros_like(first).scatter_reduce(0, group, contexts[:, 1], "amax")
-    order = group.argsort(stable=True)
-    starts = (counts.cumsum(0) - counts).repeat_interleave(counts)
-    nth = torch.empty_like(group)
-    nth[order] = torch.arange(len(group), device=group.device) - starts
-    return Groups(
-        torch.stack([first, end], 1), torch.stack([group, nth]), int(counts.max())
-    )
 
 
 class PairContext(nn.Module):
@@ -69,48 +34,79 @@ class PairContext(nn.Module):
         self.place = nn.Embedding(5, n_heads)  # BEFORE … AFTER
         nn.init.zeros_(self.place.weight)
 
-    def words(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values of tokens, (n_tokens, width), both (n_tokens, hidden)."""
-        return self.key(X), self.value(X)
-
     def forward(
-        self, pair: Tensor, words: tuple[Tensor, Tensor], batch: PairBatch
+        self, queries: Tensor, words: tuple[Tensor, Tensor], batch: PairBatch
     ) -> Tensor:
         """What pairs read, shape (n_pairs, hidden).
 
-        pair: Head and tail, (n_pairs, 2 * hidden). words: Keys and values.
+        queries: Of the pairs, (n_pairs, hidden). words: Keys and values of the tokens,
+            (n_tokens, hidden) each.
         """
-        groups = group_pairs(batch.contexts)
-        weights = self._weights(pair, words[0], batch, groups)  # (G, H, M, C)
-        V = self._by_group(words[1], groups)  # (G, H, C, D)
-        mixed = (weights @ V).transpose(1, 2)  # (G, M, H, D)
-        return mixed[tuple(groups.place)].reshape(len(pair), self.hidden)
+        read, order = [], []
+        for block in cut_blocks(batch.contexts):
+            weights = self._weights(queries, words[0], batch, block)  # (H, G, M, C)
+            V = self._by_group(words[1], block)  # (H, G, C, D)
+            mixed = (weights @ V).permute(1, 2, 0, 3)  # (G, M, H, D)
+            read.append(mixed[tuple(block.place)].flatten(1))
+            order.append(block.pairs)
+        return torch.cat(read)[torch.cat(order).argsort()]
 
-    def weights(self, pair: Tensor, keys: Tensor, batch: PairBatch) -> Tensor:
+    def weights(self, queries: Tensor, keys: Tensor, batch: PairBatch) -> Tensor:
         """Attention of pairs, (n_pairs, n_heads, n); n words from each context's first.
 
         Each head's weights add up to 1 over the pair's context and are 0 behind it.
         """
-        groups = group_pairs(batch.contexts)
-        weights = self._weights(pair, keys, batch, groups).transpose(1, 2)
-        return weights[tuple(groups.place)]
+        longest = int((batch.contexts[:, 1] - batch.contexts[:, 0]).max())
+        result = keys.new_zeros((len(queries), self.n_heads, longest))
+        for block in cut_blocks(batch.contexts):
+            weights = self._weights(queries, keys, batch, block).permute(1, 2, 0, 3)
+            found = weights[tuple(block.place)]  # (n, H, C)
+            result[block.pairs, :, : found.shape[2]] = found
+        return result
 
     def _weights(
-        self, pair: Tensor, keys: Tensor, batch: PairBatch, groups: Groups
+        self, queries: Tensor, keys: Tensor, batch: PairBatch, block: Block
     ) -> Tensor:
-        """Attention weights by group, (n_groups, n_heads, size, n)."""
-        D = self.hidden // self.n_heads
-        K = self._by_group(keys, groups)  # (G, H, C, D)
-        Q = groups.spread(self.query(pair)).unflatten(2, (self.n_heads, D))
-        scores = Q.transpose(1, 2) @ K.transpose(-1, -2) / math.sqrt(D)  # (G, H, M, C)
-        steps = torch.arange(K.shape[2], device=K.device)
-        tokens = batch.contexts[:, :1] + steps  # (P, C)
-        places = self.place(token_places(tokens, *batch.ends()))  # (P, C, H)
-        scores = scores + groups.spread(places).permute(0, 3, 1, 2)
-        inside = groups.spread(tokens < batch.contexts[:, 1:])  # (G, M, C)
-        return masked_softmax(scores, inside[:, None])
+        """Attention weights of a block, (n_heads, n_groups, size, n)."""
+        H, D = self.n_heads, self.hidden // self.n_heads
+        Q = block.spread(queries[block.pairs]).unflatten(2, (H, D))  # (G, M, H, D)
+        Q = Q.permute(2, 0, 1, 3).flatten(0, 1)  # (H * G, M, D)
+        K = self._by_group(keys, block).flatten(0, 1)  # (H * G, C, D)
+        bias = self._bias(batch.chosen(block.pairs), block, K.shape[1])
+        scores = torch.baddbmm(
+            bias.to(Q.dtype).view(len(Q), block.size, -1),
+            Q,
+            K.transpose(1, 2),
+            alpha=1 / math.sqrt(D),
+        )
+        return scores.softmax(-1).unflatten(0, (H, -1))
 
-    def _by_group(self, words: Tensor, groups: Groups) -> Tensor:
-        """Keys or values of each group's context, (n_groups, n_heads, n, D)."""
-        rows, _ = gather_ranges(words, groups.contexts)  # (G, C, hidden)
-        return rows.unflatten(2, (self.n_heads, -1)).transpose(1, 2)
+    def _bias(self, batch: PairBatch, block: Block, longest: int) -> Tensor:
+        """What the places of words add to their scores: (n_heads, G * M * longest).
+
+        A pair cuts the words at the ends of head and tail, between which the place is
+        the same, and at the end of its context, behind which nothing is read.
+        """
+        head, tail = batch.ends()
+        cuts = torch.cat([head, tail], 1).sort(1).values  # (n, 4)
+        places = token_places(cuts, head, tail)  # of what begins there
+        bias = self.place(
+            torch.cat([torch.full_like(places[:, :1], BEFORE), places], 1)
+        )
+        nothing = torch.finfo(bias.dtype).min
+        bias = nn.functional.pad(bias, (0, 0, 0, 1), value=nothing)  # (n, 6, H)
+        table = bias.flatten(0, 1).T.contiguous()  # (H, n * 6)
+        first, end = batch.contexts[:, :1], batch.contexts[:, 1:]
+        cuts = torch.cat([torch.minimum(cuts, end), end], 1) - first
+        cuts = block.spread(cuts.int(), fill=longest).flatten(0, 1)  # (G * M, 5)
+        steps = torch.arange(longest, device=cuts.device, dtype=torch.int32)
+        rows = 6 * torch.arange(len(batch.pairs), device=cuts.device)
+        index = block.spread(rows).flatten()[:, None].repeat(1, longest)
+        for cut in cuts.unbind(1):
+            index += steps >= cut[:, None]
+        return table.gather(1, index.view(1, -1).expand(len(table), -1))
+
+    def _by_group(self, words: Tensor, block: Block) -> Tensor:
+        """Keys or values of each group's context, (n_heads, n_groups, n, D)."""
+        rows, _ = gather_ranges(words, block.contexts)  # (G, C, hidden)
+        return rows.unflatten(2, (self.n_heads, -1)).permute(2, 0, 1, 3)

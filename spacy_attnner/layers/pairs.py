@@ -9,7 +9,7 @@ from .range_max import range_max
 from .spans import SpanPooling
 
 DISTANCES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # tokens between two spans
-CONTEXT_CHUNK = 524_288  # context tokens read at once in prediction, bounds the memory
+PAIRS_CHUNK = 8192  # pairs looked at in one piece in prediction
 
 
 class EntityPairAttention(nn.Module):
@@ -67,12 +67,11 @@ class EntityPairAttention(nn.Module):
         b = PairBatch(*batch)
         if not len(b.pairs):
             return X.new_zeros((0, self.hidden)) + 0.0 * X.sum()
-        spans = self.dropout(self.spans(X, b.spans, b.types))
-        arguments = self.head(spans).relu(), self.tail(spans).relu()  # (S, hidden)
-        words = self.context.words(X)  # (N, hidden) each
-        size = len(b.pairs) if self.training else pairs_at_once(b.contexts)
+        spans = self._spans(X, b)
+        words = self.context.key(X), self.context.value(X)  # (N, hidden) each
+        size = len(b.pairs) if self.training else PAIRS_CHUNK
         parts = [
-            self._features(arguments, words, b.part(i, i + size))
+            self._features(spans, words, b.part(i, i + size))
             for i in range(0, len(b.pairs), size)
         ]
         return torch.cat(parts)
@@ -83,27 +82,36 @@ class EntityPairAttention(nn.Module):
         Returns shape (n_pairs, n_heads, n); each head's weights add up to 1 over the
         pair's context and are 0 behind it.
         """
-        spans = self.spans(X, batch.spans, batch.types)
-        arguments = self.head(spans).relu(), self.tail(spans).relu()
-        pair = torch.cat(_of_pairs(arguments, batch), -1)
-        return self.context.weights(pair, self.context.key(X), batch)
+        query = self.context.query
+        queries = _of_pairs(self._spans(X, batch), query.weight, batch) + query.bias
+        return self.context.weights(queries, self.context.key(X), batch)
+
+    def _spans(self, X: Tensor, b: PairBatch) -> tuple[Tensor, Tensor]:
+        """Spans as heads and as tails, (n_spans, hidden) each."""
+        spans = self.dropout(self.spans(X, b.spans, b.types))
+        return self.head(spans).relu(), self.tail(spans).relu()
 
     def _features(
-        self,
-        arguments: tuple[Tensor, Tensor],
-        words: tuple[Tensor, Tensor],
-        b: PairBatch,
+        self, spans: tuple[Tensor, Tensor], words: tuple[Tensor, Tensor], b: PairBatch
     ) -> Tensor:
-        head, tail = _of_pairs(arguments, b)  # (P, hidden) each
-        features = [head, tail]
+        """Features of some pairs; what a span or a distance adds is found once."""
+        hidden = self.hidden
+        features = []
         if self.product:
-            features.append(head * tail)
+            head, tail = b.pairs.unbind(1)
+            features.append(spans[0][head] * spans[1][tail])
         if self.attention:
-            features.append(self.context(torch.cat([head, tail], -1), words, b))
+            query = self.context.query
+            queries = _of_pairs(spans, query.weight, b) + query.bias
+            features.append(self.context(queries, words, b))
         if self.between:
             features.append(range_max(words[1], b.between()))
-        features.append(self.distances(self._distance(*b.ends())))
-        return self.dropout(self.output(torch.cat(features, -1)).relu())
+        W = self.output.weight  # (hidden, n_features * hidden + distance_width)
+        Y = _of_pairs(spans, W[:, : 2 * hidden], b) + self.output.bias
+        for i, feature in enumerate(features, start=2):
+            Y = Y + feature @ W[:, i * hidden : (i + 1) * hidden].T
+        distances = self.distances.weight @ W[:, (2 + len(features)) * hidden :].T
+        return self.dropout((Y + distances[self._distance(*b.ends())]).relu())
 
     def _distance(self, head: Tensor, tail: Tensor) -> Tensor:
         """Bucket of the tokens between head and tail; the order doubles them."""
@@ -114,11 +122,13 @@ class EntityPairAttention(nn.Module):
         return bucket + forward.long() * len(DISTANCES)
 
 
-def pairs_at_once(contexts: Tensor) -> int:
-    """How many pairs read `CONTEXT_CHUNK` tokens, padding included; at least one."""
-    longest = int((contexts[:, 1] - contexts[:, 0]).max())
-    return max(1, CONTEXT_CHUNK // longest)
+def _of_pairs(spans: tuple[Tensor, Tensor], W: Tensor, b: PairBatch) -> Tensor:
+    """W [head; tail] of pairs, (n_pairs, n); of a span the same in many of them.
 
-
-def _of_pairs(arguments: tuple[Tensor, Tensor], b: PairBatch) -> list[Tensor]:
-    return [x[i] for x, i in zip(arguments, b.pairs.unbind(1), strict=True)]
+    spans: Spans as heads and as tails, (n_spans, hidden) each. W: (n, 2 * hidden).
+    """
+    of_heads, of_tails = (
+        X @ part.T for X, part in zip(spans, W.chunk(2, 1), strict=True)
+    )
+    head, tail = b.pairs.unbind(1)
+    return of_heads[head] + of_tails[tail]

@@ -32,7 +32,9 @@ class SpanPooling(nn.Module):
     def forward(self, X: Tensor, spans: Tensor, types: Tensor) -> Tensor:
         """Returns shape (n_spans, 2 * width + type_width)."""
         tokens, mask = gather_ranges(X, spans)  # (S, L, width), (S, L)
-        weights = masked_softmax(self.attention(tokens).squeeze(-1), mask)
+        scores = self.attention(tokens[mask]).squeeze(-1)
+        scores = scores.new_zeros(mask.shape).masked_scatter(mask, scores)
+        weights = masked_softmax(scores, mask)
         attended = (weights[:, None] @ tokens).squeeze(1)
         lowest = torch.finfo(X.dtype).min
         highest = tokens.masked_fill(~mask[..., None], lowest).amax(1)

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_attnner.layers import pairs
+from spacy_attnner.layers import pair_blocks, pairs
 from spacy_attnner.layers.pair_batch import PairBatch, token_places
 from spacy_attnner.layers.pairs import EntityPairAttention
 from spacy_attnner.layers.range_max import range_max
@@ -104,11 +104,11 @@ def test_batch_equals_single(document):
         torch.testing.assert_close(features(attention, X, alone), together[i : i + 1])
 
 
-@pytest.mark.parametrize("size", [1, 30, 64, 200])
+@pytest.mark.parametrize("size", [1, 5, 11, 12])
 def test_chunks_change_nothing(document, monkeypatch, size):
     attention = make_attention()
     expected = features(attention, *document)
-    monkeypatch.setattr(pairs, "CONTEXT_CHUNK", size)
+    monkeypatch.setattr(pairs, "PAIRS_CHUNK", size)
     torch.testing.assert_close(features(attention, *document), expected)
 
 
@@ -118,6 +118,25 @@ def test_direction_counts(document):
     ordered = batch.pairs.tolist()
     forward, backward = ordered.index([0, 2]), ordered.index([2, 0])
     assert not torch.allclose(found[forward], found[backward])
+
+
+def test_features_by_hand(document):
+    """relu(W [head; tail; head ∘ tail; context; between; distance] + b)"""
+    attention = make_attention()
+    X, batch = document
+    spans = attention.spans(X, batch.spans, batch.types)
+    head = attention.head(spans).relu()[batch.pairs[:, 0]]
+    tail = attention.tail(spans).relu()[batch.pairs[:, 1]]
+    queries = attention.context.query(torch.cat([head, tail], 1))
+    words = attention.context.key(X), attention.context.value(X)
+    parts = [
+        *(head, tail, head * tail),
+        attention.context(queries, words, batch),
+        range_max(words[1], batch.between()),
+        attention.distances(attention._distance(*batch.ends())),
+    ]
+    expected = attention.output(torch.cat(parts, 1)).relu()
+    torch.testing.assert_close(features(attention, X, batch), expected)
 
 
 def test_a_pair_sees_its_context_and_no_more():
@@ -157,6 +176,28 @@ def test_weights_add_up_to_one_over_the_context(document):
         assert not of_pair[:, length:].any()
 
 
+@pytest.mark.parametrize("cells", [1, 40, 100, 10_000])
+def test_blocks_hold_every_pair_once(monkeypatch, cells):
+    monkeypatch.setattr(pair_blocks, "CELLS_CPU", cells)
+    generator = torch.Generator().manual_seed(cells)
+    first = torch.randint(0, 6, (50,), generator=generator)
+    length = torch.randint(1, 9, (50,), generator=generator)
+    contexts = torch.stack([first, first + length], 1)
+    seen = []
+    for block in pair_blocks.cut_blocks(contexts):
+        groups, nth = block.place
+        own = contexts[block.pairs]
+        assert own[:, 0].equal(block.contexts[groups, 0])
+        assert (own[:, 1] <= block.contexts[groups, 1]).all()
+        assert len(set(zip(groups.tolist(), nth.tolist(), strict=True))) == len(own)
+        assert int(nth.max()) < block.size <= groups.bincount().min() * 1.5
+        longest = int((block.contexts[:, 1] - block.contexts[:, 0]).max())
+        n_cells = len(block.contexts) * block.size * longest
+        assert n_cells <= cells or len(block.contexts) == 1
+        seen += block.pairs.tolist()
+    assert sorted(seen) == list(range(50))
+
+
 @pytest.mark.parametrize("feature", ["product", "attention", "between"])
 def test_a_feature_left_out(document, feature):
     attention = make_attention(**{feature: False})
@@ -168,14 +209,14 @@ def test_words_between_by_hand():
     attention = make_attention(product=False, attention=False)
     X = torch.randn(9, WIDTH)
     batch = make_batch([(1, 2), (4, 6), (6, 7)], [(0, 1), (1, 2)], 9)
-    seen = []
-    attention.output.register_forward_pre_hook(
-        lambda module, args: seen.append(args[0])
-    )
-    features(attention, X, batch)
-    between = seen[0][:, 2 * HIDDEN : 3 * HIDDEN]
-    torch.testing.assert_close(between[0], attention.context.value(X[2:4]).amax(0))
-    assert not between[1].any()  # side by side: no word is between
+    with torch.no_grad():  # so that features are relu(between)
+        attention.output.bias.zero_()
+        attention.output.weight.zero_()
+        attention.output.weight[:, 2 * HIDDEN : 3 * HIDDEN] = torch.eye(HIDDEN)
+    found = features(attention, X, batch)
+    expected = attention.context.value(X[2:4]).amax(0).relu()
+    torch.testing.assert_close(found[0], expected)
+    assert not found[1].any()  # side by side: no word is between
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=7))
@@ -200,7 +241,8 @@ def test_context_of_a_pair_by_hand(document):
     context = make_attention().context
     torch.nn.init.normal_(context.place.weight)
     pair = torch.randn(len(batch.pairs), 2 * HIDDEN)
-    found = context(pair, context.words(X), batch)
+    words = context.key(X), context.value(X)
+    found = context(context.query(pair), words, batch)
     for p, (first, end) in enumerate(batch.contexts.tolist()):
         tokens = torch.arange(first, end)[None]
         head, tail = (spans[p : p + 1] for spans in batch.ends())
