@@ -10,6 +10,7 @@ direction); of boundaries (no types); and of relations between gold entities.
 
 from pathlib import Path
 
+import rel_ideas  # registers what some rows name
 import spacy
 from ablation import Ablation, Change, main, setting
 from spacy.training import Corpus
@@ -30,6 +31,23 @@ def on_predicted_entities(config: Config) -> None:
     """Train relations on the entities that attn_ner predicts at that moment."""
     config["corpora"]["train"]["@readers"] = "spacy.Corpus.v1"
     config["training"]["annotating_components"] = ["tok2vec", "attn_ner"]
+
+
+def on_both(config: Config) -> None:
+    """Train relations on gold entities and on predicted ones that overlap none."""
+    config["corpora"]["dev"]["@readers"] = "spacy.Corpus.v1"  # without gold entities
+    config["components"]["attn_ner"]["overwrite"] = False
+    config["training"]["annotating_components"] = ["tok2vec", "attn_ner"]
+
+
+def on_predicted_more_and_more(config: Config) -> None:
+    """Train relations on both, and in up to half of the steps on predicted entities."""
+    on_both(config)
+    config["training"]["before_update"] = {
+        "@callbacks": "benchmarks.predicted_entities.v1",
+        "n_steps": config["training"]["max_steps"],
+        "most": 0.5,
+    }
 
 
 def inner_product(config: Config) -> None:
@@ -61,6 +79,11 @@ ROWS: dict[str, list[Change]] = {
     "no self-attention in the encoder": [setting(f"{ENCODER}.n_heads", 0)],
     "encoders apart": [encoders_apart],
     "trained on predicted entities": [on_predicted_entities],
+    "trained on gold and predicted entities": [on_both],
+    "trained on predicted entities more and more often": [on_predicted_more_and_more],
+    "words learnt beside the vectors": [setting(f"{ENCODER}.embed.word_width", 50)],
+    "dropout 0.4": [setting("training.dropout", 0.4)],
+    "dropout 0.5": [setting("training.dropout", 0.5)],
 }
 
 
@@ -76,4 +99,6 @@ def score(model: Path, corpus: Path) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(Ablation("relations.py", ROOT / "configs" / "rel.cfg", ROWS, score), __doc__)
+    config = ROOT / "configs" / "rel.cfg"
+    code = Path(rel_ideas.__file__)
+    main(Ablation("relations.py", config, ROWS, score, code=code), __doc__)
