@@ -23,7 +23,6 @@ from spacy_attnner.layers.inner_product import InnerProductPairs, candidate_logi
 from spacy_attnner.layers.k_best import k_best
 from spacy_attnner.layers.pooling import DocumentPooling
 from spacy_attnner.layers.range_max import range_max
-from spacy_attnner.layers.spans import gather_ranges
 from spacy_attnner.layers.viterbi import viterbi
 from spacy_attnner.models.resize import grown_layer
 from spacy_attnner.models.vectors import static_vectors
@@ -257,7 +256,6 @@ def crf_inputs():
         lambda e, c, n, *_: padding.pad(e, n),
         lambda e, c, n, *_: padding.unpad(padding.pad(e, n), n),
         lambda e, c, n, *_: vars(windows.cut_windows(n, 7, 2)),
-        lambda e, c, n, *_: gather_ranges(e, _[1]),
         lambda e, c, n, *_: range_max(e, _[1]),
         lambda e, c, n, *_: candidate_logits(e, (n.cumsum(0) % 3).repeat_interleave(n)),
     ],

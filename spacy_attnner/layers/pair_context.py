@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from .pair_batch import BEFORE, PairBatch, token_places
 from .pair_blocks import Block, cut_blocks
-from .spans import gather_ranges
 
 
 class PairContext(nn.Module):
@@ -35,17 +34,17 @@ class PairContext(nn.Module):
         nn.init.zeros_(self.place.weight)
 
     def forward(
-        self, queries: Tensor, words: tuple[Tensor, Tensor], batch: PairBatch
+        self, queries: Tensor, keys: Tensor, values: Tensor, batch: PairBatch
     ) -> Tensor:
         """What pairs read, shape (n_pairs, hidden).
 
-        queries: Of the pairs, (n_pairs, hidden). words: Keys and values of the tokens,
-            (n_tokens, hidden) each.
+        queries: Of the pairs, (n_pairs, hidden).
+        keys, values: Of the tokens, (n_tokens, hidden) each.
         """
         read, order = [], []
         for block in cut_blocks(batch.contexts):
-            weights = self._weights(queries, words[0], batch, block)  # (H, G, M, C)
-            V = self._by_group(words[1], block)  # (H, G, C, D)
+            weights = self._weights(queries, keys, batch, block)  # (H, G, M, C)
+            V = self._by_group(values, block)  # (H, G, C, D)
             mixed = (weights @ V).permute(1, 2, 0, 3)  # (G, M, H, D)
             read.append(mixed[tuple(block.place)].flatten(1))
             order.append(block.pairs)
@@ -107,6 +106,14 @@ class PairContext(nn.Module):
         return table.gather(1, index.view(1, -1).expand(len(table), -1))
 
     def _by_group(self, words: Tensor, block: Block) -> Tensor:
-        """Keys or values of each group's context, (n_heads, n_groups, n, D)."""
-        rows, _ = gather_ranges(words, block.contexts)  # (G, C, hidden)
-        return rows.unflatten(2, (self.n_heads, -1)).permute(2, 0, 1, 3)
+        """Keys or values that each group reads, (n_heads, n_groups, n, D).
+
+        words: Keys or values of the tokens, (n_tokens, hidden). Those behind a group's
+        context are some other token's.
+        """
+        first, end = block.contexts.unbind(1)
+        steps = torch.arange(int((end - first).max()), device=words.device)
+        tokens = (first[:, None] + steps).clamp_max(len(words) - 1)  # (G, C)
+        heads = torch.arange(self.n_heads, device=words.device).view(-1, 1, 1)
+        table = words.view(len(words) * self.n_heads, -1)  # (N * H, D)
+        return nn.functional.embedding(tokens * self.n_heads + heads, table)

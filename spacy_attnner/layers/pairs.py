@@ -9,7 +9,6 @@ from .range_max import range_max
 from .spans import SpanPooling
 
 DISTANCES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # tokens between two spans
-PAIRS_CHUNK = 8192  # pairs looked at in one piece in prediction
 
 
 class EntityPairAttention(nn.Module):
@@ -68,13 +67,17 @@ class EntityPairAttention(nn.Module):
         if not len(b.pairs):
             return X.new_zeros((0, self.hidden)) + 0.0 * X.sum()
         spans = self._spans(X, b)
-        words = self.context.key(X), self.context.value(X)  # (N, hidden) each
-        size = len(b.pairs) if self.training else PAIRS_CHUNK
-        parts = [
-            self._features(spans, words, b.part(i, i + size))
-            for i in range(0, len(b.pairs), size)
-        ]
-        return torch.cat(parts)
+        values = self.context.value(X)  # (N, hidden)
+        features = []
+        if self.product:
+            head, tail = b.pairs.unbind(1)
+            features.append(spans[0][head] * spans[1][tail])
+        if self.attention:
+            queries, keys = self._queries(spans, b), self.context.key(X)
+            features.append(self.context(queries, keys, values, b))
+        if self.between:
+            features.append(range_max(values, b.between()))
+        return self.dropout(self._mix(spans, features, b).relu())
 
     def weights(self, X: Tensor, batch: PairBatch) -> Tensor:
         """How much each pair attends to the words from its context's first one on.
@@ -82,8 +85,7 @@ class EntityPairAttention(nn.Module):
         Returns shape (n_pairs, n_heads, n); each head's weights add up to 1 over the
         pair's context and are 0 behind it.
         """
-        query = self.context.query
-        queries = _of_pairs(self._spans(X, batch), query.weight, batch) + query.bias
+        queries = self._queries(self._spans(X, batch), batch)
         return self.context.weights(queries, self.context.key(X), batch)
 
     def _spans(self, X: Tensor, b: PairBatch) -> tuple[Tensor, Tensor]:
@@ -91,27 +93,24 @@ class EntityPairAttention(nn.Module):
         spans = self.dropout(self.spans(X, b.spans, b.types))
         return self.head(spans).relu(), self.tail(spans).relu()
 
-    def _features(
-        self, spans: tuple[Tensor, Tensor], words: tuple[Tensor, Tensor], b: PairBatch
+    def _queries(self, spans: tuple[Tensor, Tensor], b: PairBatch) -> Tensor:
+        query = self.context.query
+        return _of_pairs(spans, query.weight, b) + query.bias
+
+    def _mix(
+        self, spans: tuple[Tensor, Tensor], features: list[Tensor], b: PairBatch
     ) -> Tensor:
-        """Features of some pairs; what a span or a distance adds is found once."""
+        """W [head; tail; features; distance]; the parts of spans are found once each.
+
+        features: (n_pairs, hidden) each.
+        """
         hidden = self.hidden
-        features = []
-        if self.product:
-            head, tail = b.pairs.unbind(1)
-            features.append(spans[0][head] * spans[1][tail])
-        if self.attention:
-            query = self.context.query
-            queries = _of_pairs(spans, query.weight, b) + query.bias
-            features.append(self.context(queries, words, b))
-        if self.between:
-            features.append(range_max(words[1], b.between()))
         W = self.output.weight  # (hidden, n_features * hidden + distance_width)
         Y = _of_pairs(spans, W[:, : 2 * hidden], b) + self.output.bias
         for i, feature in enumerate(features, start=2):
             Y = Y + feature @ W[:, i * hidden : (i + 1) * hidden].T
         distances = self.distances.weight @ W[:, (2 + len(features)) * hidden :].T
-        return self.dropout((Y + distances[self._distance(*b.ends())]).relu())
+        return Y + distances[self._distance(*b.ends())]
 
     def _distance(self, head: Tensor, tail: Tensor) -> Tensor:
         """Bucket of the tokens between head and tail; the order doubles them."""

@@ -1,22 +1,12 @@
-"""Spans of tokens: their rows, and what a span is to a relation."""
+"""What a span of tokens is to a relation."""
 
 import torch
 from torch import Tensor, nn
 
-from .attention import AdditiveAttention, masked_softmax
+from .attention import AdditiveAttention
 
 N_TYPE_ROWS = 256
 N_TYPE_HASHES = 3
-
-
-def gather_ranges(X: Tensor, ranges: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows of several ranges: (n_ranges, longest, width) and their mask."""
-    lengths = ranges[:, 1] - ranges[:, 0]
-    longest = int(lengths.max()) if len(lengths) else 0
-    steps = torch.arange(longest, device=X.device)
-    mask = steps < lengths[:, None]
-    rows = (ranges[:, :1] + steps) * mask
-    return X[rows], mask
 
 
 class SpanPooling(nn.Module):
@@ -31,11 +21,16 @@ class SpanPooling(nn.Module):
 
     def forward(self, X: Tensor, spans: Tensor, types: Tensor) -> Tensor:
         """Returns shape (n_spans, 2 * width + type_width)."""
-        tokens, mask = gather_ranges(X, spans)  # (S, L, width), (S, L)
-        scores = self.attention(tokens[mask]).squeeze(-1)
-        scores = scores.new_zeros(mask.shape).masked_scatter(mask, scores)
-        weights = masked_softmax(scores, mask)
-        attended = (weights[:, None] @ tokens).squeeze(1)
-        lowest = torch.finfo(X.dtype).min
-        highest = tokens.masked_fill(~mask[..., None], lowest).amax(1)
-        return torch.cat([attended, highest, self.types(types).sum(1)], -1)
+        lengths = spans[:, 1] - spans[:, 0]
+        pooled = [X.new_empty((0, 2 * X.shape[1]))]
+        order = [lengths[:0]]
+        for length in lengths.unique().tolist():  # without any padding: most are short
+            chosen = (lengths == length).nonzero().squeeze(1)
+            steps = torch.arange(length, device=X.device)
+            tokens = X[spans[chosen, :1] + steps]  # (n, length, width)
+            weights = self.attention(tokens).softmax(1)  # (n, length, 1)
+            attended = (weights * tokens).sum(1)
+            pooled.append(torch.cat([attended, tokens.amax(1)], -1))
+            order.append(chosen)
+        tokens = torch.cat(pooled)[torch.cat(order).argsort()]
+        return torch.cat([tokens, self.types(types).sum(1)], -1)

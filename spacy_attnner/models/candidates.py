@@ -65,28 +65,26 @@ def make_candidate_pairs(
 
 
 def _distinct(spans) -> list[Span]:
-    found = {(span.start, span.end, span.label): span for span in spans}
+    found = {(s.start, s.end, s.label): s for s in spans if s.start < s.end}
     return [found[key] for key in sorted(found)]
 
 
 def _pairs(spans: list[Span], max_length: int, same_sentence: bool) -> numpy.ndarray:
-    """Ordered pairs, (n_pairs, 2); memory grows with the pairs that are kept."""
+    """Ordered pairs, (n_pairs, 2): a span with those behind it, then they with it."""
     starts = numpy.array([span.start for span in spans], dtype="int64")
     ends = numpy.array([span.end for span in spans], dtype="int64")
-    sentence = numpy.array(
-        [span.sent.start for span in spans] if same_sentence else [0] * len(spans),
-        dtype="int64",
-    )
-    pairs = []
-    for i in range(len(spans)):  # spans are sorted by their start
-        stop = len(spans)
-        if max_length:
-            stop = int(numpy.searchsorted(starts, ends[i] + max_length, side="right"))
-        later = numpy.arange(i + 1, max(stop, i + 1))
-        later = later[sentence[later] == sentence[i]]
-        here = numpy.full_like(later, i)
-        pairs.append(numpy.stack([here, later], axis=1))
-        pairs.append(numpy.stack([later, here], axis=1))
-    if not pairs:
-        return numpy.zeros((0, 2), dtype="int64")
-    return numpy.concatenate(pairs)
+    first = numpy.arange(len(spans))
+    stop = numpy.full_like(first, len(spans))  # spans are sorted by their start
+    if max_length:
+        stop = numpy.searchsorted(starts, ends + max_length, side="right")
+    if same_sentence:
+        sentence = numpy.array([span.sent.start for span in spans], dtype="int64")
+        stop = numpy.minimum(stop, sentence.searchsorted(sentence, side="right"))
+    counts = (stop - first - 1).clip(0)
+    twice = counts.repeat(2)  # forward and backward
+    here = first.repeat(2).repeat(twice)
+    nth = numpy.arange(len(here)) - (twice.cumsum() - twice).repeat(twice)
+    pairs = numpy.stack([here, here + 1 + nth], axis=1)
+    backward = numpy.tile([False, True], len(spans)).repeat(twice)
+    pairs[backward] = pairs[backward][:, ::-1]
+    return pairs

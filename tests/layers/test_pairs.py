@@ -3,11 +3,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_attnner.layers import pair_blocks, pairs
+from spacy_attnner.layers import pair_blocks
 from spacy_attnner.layers.pair_batch import PairBatch, token_places
 from spacy_attnner.layers.pairs import EntityPairAttention
 from spacy_attnner.layers.range_max import range_max
-from spacy_attnner.layers.spans import N_TYPE_HASHES, SpanPooling, gather_ranges
+from spacy_attnner.layers.spans import N_TYPE_HASHES, SpanPooling
 
 WIDTH, HIDDEN = 5, 14
 
@@ -38,13 +38,6 @@ def document():
     bounds = [(1, 2), (4, 7), (8, 9), (14, 17)]
     order = [(i, j) for i in range(4) for j in range(4) if i != j]
     return torch.randn(19, WIDTH), make_batch(bounds, order, 19)
-
-
-def test_ranges_by_hand():
-    X = torch.tensor([[0.0], [1.0], [2.0], [3.0]])
-    rows, mask = gather_ranges(X, torch.tensor([[1, 3], [3, 4]]))
-    assert mask.tolist() == [[True, True], [True, False]]
-    assert rows[mask].flatten().tolist() == [1.0, 2.0, 3.0]
 
 
 def test_a_span_of_one_token_is_that_token_and_its_type():
@@ -104,14 +97,6 @@ def test_batch_equals_single(document):
         torch.testing.assert_close(features(attention, X, alone), together[i : i + 1])
 
 
-@pytest.mark.parametrize("size", [1, 5, 11, 12])
-def test_chunks_change_nothing(document, monkeypatch, size):
-    attention = make_attention()
-    expected = features(attention, *document)
-    monkeypatch.setattr(pairs, "PAIRS_CHUNK", size)
-    torch.testing.assert_close(features(attention, *document), expected)
-
-
 def test_direction_counts(document):
     X, batch = document
     found = features(make_attention(), X, batch)
@@ -128,11 +113,11 @@ def test_features_by_hand(document):
     head = attention.head(spans).relu()[batch.pairs[:, 0]]
     tail = attention.tail(spans).relu()[batch.pairs[:, 1]]
     queries = attention.context.query(torch.cat([head, tail], 1))
-    words = attention.context.key(X), attention.context.value(X)
+    keys, values = attention.context.key(X), attention.context.value(X)
     parts = [
         *(head, tail, head * tail),
-        attention.context(queries, words, batch),
-        range_max(words[1], batch.between()),
+        attention.context(queries, keys, values, batch),
+        range_max(values, batch.between()),
         attention.distances(attention._distance(*batch.ends())),
     ]
     expected = attention.output(torch.cat(parts, 1)).relu()
@@ -241,8 +226,7 @@ def test_context_of_a_pair_by_hand(document):
     context = make_attention().context
     torch.nn.init.normal_(context.place.weight)
     pair = torch.randn(len(batch.pairs), 2 * HIDDEN)
-    words = context.key(X), context.value(X)
-    found = context(context.query(pair), words, batch)
+    found = context(context.query(pair), context.key(X), context.value(X), batch)
     for p, (first, end) in enumerate(batch.contexts.tolist()):
         tokens = torch.arange(first, end)[None]
         head, tail = (spans[p : p + 1] for spans in batch.ends())
