@@ -9,6 +9,12 @@ from thinc.api import fix_random_seed
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 torch.set_num_threads(1)
+LONGEST = ("test_project_run.py", "test_real_training.py")  # some minutes each
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, beside which another process does the others."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(autouse=True)
