@@ -73,6 +73,7 @@ ROWS: dict[str, list[Change]] = {
     "no product of head and tail": [setting(f"{PAIRS}.product", False)],
     "no attention to the words around": [setting(f"{PAIRS}.attention", False)],
     "no maximum of the words between": [setting(f"{PAIRS}.between", False)],
+    "strongest pairs of head and tail not seen": [setting(f"{PAIRS}.strongest", False)],
     "no entity types": [setting(f"{PAIRS}.type_width", 0)],
     "no distance": [setting(f"{PAIRS}.distance_width", 0)],
     "one BiLSTM": [setting(f"{ENCODER}.depth", 1)],

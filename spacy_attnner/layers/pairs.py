@@ -16,13 +16,16 @@ class EntityPairAttention(nn.Module):
 
     head = relu(W_h span), tail = relu(W_t span)
     context = softmax(q(head, tail) · K / √d) V over the words around the pair
-    features = relu(W [head; tail; head ∘ tail; context; between; distance])
+    own = relu(W [head; tail; head ∘ tail; context; between; distance])
+    features = own + relu(U [own; strongest of the head; strongest of the tail])
 
     The product head ∘ tail makes the linear layer that follows a low-rank bilinear
     score of the pair (Kim et al. 2017, "Hadamard Product for Low-rank Bilinear
     Pooling"). `between` is the maximum of V over the words between the two spans
     (Eberts and Ulges 2020, "Span-based Joint Entity and Relation Extraction with
-    Transformer Pre-training", call it localized context).
+    Transformer Pre-training", call it localized context). What is strongest of a head
+    is the maximum of `own` over all pairs with that head, and so for the tail: pairs of
+    a document that exclude or imply each other see it.
 
     width: Width of the token vectors.
     hidden: Width of head, tail, context and of the output.
@@ -30,6 +33,7 @@ class EntityPairAttention(nn.Module):
     type_width, distance_width: Widths of those embeddings; without a type_width, types
         are not seen.
     product, attention, between: Whether to have those features.
+    strongest: Whether pairs see the strongest ones of their head and of their tail.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class EntityPairAttention(nn.Module):
         product: bool = True,
         attention: bool = True,
         between: bool = True,
+        strongest: bool = True,
     ) -> None:
         super().__init__()
         self.hidden = hidden
@@ -55,17 +60,41 @@ class EntityPairAttention(nn.Module):
         self.distances = nn.Embedding(2 * len(DISTANCES), distance_width)
         n_features = 2 + product + attention + between
         self.output = nn.Linear(n_features * hidden + distance_width, hidden)
+        self.others = nn.Linear(3 * hidden, hidden) if strongest else None
         self.register_buffer("limits", torch.tensor(DISTANCES), persistent=False)
 
     def forward(self, X: Tensor, lengths: Tensor, *batch: Tensor) -> Tensor:
         """Features of all pairs, shape (n_pairs, hidden).
 
         X: Token vectors, (n_tokens, width). lengths: Unused, the flat batch's lengths.
-        batch: The fields of a `PairBatch`, in order.
+        batch: The fields of a `PairBatch`, in order; after them, where these are some of
+            the pairs of their spans, what `strongest` found of all.
         """
-        b = PairBatch(*batch)
+        b = PairBatch(*batch[:4])
         if not len(b.pairs):
             return X.new_zeros((0, self.hidden)) + 0.0 * X.sum()
+        own = self.own(X, b)
+        if self.others is None:
+            return own
+        heads, tails = batch[4] if len(batch) > 4 else self.strongest(own, b)
+        W = self.others.weight  # (hidden, 3 * hidden)
+        Y = own @ W[:, : self.hidden].T + self.others.bias
+        Y = Y + _of_pairs((heads, tails), W[:, self.hidden :], b)
+        return own + self.dropout(Y.relu())
+
+    def strongest(self, own: Tensor, b: PairBatch) -> Tensor:
+        """Maxima of pairs over those of a head and of a tail, (2, n_spans, hidden).
+
+        own: Features of the pairs, (n_pairs, hidden), none of them negative.
+        """
+        found = own.new_zeros((2 * len(b.spans), self.hidden))
+        for i in (0, 1):
+            rows = (b.pairs[:, i : i + 1] + i * len(b.spans)).expand_as(own)
+            found = found.scatter_reduce(0, rows, own, "amax")
+        return found.view(2, -1, self.hidden)
+
+    def own(self, X: Tensor, b: PairBatch) -> Tensor:
+        """What pairs are by themselves, (n_pairs, hidden)."""
         spans = self._spans(X, b)
         values = self.context.value(X)  # (N, hidden)
         features = []

@@ -40,6 +40,7 @@ def build_entity_pair_attention(
     product: bool = True,
     attention: bool = True,
     between: bool = True,
+    strongest: bool = True,
     width: int | None = None,
     nO: int | None = None,
 ) -> Model[list[Candidates], list[Floats2d]]:
@@ -55,6 +56,7 @@ def build_entity_pair_attention(
     product: Multiply head and tail with each other, a low-rank bilinear score.
     attention: Let the pair attend to the words around it.
     between: Take the maximum over the words between head and tail.
+    strongest: Let pairs see the strongest ones of the same head and of the same tail.
     width: Width of the token vectors, where the tok2vec does not know its own.
     nO: Number of relation labels; found from the data if None.
 
@@ -69,6 +71,7 @@ def build_entity_pair_attention(
         product=product,
         attention=attention,
         between=between,
+        strongest=strongest,
     )
     model = pair_model(
         tok2vec, module, hidden, context=context, max_context=max_context, nO=nO
@@ -151,12 +154,30 @@ def _predict(model: Model, X: Floats2d, lengths: list[int], arrays: Arrays) -> F
     """Logits of all pairs, some at a time: their features take far more memory."""
     _, pairs, output = model.layers
     spans, types, ordered, contexts = arrays
+    starts = range(0, len(ordered), PAIRS_AT_ONCE)
+    parts = [slice(start, start + PAIRS_AT_ONCE) for start in starts]
+    chosen = [(spans, types, ordered[part], contexts[part]) for part in parts]
+    rest = () if len(parts) < 2 else _strongest(pairs, X, chosen)
     logits = model.ops.alloc2f(len(ordered), output.get_dim("nO"))
-    for start in range(0, len(ordered), PAIRS_AT_ONCE):
-        part = slice(start, start + PAIRS_AT_ONCE)
-        chosen = (spans, types, ordered[part], contexts[part])
-        logits[part] = output.predict(pairs.predict((X, lengths, chosen)))
+    for part, some in zip(parts, chosen, strict=True):
+        logits[part] = output.predict(pairs.predict((X, lengths, (*some, *rest))))
     return logits
+
+
+def _strongest(pairs: Model, X: Floats2d, parts: list[Arrays]) -> tuple[Any, ...]:
+    """What parts of a batch's pairs have to know of each other, if anything."""
+    module = pairs.shims[0]._model
+    if getattr(module, "others", None) is None:
+        return ()
+    module.eval()
+    with torch.no_grad():
+        tokens = floats_to_torch(pairs, X, False)
+        found = tokens.new_zeros(())  # no feature is negative
+        for arrays in parts:
+            batch = PairBatch(*(ints_to_torch(pairs, array) for array in arrays))
+            here = module.strongest(module.own(tokens, batch), batch)
+            found = torch.maximum(found, here)
+    return (from_torch(pairs, found),)
 
 
 def pair_attention(
@@ -227,7 +248,8 @@ def _pair_inputs(
     args = (
         floats_to_torch(model, tokens, is_train),
         ints_to_torch(model, lengths),
-        *(ints_to_torch(model, array) for array in arrays),
+        *(ints_to_torch(model, array) for array in arrays[:4]),
+        *(floats_to_torch(model, array, False) for array in arrays[4:]),
     )
 
     def backprop(d_inputs: ArgsKwargs) -> Any:

@@ -86,7 +86,7 @@ def test_places_by_hand():
 
 
 def test_batch_equals_single(document):
-    attention = make_attention()
+    attention = make_attention(strongest=False)
     X, batch = document
     together = features(attention, X, batch)
     assert together.shape == (12, HIDDEN)
@@ -107,7 +107,7 @@ def test_direction_counts(document):
 
 def test_features_by_hand(document):
     """relu(W [head; tail; head ∘ tail; context; between; distance] + b)"""
-    attention = make_attention()
+    attention = make_attention(strongest=False)
     X, batch = document
     spans = attention.spans(X, batch.spans, batch.types)
     head = attention.head(spans).relu()[batch.pairs[:, 0]]
@@ -161,6 +161,32 @@ def test_weights_add_up_to_one_over_the_context(document):
         assert not of_pair[:, length:].any()
 
 
+def test_strongest_by_hand(document):
+    """own + relu(U [own; maxima of the head's pairs; of the tail's pairs] + b)"""
+    attention = make_attention()
+    X, batch = document
+    own = attention.own(X, batch)
+    found = features(attention, X, batch)
+    for p, (head, tail) in enumerate(batch.pairs.tolist()):
+        of_head = own[batch.pairs[:, 0] == head].amax(0)
+        of_tail = own[batch.pairs[:, 1] == tail].amax(0)
+        seen = torch.cat([own[p], of_head, of_tail])
+        expected = own[p] + attention.others(seen).relu()
+        torch.testing.assert_close(found[p], expected)
+
+
+def test_pairs_in_parts_that_know_the_strongest(document):
+    attention = make_attention()
+    X, batch = document
+    whole = features(attention, X, batch)
+    strongest = attention.strongest(attention.own(X, batch), batch)
+    for part in (batch.part(0, 5), batch.part(5, 12)):
+        values = (*vars(part).values(), strongest)
+        found = attention(X, torch.tensor([len(X)]), *values)
+        start = 0 if len(part.pairs) == 5 else 5
+        torch.testing.assert_close(found, whole[start : start + len(found)])
+
+
 @pytest.mark.parametrize("cells", [1, 40, 100, 10_000])
 def test_blocks_hold_every_pair_once(monkeypatch, cells):
     monkeypatch.setattr(pair_blocks, "CELLS_CPU", cells)
@@ -191,7 +217,7 @@ def test_a_feature_left_out(document, feature):
 
 
 def test_words_between_by_hand():
-    attention = make_attention(product=False, attention=False)
+    attention = make_attention(product=False, attention=False, strongest=False)
     X = torch.randn(9, WIDTH)
     batch = make_batch([(1, 2), (4, 6), (6, 7)], [(0, 1), (1, 2)], 9)
     with torch.no_grad():  # so that features are relu(between)

@@ -4,6 +4,8 @@ import numpy
 import pytest
 from spacy import registry
 
+from spacy_attnner.models import relations
+
 NAMES = [
     "AttentionEncoder",
     "AttentionTextClassifier",
@@ -69,6 +71,16 @@ def test_batch_equals_single(name, trained, inputs_of):
     backwards = as_list(model.predict(X[::-1]))[::-1]
     for found, expected in zip(backwards, together, strict=True):
         numpy.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+@pytest.mark.parametrize("name", ["EntityPairAttention", "InnerProductPairs"])
+def test_pairs_some_at_a_time(name, size, trained, inputs_of, monkeypatch):
+    model, X = trained(name), inputs_of(name)
+    expected = model.predict(X)
+    monkeypatch.setattr(relations, "PAIRS_AT_ONCE", size)
+    for found, whole in zip(model.predict(X), expected, strict=True):
+        numpy.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
