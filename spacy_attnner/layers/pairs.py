@@ -67,8 +67,8 @@ class EntityPairAttention(nn.Module):
         """Features of all pairs, shape (n_pairs, hidden).
 
         X: Token vectors, (n_tokens, width). lengths: Unused, the flat batch's lengths.
-        batch: The fields of a `PairBatch`, in order; after them, where these are some of
-            the pairs of their spans, what `strongest` found of all.
+        batch: The fields of a `PairBatch`, in order; after them, where these are only
+            some of their spans' pairs, what `strongest` found of all.
         """
         b = PairBatch(*batch[:4])
         if not len(b.pairs):

@@ -42,7 +42,7 @@ def with_predicted(nlp, sentence, entities) -> Example:
 
 
 def with_pairs_apart(make_task):
-    """Pairs do not see each other: from few sentences they learn that none is missed."""
+    """Pairs do not see each other, which would teach them that none is ever missed."""
     config = make_task("attn_rel").config
     config["model"]["strongest"] = False
     return make_task("attn_rel", config)
