@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from record import write_result
+from epoch_time import seconds_per_epoch
+from record import use_threads, write_result
 from thinc.api import Config
 from tqdm import tqdm
 
@@ -104,13 +105,19 @@ def train(
         raise SystemExit(f"training failed, see {log}:\n{log.read_text()[-2000:]}")
 
 
-def run(ablation: Ablation, row: str, seed: int, options: argparse.Namespace) -> dict:
-    """Train and score one row with one seed."""
+def changed(ablation: Ablation, row: str, options: argparse.Namespace) -> Config:
+    """The config of a row."""
     config = Config().from_disk(options.config, interpolate=False)
     for change in ablation.rows[row]:
         change(config)
     if options.steps:
         shorten(config, options.steps, options.rate)
+    return config
+
+
+def run(ablation: Ablation, row: str, seed: int, options: argparse.Namespace) -> dict:
+    """Train and score one row with one seed."""
+    config = changed(ablation, row, options)
     with tempfile.TemporaryDirectory(dir=options.keep) as name:
         folder = Path(name)
         begin = time.time()
@@ -133,11 +140,11 @@ def kept_at(row: str, seed: int, options: argparse.Namespace) -> Path:
     return options.keep / name
 
 
-def table(rows: list[str], runs: list[dict]) -> str:
-    """Mean and spread of every row as Markdown; minutes of training come last."""
+def table(rows: list[str], runs: list[dict], seconds: dict[str, float]) -> str:
+    """Mean and spread of every row as Markdown; seconds per epoch come last."""
     columns = [key for key in runs[0] if key not in ("row", "seed", "minutes")]
     lines = [
-        "| change | seeds | " + " | ".join(columns) + " | minutes |",
+        "| change | seeds | " + " | ".join(columns) + " | s per epoch |",
         "|---|---|" + "---|" * (len(columns) + 1),
     ]
     for row in rows:
@@ -145,10 +152,8 @@ def table(rows: list[str], runs: list[dict]) -> str:
         if not own:
             continue
         cells = [_mean([each[column] for each in own]) for column in columns]
-        minutes = statistics.mean(each["minutes"] for each in own)
-        lines.append(
-            f"| {row} | {len(own)} | " + " | ".join(cells) + f" | {minutes:.1f} |"
-        )
+        cells.append(f"{seconds[row]:.0f}" if row in seconds else "")
+        lines.append(f"| {row} | {len(own)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -174,9 +179,17 @@ def main(ablation: Ablation, description: str | None) -> None:
     add("--rate", type=float, default=0.004, help="learning rate of that schedule")
     add("--output", type=Path, default=_results() / name)
     add("--keep", type=Path, help="existing folder to keep the trained pipelines in")
+    add("--time", action="store_true", help="measure only how long an epoch takes")
     options = parser.parse_args()
     done = json.loads(options.output.read_text()) if options.output.exists() else {}
-    runs = done.get("runs", [])
+    runs, seconds = done.get("runs", []), done.get("seconds_per_epoch", {})
+    if options.time:
+        use_threads(1)
+        for row in tqdm(options.rows, desc="rows"):
+            config = changed(ablation, row, options)
+            seconds[row] = seconds_per_epoch(config, options.corpus, options.vectors)
+        keep(runs, seconds, ablation, options)
+        return
     known = {(each["row"], each["seed"]) for each in runs}
     every = [(row, seed) for seed in options.seeds for row in options.rows]
     todo = [each for each in every if each not in known]
@@ -192,9 +205,20 @@ def main(ablation: Ablation, description: str | None) -> None:
         for job in jobs:
             runs.append(job.result())
             progress.update()
-            write_result(options.output, _command(ablation, options), {"runs": runs})
+            keep(runs, seconds, ablation, options)
             progress.write(json.dumps(runs[-1]))
-    sys.stdout.write(table(list(rows), runs) + "\n")
+    sys.stdout.write(table(list(rows), runs, seconds) + "\n")
+
+
+def keep(
+    runs: list[dict],
+    seconds: dict[str, float],
+    ablation: Ablation,
+    options: argparse.Namespace,
+) -> None:
+    """Write what is known so far."""
+    content = {"seconds_per_epoch": seconds, "runs": runs}
+    write_result(options.output, _command(ablation, options), content)
 
 
 def _results() -> Path:
