@@ -177,7 +177,7 @@ def test_other_tokens_than_the_reference(rel):
     gold = [Relation(spans[h], spans[t], label) for h, t, label in relations]
     set_relations(reference, gold)
     other = [Example(rel.doc(nlp, rel.sentences[0]), reference), *examples[1:]]
-    rel.train(nlp, other, 60, sgd)
+    rel.train(nlp, other, 90, sgd)
     for sentence in rel.sentences:
         doc = nlp(rel.doc(nlp, sentence))
         assert rel.answers(doc) == rel.gold(nlp, sentence)
