@@ -5,9 +5,7 @@ Results are kept after every training, so an interrupted call goes on where it s
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +18,7 @@ from epoch_time import seconds_per_epoch
 from record import use_threads, write_result
 from thinc.api import Config
 from tqdm import tqdm
+from trainings import spacy_train
 
 Change = Callable[[Config], object]
 
@@ -78,33 +77,6 @@ def shorten(config: Config, n_steps: int, rate: float) -> None:
     training["optimizer"]["learn_rate"].update(total_steps=n_steps, initial_rate=rate)
 
 
-def train(
-    config: Config,
-    folder: Path,
-    corpus: Path,
-    vectors: Path,
-    seed: int,
-    code: Path | None,
-) -> None:
-    """Run `spacy train` in a process of its own, on one thread."""
-    config.to_disk(folder / "config.cfg")
-    command = [
-        *(sys.executable, "-m", "spacy", "train", str(folder / "config.cfg")),
-        *(("--code", str(code)) if code else ()),
-        *("--output", str(folder), "--system.seed", str(seed)),
-        *("--paths.train", str(corpus / "train.spacy")),
-        *("--paths.dev", str(corpus / "dev.spacy")),
-        *("--paths.vectors", str(vectors)),
-        *("--training.logger.progress_bar", "false"),
-    ]
-    log = folder / "log.txt"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with log.open("w") as out:
-        failed = subprocess.call(command, stdout=out, stderr=out, env=environment)
-    if failed:
-        raise SystemExit(f"training failed, see {log}:\n{log.read_text()[-2000:]}")
-
-
 def changed(ablation: Ablation, row: str, options: argparse.Namespace) -> Config:
     """The config of a row."""
     config = Config().from_disk(options.config, interpolate=False)
@@ -120,8 +92,17 @@ def run(ablation: Ablation, row: str, seed: int, options: argparse.Namespace) ->
     config = changed(ablation, row, options)
     with tempfile.TemporaryDirectory(dir=options.keep) as name:
         folder = Path(name)
+        config.to_disk(folder / "config.cfg")
         begin = time.time()
-        train(config, folder, options.corpus, options.vectors, seed, ablation.code)
+        spacy_train(
+            folder / "config.cfg",
+            folder,
+            train=options.corpus / "train.spacy",
+            dev=options.corpus / "dev.spacy",
+            vectors=options.vectors,
+            seed=seed,
+            code=ablation.code,
+        )
         minutes = (time.time() - begin) / 60
         result = {
             "row": row,

@@ -4,11 +4,8 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from spacy.schemas import ConfigSchemaTraining
-from spacy.training.initialize import init_nlp
-from spacy.training.loop import create_train_batches
-from spacy.util import registry, resolve_dot_names
 from thinc.api import Config
+from trainings import batches_of, initialized
 
 WARM_UP = 8  # updates that are not counted
 UPDATES = 40
@@ -20,22 +17,15 @@ def seconds_per_epoch(config: Config, corpus: Path, vectors: Path) -> float:
     Like `spacy train` reads it once, the corpus is augmented once. Components that
     annotate in training are not counted.
     """
-    config = config.copy()
-    config["paths"].update(
-        train=str(corpus / "train.spacy"),
-        dev=str(corpus / "dev.spacy"),
-        vectors=str(vectors),
+    nlp, settings, reader = initialized(
+        config, train=corpus / "train.spacy", vectors=vectors
     )
-    nlp = init_nlp(config)
-    interpolated = nlp.config.interpolate()
-    training = registry.resolve(interpolated["training"], schema=ConfigSchemaTraining)
-    (reader,) = resolve_dot_names(interpolated, [training["train_corpus"]])
     n_words = sum(len(example) for example in reader(nlp))
-    batches = create_train_batches(nlp, reader, training["batcher"], max_epochs=0)
+    batches = batches_of(nlp, settings, reader)
     seconds = words = 0.0
-    for i, (_, batch) in enumerate(islice(batches, WARM_UP + UPDATES)):
+    for i, batch in enumerate(islice(batches, WARM_UP + UPDATES)):
         begin = time.process_time()
-        nlp.update(batch, sgd=training["optimizer"], drop=training["dropout"])
+        nlp.update(batch, sgd=settings["optimizer"], drop=settings["dropout"])
         if i >= WARM_UP:
             seconds += time.process_time() - begin
             words += sum(len(example) for example in batch)

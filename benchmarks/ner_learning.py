@@ -19,11 +19,8 @@ attn_ner, which uses them; spaCy's recognizer learns and is scored without.
 
 import argparse
 import json
-import os
 import random
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy
@@ -34,6 +31,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus, Example
 from tqdm import tqdm
+from trainings import spacy_train
 
 from spacy_attnner.corpora.gold_sentences import create_gold_sentences
 
@@ -64,17 +62,14 @@ def train(
     DocBin(docs=docs, attrs=["ENT_IOB", "ENT_TYPE", "SENT_START", "SPACY"]).to_disk(
         folder / "train.spacy"
     )
-    command = [
-        *(sys.executable, "-m", "spacy", "train", str(config)),
-        *("--output", str(folder), "--system.seed", str(seed)),
-        *("--paths.train", str(folder / "train.spacy")),
-        *("--paths.dev", str(options.corpus / "dev.spacy")),
-        *("--paths.vectors", str(options.vectors)),
-        *("--training.logger.progress_bar", "false"),
-    ]
-    with (folder / "log.txt").open("w") as log:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        subprocess.run(command, stdout=log, stderr=log, env=environment, check=True)
+    spacy_train(
+        config,
+        folder,
+        train=folder / "train.spacy",
+        dev=options.corpus / "dev.spacy",
+        vectors=options.vectors,
+        seed=seed,
+    )
     (folder / "model-best").rename(kept)
     shutil.rmtree(folder)
     return kept

@@ -16,6 +16,7 @@ from thinc.types import Floats2d, Ragged
 
 from spacy_attnner.models.candidates import Candidates
 from spacy_attnner.models.lists import split
+from spacy_attnner.models.relations import init_pairs
 from spacy_attnner.models.resize import grow_output
 from spacy_attnner.pipeline.rel import AttnRel
 
@@ -51,16 +52,11 @@ def build_tutorial_pairs(
     return Model(
         "tutorial_pairs",
         _forward,
-        init=_init,
+        init=init_pairs,
         layers=[tok2vec, reduce_mean(), output],
         refs={"tok2vec": tok2vec, "output_layer": output},
         attrs={"resize_output": grow_output},
     )
-
-
-def _init(model: Model, X: list[Candidates] | None = None, Y: Any = None) -> None:
-    model.get_ref("tok2vec").initialize(X=[c.doc for c in X] if X else None)
-    model.get_ref("output_layer").initialize()
 
 
 def _forward(

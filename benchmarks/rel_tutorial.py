@@ -11,18 +11,16 @@ Pipelines that were trained are kept in the folder --keep and not trained again.
 """
 
 import argparse
-import os
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
-import rel_ideas  # noqa: F401  # registers the tutorial's component
 import spacy
 from record import write_result
-from relations import score
+from relations import score  # importing it registers the tutorial's component
 from spacy.language import Language
 from tqdm import tqdm
+from trainings import spacy_train
 
 FOLDER = Path(__file__).parent
 
@@ -32,18 +30,15 @@ def train(config: str, seed: int, options: argparse.Namespace) -> Language:
     kept = options.keep / f"{config}-{seed}"
     if not (kept / "model-best").exists():
         kept.mkdir(exist_ok=True)
-        command = [
-            *(sys.executable, "-m", "spacy", "train"),
-            str(FOLDER / "configs" / f"{config}.cfg"),
-            *("--code", str(FOLDER / "rel_ideas.py")),
-            *("--output", str(kept), "--system.seed", str(seed)),
-            *("--paths.train", str(options.corpus / "train.spacy")),
-            *("--paths.dev", str(options.corpus / "dev.spacy")),
-            *("--paths.vectors", str(options.vectors)),
-        ]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        with (kept / "log.txt").open("w") as log:
-            subprocess.run(command, stdout=log, stderr=log, env=environment, check=True)
+        spacy_train(
+            FOLDER / "configs" / f"{config}.cfg",
+            kept,
+            train=options.corpus / "train.spacy",
+            dev=options.corpus / "dev.spacy",
+            vectors=options.vectors,
+            seed=seed,
+            code=FOLDER / "rel_ideas.py",
+        )
     return spacy.load(kept / "model-best")
 
 

@@ -17,18 +17,18 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 from record import use_threads, write_result
-from spacy.schemas import ConfigSchemaTraining
-from spacy.training.initialize import init_nlp
-from spacy.training.loop import create_train_batches, train_while_improving
-from spacy.util import load_config, registry
+from spacy.training.loop import train_while_improving
+from spacy.util import load_config
 from thinc.api import Model, fix_random_seed
 from torch import Tensor, nn
 from tqdm import tqdm
+from trainings import batches_of, initialized
 
 from spacy_attnner.layers import crf
 from spacy_attnner.layers.dropout import set_dropout
@@ -133,14 +133,10 @@ def spacy_steps(nlp: Any, settings: dict, batches: list) -> Iterator[Any]:
 
 def measure(options: argparse.Namespace) -> tuple[list[float], list[float]]:
     """Seconds of each step of spaCy's loop and of the plain one."""
-    paths = {"train": options.train, "dev": options.train, "vectors": options.vectors}
-    overrides = {f"paths.{name}": str(path) for name, path in paths.items()}
-    nlp = init_nlp(load_config(options.config, overrides=overrides))
-    config = nlp.config.interpolate()
-    settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
-    corpus = registry.resolve({"corpus": config["corpora"]["train"]})["corpus"]
-    source = create_train_batches(nlp, corpus, settings["batcher"], 0)
-    batches = [next(source)[1] for _ in range(WARM_UP + options.steps)]
+    nlp, settings, corpus = initialized(
+        load_config(options.config), train=options.train, vectors=options.vectors
+    )
+    batches = list(islice(batches_of(nlp, settings, corpus), WARM_UP + options.steps))
     model = nlp.get_pipe("attn_ner").model
     plain = PlainTagger(model).train()
     set_dropout(plain, settings["dropout"])

@@ -36,13 +36,7 @@ class PairBatch:
         first = torch.minimum(head[:, 1], tail[:, 1])
         return torch.stack([first, torch.maximum(head[:, 0], tail[:, 0])], 1)
 
-    def part(self, start: int, end: int) -> "PairBatch":
-        """Some of the pairs."""
-        return replace(
-            self, pairs=self.pairs[start:end], contexts=self.contexts[start:end]
-        )
-
-    def chosen(self, rows: Tensor) -> "PairBatch":
+    def chosen(self, rows: Tensor | slice) -> "PairBatch":
         """The pairs of the given rows."""
         return replace(self, pairs=self.pairs[rows], contexts=self.contexts[rows])
 

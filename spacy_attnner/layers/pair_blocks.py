@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-CELLS_CPU = (
-    2**17
-)  # pairs times tokens of a block: on a CPU they should stay in the cache
-CELLS_GPU = 2**23  # on a GPU, only the memory has to be bounded
-PADDING = (
-    1.5  # a block's largest group has at most so many times the pairs of any other
-)
+# Pairs times tokens of a block: on a CPU they should stay in the cache, on a GPU only
+# the memory has to be bounded.
+CELLS_CPU = 2**17
+CELLS_GPU = 2**23
+# A block's largest group has at most so many times the pairs of any other.
+PADDING = 1.5
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from thinc.types import Floats2d
 
 from ..layers.pair_batch import PairBatch
 from ..layers.pairs import EntityPairAttention
-from ..layers.spans import N_TYPE_HASHES, N_TYPE_ROWS
 from .bridge import (
     array_output,
     floats_to_torch,
@@ -22,10 +21,10 @@ from .bridge import (
 )
 from .candidates import Candidates
 from .lists import flatten, no_backprop, split
+from .pair_arrays import Arrays, pair_arrays
 from .resize import grow_output
 
 PAIRS_AT_ONCE = 65_536  # scored at once in prediction: bounds the memory
-Arrays = tuple[numpy.ndarray, ...]  # the fields of a `PairBatch`
 
 
 @registry.architectures("spacy-attnner.EntityPairAttention.v1")
@@ -113,7 +112,7 @@ def pair_model(
     return Model(
         "entity_pairs",
         _forward,
-        init=_init,
+        init=init_pairs,
         layers=[tok2vec, pairs, output],
         refs={"tok2vec": tok2vec, "pairs": pairs, "output_layer": output},
         attrs={
@@ -124,7 +123,8 @@ def pair_model(
     )
 
 
-def _init(model: Model, X: list[Candidates] | None = None, Y: Any = None) -> None:
+def init_pairs(model: Model, X: list[Candidates] | None = None, Y: Any = None) -> None:
+    """Initialize the `tok2vec` and the `output_layer` that a model refers to."""
     model.get_ref("tok2vec").initialize(X=[c.doc for c in X] if X else None)
     model.get_ref("output_layer").initialize()
 
@@ -208,37 +208,6 @@ def pair_attention(
         whole[:, first:end] = of_pair[:, : end - first]
         result.append(whole)
     return result
-
-
-def pair_arrays(batch: list[Candidates], context: int, max_context: int) -> Arrays:
-    """Spans, types, pairs and contexts of a batch, in flat token positions."""
-    spans, types, pairs, contexts = [], [], [], []
-    token = n_spans = 0
-    for c in batch:
-        bounds = numpy.array(
-            [(s.start, s.end) for s in c.spans], dtype="int64"
-        ).reshape(-1, 2)
-        both = bounds[c.pairs]  # (n_pairs, 2, 2)
-        first = (both[:, :, 0].min(1) - context).clip(0)
-        end = (both[:, :, 1].max(1) + context).clip(None, len(c.doc))
-        end = numpy.minimum(end, first + max_context)
-        contexts.append(numpy.stack([first, end], 1) + token)
-        spans.append(bounds + token)
-        pairs.append(c.pairs + n_spans)
-        types += [type_rows(span.label) for span in c.spans]
-        token += len(c.doc)
-        n_spans += len(c.spans)
-    return (
-        numpy.concatenate(spans),
-        numpy.array(types, dtype="int64").reshape(-1, N_TYPE_HASHES),
-        numpy.concatenate(pairs),
-        numpy.concatenate(contexts),
-    )
-
-
-def type_rows(label: int) -> list[int]:
-    """Rows of an entity type's embedding, from its 64-bit hash."""
-    return [(label >> (20 * i)) % N_TYPE_ROWS for i in range(N_TYPE_HASHES)]
 
 
 def _pair_inputs(

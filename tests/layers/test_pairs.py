@@ -180,7 +180,7 @@ def test_pairs_in_parts_that_know_the_strongest(document):
     X, batch = document
     whole = features(attention, X, batch)
     strongest = attention.strongest(attention.own(X, batch), batch)
-    for part in (batch.part(0, 5), batch.part(5, 12)):
+    for part in (batch.chosen(slice(5)), batch.chosen(slice(5, 12))):
         values = (*vars(part).values(), strongest)
         found = attention(X, torch.tensor([len(X)]), *values)
         start = 0 if len(part.pairs) == 5 else 5
