@@ -54,12 +54,25 @@ def inner_product(config: Config) -> None:
     model.update({"@architectures": "spacy-attnner.InnerProductPairs.v1", **kept})
 
 
+def encoder_alone(config: Config) -> None:
+    """Let `attn_ner` read the shared encoder without a BiLSTM of its own."""
+    model = config["components"]["attn_ner"]["model"]
+    model["tok2vec"] = model["tok2vec"]["embed"]
+
+
+def own_encoder_for_pairs(config: Config) -> None:
+    """Give `attn_rel` a BiLSTM over the shared encoder, as `attn_ner` has one."""
+    components = config["components"]
+    own = Config(components["attn_ner"]["model"]["tok2vec"]).copy()
+    components["attn_rel"]["model"]["tok2vec"] = own
+
+
 def encoders_apart(config: Config) -> None:
-    """Give each component an encoder of its own."""
+    """Give each component all of its encoder."""
     components = config["components"]
     encoder = components.pop("tok2vec")["model"]
-    for name in ("attn_ner", "attn_rel"):
-        components[name]["model"]["tok2vec"] = Config(encoder).copy()
+    components["attn_ner"]["model"]["tok2vec"]["embed"] = Config(encoder).copy()
+    components["attn_rel"]["model"]["tok2vec"] = Config(encoder).copy()
     config["nlp"]["pipeline"] = ["attn_ner", "attn_rel"]
     config["training"]["annotating_components"] = ["attn_ner"]
 
@@ -67,13 +80,21 @@ def encoders_apart(config: Config) -> None:
 ROWS: dict[str, list[Change]] = {
     "shipped": [],
     "inner product, softmax over candidates": [inner_product],
+    "biaffine score alone": [
+        setting(f"{PAIRS}.attention", False),
+        setting(f"{PAIRS}.between", False),
+        setting(f"{PAIRS}.strongest", False),
+        setting(f"{PAIRS}.distance_width", 0),
+    ],
     "no product of head and tail": [setting(f"{PAIRS}.product", False)],
     "no attention to the words around": [setting(f"{PAIRS}.attention", False)],
     "no maximum of the words between": [setting(f"{PAIRS}.between", False)],
     "strongest pairs of head and tail not seen": [setting(f"{PAIRS}.strongest", False)],
     "no entity types": [setting(f"{PAIRS}.type_width", 0)],
     "no distance": [setting(f"{PAIRS}.distance_width", 0)],
-    "two BiLSTMs": [setting(f"{ENCODER}.depth", 2)],
+    "entities without a BiLSTM of their own": [encoder_alone],
+    "the same, two shared BiLSTMs": [encoder_alone, setting(f"{ENCODER}.depth", 2)],
+    "pairs with a BiLSTM of their own": [own_encoder_for_pairs],
     "no self-attention in the encoder": [setting(f"{ENCODER}.n_heads", 0)],
     "encoders apart": [encoders_apart],
     "trained on gold entities alone": [on_gold_entities],

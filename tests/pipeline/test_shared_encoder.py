@@ -16,13 +16,15 @@ def tasks(make_task):
     return {name: make_task(name) for name in NAMES}
 
 
-def make_nlp(tasks, names):
+def make_nlp(tasks, names, own=()):
+    """own: Components with an encoder of their own above the shared one."""
     nlp = spacy.blank("en")
     encoder = tasks["attn_ner"].config["model"]["tok2vec"]
     nlp.add_pipe("tok2vec", config={"model": encoder})
     for name in names:
-        config = tasks[name].config
-        nlp.add_pipe(name, config={"model": {**config["model"], "tok2vec": LISTENER}})
+        tok2vec = {**encoder, "embed": LISTENER} if name in own else LISTENER
+        model = {**tasks[name].config["model"], "tok2vec": tok2vec}
+        nlp.add_pipe(name, config={"model": model})
     return nlp
 
 
@@ -71,6 +73,26 @@ def test_components_that_share_an_encoder(tasks, names, tmp_path):
     assert_learnt(nlp, tasks, names, sentences)
     nlp.to_disk(tmp_path)
     assert_learnt(spacy.load(tmp_path), tasks, names, sentences)
+
+
+def test_an_encoder_of_its_own_above_the_shared_one(tasks, tmp_path):
+    """As in configs/rel.cfg; such a component can be taken out with all it reads."""
+    names = ("attn_ner", "attn_rel")
+    nlp = make_nlp(tasks, names, own=["attn_ner"])
+    sentences = tasks["attn_ner"].sentences
+    examples = [make_example(nlp, sentence) for sentence in sentences]
+    sgd = nlp.initialize(lambda: examples)
+    sgd.learn_rate = 0.01
+    for _ in range(120):
+        nlp.update(examples, sgd=sgd, drop=0.1)
+    assert_learnt(nlp, tasks, names, sentences)
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    assert_learnt(loaded, tasks, names, sentences)
+    loaded.replace_listeners("tok2vec", "attn_ner", ["model.tok2vec.embed"])
+    loaded.replace_listeners("tok2vec", "attn_rel", ["model.tok2vec"])
+    loaded.remove_pipe("tok2vec")
+    assert_learnt(loaded, tasks, names, sentences)
 
 
 def test_three_corpora_that_annotate_one_thing_each(tasks):
