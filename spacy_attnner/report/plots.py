@@ -46,7 +46,7 @@ def plot_scores(scores: ScoreTable) -> str:
     """Precision, recall and F1 of every type as bars."""
     labels = list(scores.per_label)
     height = 0.9 + 0.55 * len(labels)
-    with _drawing(6.4, height) as (figure, axes):
+    with drawing(6.4, height) as (figure, axes):
         for i, (name, color) in enumerate(
             (("precision", BLUE), ("recall", ORANGE), ("f1", GREEN))
         ):
@@ -59,7 +59,7 @@ def plot_scores(scores: ScoreTable) -> str:
         axes.set_xlim(0, 1.08)
         axes.grid(axis="x", color=GREY, linewidth=0.5)
         axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def plot_confusion(confusion: Confusion) -> str:
@@ -67,7 +67,7 @@ def plot_confusion(confusion: Confusion) -> str:
     labels = [*confusion.labels, "none"]
     size = 1.6 + 0.62 * len(labels)
     shares = [[n / max(1, sum(row)) for n in row] for row in confusion.counts]
-    with _drawing(size, size * 0.86) as (figure, axes):
+    with drawing(size, size * 0.86) as (figure, axes):
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         for i, row in enumerate(confusion.counts):
             for j, n in enumerate(row):
@@ -78,14 +78,14 @@ def plot_confusion(confusion: Confusion) -> str:
         axes.set_xlabel("predicted")
         axes.set_ylabel("gold")
         axes.spines[:].set_visible(False)
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def plot_reliability(calibration: Calibration) -> str:
     """Share that is correct against confidence; the diagonal is perfect calibration."""
     filled = [b for b in calibration.bins if b.n]
     width = 1 / len(calibration.bins)
-    with _drawing(4.6, 4.2) as (figure, axes):
+    with drawing(4.6, 4.2) as (figure, axes):
         middles = [(b.low + b.high) / 2 for b in filled]
         heights = [b.correct or 0.0 for b in filled]
         axes.bar(middles, heights, 0.92 * width, color=BLUE, label="correct")
@@ -110,11 +110,12 @@ def plot_reliability(calibration: Calibration) -> str:
         axes.set_xlabel("confidence")
         axes.set_ylabel("share correct")
         axes.legend(loc="upper left")
-        return _svg(figure)
+        return as_svg(figure)
 
 
 @contextmanager
-def _drawing(width: float, height: float) -> "Iterator[tuple[Figure, Axes]]":
+def drawing(width: float, height: float) -> "Iterator[tuple[Figure, Axes]]":
+    """One set of axes in the style of all plots; width and height in inches."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -125,7 +126,7 @@ def _drawing(width: float, height: float) -> "Iterator[tuple[Figure, Axes]]":
         yield figure, figure.subplots()
 
 
-def _svg(figure: "Figure") -> str:
+def as_svg(figure: "Figure") -> str:
     """The figure without XML prolog, and without ids that other plots use, too."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata=NO_METADATA)
