@@ -37,8 +37,8 @@ def calibrate_cli(
     --gold-sents such that know their sentences, with --gold-preproc single sentences.
     A pipeline that is trained further needs it again.
     """
+    from ..errors import reported
     from ..project.calibrate import calibrate_pipeline
-    from ..project.errors import reported
 
     with reported():
         result = calibrate_pipeline(

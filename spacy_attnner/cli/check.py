@@ -13,9 +13,9 @@ def check_cli(
     output: Path | None = typer.Option(None, help="A text file to write it to, too"),
 ) -> None:
     """Load a pipeline and show what it finds in three sentences."""
-    from ..project.atomic import write_text
+    from ..atomic import write_text
+    from ..errors import reported
     from ..project.check import check_pipeline, describe
-    from ..project.errors import reported
 
     with reported():
         nlp = check_pipeline(name)

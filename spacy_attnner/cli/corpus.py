@@ -13,8 +13,8 @@ def corpus_cli(
     output_dir: Path = typer.Argument(..., help="The folder to write to"),
 ) -> None:
     """Convert what was fetched to OUTPUT_DIR/{ner,rel,sentiment,questions}."""
+    from ..errors import reported
     from ..project.corpus import make_corpora
-    from ..project.errors import reported
 
     with reported():
         make_corpora(source, output_dir)

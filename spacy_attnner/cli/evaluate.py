@@ -19,7 +19,7 @@ def evaluate_cli(
     Writes one JSON file a task, all of them in OUTPUT/metrics.json, and the per-label
     tables in OUTPUT/REPORT.md.
     """
-    from ..project.errors import reported
+    from ..errors import reported
     from ..project.evaluate import evaluate_project
 
     with reported():

@@ -30,7 +30,7 @@ def fetch_cli(
     ),
 ) -> None:
     """Fetch the corpora that project.yml lists and write corpus/SOURCE.json."""
-    from ..project.errors import reported
+    from ..errors import reported
     from ..project.fetch import fetch
 
     with reported():

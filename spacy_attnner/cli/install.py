@@ -14,7 +14,7 @@ def install_cli(
     record: Path = typer.Argument(..., help="The JSON file that says what was done"),
 ) -> None:
     """Install the newest wheel below PACKAGES with pip and record it."""
-    from ..project.errors import reported
+    from ..errors import reported
     from ..project.install import install_wheel
 
     with reported():

@@ -76,8 +76,8 @@ def relations_cli(
     """
     from spacy.cli._util import import_code
 
+    from ..errors import reported
     from ..export.run import export_relations
-    from ..project.errors import reported
 
     if n_process == 0:
         raise typer.BadParameter("0 processes read nothing", param_hint="--n-process")

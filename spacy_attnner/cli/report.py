@@ -46,7 +46,7 @@ def report_cli(
     """
     from spacy.cli._util import import_code
 
-    from ..project.errors import reported
+    from ..errors import reported
     from ..report.run import report_pipeline
     from ..report.text import to_text
 

@@ -14,7 +14,7 @@ def stamp_cli(
     vectors: Path | None = typer.Option(None, help="The folder of its word vectors"),
 ) -> None:
     """Write sources, description and licence into MODEL_DIR/meta.json."""
-    from ..project.errors import reported
+    from ..errors import reported
     from ..project.stamp import stamp
 
     with reported():

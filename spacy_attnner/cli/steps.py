@@ -12,8 +12,8 @@ def begin_cli(
     folder: Path = typer.Argument(..., help="The folder that a step is to fill"),
 ) -> None:
     """Remove an earlier FOLDER and make an empty FOLDER.partial to fill."""
-    from ..project.atomic import begin
-    from ..project.errors import reported
+    from ..atomic import begin
+    from ..errors import reported
 
     with reported():
         begin(folder)
@@ -25,8 +25,8 @@ def finish_cli(
     expect: list[str] = typer.Option([], help="A path in it that must be there"),
 ) -> None:
     """Rename a complete FOLDER.partial to FOLDER."""
-    from ..project.atomic import finish
-    from ..project.errors import reported
+    from ..atomic import finish
+    from ..errors import reported
 
     with reported():
         finish(folder, expect)

@@ -23,7 +23,7 @@ def thresholds_cli(
     The entities are those that the pipeline finds. A pipeline that is trained further
     needs it again.
     """
-    from ..project.errors import reported
+    from ..errors import reported
     from ..project.thresholds import fit_pipeline
 
     with reported():

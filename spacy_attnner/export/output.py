@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ..project.atomic import PartialFile
-from ..project.errors import ProjectError
+from ..atomic import PartialFile
+from ..errors import UserError
 
 
 class Output:
@@ -18,7 +18,7 @@ class Output:
         self.path = path
 
     def write(self, data: bytes) -> int:
-        """Raises ProjectError if the disk is full or gone."""
+        """Raises UserError if the disk is full or gone."""
         with _reported(self.path):
             return self.file.write(data)
 
@@ -30,7 +30,7 @@ def replacing(path: Path) -> Iterator[Output]:
     An error within the block leaves what was there before. Folders on the way are made;
     of a link, the file that it points to is replaced.
 
-    Raises ProjectError if the file cannot be written.
+    Raises UserError if the file cannot be written.
     """
     check_output(path)
     with _reported(path):
@@ -45,11 +45,11 @@ def replacing(path: Path) -> Iterator[Output]:
 
 
 def check_output(path: Path) -> None:
-    """Raises ProjectError if something stands there that is no file to be replaced."""
+    """Raises UserError if something stands there that is no file to be replaced."""
     if path.is_dir():
-        raise ProjectError(f"{path} is a folder", f"Name a file: -o {path}/triples.csv")
+        raise UserError(f"{path} is a folder", f"Name a file: -o {path}/triples.csv")
     if path.exists() and not path.is_file():
-        raise ProjectError(
+        raise UserError(
             f"{path} is no ordinary file, and would be replaced by one",
             "Name another file, then read that.",
         )
@@ -60,6 +60,6 @@ def _reported(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ProjectError(
+        raise UserError(
             f"{path} cannot be written: {error}", "Name a file in another folder."
         ) from error

@@ -7,10 +7,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
+from ..errors import UserError
 from ..pipeline.rel import AttnRel
-from ..project.errors import ProjectError
+from ..pipelines import load_pipeline, use_gpu
 from ..relations import has_relations
-from ..report.inputs import load_pipeline, use_gpu
 from .decoding import STDIN
 from .graph import import_networkx
 from .identifiers import BASE, check_base
@@ -50,7 +50,7 @@ def export_relations(
     gpu_id: GPU, or -1 for the CPU.
     base, spreadsheet: As for `write_relations`.
 
-    Raises ProjectError if one of them cannot be used, or no component sets relations;
+    Raises UserError if one of them cannot be used, or no component sets relations;
     no file is written then.
     """
     kind = choose_kind(texts, input_format)
@@ -83,19 +83,19 @@ def _check_choices(output: Path, format: str | None, base: str) -> str:
     try:
         check_base(base)
     except ValueError as error:
-        raise ProjectError(str(error), "Say so: --base IRI") from error
+        raise UserError(str(error), "Say so: --base IRI") from error
     try:
         format = choose_format(output, format)
     except ValueError as error:
         endings = ", ".join(f".{name}" for name in FORMATS)
-        raise ProjectError(
+        raise UserError(
             str(error), f"Name a file that ends in {endings}, or add --format."
         ) from error
     if format == "graphml":
         try:
             import_networkx()
         except ImportError as error:
-            raise ProjectError(
+            raise UserError(
                 str(error), "Or choose another format, such as csv."
             ) from error
     return format
@@ -104,7 +104,7 @@ def _check_choices(output: Path, format: str | None, base: str) -> str:
 def _check_places(texts: Path, output: Path) -> None:
     check_output(output)
     if texts != STDIN and output.exists() and output.samefile(texts):
-        raise ProjectError(
+        raise UserError(
             f"{output} holds the texts, and would be replaced", "Name another file."
         )
 
@@ -119,9 +119,9 @@ def _check_components(nlp: Language, model: str) -> None:
     raise _no_relations(nlp, model)
 
 
-def _no_relations(nlp: Language, model: str) -> ProjectError:
+def _no_relations(nlp: Language, model: str) -> UserError:
     names = ", ".join(nlp.pipe_names) or "none"
-    return ProjectError(
+    return UserError(
         f"the pipeline {model!r} sets no relations; its components: {names}",
         "Give a pipeline with a component for relations, such as attn_rel.",
     )
@@ -144,6 +144,6 @@ def _checked(
         yield doc, info
     if not count:
         name = "stdin" if texts == STDIN else str(texts)
-        raise ProjectError(f"{name} holds no text", "Give at least one.")
+        raise UserError(f"{name} holds no text", "Give at least one.")
     if not found:
         raise _no_relations(nlp, model)

@@ -7,7 +7,7 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
-from ..project.errors import ProjectError
+from ..errors import UserError
 from .decoding import STDIN, check_text, read_file, read_lines, unreadable
 from .records import read_record
 from .triples import DocInfo
@@ -20,26 +20,26 @@ def choose_kind(path: Path, kind: str | None = None) -> str:
     """What there is to read: a folder, or the kind that was named or that the file's
     name tells; stdin is txt if nothing else is said.
 
-    Raises ProjectError if there is nothing to read, or it is of no known kind.
+    Raises UserError if there is nothing to read, or it is of no known kind.
     """
     if path == STDIN:
         if kind == "spacy":
-            raise ProjectError(
+            raise UserError(
                 "a .spacy file is not read from stdin", "Give the path of the file."
             )
         return kind or "txt"
     if not path.exists():
-        raise ProjectError(
+        raise UserError(
             f"{path} does not exist",
             "Give a .txt, .jsonl or .spacy file, a folder of .txt files, or - (stdin).",
         )
     if path.is_dir():
         if not _files(path):
-            raise ProjectError(f"the folder {path} holds no .txt file", "Give one.")
+            raise UserError(f"the folder {path} holds no .txt file", "Give one.")
         return FOLDER
     kind = kind or path.suffix.removeprefix(".").lower()
     if kind not in KINDS:
-        raise ProjectError(
+        raise UserError(
             f"{path} is not a .txt, .jsonl or .spacy file",
             "Rename it, or say what it is: --input-format txt, jsonl or spacy.",
         )
@@ -61,7 +61,7 @@ def read_texts(
     kind: What `choose_kind` says.
     nlp: The pipeline that will read them.
 
-    Raises ProjectError where something cannot be read, naming file and line.
+    Raises UserError where something cannot be read, naming file and line.
     """
     if kind == FOLDER:
         for file in _files(path):

@@ -45,7 +45,7 @@ def write_relations(
     spreadsheet: In csv, put a ' before texts that a spreadsheet takes for formulas.
 
     Raises ValueError for an unknown format, a base that is no absolute IRI or a score
-    that is no finite number; ProjectError if the file cannot be written; ImportError
+    that is no finite number; UserError if the file cannot be written; ImportError
     for graphml without networkx.
     """
     path = Path(path)

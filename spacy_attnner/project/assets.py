@@ -8,7 +8,7 @@ from typing import Any
 
 import srsly
 
-from .errors import ProjectError
+from ..errors import UserError
 
 PROJECT_FILE = "project.yml"
 ASSETS_DIR = "assets"
@@ -46,21 +46,21 @@ def md5_of(path: Path) -> str:
 def read_assets(project_dir: Path) -> list[Asset]:
     """Read the assets that `project.yml` lists.
 
-    Raises ProjectError if the file or its list is missing, or an entry is malformed.
+    Raises UserError if the file or its list is missing, or an entry is malformed.
     """
     path = project_dir / PROJECT_FILE
     if not path.is_file():
-        raise ProjectError(
+        raise UserError(
             f"there is no {PROJECT_FILE} in {project_dir}",
             "Run the command in the project's folder, or name that folder.",
         )
     try:
         config = srsly.read_yaml(path)
     except ValueError as error:
-        raise ProjectError(f"{path} is not valid YAML", str(error)) from error
+        raise UserError(f"{path} is not valid YAML", str(error)) from error
     entries = config.get("assets") if isinstance(config, dict) else None
     if not entries:
-        raise ProjectError(
+        raise UserError(
             f"{path} lists no assets",
             "Restore its 'assets' section from the repository.",
         )
@@ -73,12 +73,12 @@ def _read_asset(path: Path, entry: dict[str, Any]) -> Asset:
     )
     parts = PurePosixPath(asset.dest).parts
     if len(parts) < 2 or parts[0] != ASSETS_DIR or ".." in parts:
-        raise ProjectError(
+        raise UserError(
             f"{path}: asset {asset.dest!r} does not lie below {ASSETS_DIR}/",
             f"Give it a dest such as {ASSETS_DIR}/conll2003/eng.train.",
         )
     if not re.fullmatch("[0-9a-f]{32}", asset.md5) or not asset.url:
-        raise ProjectError(
+        raise UserError(
             f"{path}: asset {asset.dest!r} needs a url and an MD5 checksum of 32 "
             f"lower-case hexadecimal digits, not {asset.url!r} and {asset.md5!r}",
             "Restore the entry from the repository.",

@@ -6,11 +6,11 @@ from spacy.training import Example
 from wasabi import msg
 
 from ..calibration import Calibration, NothingPredicted
+from ..errors import UserError
 from ..pipeline.ner import AttnNER
-from .errors import ProjectError
+from ..report.sentences import check_choice, has_sentences
 from .fitting import check_paths, find_component, load_fitted, write_pipeline
 from .fitting_data import annotate_before, read_examples
-from .sentences import check_choice, has_sentences
 
 
 def calibrate_pipeline(
@@ -36,7 +36,7 @@ def calibrate_pipeline(
     min_entities: With fewer predicted entities of known correctness, the pipeline is
         written as it is, with a warning.
 
-    Returns None if there were too few. Raises ProjectError where something is missing
+    Returns None if there were too few. Raises UserError where something is missing
     or cannot be calibrated.
     """
     sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
@@ -59,7 +59,7 @@ def calibrate_pipeline(
             progress=progress,
         )
     except ValueError as error:
-        raise ProjectError(
+        raise UserError(
             f"{name!r} cannot be calibrated on {data}",
             str(error)[:1].upper() + str(error)[1:] + ".",
         ) from error

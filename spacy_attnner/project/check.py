@@ -7,7 +7,7 @@ from spacy.tokens import Doc, Span
 from wasabi.tables import table
 from wasabi.util import color
 
-from .errors import ProjectError
+from ..errors import UserError
 
 SENTENCES = (
     "Maria Delgado, a surgeon at Lindholm Hospital in Stockholm, said on Monday that "
@@ -23,12 +23,12 @@ COLORS = ("green", "yellow", "blue", "blue")  # of the columns
 def check_pipeline(name: str) -> Language:
     """Load an installed pipeline, or one in a folder.
 
-    Raises ProjectError if there is none of that name, or it does not load.
+    Raises UserError if there is none of that name, or it does not load.
     """
     import spacy
 
     if not (Path(name).is_dir() or spacy.util.is_package(name)):
-        raise ProjectError(
+        raise UserError(
             f"the pipeline {name!r} is not installed in this environment",
             "Install it: python -m spacy project run install --force; or, if it was "
             "never built: python -m spacy project run all",
@@ -36,7 +36,7 @@ def check_pipeline(name: str) -> Language:
     try:
         return spacy.load(name)
     except (OSError, ValueError) as error:
-        raise ProjectError(
+        raise UserError(
             f"the pipeline {name!r} does not load: {error}",
             "Build and install it again: python -m spacy project run all . --force",
         ) from error

@@ -8,9 +8,9 @@ from typing import Any
 import typer
 from wasabi import msg
 
+from ..atomic import begin_beside, finish, remove
+from ..errors import UserError
 from .assets import md5_of
-from .atomic import begin_beside, finish, remove
-from .errors import ProjectError
 from .source import read_source
 
 SPLITS = ("train", "dev", "test")
@@ -78,13 +78,13 @@ def make_corpora(
     source_path: The `SOURCE.json` that says which corpora were fetched.
     project_dir: What the paths in it count from.
 
-    Returns the folders, which appear only when all are complete. Raises ProjectError if
+    Returns the folders, which appear only when all are complete. Raises UserError if
     a fetched file is missing, changed or malformed.
     """
     source = read_source(source_path)
     parts = PARTS.get(source["corpus"])
     if parts is None:
-        raise ProjectError(
+        raise UserError(
             f"{source_path} names an unknown corpus {source['corpus']!r}",
             "Run: python -m spacy project run fetch",
         )
@@ -106,14 +106,14 @@ def _check_files(source: dict[str, Any], project_dir: Path) -> None:
             state = (
                 "has changed since it was fetched" if path.exists() else "is missing"
             )
-            raise ProjectError(
+            raise UserError(
                 f"{path} was fetched and {state}",
                 "Run: python -m spacy project run fetch --force",
             )
 
 
 def _convert_part(part: Part, folder: Path, project_dir: Path, name: str) -> None:
-    from ..cli.convert import convert
+    from ..corpora.convert import convert
     from ..corpora.errors import CorpusError
 
     msg.divider(name)
@@ -126,7 +126,7 @@ def _convert_part(part: Part, folder: Path, project_dir: Path, name: str) -> Non
                 **part.options,
             )
         except CorpusError as error:
-            raise ProjectError(
+            raise UserError(
                 str(error), "Mend the file, then run the step again."
             ) from error
         msg.good(f"{split} from {file}")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import ProjectError
+from ..errors import UserError
 
 CHUNK = 1 << 16  # bytes
 AGAIN = "Run the command again; what is already there and complete is kept."
@@ -33,7 +33,7 @@ class Network:
     backoff: float = 0.5
 
 
-class DownloadError(ProjectError):
+class DownloadError(UserError):
     """A file could not be had; `transient` says whether trying again may help."""
 
     def __init__(self, problem: str, way_out: str, *, transient: bool = True) -> None:

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import spacy
-from spacy.cli._util import setup_gpu
 from spacy.language import Language
 from spacy.scorer import Scorer
 from spacy.training import Corpus, Example
 from tqdm import tqdm
 from wasabi import msg
 
+from ..atomic import begin_beside, finish, partial_of, remove, write_text
 from ..corpora.gold_sentences import create_gold_sentences
 from ..corpora.reader import GoldEntitiesCorpus
+from ..errors import UserError
+from ..pipelines import use_gpu
 from ..report.content import calibrate_examples
-from .atomic import begin_beside, finish, partial_of, remove, write_text
-from .errors import ProjectError
 from .evaluations import EVALUATIONS, Evaluation
 from .report import make_report
 from .source import read_source
@@ -29,9 +29,9 @@ def evaluate_project(
 ) -> dict[str, Any]:
     """Run all evaluations and put the results into `output`, complete or not at all.
 
-    Raises ProjectError if a pipeline or a test set is missing.
+    Raises UserError if a pipeline or a test set is missing.
     """
-    setup_gpu(gpu_id)
+    use_gpu(gpu_id)
     source = read_source(corpus / "SOURCE.json")
     results: dict[str, Any] = {}
     for evaluation in EVALUATIONS:
@@ -102,9 +102,7 @@ def _read(evaluation: Evaluation, nlp: Language, path: Path) -> list[Example]:
 
 def _check(path: Path, step: str) -> None:
     if not path.exists():
-        raise ProjectError(
-            f"{path} is missing", f"Run the project's {step} step first."
-        )
+        raise UserError(f"{path} is missing", f"Run the project's {step} step first.")
 
 
 def _predict(nlp: Language, examples: list[Example], title: str) -> None:

@@ -9,9 +9,9 @@ import typer
 from wasabi import msg
 from wasabi.util import color
 
+from ..errors import UserError
 from .assets import ASSETS_DIR, Asset, read_assets
 from .download import DownloadError, Network, download, is_url
-from .errors import ProjectError
 from .probe import probe
 from .source import SOURCE_FILE, real_source, sample_source, write_source
 
@@ -34,11 +34,11 @@ def fetch(
     mirror: A folder or an http(s) address that holds the files as they lie below
         `assets/`; empty for the public addresses.
 
-    Returns the description. Raises ProjectError if a real corpus was asked for, by
+    Returns the description. Raises UserError if a real corpus was asked for, by
     name or by a mirror, and cannot be had.
     """
     if corpus not in CORPUS_CHOICES:
-        raise ProjectError(
+        raise UserError(
             f"unknown corpus {corpus!r}", f"Choose one of {', '.join(CORPUS_CHOICES)}."
         )
     assets = read_assets(project_dir)
@@ -61,7 +61,7 @@ def _fetch_real(
         _fetch_missing(project_dir, missing, mirror, network)
     except DownloadError as error:
         if corpus == "conll" or mirror:
-            raise ProjectError(error.problem, f"{error.way_out}\n{_ways()}") from error
+            raise UserError(error.problem, f"{error.way_out}\n{_ways()}") from error
         source = sample_source(project_dir)
         typer.echo(_box(error.problem))
         return source

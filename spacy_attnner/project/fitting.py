@@ -4,45 +4,34 @@ import os
 from pathlib import Path
 from typing import TypeVar
 
-import spacy
-from spacy.cli._util import setup_gpu
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 
-from .atomic import begin_beside, partial_of, remove
-from .errors import ProjectError
+from ..atomic import begin_beside, partial_of, remove
+from ..errors import UserError
+from ..pipelines import check_pipeline, load_pipeline, use_gpu
 
 Pipe = TypeVar("Pipe", bound=TrainablePipe)
 
 
 def check_paths(model: str, data: Path, output: Path) -> None:
-    """Raises ProjectError where something is missing, or in the way of the output."""
-    if not (Path(model).is_dir() or spacy.util.is_package(model)):
-        raise ProjectError(
-            f"there is no pipeline {model!r}",
-            "Give a folder that `spacy train` wrote, or an installed pipeline.",
-        )
+    """Raises UserError where something is missing, or in the way of the output."""
+    check_pipeline(model)
     if not data.exists():
-        raise ProjectError(
+        raise UserError(
             f"{data} is missing", "Give a .spacy file of annotated documents."
         )
     if output.exists() and not (output / "meta.json").is_file():
-        raise ProjectError(
+        raise UserError(
             f"{output} is there and is no pipeline",
             "Give a folder that is not there yet, or a pipeline's to replace it.",
         )
 
 
 def load_fitted(model: str, gpu_id: int) -> Language:
-    """Load a pipeline; raises ProjectError if it does not load."""
-    setup_gpu(gpu_id, silent=True)
-    try:
-        return spacy.load(model)
-    except (OSError, ValueError) as error:
-        raise ProjectError(
-            f"the pipeline {model!r} does not load: {error}",
-            "Give a folder that `spacy train` wrote, or an installed pipeline.",
-        ) from error
+    """Load a pipeline; raises UserError if it does not load, or not there."""
+    use_gpu(gpu_id, silent=True)
+    return load_pipeline(model)
 
 
 def find_component(
@@ -52,25 +41,25 @@ def find_component(
 
     factory: What that kind is called.
 
-    Raises ProjectError where there is none, or several and no name.
+    Raises UserError where there is none, or several and no name.
     """
     found: dict[str, Pipe] = {
         key: pipe for key, pipe in nlp.pipeline if isinstance(pipe, kind)
     }
     if name is not None:
         if name not in found:
-            raise ProjectError(
+            raise UserError(
                 f"the pipeline has no {factory} component {name!r}",
                 f"It has {sorted(found)}; all its components: {nlp.pipe_names}.",
             )
         return name, found[name]
     if not found:
-        raise ProjectError(
+        raise UserError(
             f"the pipeline has no {factory} component",
             f"Its components are {nlp.pipe_names}; only {factory} is fitted.",
         )
     if len(found) > 1:
-        raise ProjectError(
+        raise UserError(
             f"the pipeline has several {factory} components: {sorted(found)}",
             "Say which one: --component NAME. Each is fitted by itself.",
         )

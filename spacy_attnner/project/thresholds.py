@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import UserError
 from ..pipeline.rel import AttnRel
 from ..scoring import score_relations
-from .errors import ProjectError
 from .fitting import check_paths, find_component, load_fitted, write_pipeline
 from .fitting_data import annotate_before, read_examples
 
@@ -37,7 +37,7 @@ def fit_pipeline(
     model: A pipeline's folder or the name of an installed one.
     component: Name of the `attn_rel` component, needed if there are several.
 
-    Raises ProjectError where something is missing or cannot be fitted.
+    Raises UserError where something is missing or cannot be fitted.
     """
     output = output.resolve()  # of a link, the folder that it points to
     check_paths(model, data, output)
@@ -55,7 +55,7 @@ def fit_pipeline(
     try:
         found = pipe.fit_thresholds(examples)
     except ValueError as error:
-        raise ProjectError(
+        raise UserError(
             f"thresholds of {name!r} cannot be fitted to {data}",
             str(error)[:1].upper() + str(error)[1:] + ".",
         ) from error

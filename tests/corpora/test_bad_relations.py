@@ -8,8 +8,8 @@ import spacy
 from spacy.tokens import DocBin
 from spacy.training import Example
 
-from spacy_attnner.cli.convert import convert
 from spacy_attnner.corpora import conll04, prodigy_relations
+from spacy_attnner.corpora.convert import convert
 from spacy_attnner.corpora.errors import CorpusError, Repairs
 from spacy_attnner.corpora.formats import detect_format, read_corpus
 from spacy_attnner.corpora.reader import GoldEntitiesCorpus

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 import spacy_attnner.cli.convert as module
 from spacy_attnner.cli import attn_cli
-from spacy_attnner.cli.convert import Format, convert
+from spacy_attnner.cli.convert import Format
+from spacy_attnner.corpora.convert import convert
 from spacy_attnner.corpora.errors import CorpusError
 from spacy_attnner.corpora.formats import FORMATS, detect_format, read_corpus
 from spacy_attnner.relations import get_relations, has_relations

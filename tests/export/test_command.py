@@ -12,14 +12,14 @@ import spacy
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
+from spacy_attnner import pipelines
 from spacy_attnner.cli import attn_cli
 from spacy_attnner.cli.relations import Format, InputFormat
+from spacy_attnner.errors import UserError
 from spacy_attnner.export import DocInfo
 from spacy_attnner.export.run import export_relations
 from spacy_attnner.export.texts import KINDS
 from spacy_attnner.export.write import FORMATS
-from spacy_attnner.project import ProjectError
-from spacy_attnner.report import inputs
 
 TEXTS = ["Mira likes rain. Nils likes X .", "", "Nobody came.", "Ann likes Bergen."]
 
@@ -190,7 +190,7 @@ def test_a_pipeline_without_relations(texts, tmp_path, components, monkeypatch):
     # known beforehand: no text is read
     monkeypatch.setattr("spacy_attnner.export.run.load_pipeline", lambda model: nlp)
     monkeypatch.setattr(nlp, "pipe", None)
-    with pytest.raises(ProjectError) as caught:
+    with pytest.raises(UserError) as caught:
         export_relations("some", texts, tmp_path / "out.csv")
     names = ", ".join(components)
     problem = f"the pipeline 'some' sets no relations; its components: {names}"
@@ -249,7 +249,7 @@ def test_the_texts_are_not_overwritten(make_model, tmp_path):
 def test_what_cannot_be_used(texts, tmp_path, monkeypatch, settings, problem):
     monkeypatch.chdir(tmp_path)
     given = {"model": "none", "texts": texts, "output": Path("out.csv"), **settings}
-    with pytest.raises(ProjectError) as caught:
+    with pytest.raises(UserError) as caught:
         export_relations(**given)
     assert problem in caught.value.problem
     assert caught.value.way_out
@@ -257,11 +257,11 @@ def test_what_cannot_be_used(texts, tmp_path, monkeypatch, settings, problem):
 
 
 def test_no_such_gpu(texts, tmp_path, monkeypatch):
-    def refuse(gpu_id):
+    def refuse(gpu_id, silent):
         raise ValueError(f"no device {gpu_id}")
 
-    monkeypatch.setattr(inputs, "setup_gpu", refuse)
-    with pytest.raises(ProjectError, match="GPU 7 cannot be used"):
+    monkeypatch.setattr(pipelines, "setup_gpu", refuse)
+    with pytest.raises(UserError, match="GPU 7 cannot be used"):
         export_relations("none", texts, tmp_path / "out.csv", gpu_id=7)
 
 

@@ -9,10 +9,10 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin, Span
 
+from spacy_attnner.errors import UserError
 from spacy_attnner.export import DocInfo
 from spacy_attnner.export.decoding import STDIN
 from spacy_attnner.export.texts import choose_kind, read_texts
-from spacy_attnner.project import ProjectError
 from spacy_attnner.relations import Relation, set_relations
 
 
@@ -89,9 +89,9 @@ def test_stdin(nlp, monkeypatch):
     give('{"text": "one", "id": 1}')
     assert read(STDIN, nlp, "jsonl") == [("one", DocInfo(1))]
     give('{"text": 1}')
-    with pytest.raises(ProjectError, match=r"^stdin:1: text is 1, not a string"):
+    with pytest.raises(UserError, match=r"^stdin:1: text is 1, not a string"):
         read(STDIN, nlp, "jsonl")
-    with pytest.raises(ProjectError, match="not read from stdin"):
+    with pytest.raises(UserError, match="not read from stdin"):
         read(STDIN, nlp, "spacy")
 
 
@@ -119,7 +119,7 @@ def test_records_that_are_wrong(nlp, tmp_path, line, problem):
     path.write_text('{"text": "fine"}\n\n' + line + "\n")
     texts = read_texts(path, "jsonl", nlp)
     assert next(texts) == ("fine", DocInfo())
-    with pytest.raises(ProjectError, match=rf"a\.jsonl:3: {problem}") as caught:
+    with pytest.raises(UserError, match=rf"a\.jsonl:3: {problem}") as caught:
         next(texts)
     assert caught.value.way_out
 
@@ -129,16 +129,16 @@ def test_what_is_not_utf8(nlp, tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "c.txt").write_bytes(b"fine\r\nna\xefve")
     for path, where in (("a.txt", r"a\.txt:2"), ("b", r"b/c\.txt:2")):
-        with pytest.raises(ProjectError, match=rf"{where}: b'\\xef' is not UTF-8"):
+        with pytest.raises(UserError, match=rf"{where}: b'\\xef' is not UTF-8"):
             read(tmp_path / path, nlp)
 
 
 def test_texts_that_are_too_long(nlp, tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("x" * 50 + "\n" + "x" * 51)
-    with pytest.raises(ProjectError, match=r"a\.txt:2: the text has 51 characters"):
+    with pytest.raises(UserError, match=r"a\.txt:2: the text has 51 characters"):
         read(path, nlp)
-    with pytest.raises(ProjectError, match=r"a\.txt: the text has 102 characters"):
+    with pytest.raises(UserError, match=r"a\.txt: the text has 102 characters"):
         read(tmp_path, nlp)
 
 
@@ -147,7 +147,7 @@ def test_documents_cut_short(nlp, tmp_path, keep):
     path = tmp_path / "a.spacy"
     data = DocBin(docs=[nlp("Mira left Bergen .")]).to_bytes()
     path.write_bytes(data[: int(keep * len(data))])
-    with pytest.raises(ProjectError, match=r"a\.spacy cannot be read"):
+    with pytest.raises(UserError, match=r"a\.spacy cannot be read"):
         read(path, nlp)
 
 
@@ -159,7 +159,7 @@ def test_nothing_to_read(tmp_path):
         ("folder", "holds no .txt file"),
         ("a.csv", "is not a .txt, .jsonl or .spacy file"),
     ):
-        with pytest.raises(ProjectError, match=problem) as caught:
+        with pytest.raises(UserError, match=problem) as caught:
             choose_kind(tmp_path / name)
         assert name in caught.value.problem
         assert caught.value.way_out

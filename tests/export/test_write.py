@@ -10,10 +10,10 @@ from pathlib import Path
 import networkx
 import pytest
 
+from spacy_attnner.errors import UserError
 from spacy_attnner.export import DocInfo, write_relations
 from spacy_attnner.export.output import Output
 from spacy_attnner.export.write import FORMATS
-from spacy_attnner.project import ProjectError
 
 
 def count(path: Path) -> int:
@@ -121,7 +121,7 @@ def test_a_full_disk(make_doc, tmp_path, monkeypatch, function):
     else:
         monkeypatch.setattr(os, function, full)
     message = r"out\.csv cannot be written: .*No space left"
-    with pytest.raises(ProjectError, match=message):
+    with pytest.raises(UserError, match=message):
         write_relations([make_doc()], tmp_path / "out.csv")
     assert os.listdir(tmp_path) == []
 
@@ -136,16 +136,16 @@ def test_an_error_of_the_documents_is_none_of_the_file(make_doc, tmp_path):
 
 
 def test_places_that_are_no_file(make_doc, tmp_path):
-    with pytest.raises(ProjectError, match="is a folder") as caught:
+    with pytest.raises(UserError, match="is a folder") as caught:
         write_relations([make_doc()], tmp_path, format="csv")
     assert f"-o {tmp_path}" in caught.value.way_out
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
-    with pytest.raises(ProjectError, match="is no ordinary file"):
+    with pytest.raises(UserError, match="is no ordinary file"):
         write_relations([make_doc()], pipe)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     (tmp_path / "plain").touch()
-    with pytest.raises(ProjectError, match="cannot be written"):
+    with pytest.raises(UserError, match="cannot be written"):
         write_relations([make_doc()], tmp_path / "plain" / "out.csv")
 
 

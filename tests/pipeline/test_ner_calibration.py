@@ -311,7 +311,7 @@ def test_what_is_wrong_is_said(ner, nlp, model, data, tmp_path):
     (tmp_path / "unreadable").mkdir()
     shutil.copy(model / "meta.json", tmp_path / "unreadable")
     cases = [
-        ((tmp_path / "nowhere", data, output), "there is no pipeline"),
+        ((tmp_path / "nowhere", data, output), "neither a folder nor"),
         ((tmp_path / "unreadable", data, output), "does not load"),
         ((model, tmp_path / "nothing.spacy", output), "nothing.spacy is missing"),
         ((model, tmp_path / "empty.spacy", output), "holds no documents with tokens"),
@@ -320,6 +320,7 @@ def test_what_is_wrong_is_said(ner, nlp, model, data, tmp_path):
         ((model, tmp_path / "none.spacy", output), "has annotated entities"),
         ((tmp_path / "blank", data, output), "has no attn_ner component"),
         ((model, data, folder), "is no pipeline"),
+        ((model, data, output, "--gpu-id", "987"), "GPU 987 cannot be used"),
     ]
     for args, message in cases:
         result = run(*args)

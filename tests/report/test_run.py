@@ -10,9 +10,9 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 from typer.testing import CliRunner
 
+from spacy_attnner import pipelines
 from spacy_attnner.cli import attn_cli
-from spacy_attnner.project import ProjectError
-from spacy_attnner.report import inputs
+from spacy_attnner.errors import UserError
 from spacy_attnner.report.run import report_pipeline
 
 
@@ -114,13 +114,13 @@ def write_docs(path: Path, *docs: Doc) -> Path:
 
 def test_no_document(make_model, tmp_path):
     data = write_docs(tmp_path / "none.spacy")
-    with pytest.raises(ProjectError, match=r"none\.spacy holds no document"):
+    with pytest.raises(UserError, match=r"none\.spacy holds no document"):
         report_pipeline(str(make_model()), data)
 
 
 def test_an_empty_file(make_model, tmp_path):
     (tmp_path / "empty.spacy").touch()
-    with pytest.raises(ProjectError, match=r"empty\.spacy cannot be read"):
+    with pytest.raises(UserError, match=r"empty\.spacy cannot be read"):
         report_pipeline(str(make_model()), tmp_path / "empty.spacy")
 
 
@@ -128,14 +128,14 @@ def test_an_empty_file(make_model, tmp_path):
 def test_a_file_cut_short(make_model, corpus, keep):
     data = corpus.read_bytes()
     corpus.write_bytes(data[: int(keep * len(data))])
-    with pytest.raises(ProjectError, match=r"test\.spacy cannot be read"):
+    with pytest.raises(UserError, match=r"test\.spacy cannot be read"):
         report_pipeline(str(make_model()), corpus)
 
 
 def test_no_entity_annotation(make_model, tmp_path):
     words = ["Rain", "again", "."]
     data = write_docs(tmp_path / "cats.spacy", Doc(spacy.blank("en").vocab, words))
-    with pytest.raises(ProjectError, match=r"no entities .* 1 documents of .*cats"):
+    with pytest.raises(UserError, match=r"no entities .* 1 documents of .*cats"):
         report_pipeline(str(make_model()), data)
 
 
@@ -202,38 +202,38 @@ def flat(text: str) -> str:
 def test_data_that_cannot_be_used(make_model, tmp_path, data, problem):
     (tmp_path / "folder").mkdir()
     (tmp_path / "corpus.jsonl").write_text("{}\n")
-    with pytest.raises(ProjectError, match=f"{data}.* {problem}|{problem}") as caught:
+    with pytest.raises(UserError, match=f"{data}.* {problem}|{problem}") as caught:
         report_pipeline(str(make_model()), tmp_path / data)
     assert data in caught.value.problem
     assert caught.value.way_out
 
 
 def test_models_that_cannot_be_used(corpus, tmp_path):
-    with pytest.raises(ProjectError, match="'en_none' is neither"):
+    with pytest.raises(UserError, match="'en_none' is neither"):
         report_pipeline("en_none", corpus)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ProjectError, match="empty' does not load"):
+    with pytest.raises(UserError, match="empty' does not load"):
         report_pipeline(str(tmp_path / "empty"), corpus)
 
 
 @pytest.mark.parametrize("error", [ValueError, RuntimeError])  # no GPU; no such GPU
 def test_no_such_gpu(make_model, corpus, monkeypatch, error):
-    def refuse(gpu_id):
+    def refuse(gpu_id, silent):
         raise error(f"no device {gpu_id}")
 
-    monkeypatch.setattr(inputs, "setup_gpu", refuse)
-    with pytest.raises(ProjectError, match="GPU 7 cannot be used"):
+    monkeypatch.setattr(pipelines, "setup_gpu", refuse)
+    with pytest.raises(UserError, match="GPU 7 cannot be used"):
         report_pipeline(str(make_model()), corpus, gpu_id=7)
 
 
 def test_outputs_that_cannot_be_written(make_model, corpus, tmp_path):
     model, same, plain = str(make_model()), tmp_path / "same", tmp_path / "plain"
-    with pytest.raises(ProjectError, match=r"--json .*report\.json"):
+    with pytest.raises(UserError, match=r"--json .*report\.json"):
         report_pipeline(model, corpus, json_path=tmp_path)
-    with pytest.raises(ProjectError, match="are both"):
+    with pytest.raises(UserError, match="are both"):
         report_pipeline(model, corpus, json_path=same, html_path=same)
     plain.write_text("a file")
-    with pytest.raises(ProjectError, match="cannot be written"):
+    with pytest.raises(UserError, match="cannot be written"):
         report_pipeline(model, corpus, json_path=plain / "r.json")
     assert not same.exists()
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from spacy_attnner.atomic import begin, finish, write_text
 from spacy_attnner.cli import attn_cli
-from spacy_attnner.project import ProjectError
-from spacy_attnner.project.atomic import begin, finish, write_text
+from spacy_attnner.errors import UserError
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def test_begin_removes_what_was_there():
 def test_nothing_to_finish(expect):
     if expect:
         begin(Path("model"))
-    with pytest.raises(ProjectError, match="was not completed"):
+    with pytest.raises(UserError, match="was not completed"):
         finish(Path("model"), expect)
     assert not Path("model").exists()
 
@@ -46,7 +46,7 @@ def test_nothing_to_finish(expect):
 @pytest.mark.parametrize("folder", [".", "..", "../elsewhere", "/"])
 def test_begin_stays_inside_the_project(folder, tmp_path):
     Path("keep").touch()
-    with pytest.raises(ProjectError, match="not inside the project folder"):
+    with pytest.raises(UserError, match="not inside the project folder"):
         begin(Path(folder))
     assert os.listdir(tmp_path) == ["keep"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from .errors import ProjectError
+from .errors import UserError
 
 PARTIAL = ".partial"
 
@@ -68,12 +68,12 @@ def partial_of(folder: Path) -> Path:
 def begin(folder: Path) -> Path:
     """Remove a step's output and what an interrupted run left of it; start afresh.
 
-    Returns the empty folder to fill. Raises ProjectError if `folder` is not inside the
+    Returns the empty folder to fill. Raises UserError if `folder` is not inside the
     current directory.
     """
     root = Path.cwd().resolve()
     if root not in folder.resolve().parents:
-        raise ProjectError(
+        raise UserError(
             f"{folder} is not inside the project folder {root}",
             "Only outputs below the project folder are replaced.",
         )
@@ -92,12 +92,12 @@ def begin_beside(folder: Path) -> Path:
 def finish(folder: Path, expect: Iterable[str] = ()) -> None:
     """Put a complete `FOLDER.partial` in its place.
 
-    Raises ProjectError if it is missing, or misses one of the `expect`ed paths.
+    Raises UserError if it is missing, or misses one of the `expect`ed paths.
     """
     partial = partial_of(folder)
     for path in (partial, *(partial / name for name in expect)):
         if not path.exists():
-            raise ProjectError(
+            raise UserError(
                 f"{path} is missing: {folder} was not completed",
                 "Read what the step printed above, then run it again.",
             )

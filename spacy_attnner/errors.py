@@ -1,11 +1,11 @@
-"""What goes wrong in a project step, in the words of the person who can mend it."""
+"""What goes wrong in a command, in the words of the person who can mend it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class ProjectError(Exception):
-    """A step cannot go on.
+class UserError(Exception):
+    """A command cannot go on.
 
     problem: What is wrong, with the file, address or value it is about.
     way_out: What to do about it.
@@ -19,13 +19,13 @@ class ProjectError(Exception):
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn a `ProjectError` into a message and exit status 1."""
+    """Turn a `UserError` into a message and exit status 1."""
     import typer
     from wasabi import msg
 
     try:
         yield
-    except ProjectError as error:
+    except UserError as error:
         msg.fail(error.problem)
         typer.echo(error.way_out + "\n")  # msg would wrap its lines
         raise typer.Exit(1) from error

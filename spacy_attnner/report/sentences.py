@@ -7,13 +7,13 @@ from spacy.training import Corpus, Example
 from wasabi import msg
 
 from ..corpora.gold_sentences import create_gold_sentences
-from .errors import ProjectError
+from ..errors import UserError
 
 
 def check_choice(*, gold_preproc: bool, gold_sents: bool) -> None:
-    """Raises ProjectError for both at once."""
+    """Raises UserError for both at once."""
     if gold_preproc and gold_sents:
-        raise ProjectError(
+        raise UserError(
             "--gold-preproc and --gold-sents exclude each other",
             "--gold-sents keeps documents whole and says where their sentences begin; "
             "--gold-preproc makes a document of every sentence.",

@@ -1,0 +1,40 @@
+"""The pipeline and the GPU that a command names, or what is wrong with them."""
+
+from pathlib import Path
+
+import spacy
+from spacy.cli._util import setup_gpu
+from spacy.language import Language
+
+from .errors import UserError
+
+
+def use_gpu(gpu_id: int, *, silent: bool = False) -> None:
+    """Use a GPU, or the CPU if it is -1; raises UserError if there is no such GPU."""
+    try:
+        setup_gpu(gpu_id, silent=silent or None)
+    except (ValueError, RuntimeError) as error:
+        raise UserError(
+            f"GPU {gpu_id} cannot be used: {error}", "Leave out --gpu-id for the CPU."
+        ) from error
+
+
+def check_pipeline(model: str) -> None:
+    """Raises UserError if there is neither such a folder nor such a package."""
+    if not (Path(model).is_dir() or spacy.util.is_package(model)):
+        raise UserError(
+            f"the pipeline {model!r} is neither a folder nor an installed package",
+            "Give the folder of a trained pipeline, such as training/ner/model-best.",
+        )
+
+
+def load_pipeline(model: str) -> Language:
+    """Raises UserError if there is no such pipeline, or it does not load."""
+    check_pipeline(model)
+    try:
+        return spacy.load(model)
+    except (OSError, ValueError, ImportError) as error:
+        raise UserError(
+            f"the pipeline {model!r} does not load: {error}",
+            "Train it again, or install what it was trained with.",
+        ) from error
