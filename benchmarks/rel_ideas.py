@@ -5,7 +5,7 @@ Importing this registers a callback and a layer under `benchmarks.`, and the fac
 """
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from spacy.language import Language
@@ -90,15 +90,16 @@ def _forward(
 class TutorialRel(AttnRel):
     """Trained with squared errors, a mean over the pairs of a batch."""
 
-    def get_loss(
-        self, examples: Iterable[Example], scores: list[Any]
+    def loss_of(
+        self, examples: list[Example], inputs: list[Any], scores: list[Any]
     ) -> tuple[float, list[Any]]:
         """The loss and its gradient with respect to the logits."""
         n_pairs = max(1, sum(map(len, scores)))
         loss, d_scores = 0.0, []
-        for example, logits in zip(examples, scores, strict=True):
+        for example, pairs, logits in zip(examples, inputs, scores, strict=True):
             probabilities = self.model.ops.sigmoid(logits)
-            error = probabilities - self.model.ops.asarray2f(self._truth(example))
+            truth = self.model.ops.asarray2f(self._truth(example, pairs))
+            error = probabilities - truth
             loss += float((error**2).sum()) / n_pairs
             d_scores.append(error * probabilities * (1 - probabilities) / n_pairs)
         return loss, d_scores

@@ -23,6 +23,18 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.pairs)
 
+    def of_types(self, known: set[tuple[str, str]]) -> "Candidates":
+        """Those whose head and tail have known types.
+
+        known: Pairs of labels, the head's first.
+        """
+        types = [span.label_ for span in self.spans]
+        distinct = sorted(set(types))
+        ids = numpy.array([distinct.index(label) for label in types])
+        table = numpy.array([[(h, t) in known for t in distinct] for h in distinct])
+        keep = table[ids[self.pairs[:, 0]], ids[self.pairs[:, 1]]]
+        return Candidates(self.doc, self.spans, self.pairs[keep])
+
     def finder(self) -> Callable[[int, int], int | None]:
         """A function that tells the row of a pair of spans, if there is one."""
         n_spans = len(self.spans)

@@ -123,14 +123,21 @@ class AttnPipe(TrainablePipe):
         validate_examples(examples, f"{type(self).__name__}.update")
         if not any(len(example.predicted) for example in examples):
             return losses
+        inputs = self.inputs(examples)
         self._learn(
-            self.inputs(examples),
-            lambda scores: self.get_loss(examples, scores),
+            inputs,
+            lambda scores: self.loss_of(examples, inputs, scores),
             drop=drop,
             sgd=sgd,
             losses=losses,
         )
         return losses
+
+    def loss_of(
+        self, examples: list[Example], inputs: list[Any], scores: Any
+    ) -> tuple[float, Any]:
+        """`get_loss` where what the model was fed is known."""
+        return self.get_loss(examples, scores)
 
     def _learn(
         self,

@@ -151,13 +151,7 @@ class AttnRel(AttnPipe):
         found = self.get_candidates(doc)
         if not self.cfg["known_types_only"] or not len(found):
             return found
-        known = {tuple(pair) for pair in self.cfg["types"]}
-        types = [span.label_ for span in found.spans]
-        distinct = sorted(set(types))
-        ids = numpy.array([distinct.index(label) for label in types])
-        table = numpy.array([[(h, t) in known for t in distinct] for h in distinct])
-        keep = table[ids[found.pairs[:, 0]], ids[found.pairs[:, 1]]]
-        return type(found)(found.doc, found.spans, found.pairs[keep])
+        return found.of_types({tuple(pair) for pair in self.cfg["types"]})
 
     def inputs(self, examples: list[Example]) -> list[Any]:
         """Candidate pairs of the predicted documents."""
@@ -222,11 +216,14 @@ class AttnRel(AttnPipe):
                 f"no relation is annotated in the documents for {self.name!r}: fit "
                 "thresholds on documents that have some"
             )
-        scores = [s for _, s in self.predict([eg.predicted for eg in examples])]
-        truth = [self._truth(example) > 0 for example in examples]
+        predicted = self.predict([example.predicted for example in examples])
+        truth = [
+            self._truth(example, candidates) > 0
+            for example, (candidates, _) in zip(examples, predicted, strict=True)
+        ]
         found = best_thresholds(
             {label: float(self.cfg["threshold"]) for label in self.labels},
-            numpy.concatenate(scores),
+            numpy.concatenate([scores for _, scores in predicted]),
             numpy.concatenate(truth),
             gold,
         )
@@ -268,6 +265,13 @@ class AttnRel(AttnPipe):
     ) -> tuple[float, list[Any]]:
         """Binary cross-entropy of pairs and labels, a mean over annotated tokens."""
         examples = list(examples)
+        inputs = [self.candidates(example.predicted) for example in examples]
+        return self.loss_of(examples, inputs, scores)
+
+    def loss_of(
+        self, examples: list[Example], inputs: list[Any], scores: list[Any]
+    ) -> tuple[float, list[Any]]:
+        """`get_loss` where the candidate pairs are known."""
         ops = self.model.ops
         # over tokens, as the loss of `attn_ner` is: in an encoder that the two share,
         # neither task drowns the other
@@ -277,17 +281,16 @@ class AttnRel(AttnPipe):
         scale = 1.0 / max(1, n_tokens)
         loss = 0.0
         d_scores = []
-        for example, logits in zip(examples, scores, strict=True):
+        for example, candidates, logits in zip(examples, inputs, scores, strict=True):
             if not has_relations(example.reference) or not len(logits):
                 d_scores.append(logits * 0)
                 continue
-            truth = ops.asarray(self._truth(example))
+            truth = ops.asarray(self._truth(example, candidates))
             probabilities = ops.sigmoid(logits)
             d_scores.append((probabilities - truth) * scale)
             likelihood = ops.xp.where(truth > 0, probabilities, 1 - probabilities)
             loss -= float(ops.xp.log(likelihood.clip(1e-8, None)).sum())
         return loss * scale, d_scores
 
-    def _truth(self, example: Example) -> numpy.ndarray:
-        candidates = self.candidates(example.predicted)
+    def _truth(self, example: Example, candidates: Any) -> numpy.ndarray:
         return gold_labels_of(example, candidates, self.labels, self.name)
