@@ -57,7 +57,7 @@ class Project:
             "NO_COLOR": "1",
         }
 
-    def python(self, *args: str, timeout: float = 900) -> str:
+    def python(self, *args: str, timeout: float = 2400) -> str:
         """Run Python in the project's folder; returns what it printed."""
         result = subprocess.run(
             [sys.executable, *args],
