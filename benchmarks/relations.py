@@ -100,8 +100,6 @@ ROWS: dict[str, list[Change]] = {
     "trained on gold entities alone": [on_gold_entities],
     "trained on predicted entities alone": [on_predicted_entities],
     "trained on predicted entities more and more often": [on_predicted_more_and_more],
-    "words learnt beside the vectors": [setting(f"{ENCODER}.embed.word_width", 50)],
-    "dropout 0.4": [setting("training.dropout", 0.4)],
     "dropout 0.5": [setting("training.dropout", 0.5)],
 }
 
