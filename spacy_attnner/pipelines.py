@@ -19,7 +19,7 @@ def use_gpu(gpu_id: int, *, silent: bool = False) -> None:
         ) from error
 
 
-def check_pipeline(model: str) -> None:
+def require_pipeline(model: str) -> None:
     """Raises UserError if there is neither such a folder nor such a package."""
     if not (Path(model).is_dir() or spacy.util.is_package(model)):
         raise UserError(
@@ -30,7 +30,7 @@ def check_pipeline(model: str) -> None:
 
 def load_pipeline(model: str) -> Language:
     """Raises UserError if there is no such pipeline, or it does not load."""
-    check_pipeline(model)
+    require_pipeline(model)
     try:
         return spacy.load(model)
     except (OSError, ValueError, ImportError) as error:

@@ -6,7 +6,7 @@ import typer
 from wasabi import msg
 
 from ..calibration import MARGIN, N_BINS, Calibration
-from . import attn_cli
+from .app import attn_cli
 
 
 @attn_cli.command("calibrate")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from . import attn_cli
+from .app import attn_cli
 
 
 @attn_cli.command("check")

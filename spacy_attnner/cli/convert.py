@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from . import attn_cli
+from .app import attn_cli
 
 
 class Format(str, Enum):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from . import attn_cli
+from .app import attn_cli
 
 
 class Corpus(str, Enum):

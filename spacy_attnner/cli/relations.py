@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from ..export.identifiers import BASE
-from . import attn_cli
+from .app import attn_cli
 
 
 class Format(str, Enum):

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
-from . import attn_cli
+from .app import attn_cli
 
 
 @attn_cli.command("thresholds")

@@ -9,14 +9,14 @@ from spacy.pipeline import TrainablePipe
 
 from ..atomic import begin_beside, partial_of, remove
 from ..errors import UserError
-from ..pipelines import check_pipeline, load_pipeline, use_gpu
+from ..pipelines import load_pipeline, require_pipeline, use_gpu
 
 Pipe = TypeVar("Pipe", bound=TrainablePipe)
 
 
 def check_paths(model: str, data: Path, output: Path) -> None:
     """Raises UserError where something is missing, or in the way of the output."""
-    check_pipeline(model)
+    require_pipeline(model)
     if not data.exists():
         raise UserError(
             f"{data} is missing", "Give a .spacy file of annotated documents."

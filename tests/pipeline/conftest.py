@@ -240,9 +240,10 @@ class Task:
             losses = nlp.update(examples, sgd=sgd, drop=0.1)
         return losses
 
-    def trained(self, steps: int = 0) -> Language:
+    def trained(self, steps: int | None = None) -> Language:
         """A new pipeline that has learnt the sentences by heart."""
-        steps = steps or (90 if self.name == "attn_rel" else 60)
+        if steps is None:
+            steps = 90 if self.name == "attn_rel" else 60
         nlp = self.blank()
         examples = self.examples(nlp)
         sgd = nlp.initialize(lambda: examples)
