@@ -1,5 +1,7 @@
 """`span._.confidence`: the probability that the model gave an entity."""
 
+from collections.abc import Iterable
+
 from spacy.tokens import Doc, Span
 
 SCORED_GROUPS = "scores"  # attribute of the span groups that carry scores
@@ -21,14 +23,14 @@ def get_confidence(span: Span) -> float | None:
     return None
 
 
-def entity_confidences(doc: Doc) -> list[float | None]:
-    """The confidence of each of `doc.ents`, in one pass."""
-    found = {
-        (span.start, span.end, span.label): float(score)
-        for group in doc.spans.values()
-        for span, score in zip(group, group.attrs.get(SCORED_GROUPS, ()), strict=False)
-    }
-    return [found.get((ent.start, ent.end, ent.label)) for ent in doc.ents]
+def confidences(doc: Doc, spans: Iterable[Span]) -> list[float | None]:
+    """What `get_confidence` says of each of a document's spans, in one pass."""
+    found: dict[tuple[int, int, int], float] = {}
+    for group in doc.spans.values():
+        for span, score in zip(group, group.attrs.get(SCORED_GROUPS, ()), strict=False):
+            for label in (span.label, 0):
+                found.setdefault((span.start, span.end, label), float(score))
+    return [found.get((span.start, span.end, span.label)) for span in spans]
 
 
 def register_confidence() -> None:

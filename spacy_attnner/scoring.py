@@ -28,6 +28,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import minibatch, registry
 
+from .confidence import SCORED_GROUPS
 from .relations import (
     RELATIONS_KEY,
     Relation,
@@ -135,8 +136,13 @@ def _is_annotated(reference: Doc, spans_key: str) -> bool:
 
 
 def _with_gold_entities(example: Example, spans_key: str) -> Doc:
-    """A copy of the predicted document with the gold entities and no relations."""
-    doc = copy_doc(example.predicted, leave_out=(RELATIONS_KEY, spans_key))
+    """A copy of the predicted document with the gold entities and no relations.
+
+    What is given is certain: the confidences of predicted spans are left out, too.
+    """
+    groups = example.predicted.spans
+    scored = [key for key, group in groups.items() if SCORED_GROUPS in group.attrs]
+    doc = copy_doc(example.predicted, leave_out=(RELATIONS_KEY, spans_key, *scored))
     reference = example.reference
     gold = reference.spans[spans_key] if spans_key else reference.ents
     aligned = example.get_aligned_spans_y2x(gold, allow_overlap=bool(spans_key))

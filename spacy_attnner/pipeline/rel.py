@@ -50,6 +50,7 @@ DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
         },
         "threshold": 0.5,
         "known_types_only": True,
+        "entity_confidence": True,
         "scorer": {"@scorers": "spacy-attnner.relation_scorer.v1"},
     },
     default_score_weights={
@@ -69,14 +70,18 @@ def make_attn_rel(
     get_candidates: Callable,
     threshold: float,
     known_types_only: bool,
+    entity_confidence: bool,
     scorer: Callable | None,
 ) -> "AttnRel":
     """Build an `attn_rel` component.
 
     model: From candidate pairs to logits, `spacy-attnner.EntityPairAttention.v1`.
     get_candidates: Which pairs are looked at, `spacy-attnner.CandidatePairs.v1`.
-    threshold: Probability from which on a relation is stored.
+    threshold: Score from which on a relation is stored.
     known_types_only: Skip pairs of entity types that no relation joined in training.
+    entity_confidence: Multiply the probability of a relation by the confidences of its
+        two entities, so that its score says how sure all three are; entities without
+        a confidence (given, or set by a rule) count as certain.
     scorer: `spacy-attnner.relation_scorer.v1`.
     """
     return AttnRel(
@@ -86,6 +91,7 @@ def make_attn_rel(
         get_candidates=get_candidates,
         threshold=threshold,
         known_types_only=known_types_only,
+        entity_confidence=entity_confidence,
         scorer=scorer,
     )
 
@@ -104,6 +110,7 @@ class AttnRel(AttnPipe):
         get_candidates: Callable,
         threshold: float = 0.5,
         known_types_only: bool = True,
+        entity_confidence: bool = True,
         scorer: Callable | None = None,
     ) -> None:
         if not 0.0 <= threshold <= 1.0:
@@ -115,6 +122,7 @@ class AttnRel(AttnPipe):
             labels=[],
             threshold=threshold,
             known_types_only=known_types_only,
+            entity_confidence=entity_confidence,
             types=[],
         )
         self.get_candidates = get_candidates
@@ -159,7 +167,11 @@ class AttnRel(AttnPipe):
         return [self.candidates(example.predicted) for example in examples]
 
     def predict(self, docs: Iterable[Doc]) -> list[tuple[Any, Any]]:
-        """Candidate pairs of each document and their probabilities."""
+        """Candidate pairs of each document and their scores, (n_pairs, n_labels).
+
+        The score of a pair and a label is P(label | pair), with `entity_confidence`
+        times P(head) times P(tail).
+        """
         batch = [self.candidates(doc) for doc in docs]
         scores: list[Any] = [numpy.zeros((0, len(self.labels))) for _ in batch]
         busy = [i for i, candidates in enumerate(batch) if len(candidates)]
@@ -167,15 +179,18 @@ class AttnRel(AttnPipe):
             logits = self.model.predict([batch[i] for i in busy])
             for i, values in zip(busy, logits, strict=True):
                 scores[i] = self.model.ops.to_numpy(self.model.ops.sigmoid(values))
+        if self.cfg.get("entity_confidence"):  # pipelines stored without it load
+            for i in busy:
+                scores[i] = scores[i] * batch[i].confidence()[:, None]
         return list(zip(batch, scores, strict=True))
 
     def set_annotations(
         self, docs: Iterable[Doc], scores: list[tuple[Any, Any]]
     ) -> None:
-        """Store the relations whose probability reaches the threshold."""
+        """Store the relations whose score reaches the threshold."""
         labels, thresholds = self.labels, self.thresholds()
-        for doc, (candidates, probabilities) in zip(docs, scores, strict=True):
-            rows, columns = numpy.nonzero(probabilities >= thresholds)
+        for doc, (candidates, values) in zip(docs, scores, strict=True):
+            rows, columns = numpy.nonzero(values >= thresholds)
             set_relations(
                 doc,
                 [
@@ -183,14 +198,14 @@ class AttnRel(AttnPipe):
                         candidates.spans[candidates.pairs[i, 0]],
                         candidates.spans[candidates.pairs[i, 1]],
                         labels[j],
-                        round(float(probabilities[i, j]), 6),
+                        round(float(values[i, j]), 6),
                     )
                     for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
                 ],
             )
 
     def thresholds(self) -> numpy.ndarray:
-        """The probability from which on a relation is stored, shape (n_labels,)."""
+        """The score from which on a relation is stored, shape (n_labels,)."""
         own = self.cfg.get("thresholds", {})  # pipelines stored without them load
         return numpy.array(
             [own.get(label, self.cfg["threshold"]) for label in self.labels]

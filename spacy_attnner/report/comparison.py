@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..confidence import entity_confidences
+from ..confidence import confidences
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _aligned(example: Example) -> list[Entity]:
     doc = example.predicted
     x2y = example.alignment.x2y
     entities = []
-    for ent, confidence in zip(doc.ents, entity_confidences(doc), strict=True):
+    for ent, confidence in zip(doc.ents, confidences(doc, doc.ents), strict=True):
         indices = x2y[ent.start : ent.end]
         if len(indices):
             start, end = int(indices[0]), int(indices[-1]) + 1
