@@ -1,5 +1,7 @@
 """Ablation of configs/rel.cfg on CoNLL04: each row one change, several seeds.
 
+All rows but the first score relations without the confidences of their entities.
+
 Results are kept after every run, so an interrupted call goes on where it stopped:
 
     python benchmarks/relations.py --corpus corpus/rel --vectors vectors --seeds 0 1 2
@@ -77,8 +79,10 @@ def encoders_apart(config: Config) -> None:
     config["training"]["annotating_components"] = ["attn_ner"]
 
 
-ROWS: dict[str, list[Change]] = {
-    "shipped": [],
+CERTAIN = setting("components.attn_rel.entity_confidence", False)
+# to the config whose relations take their entities for certain
+CHANGES: dict[str, list[Change]] = {
+    "entities taken for certain": [],
     "inner product, softmax over candidates": [inner_product],
     "biaffine score alone": [
         setting(f"{PAIRS}.attention", False),
@@ -101,6 +105,10 @@ ROWS: dict[str, list[Change]] = {
     "trained on predicted entities alone": [on_predicted_entities],
     "trained on predicted entities more and more often": [on_predicted_more_and_more],
     "dropout 0.5": [setting("training.dropout", 0.5)],
+}
+ROWS: dict[str, list[Change]] = {
+    "shipped": [],
+    **{name: [CERTAIN, *changes] for name, changes in CHANGES.items()},
 }
 
 
