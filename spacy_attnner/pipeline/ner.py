@@ -9,37 +9,21 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer
+from thinc.api import Model, Optimizer
 
 from ..calibration import MARGIN, Calibration
 from ..confidence import register_confidence
 from .base import AttnPipe
 from .biluo import allowed_tags, incorrect_paths
+from .defaults import default_model
 from .ner_calibration import calibrate_model
 
 SPANS_KEY = "attn_ner"
 AT_ONCE = 100_000  # tokens predicted at once, which bounds the memory
 
-DEFAULT_CONFIG = """
-[model]
-@architectures = "spacy-attnner.CRFTagger.v1"
-
-[model.tok2vec]
-@architectures = "spacy-attnner.AttentionEncoder.v1"
-width = 256
-depth = 1
-n_heads = 4
-
-[model.tok2vec.embed]
-@architectures = "spacy-attnner.WordEmbed.v1"
-vector_width = 0
-word_width = 64
-
-[model.tok2vec.characters]
-@architectures = "spacy-attnner.CharacterCNN.v1"
-width = 60
-"""
-DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
+DEFAULT_MODEL = default_model(
+    "spacy-attnner.CRFTagger.v1", width=256, depth=1, n_heads=4
+)
 
 
 @Language.factory(

@@ -9,33 +9,17 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Model
 
 from ..relations import Relation, get_relations, has_relations, set_relations
 from .base import AttnPipe
+from .defaults import default_model
 from .rel_gold import gold_labels_of
 from .rel_thresholds import best_thresholds
 
-DEFAULT_CONFIG = """
-[model]
-@architectures = "spacy-attnner.EntityPairAttention.v1"
-
-[model.tok2vec]
-@architectures = "spacy-attnner.AttentionEncoder.v1"
-width = 256
-depth = 2
-n_heads = 0
-
-[model.tok2vec.embed]
-@architectures = "spacy-attnner.WordEmbed.v1"
-vector_width = 0
-word_width = 64
-
-[model.tok2vec.characters]
-@architectures = "spacy-attnner.CharacterCNN.v1"
-width = 60
-"""
-DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
+DEFAULT_MODEL = default_model(
+    "spacy-attnner.EntityPairAttention.v1", width=256, depth=2, n_heads=0
+)
 
 
 @Language.factory(

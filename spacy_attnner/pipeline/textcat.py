@@ -1,6 +1,7 @@
 """`attn_textcat` and `attn_textcat_multilabel`: spaCy's categorizers over attention."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy
@@ -9,27 +10,18 @@ from spacy.pipeline.textcat import TextCategorizer
 from spacy.pipeline.textcat_multilabel import MultiLabel_TextCategorizer
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import Config, Model
+from thinc.api import Model
 
-DEFAULT_CONFIG = """
-[model]
-@architectures = "spacy-attnner.AttentionTextClassifier.v1"
-exclusive_classes = {exclusive}
-n_heads = 4
+from .defaults import default_model
 
-[model.tok2vec]
-@architectures = "spacy-attnner.AttentionEncoder.v1"
-width = 128
-depth = 1
-n_heads = 0
-
-[model.tok2vec.embed]
-@architectures = "spacy-attnner.WordEmbed.v1"
-vector_width = 0
-word_width = 64
-"""
-EXCLUSIVE = Config().from_str(DEFAULT_CONFIG.format(exclusive="true"))["model"]
-MULTILABEL = Config().from_str(DEFAULT_CONFIG.format(exclusive="false"))["model"]
+default_classifier = partial(
+    default_model,
+    "spacy-attnner.AttentionTextClassifier.v1",
+    width=128,
+    depth=1,
+    n_heads=0,
+    characters=False,
+)
 SCORE_WEIGHTS = {
     "cats_score": 1.0,
     "cats_score_desc": None,
@@ -48,7 +40,7 @@ SCORE_WEIGHTS = {
     "attn_textcat",
     assigns=["doc.cats"],
     default_config={
-        "model": EXCLUSIVE,
+        "model": default_classifier(exclusive_classes=True),
         "threshold": 0.0,
         "scorer": {"@scorers": "spacy.textcat_scorer.v2"},
     },
@@ -76,7 +68,7 @@ def make_attn_textcat(
     "attn_textcat_multilabel",
     assigns=["doc.cats"],
     default_config={
-        "model": MULTILABEL,
+        "model": default_classifier(exclusive_classes=False),
         "threshold": 0.5,
         "scorer": {"@scorers": "spacy.textcat_multilabel_scorer.v2"},
     },
