@@ -52,7 +52,7 @@ MAY_IMPORT = {
     "relations": {"relations"},
     "calibration": set(),
     "confidence": set(),
-    "scoring": {"relations"},
+    "scoring": {"relations", "confidence"},
     "vectors": set(),
 }
 

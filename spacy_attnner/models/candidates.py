@@ -7,8 +7,6 @@ import numpy
 from spacy.tokens import Doc, Span
 from spacy.util import registry
 
-from ..confidence import confidences
-
 
 @dataclass(frozen=True)
 class Candidates:
@@ -36,15 +34,6 @@ class Candidates:
         table = numpy.array([[(h, t) in known for t in distinct] for h in distinct])
         keep = table[ids[self.pairs[:, 0]], ids[self.pairs[:, 1]]]
         return Candidates(self.doc, self.spans, self.pairs[keep])
-
-    def confidence(self) -> numpy.ndarray:
-        """P(head) times P(tail) of each pair, float32, shape (n_pairs,).
-
-        Spans without a confidence are certain.
-        """
-        found = confidences(self.doc, self.spans)
-        known = numpy.array([1.0 if p is None else p for p in found], dtype="float32")
-        return known[self.pairs].prod(1)
 
     def finder(self) -> Callable[[int, int], int | None]:
         """A function that tells the row of a pair of spans, if there is one."""

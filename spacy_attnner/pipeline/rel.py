@@ -11,6 +11,7 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model
 
+from ..confidence import confidences
 from ..relations import Relation, get_relations, has_relations, set_relations
 from .base import AttnPipe
 from .defaults import default_model
@@ -165,7 +166,7 @@ class AttnRel(AttnPipe):
                 scores[i] = self.model.ops.to_numpy(self.model.ops.sigmoid(values))
         if self.cfg.get("entity_confidence"):  # pipelines stored without it load
             for i in busy:
-                scores[i] = scores[i] * batch[i].confidence()[:, None]
+                scores[i] = scores[i] * _confidence(batch[i])[:, None]
         return list(zip(batch, scores, strict=True))
 
     def set_annotations(
@@ -293,3 +294,13 @@ class AttnRel(AttnPipe):
 
     def _truth(self, example: Example, candidates: Any) -> numpy.ndarray:
         return gold_labels_of(example, candidates, self.labels, self.name)
+
+
+def _confidence(candidates: Any) -> numpy.ndarray:
+    """P(head) times P(tail) of each candidate pair, float32, shape (n_pairs,).
+
+    Spans without a confidence are certain.
+    """
+    found = confidences(candidates.doc, candidates.spans)
+    known = numpy.array([1.0 if p is None else p for p in found], dtype="float32")
+    return known[candidates.pairs].prod(1)
