@@ -12,16 +12,20 @@ from spacy_attnner.scoring import score_relations_given_entities
 SURE = {"PER": 0.9, "ORG": 0.5, "LOC": 0.75}  # of the entities of a type
 
 
-@pytest.fixture
-def nlp(make_task):
-    nlp = make_task("attn_rel").trained()
-    nlp.get_pipe("attn_rel").cfg["threshold"] = 0.0
-    return nlp
+pytestmark = pytest.mark.parametrize("task", ["attn_rel"], indirect=True)
 
 
 @pytest.fixture
-def rel(make_task):
-    return make_task("attn_rel")
+def rel(task):
+    return task
+
+
+@pytest.fixture
+def nlp(trained, monkeypatch):
+    """The shared pipeline, with settings of its own for as long as a test."""
+    pipe = trained.get_pipe("attn_rel")
+    monkeypatch.setattr(pipe, "cfg", {**pipe.cfg, "threshold": 0.0})
+    return trained
 
 
 def set_confidences(doc, sure=SURE, key="attn_ner"):
@@ -34,10 +38,10 @@ def scores(doc):
     return {(r.head.text, r.tail.text, r.label): r.score for r in get_relations(doc)}
 
 
-def product(doc, relation, sure=SURE):
+def product(doc, relation):
     types = {ent.text: ent.label_ for ent in doc.ents}
     head, tail, _ = relation
-    return sure[types[head]] * sure[types[tail]]
+    return SURE[types[head]] * SURE[types[tail]]
 
 
 def test_all_three_probabilities_are_multiplied(nlp, rel):
