@@ -47,13 +47,17 @@ INSTALLED = [
 # which parts of the package a part may import
 MAY_IMPORT = {
     "layers": {"layers"},
-    "models": {"models", "layers"},
-    "pipeline": {"pipeline", "relations", "calibration", "confidence", "scoring"},
+    "models": {"models", "layers", "words"},
+    "pipeline": {
+        *("pipeline", "relations", "calibration", "confidence", "scoring"),
+        "words",
+    },
     "relations": {"relations"},
     "calibration": set(),
     "confidence": set(),
     "scoring": {"relations", "confidence"},
     "vectors": set(),
+    "words": set(),
 }
 
 WITHOUT_TORCH = """

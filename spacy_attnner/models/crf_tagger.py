@@ -7,7 +7,7 @@ import numpy
 import torch
 from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import Linear, Model, chain, torch2xp, zero_init
+from thinc.api import Linear, Model, torch2xp, zero_init
 from thinc.types import Floats2d, FloatsXd
 
 from ..layers import crf
@@ -20,7 +20,11 @@ from .crf_decode import (
     make_problem,
 )
 from .crf_rehearsal import crf_rehearsal
-from .documents import document_lengths_each, sentence_lengths_each
+from .documents import (
+    chain_of_words,
+    document_lengths_each,
+    sentence_lengths_each,
+)
 from .lists import split, tokenwise
 from .resize import grow_output
 
@@ -34,11 +38,12 @@ def build_crf_tagger(
 ) -> Model[list[Doc], list[Floats2d]]:
     """A linear layer over token vectors and the transition scores of a CRF.
 
-    The model's output is the emissions, one (n_tokens, n_tags) array per document. Its
+    The model's output is the emissions, one (n_words, n_tags) array per document: of
+    tokens that are whitespace there are none. Its
     attributes `crf_loss`, `crf_rehearsal`, `crf_decode`, `crf_marginals` and
     `crf_k_best` are functions of (model, emissions, …) that apply the transitions; the
     pipeline component calls them with what the attribute `sequences` makes of the
-    documents: the tokens of each sequence that is tagged by itself. The attributes
+    documents: the words of each sequence that is tagged by itself. The attributes
     `temperature` and `log_odds_offset` calibrate probabilities (`crf_decode.py`) and
     are stored with the weights; training ignores them.
 
@@ -62,7 +67,7 @@ def build_crf_tagger(
         params=dict.fromkeys(CRF_PARAMS),
         dims={"nO": nO},
     )
-    model = chain(tok2vec, tokenwise(emissions), transitions)
+    model = chain_of_words(tok2vec, tokenwise(emissions), transitions)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", emissions)
     model.set_ref("crf", transitions)

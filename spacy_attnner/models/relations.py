@@ -12,6 +12,7 @@ from thinc.types import Floats2d
 
 from ..layers.pair_batch import PairBatch
 from ..layers.pairs import EntityPairAttention
+from ..words import word_places
 from .bridge import (
     array_output,
     floats_to_torch,
@@ -20,6 +21,7 @@ from .bridge import (
     torch_layer,
 )
 from .candidates import Candidates
+from .documents import vectors_of_words
 from .lists import flatten, no_backprop, split
 from .pair_arrays import Arrays, pair_arrays
 from .resize import grow_output
@@ -133,8 +135,9 @@ def _forward(
     model: Model, batch: list[Candidates], is_train: bool
 ) -> tuple[list[Floats2d], Callable]:
     tok2vec, pairs, output = model.layers
-    Xs, bp_tok2vec = tok2vec([c.doc for c in batch], is_train)
-    lengths = [len(c.doc) for c in batch]
+    docs = [c.doc for c in batch]
+    Xs, bp_tok2vec = vectors_of_words(tok2vec, docs, is_train)
+    lengths = [len(X) for X in Xs]
     arrays = pair_arrays(batch, model.attrs["context"], model.attrs["max_context"])
     counts = [len(c) for c in batch]
     if not is_train:
@@ -186,7 +189,7 @@ def pair_attention(
     """How much pairs of a document's spans attend to each of its words.
 
     Returns for each pair an array of shape (n_heads, n_tokens); each head's weights add
-    up to 1, and are 0 outside of the pair's context.
+    up to 1, and are 0 outside of the pair's context and at whitespace.
     """
     if not pairs:
         return []
@@ -195,7 +198,9 @@ def pair_attention(
     candidates = Candidates(doc, [span for pair in pairs for span in pair], order)
     settings = model.attrs["context"], model.attrs["max_context"]
     arrays = pair_arrays([candidates], *settings)
-    (X,) = tok2vec.predict([doc])
+    (X,), _ = vectors_of_words(tok2vec, [doc], False)
+    words = word_places(doc)
+    places = numpy.arange(len(doc)) if words is None else words
     tensors = [ints_to_torch(layer, array) for array in arrays]
     module = layer.shims[0]._model
     module.eval()
@@ -205,7 +210,7 @@ def pair_attention(
     result = []
     for (first, end), of_pair in zip(arrays[-1].tolist(), weights, strict=True):
         whole = numpy.zeros((len(of_pair), len(doc)), dtype="float32")
-        whole[:, first:end] = of_pair[:, : end - first]
+        whole[:, places[first:end]] = of_pair[:, : end - first]
         result.append(whole)
     return result
 

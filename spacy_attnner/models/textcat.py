@@ -5,12 +5,12 @@ from typing import Any
 
 from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import Linear, Model, Softmax, chain, zero_init
+from thinc.api import Linear, Model, Softmax, zero_init
 from thinc.types import Floats2d
 
 from ..layers.pooling import DocumentPooling
 from .bridge import array_output, torch_layer
-from .documents import tokens_and_structure
+from .documents import chain_of_words, tokens_and_structure
 from .lists import flatten, split, tokenwise
 from .resize import grow_output
 
@@ -59,7 +59,7 @@ def build_attention_text_classifier(
     else:
         output = Linear(nO=nO, nI=pooled, init_W=zero_init)
         layers += [_per_document(pooling), output, _sigmoid()]
-    model = chain(*layers)
+    model = chain_of_words(*layers)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", output)
     model.attrs["resize_output"] = grow_output

@@ -1,68 +1,140 @@
-"""Frozen word vectors with a learned projection, checked against their table."""
+"""Frozen word vectors with a learned projection that knows its table."""
 
-from collections.abc import Callable
+import heapq
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast
 
 import numpy
 from spacy.attrs import LOWER, ORTH
 from spacy.tokens import Doc
+from spacy.vectors import Vectors
 from spacy.vocab import Vocab
 from thinc.api import Model, Ops, glorot_uniform_init
 from thinc.types import Floats2d
 from thinc.util import get_array_module, to_numpy
+
+N_PROBES = 16  # words whose vectors tell one table from another
+PROBES = ("the", "of", "ferry", "London", "1987", "Ann")  # of tables without keys
+PROBED = 4  # values that are remembered of each
+ATTRS = {ORTH: "ORTH", LOWER: "LOWER"}
 
 
 def static_vectors(width: int) -> Model[list[Doc], Floats2d]:
     """Look up each token in the vocab's vectors and project to `width`.
 
     As spaCy's `StaticVectors`, but without a dropout of its own (the encoder's locked
-    dropout would double it), and it knows the table that it was trained with.
+    dropout would double it), and it knows the table that it was trained with: width,
+    what it is looked up by, and some of its vectors. A vocab's table is compared with
+    them once; a table that has grown, as spaCy's own grows where tokens are merged, or
+    that has another name, is the same.
 
     Returns shape (n_tokens, width); tokens without a vector give zeros.
     Raises ValueError where the vocab has no vectors, or another table than in training.
     """
     return Model(
         "static_vectors",
-        _forward,
+        partial(_forward, checked=_Checked()),
         init=partial(_init, glorot_uniform_init),
         params={"W": None},
         dims={"nO": width, "nM": None},
-        attrs={"vectors": ""},
+        attrs={"vectors": {}},
     )
 
 
-def describe_vectors(vocab: Vocab) -> str:
-    """Name, shape and key attribute of a vectors table."""
-    vectors = vocab.vectors
+class _Checked:
+    """Which table of vectors was found to be the right one, in this process."""
+
+    table: int | None = None
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return _Checked, ()
+
+
+def describe_table(vectors: Vectors) -> dict[str, Any]:
+    """What tells a table from others, in plain types: name, shape, `attr`, probes.
+
+    A probe is a key, or a word where the table has no keys, and the beginning of its
+    vector.
+    """
     rows, width = vectors.shape
-    return f"{vectors.name or 'unnamed'} ({rows} x {width})"
+    if vectors.mode == "floret":
+        keys: list[Any] = list(PROBES)
+    else:
+        keys = heapq.nsmallest(N_PROBES, vectors.key2row)
+    return {
+        "name": vectors.name or "unnamed",
+        "rows": rows,
+        "width": width,
+        "attr": ATTRS.get(vectors.attr, str(vectors.attr)),
+        "probes": [[key, values] for key, values in _probe(vectors, keys)],
+    }
+
+
+def _probe(vectors: Vectors, keys: list[Any]) -> Iterator[tuple[Any, list[float]]]:
+    """The first values of the vectors of keys; of unknown ones there are none."""
+    for key in keys:
+        if vectors.mode == "floret" or key in vectors:
+            vector = to_numpy(vectors[key])[:PROBED]
+            yield key, [round(float(value), 4) for value in vector]
 
 
 def _init(init_W: Callable, model: Model, X: Any = None, Y: Any = None) -> None:
     if not X:
         raise ValueError("static vectors cannot be initialized without a document")
-    vocab = X[0].vocab
-    width = vocab.vectors.shape[1]
+    vectors = X[0].vocab.vectors
+    width = vectors.shape[1]
     if not width:
         raise ValueError(
             "the model uses static vectors and the vocab has none: set "
             "initialize.vectors (--paths.vectors) to a pipeline with vectors, or set "
             "the embedding's vector_width to 0"
         )
-    model.set_dim("nM", width)
-    model.attrs["vectors"] = describe_vectors(vocab)
+    model.set_dim("nM", width, force=True)
+    model.attrs["vectors"] = describe_table(vectors)
     model.set_param("W", init_W(model.ops, (model.get_dim("nO"), width)))
 
 
-def _check(model: Model, vocab: Vocab) -> None:
-    here = describe_vectors(vocab)
-    if here != model.attrs["vectors"]:
+def _check(model: Model, vectors: Vectors, checked: _Checked) -> None:
+    """Raises ValueError for another table than that of the training.
+
+    Of a table that was checked before only the width is looked at.
+    """
+    known = model.attrs["vectors"]  # a name alone where it was stored long ago
+    width = vectors.shape[1]
+    if width == model.get_dim("nM") and checked.table == id(vectors):
+        return
+    if width != model.get_dim("nM") or not _is_same(vectors, known):
+        here = describe_table(vectors) if width else None
         raise ValueError(
-            f"the model was trained with the vectors {model.attrs['vectors']}, the "
-            f"vocab has {here}: load it with the vectors it was trained with, or train "
-            "it again on these"
+            f"the model was trained with the vectors {_named(known)}, the vocab has "
+            f"{_named(here) if here else 'none'}: load it with the vectors that it was "
+            "trained with, or train it again on these"
         )
+    checked.table = id(vectors)
+
+
+def _is_same(vectors: Vectors, known: dict[str, Any] | str) -> bool:
+    """Whether a table is looked up as the known one and most probes are found in it."""
+    if isinstance(known, str):
+        return True
+    attr = ATTRS.get(vectors.attr, str(vectors.attr))
+    # a table of spaCy's own forgets that it is looked up by lower case
+    if attr != known["attr"] and (known["attr"], attr) != ("LOWER", "ORTH"):
+        return False
+    expected = dict(map(tuple, known["probes"]))
+    found = dict(_probe(vectors, list(expected)))
+    same = sum(
+        key in found and numpy.allclose(found[key], values, rtol=0.01, atol=0.001)
+        for key, values in expected.items()
+    )
+    return 2 * same >= len(expected)
+
+
+def _named(table: dict[str, Any] | str) -> str:
+    if isinstance(table, str):
+        return table
+    return "{name} ({rows} x {width}, by {attr})".format_map(table)
 
 
 def _rows(ops: Ops, docs: list[Doc], vocab: Vocab) -> tuple[Floats2d, Any]:
@@ -92,13 +164,17 @@ def _rows(ops: Ops, docs: list[Doc], vocab: Vocab) -> tuple[Floats2d, Any]:
 
 
 def _forward(
-    model: Model[list[Doc], Floats2d], docs: list[Doc], is_train: bool
+    model: Model[list[Doc], Floats2d],
+    docs: list[Doc],
+    is_train: bool,
+    *,
+    checked: _Checked,
 ) -> tuple[Floats2d, Callable]:
     ops = model.ops
     if not sum(map(len, docs)):
         return ops.alloc2f(0, model.get_dim("nO")), lambda dY: []
     vocab = docs[0].vocab
-    _check(model, vocab)
+    _check(model, vocab.vectors, checked)
     V_words, tokens = _rows(ops, docs, vocab)
     W = cast(Floats2d, model.get_param("W"))
     if not is_train:  # a word is projected once, however often it comes up

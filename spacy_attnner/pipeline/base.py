@@ -9,6 +9,8 @@ from spacy.pipeline import TrainablePipe
 from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Optimizer, set_dropout_rate
 
+from ..words import n_words
+
 INIT_SAMPLE = 10  # examples whose documents set the model's sizes
 
 
@@ -121,7 +123,7 @@ class AttnPipe(TrainablePipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
-        if not any(len(example.predicted) for example in examples):
+        if not any(n_words(example.predicted) for example in examples):
             return losses
         inputs = self.inputs(examples)
         self._learn(

@@ -1,11 +1,19 @@
-"""Gold entities as the set of BILUO tags that each token may have."""
+"""Gold entities as the set of BILUO tags that each word may have.
+
+Words are all tokens but whitespace, which no entity begins or ends with: annotated
+entities that do so are trimmed to their words.
+"""
 
 from collections.abc import Sequence
 
 import numpy
 from spacy.attrs import ENT_IOB, ENT_TYPE, ORTH
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
+from ..words import words_before, words_of
+
+INSIDE = ("B-", "I-", "L-", "U-")
 KINDS = {"B": 1, "I": 2, "L": 3, "U": 4}
 # by whether the entity begins here and whether it ends here
 KIND = {(True, True): "U", (True, False): "B", (False, True): "L", (False, False): "I"}
@@ -17,13 +25,13 @@ def allowed_tags(
     name: str,
     lengths: numpy.ndarray | None = None,
 ) -> numpy.ndarray:
-    """Tags that the annotation admits, shape (n_tokens, 4 * n_labels + 1), bool.
+    """Tags that the annotation admits, shape (n_words, 4 * n_labels + 1), bool.
 
-    A token without annotation, or whose entity does not align with the predicted
+    A word without annotation, or whose entity does not align with the predicted
     tokens or crosses from one sequence into the next, admits every tag.
 
     labels: Number of each label. name: The component, for messages.
-    lengths: Tokens of each sequence that is tagged by itself; the whole document if
+    lengths: Words of each sequence that is tagged by itself; the whole document if
         None.
     Raises ValueError for a label that the component does not know.
     """
@@ -57,35 +65,45 @@ def incorrect_paths(
     key: Span group of the reference. labels: Number of each label.
     lengths: As in `allowed_tags`.
 
-    Returns an array for each span, shape (n_tokens, 4 * n_labels + 1), bool: at its
-    tokens the tags that would make it an entity, elsewhere all.
+    Returns an array for each span, shape (n_words, 4 * n_labels + 1), bool: at its
+    words the tags that would make it an entity, elsewhere all.
     """
     reference = example.reference
-    if key not in reference.spans or not len(example.predicted):
+    before = words_before(example.predicted)
+    n_words = int(before[-1])
+    if key not in reference.spans or not n_words:
         return []
     paths = []
-    ends = _ends(len(example.predicted), lengths)
+    ends = _ends(n_words, lengths)
     spans = list(reference.spans[key])
     for span in example.get_aligned_spans_y2x(spans, allow_overlap=True):
         names = [span.label_] if span.label_ else list(labels)
-        crosses = bool(((ends > span.start) & (ends < span.end)).any())
-        if crosses or not labels.keys() >= set(names):
+        start, end = before[[span.start, span.end]].tolist()
+        crosses = bool(((ends > start) & (ends < end)).any())
+        if start == end or crosses or not labels.keys() >= set(names):
             continue
-        path = numpy.ones((len(example.predicted), 4 * len(labels) + 1), dtype=bool)
-        path[span.start : span.end] = False
+        path = numpy.ones((n_words, 4 * len(labels) + 1), dtype=bool)
+        path[start:end] = False
         for name in names:
-            for i, tag in enumerate(entity_tags(len(span), name), span.start):
+            for i, tag in enumerate(entity_tags(end - start, name), start):
                 path[i, 4 * labels[name] + KINDS[tag[0]]] = True
         paths.append(path)
     return paths
 
 
 def gold_tags(example: Example) -> list[str | None]:
-    """BILUO tags of the reference on the predicted tokens, None where unknown.
+    """BILUO tags of the reference on the predicted words, None where unknown.
 
     spaCy's own alignment looks at each token of both documents; where the tokens are
     the same, which is nearly always so, the reference's arrays say it faster.
     """
+    words = words_of(example.predicted)
+    tags = _token_tags(example)
+    return tags if words is None else _tags_of_words(tags, words)
+
+
+def _token_tags(example: Example) -> list[str | None]:
+    """The same on the predicted tokens, whitespace among them."""
     x, y = example.predicted, example.reference
     if len(x) != len(y) or (x.to_array(ORTH) != y.to_array(ORTH)).any():
         return list(example.get_aligned_ner())
@@ -102,6 +120,40 @@ def gold_tags(example: Example) -> list[str | None]:
             kind = KIND[iob[i] == 3, iob[i + 1] != 1]
             tags.append(f"{kind}-{strings[entity]}")
     return tags
+
+
+def _tags_of_words(
+    tags: Sequence[str | None], words: numpy.ndarray
+) -> list[str | None]:
+    """BILUO tags without those of whitespace, whatever of an entity stood there.
+
+    words: Which tokens are words, bool, shape (n_tokens,).
+    """
+    begins = [tag is not None and tag[:2] in ("B-", "U-") for tag in tags]
+    entities = numpy.cumsum(begins)[words].tolist()
+    kept = [tag for tag, is_word in zip(tags, words, strict=True) if is_word]
+    places = [
+        n if tag is not None and tag[:2] in INSIDE and tag[2:] else None
+        for n, tag in zip(entities, kept, strict=True)
+    ]
+    padded = [None, *places, None]
+    result: list[str | None] = []
+    for tag, left, own, right in zip(kept, padded, places, padded[2:], strict=False):
+        if tag is not None and own is not None:
+            tag = f"{KIND[left != own, right != own]}-{tag[2:]}"
+        result.append(tag)
+    return result
+
+
+def trimmed_entities(doc: Doc) -> tuple[list[Span], list[Span]]:
+    """Entities that begin or end with whitespace, and those that are nothing else."""
+    ragged, empty = [], []
+    for ent in doc.ents:
+        if all(token.is_space for token in ent):
+            empty.append(ent)
+        elif ent[0].is_space or ent[-1].is_space:
+            ragged.append(ent)
+    return ragged, empty
 
 
 def entity_tags(length: int, label: str) -> list[str]:
@@ -146,9 +198,9 @@ def _drop_crossing(
     ]
 
 
-def _ends(n_tokens: int, lengths: numpy.ndarray | None) -> numpy.ndarray:
+def _ends(n_words: int, lengths: numpy.ndarray | None) -> numpy.ndarray:
     """Where each sequence of a document ends, shape (n_sequences,)."""
-    return numpy.array([n_tokens]) if lengths is None else numpy.cumsum(lengths)
+    return numpy.array([n_words]) if lengths is None else numpy.cumsum(lengths)
 
 
 def _forget(tags: list[str | None], start: int, step: int) -> None:

@@ -1,7 +1,7 @@
 """`attn_ner`: named entities from a tagger with a constrained CRF."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy
@@ -13,6 +13,7 @@ from thinc.api import Model, Optimizer
 
 from ..calibration import MARGIN, Calibration
 from ..confidence import register_confidence
+from ..words import n_words, tokens_of, word_places
 from .base import AttnPipe
 from .biluo import allowed_tags, incorrect_paths
 from .defaults import default_model
@@ -132,12 +133,12 @@ class AttnNER(AttnPipe):
         return [ents for part in _parts(list(docs)) for ents in self._decode(part)]
 
     def _decode(self, docs: list[Doc]) -> list[list[Any]]:
-        if not any(len(doc) for doc in docs):
+        if not any(map(n_words, docs)):
             return [[] for _ in docs]
-        emissions = self.model.predict(docs)
-        return self.model.attrs["crf_decode"](
-            self.model, emissions, self._sequences(docs)
+        found = self.model.attrs["crf_decode"](
+            self.model, self._emissions(docs), self._sequences(docs)
         )
+        return [_on_tokens(doc, spans) for doc, spans in zip(docs, found, strict=True)]
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[list[Any]]) -> None:
         """Set `doc.ents` and the span group that holds their scores."""
@@ -204,7 +205,7 @@ class AttnNER(AttnPipe):
         examples = list(examples)
         validate_examples(examples, "AttnNER.rehearse")
         docs = [example.predicted for example in examples]
-        if self._rehearsal_model is None or not any(map(len, docs)):
+        if self._rehearsal_model is None or not any(map(n_words, docs)):
             return losses
         teacher = self._rehearsal_model
         rehearsal = self.model.attrs["crf_rehearsal"]
@@ -223,7 +224,7 @@ class AttnNER(AttnPipe):
     def token_marginals(
         self, docs: Iterable[Doc]
     ) -> tuple[list[numpy.ndarray], tuple[str, ...]]:
-        """Probability of every BILUO tag at every token.
+        """Probability of every BILUO tag at every token; whitespace is O.
 
         docs: Documents as they come to the component.
 
@@ -235,7 +236,9 @@ class AttnNER(AttnPipe):
             self.model, self._emissions(docs), self._sequences(docs)
         )
         names = (f"{kind}-{label}" for label in self.labels for kind in "BILU")
-        return [self.model.ops.to_numpy(m) for m in marginals], ("O", *names)
+        arrays = map(self.model.ops.to_numpy, marginals)
+        pairs = zip(docs, arrays, strict=True)
+        return [_with_whitespace(doc, array) for doc, array in pairs], ("O", *names)
 
     def k_best(self, docs: Iterable[Doc], k: int) -> list[list[Reading]]:
         """The k most probable readings of each document, best first.
@@ -251,20 +254,26 @@ class AttnNER(AttnPipe):
         paths = self.model.attrs["crf_k_best"](
             self.model, self._emissions(docs), k, self._sequences(docs)
         )
-        labels = self.labels
         return [
-            [
-                Reading([Span(doc, i, j, labels[label]) for i, j, label in spans], p)
-                for spans, p in readings
-            ]
+            [Reading(self._spans(doc, spans), p) for spans, p in readings]
             for doc, readings in zip(docs, paths, strict=True)
         ]
 
+    def _spans(self, doc: Doc, found: list[tuple[int, int, int]]) -> list[Span]:
+        """Spans of a document of first word, end and label."""
+        places = word_places(doc)
+        labels = self.labels
+        return [
+            Span(doc, *tokens_of(places, start, end), labels[label])
+            for start, end, label in found
+        ]
+
     def _emissions(self, docs: list[Doc]) -> list[Any]:
+        """The model's output, an array of shape (n_words, n_tags) for each document."""
         return self.model.predict(docs) if docs else []
 
     def _sequences(self, docs: list[Doc]) -> list[numpy.ndarray]:
-        """Tokens of each sequence that is tagged by itself, an array per document."""
+        """Words of each sequence that is tagged by itself, an array per document."""
         return self.model.attrs["sequences"](docs)
 
     def calibrate(
@@ -301,6 +310,29 @@ class AttnNER(AttnPipe):
             margin=margin,
             progress=progress,
         )
+
+
+def _on_tokens(doc: Doc, spans: list[Any]) -> list[Any]:
+    """Spans of words as spans of tokens, of which some are whitespace."""
+    places = word_places(doc)
+    if places is None:
+        return spans
+    bounds = (tokens_of(places, span.start, span.end) for span in spans)
+    return [
+        replace(span, start=start, end=end)
+        for span, (start, end) in zip(spans, bounds, strict=True)
+    ]
+
+
+def _with_whitespace(doc: Doc, marginals: numpy.ndarray) -> numpy.ndarray:
+    """Probabilities of words, (n_words, n_tags), as those of all tokens."""
+    places = word_places(doc)
+    if places is None:
+        return marginals
+    tokens = numpy.zeros((len(doc), marginals.shape[1]), dtype=marginals.dtype)
+    tokens[:, 0] = 1.0
+    tokens[places] = marginals
+    return tokens
 
 
 def _parts(docs: list[Doc]) -> Iterator[list[Doc]]:

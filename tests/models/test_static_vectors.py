@@ -1,8 +1,11 @@
 """Static vectors: which row a word finds, and what happens without the right table."""
 
+import pickle
+
 import numpy
 import pytest
 import spacy
+from spacy.tokens import Doc
 from spacy.vectors import Vectors
 
 from spacy_attnner.models.vectors import static_vectors
@@ -138,8 +141,11 @@ def test_no_vectors(nlp, build, configs):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "other"}, r"vectors invented \(3 x 3\), the vocab has other \(3 x 3"),
-        ({"data": numpy.ones((3, 5), dtype="float32")}, r"has invented \(3 x 5\)"),
+        ({"data": DATA[[1, 2, 0]]}, r"invented \(3 x 3, by LOWER\), the vocab has"),
+        (
+            {"data": numpy.ones((3, 5), dtype="float32")},
+            r"has invented \(3 x 5, by LOW",
+        ),
     ],
 )
 def test_another_table(changes, message, give, build, configs):
@@ -153,10 +159,50 @@ def test_another_table(changes, message, give, build, configs):
         loaded.predict([give(**changes)("ferry")])
 
 
+@pytest.mark.parametrize("kind", ["LOWER", "ORTH", "AttrVectors"])
+def test_the_same_table_in_another_state(kind, give):
+    """Grown, as by merging tokens, renamed, moved, pickled: all the same table."""
+    nlp = give(kind, name="first")
+    layer = make_layer([nlp("ferry")])
+    (expected,) = [layer.predict([nlp("Ferry harbour")])]
+    for renamed in ("first", "second"):
+        nlp.vocab.vectors.name = renamed
+        doc = nlp("Tromsø ferry harbour")
+        with doc.retokenize() as retokenizer:
+            retokenizer.merge(doc[0:2])
+        nlp.vocab.set_vector(f"{renamed} word", numpy.ones(WIDTH, dtype="float32"))
+        assert layer.predict([nlp("Ferry harbour")]).tolist() == expected.tolist()
+        loaded = make_layer([give(kind)("ferry")]).from_bytes(layer.to_bytes())
+        assert loaded.predict([nlp("Ferry harbour")]).tolist() == expected.tolist()
+    other = pickle.loads(pickle.dumps(nlp.vocab))
+    doc = Doc(other, words=["Ferry", "harbour"])
+    assert layer.predict([doc]).tolist() == expected.tolist()
+
+
+def test_a_table_that_is_looked_up_otherwise(give):
+    layer = make_layer([give("ORTH")("ferry")])
+    with pytest.raises(ValueError, match=r"by ORTH\), the vocab has .* by LOWER"):
+        layer.predict([give("AttrVectors")("ferry")])
+
+
+def test_a_table_of_subwords_is_known_again(nlp):
+    def table(seed):
+        data = numpy.random.default_rng(seed).normal(size=(11, WIDTH)).astype("float32")
+        settings = {"mode": "floret", "hash_count": 2, "minn": 2, "maxn": 3}
+        return Vectors(strings=nlp.vocab.strings, data=data, name="floret", **settings)
+
+    nlp.vocab.vectors = table(0)
+    layer = make_layer([nlp("ferry")])
+    assert layer.predict([nlp("zyxt")]).any()
+    nlp.vocab.vectors = table(1)
+    with pytest.raises(ValueError, match=r"trained with the vectors floret \(11 x 3"):
+        layer.predict([nlp("ferry")])
+
+
 def test_no_table_any_more(give):
     layer = make_layer([give()("ferry")])
     with pytest.raises(
-        ValueError, match="load it with the vectors it was trained with"
+        ValueError, match="load it with the vectors that it was trained with"
     ):
         layer.predict([spacy.blank("en")("ferry")])
 
