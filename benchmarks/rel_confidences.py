@@ -72,7 +72,7 @@ def rows_of(model: str, corpus: Path, splits: list[str]) -> list[dict]:
     settings = itertools.product((0.0, THRESHOLD), (False, True), splits)
     rows = []
     for threshold, counted, split in settings:
-        nlp.get_pipe("attn_ner").cfg["threshold"] = threshold
+        nlp.get_pipe("attn_ner").threshold = threshold
         nlp.get_pipe("attn_rel").cfg["entity_confidence"] = counted
         row = {"threshold": threshold, "entity_confidence": counted, "split": split}
         rows.append({"model": Path(model).name, **row})

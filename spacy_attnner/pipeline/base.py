@@ -6,15 +6,18 @@ from typing import Any
 
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Optimizer, set_dropout_rate
 
 from ..words import n_words
+from .settings import Configured
+from .upstream import require_vectors
 
 INIT_SAMPLE = 10  # examples whose documents set the model's sizes
 
 
-class AttnPipe(TrainablePipe):
+class AttnPipe(Configured, TrainablePipe):
     """A trainable component: units x classes -> decode.
 
     A subclass says what its gold labels are (`gold_labels`), how many outputs a number
@@ -38,13 +41,16 @@ class AttnPipe(TrainablePipe):
         """Labels that an example's reference uses."""
         raise NotImplementedError
 
-    def n_outputs(self, n_labels: int) -> int:
-        """Width of the model's output for a number of labels."""
-        return n_labels
-
     def inputs(self, examples: list[Example]) -> list[Any]:
         """What the model is fed in an update."""
         return [example.predicted for example in examples]
+
+    def require_vectors(self, docs: list[Doc]) -> None:
+        """Run a shared encoder on documents that it has not seen, if there is one.
+
+        Raises ValueError where it cannot be found.
+        """
+        require_vectors(self.model, docs, self.name, self._owner.find())
 
     def add_label(self, label: str) -> int:
         """Add a label; a trained model grows an output for it.

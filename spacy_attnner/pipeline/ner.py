@@ -18,6 +18,8 @@ from .base import AttnPipe
 from .biluo import allowed_tags, incorrect_paths
 from .defaults import default_model
 from .ner_calibration import calibrate_model
+from .settings import check_threshold, is_number, setting
+from .upstream import forget_batches
 
 SPANS_KEY = "attn_ner"
 AT_ONCE = 100_000  # tokens predicted at once, which bounds the memory
@@ -76,7 +78,7 @@ def make_attn_ner(
         overwrite=overwrite,
         incorrect_spans_key=incorrect_spans_key,
         scorer=scorer,
-    )
+    ).belongs_to(nlp)
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,24 @@ class Reading:
     ents: list[Span]
     probability: float
 
+    def __repr__(self) -> str:
+        ents = ", ".join(f"{ent.text!r}: {ent.label_}" for ent in self.ents)
+        return f"Reading({{{ents}}}, probability={self.probability:.6g})"
+
 
 class AttnNER(AttnPipe):
     """Finds `doc.ents` and says how sure it is of each: `span._.confidence`."""
 
     task = "entities"
+    SETTINGS = ("spans_key", "threshold", "overwrite", "incorrect_spans_key")
+    spans_key = setting("spans_key", "Span group of the entities with their scores.")
+    threshold = setting(
+        "threshold", "Entities with a smaller confidence are dropped.", check_threshold
+    )
+    overwrite = setting("overwrite", "Whether entities that are there are replaced.")
+    incorrect_spans_key = setting(
+        "incorrect_spans_key", "Span group of spans known not to be entities, or None."
+    )
 
     def __init__(
         self,
@@ -104,8 +119,7 @@ class AttnNER(AttnPipe):
         incorrect_spans_key: str | None = None,
         scorer: Callable | None = None,
     ) -> None:
-        if not 0.0 <= threshold <= 1.0:
-            raise ValueError(f"threshold {threshold} of {name!r} is not in [0, 1]")
+        check_threshold(name, threshold)
         super().__init__(
             vocab,
             model,
@@ -128,6 +142,15 @@ class AttnNER(AttnPipe):
         """BILUO tags of a number of labels."""
         return 4 * n_labels + 1
 
+    def _check_stored(self) -> None:
+        super()._check_stored()
+        temperature = self.model.attrs["temperature"]
+        offset = self.model.attrs["log_odds_offset"]
+        if not is_number(temperature) or temperature <= 0.0:
+            self._reject(f"its temperature {temperature!r} is no positive number")
+        if not is_number(offset):
+            self._reject(f"its log-odds offset {offset!r} is no number")
+
     def predict(self, docs: Iterable[Doc]) -> list[list[Any]]:
         """Decode each document: its entities with their marginal probability."""
         return [ents for part in _parts(list(docs)) for ents in self._decode(part)]
@@ -143,9 +166,9 @@ class AttnNER(AttnPipe):
     def set_annotations(self, docs: Iterable[Doc], scores: list[list[Any]]) -> None:
         """Set `doc.ents` and the span group that holds their scores."""
         labels = self.labels
-        threshold = self.cfg["threshold"]
+        threshold = self.threshold
         for doc, decoded in zip(docs, scores, strict=True):
-            taken = [] if self.cfg["overwrite"] else list(doc.ents)
+            taken = [] if self.overwrite else list(doc.ents)
             busy = {i for ent in taken for i in range(ent.start, ent.end)}
             entities = [
                 (Span(doc, span.start, span.end, label=labels[span.label]), span.score)
@@ -155,7 +178,7 @@ class AttnNER(AttnPipe):
             ]
             spans = [span for span, _ in entities]
             doc.set_ents([*taken, *spans], default="outside")
-            key = self.cfg["spans_key"]
+            key = self.spans_key
             doc.spans[key] = SpanGroup(
                 doc,
                 name=key,
@@ -172,7 +195,7 @@ class AttnNER(AttnPipe):
         sequences = self._sequences([example.predicted for example in examples])
         pairs = list(zip(examples, sequences, strict=True))
         allowed = [allowed_tags(eg, ids, self.name, lengths) for eg, lengths in pairs]
-        key = self.cfg.get("incorrect_spans_key")  # pipelines stored without it load
+        key = self.incorrect_spans_key
         incorrect = []
         if key is not None:
             incorrect = [
@@ -207,6 +230,8 @@ class AttnNER(AttnPipe):
         docs = [example.predicted for example in examples]
         if self._rehearsal_model is None or not any(map(n_words, docs)):
             return losses
+        self.require_vectors(docs)
+        forget_batches(self.model)
         teacher = self._rehearsal_model
         rehearsal = self.model.attrs["crf_rehearsal"]
         sequences = self._sequences(docs)
@@ -270,6 +295,7 @@ class AttnNER(AttnPipe):
 
     def _emissions(self, docs: list[Doc]) -> list[Any]:
         """The model's output, an array of shape (n_words, n_tags) for each document."""
+        self.require_vectors(docs)
         return self.model.predict(docs) if docs else []
 
     def _sequences(self, docs: list[Doc]) -> list[numpy.ndarray]:
@@ -302,6 +328,7 @@ class AttnNER(AttnPipe):
         """
         examples = list(examples)
         validate_examples(examples, "AttnNER.calibrate")
+        self.require_vectors([example.predicted for example in examples])
         return calibrate_model(
             self.model,
             self.labels,

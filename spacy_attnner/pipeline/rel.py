@@ -17,10 +17,13 @@ from .base import AttnPipe
 from .defaults import default_model
 from .rel_gold import gold_labels_of
 from .rel_thresholds import best_thresholds
+from .settings import check_threshold, setting
 
 DEFAULT_MODEL = default_model(
     "spacy-attnner.EntityPairAttention.v1", width=256, depth=2, n_heads=0
 )
+
+OF_OTHER_LABELS = 0.5  # threshold of labels for which none was fitted
 
 
 @Language.factory(
@@ -34,6 +37,7 @@ DEFAULT_MODEL = default_model(
             "max_length": 64,
         },
         "threshold": 0.5,
+        "thresholds": {},
         "known_types_only": True,
         "entity_confidence": True,
         "scorer": {"@scorers": "spacy-attnner.relation_scorer.v1"},
@@ -53,7 +57,8 @@ def make_attn_rel(
     name: str,
     model: Model,
     get_candidates: Callable,
-    threshold: float,
+    threshold: float | None,
+    thresholds: dict[str, float],
     known_types_only: bool,
     entity_confidence: bool,
     scorer: Callable | None,
@@ -62,7 +67,10 @@ def make_attn_rel(
 
     model: From candidate pairs to logits, `spacy-attnner.EntityPairAttention.v1`.
     get_candidates: Which pairs are looked at, `spacy-attnner.CandidatePairs.v1`.
-    threshold: Score from which on a relation is stored.
+    threshold: Score from which on a relation is stored; with null each label has its
+        own.
+    thresholds: That of each label where `threshold` is null, as `fit_thresholds` finds
+        them; 0.5 for labels without one.
     known_types_only: Skip pairs of entity types that no relation joined in training.
     entity_confidence: Multiply the probability of a relation by the confidences of its
         two entities, so that its score says how sure all three are; entities without
@@ -75,16 +83,47 @@ def make_attn_rel(
         name,
         get_candidates=get_candidates,
         threshold=threshold,
+        thresholds=thresholds,
         known_types_only=known_types_only,
         entity_confidence=entity_confidence,
         scorer=scorer,
-    )
+    ).belongs_to(nlp)
+
+
+def _check_threshold(name: str, value: Any) -> None:
+    if value is not None:
+        check_threshold(name, value)
+
+
+def _check_thresholds(name: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise ValueError(f"thresholds {value!r} of {name!r} are no {{label: number}}")
+    for label, threshold in value.items():
+        check_threshold(f"{name}, label {label}", threshold)
 
 
 class AttnRel(AttnPipe):
     """Finds relations between the entities that a document has: `doc._.relations`."""
 
     task = "relations"
+    SETTINGS = ("threshold", "thresholds", "known_types_only", "entity_confidence")
+    threshold = setting(
+        "threshold",
+        "Score from which on a relation is stored; None: see `thresholds`.",
+        _check_threshold,
+    )
+    thresholds = setting(
+        "thresholds",
+        "The threshold of each label, where `threshold` is None.",
+        _check_thresholds,
+    )
+    known_types_only = setting(
+        "known_types_only",
+        "Whether pairs of types never joined in training are skipped.",
+    )
+    entity_confidence = setting(
+        "entity_confidence", "Whether scores count how sure the entities are."
+    )
 
     def __init__(
         self,
@@ -93,25 +132,34 @@ class AttnRel(AttnPipe):
         name: str = "attn_rel",
         *,
         get_candidates: Callable,
-        threshold: float = 0.5,
+        threshold: float | None = 0.5,
+        thresholds: dict[str, float] | None = None,
         known_types_only: bool = True,
         entity_confidence: bool = True,
         scorer: Callable | None = None,
     ) -> None:
-        if not 0.0 <= threshold <= 1.0:
-            raise ValueError(f"threshold {threshold} of {name!r} is not in [0, 1]")
+        _check_threshold(name, threshold)
+        _check_thresholds(name, thresholds or {})
         super().__init__(
             vocab,
             model,
             name,
             labels=[],
             threshold=threshold,
+            thresholds=thresholds or {},
             known_types_only=known_types_only,
             entity_confidence=entity_confidence,
             types=[],
         )
         self.get_candidates = get_candidates
         self.scorer = scorer
+
+    def _check_stored(self) -> None:
+        super()._check_stored()
+        types = self.cfg.get("types")
+        pairs = types if isinstance(types, list) else [None]
+        if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+            self._reject(f"the types that relations join are {types!r}, no pairs")
 
     def gold_labels(self, example: Example) -> Iterable[str]:
         """Relation labels of the reference."""
@@ -142,7 +190,7 @@ class AttnRel(AttnPipe):
     def candidates(self, doc: Doc) -> Any:
         """The pairs that the component scores in a document."""
         found = self.get_candidates(doc)
-        if not self.cfg["known_types_only"] or not len(found):
+        if not self.known_types_only or not len(found):
             return found
         return found.of_types({tuple(pair) for pair in self.cfg["types"]})
 
@@ -161,10 +209,11 @@ class AttnRel(AttnPipe):
         scores: list[Any] = [numpy.zeros((0, len(self.labels))) for _ in batch]
         busy = [i for i, candidates in enumerate(batch) if len(candidates)]
         if busy:
+            self.require_vectors([batch[i].doc for i in busy])
             logits = self.model.predict([batch[i] for i in busy])
             for i, values in zip(busy, logits, strict=True):
                 scores[i] = self.model.ops.to_numpy(self.model.ops.sigmoid(values))
-        if self.cfg.get("entity_confidence"):  # pipelines stored without it load
+        if self.entity_confidence:
             for i in busy:
                 scores[i] = scores[i] * _confidence(batch[i])[:, None]
         return list(zip(batch, scores, strict=True))
@@ -173,7 +222,7 @@ class AttnRel(AttnPipe):
         self, docs: Iterable[Doc], scores: list[tuple[Any, Any]]
     ) -> None:
         """Store the relations whose score reaches the threshold."""
-        labels, thresholds = self.labels, self.thresholds()
+        labels, thresholds = self.labels, self._thresholds()
         for doc, (candidates, values) in zip(docs, scores, strict=True):
             rows, columns = numpy.nonzero(values >= thresholds)
             set_relations(
@@ -189,18 +238,19 @@ class AttnRel(AttnPipe):
                 ],
             )
 
-    def thresholds(self) -> numpy.ndarray:
+    def _thresholds(self) -> numpy.ndarray:
         """The score from which on a relation is stored, shape (n_labels,)."""
-        own = self.cfg.get("thresholds", {})  # pipelines stored without them load
-        return numpy.array(
-            [own.get(label, self.cfg["threshold"]) for label in self.labels]
-        )
+        if self.threshold is not None:
+            return numpy.full(len(self.labels), self.threshold)
+        own = self.thresholds
+        return numpy.array([own.get(label, OF_OTHER_LABELS) for label in self.labels])
 
     def fit_thresholds(self, examples: Iterable[Example]) -> dict[str, float]:
         """Give each label the threshold with which its F1 is highest.
 
-        They are stored with the component and go before `threshold`, which labels that
-        are added later, or that no pair of the examples has, keep.
+        They become the setting `thresholds`, and `threshold` becomes None; a number
+        given to it later holds for all labels again. Labels that no pair of the
+        examples has keep the threshold that they had.
 
         examples: Annotated documents that the component was not trained on; `predicted`
             with the entities that the component will find.
@@ -216,18 +266,20 @@ class AttnRel(AttnPipe):
                 f"no relation is annotated in the documents for {self.name!r}: fit "
                 "thresholds on documents that have some"
             )
+        before = dict(zip(self.labels, self._thresholds().tolist(), strict=True))
         predicted = self.predict([example.predicted for example in examples])
         truth = [
             self._truth(example, candidates) > 0
             for example, (candidates, _) in zip(examples, predicted, strict=True)
         ]
         found = best_thresholds(
-            {label: float(self.cfg["threshold"]) for label in self.labels},
+            before,
             numpy.concatenate([scores for _, scores in predicted]),
             numpy.concatenate(truth),
             gold,
         )
-        self.cfg["thresholds"] = found
+        self.thresholds = before | found
+        self.threshold = None
         return found
 
     def attention(
@@ -248,6 +300,7 @@ class AttnRel(AttnPipe):
                 f"the model of {self.name!r} has no attention over words: use "
                 "spacy-attnner.EntityPairAttention.v1 with attention = true"
             )
+        self.require_vectors([doc])
         return read(self.model, doc, list(pairs))
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:

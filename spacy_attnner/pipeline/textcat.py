@@ -13,6 +13,8 @@ from spacy.training import Example
 from thinc.api import Model
 
 from .defaults import default_model
+from .settings import Configured, check_threshold, setting
+from .upstream import require_vectors
 
 default_classifier = partial(
     default_model,
@@ -59,9 +61,10 @@ def make_attn_textcat(
     threshold: Unused for exclusive classes, as in spaCy's `textcat`.
     scorer: spaCy's category scorer.
     """
-    return AttnTextCategorizer(
+    component = AttnTextCategorizer(
         nlp.vocab, model, name, threshold=threshold, scorer=scorer
     )
+    return component.belongs_to(nlp)
 
 
 @Language.factory(
@@ -87,25 +90,34 @@ def make_attn_textcat_multilabel(
     threshold: Probability from which on the scorer counts a category as predicted.
     scorer: spaCy's category scorer.
     """
-    return AttnMultiLabelTextCategorizer(
+    component = AttnMultiLabelTextCategorizer(
         nlp.vocab, model, name, threshold=threshold, scorer=scorer
     )
+    return component.belongs_to(nlp)
 
 
-class _MaskedCategories:
-    """What both categorizers change of spaCy's: masking, sorting, checks."""
+class _Categories(Configured):
+    """What both categorizers change of spaCy's: masking, sorting, settings, checks."""
+
+    SETTINGS = ("threshold",)
+    threshold = setting(
+        "threshold",
+        "Probability from which on the scorer counts a category.",
+        check_threshold,
+    )
 
     def predict(self, docs: Iterable[Doc]) -> Any:
         """Probabilities, shape (n_docs, n_labels); also of documents without tokens."""
-        model = self.model  # type: ignore[attr-defined]
-        return model.ops.to_numpy(model.predict(list(docs)))
+        docs = list(docs)
+        require_vectors(self.model, docs, self.name, self._owner.find())
+        return self.model.ops.to_numpy(self.model.predict(docs))
 
     def _sorted_labels(self, examples: Iterable[Example]) -> list[str]:
         """Categories of the training data, in alphabetical order."""
         labels = sorted({cat for example in examples for cat in example.reference.cats})
         if not labels:
             raise ValueError(
-                f"{self.name!r} found no categories in the training data: "  # type: ignore[attr-defined]
+                f"{self.name!r} found no categories in the training data: "
                 "annotate doc.cats, or take the component out of the pipeline"
             )
         return labels
@@ -127,14 +139,14 @@ class _MaskedCategories:
             for cat in example.reference.cats:
                 if cat not in known:
                     raise ValueError(
-                        f"category {cat!r} is not known to {self.name!r}, "  # type: ignore[attr-defined]
+                        f"category {cat!r} is not known to {self.name!r}, "
                         f"which knows {sorted(known)}: correct the annotation, or call "
                         f"add_label({cat!r}) before training; the text begins "
                         f"{example.reference.text[:40]!r}"
                     )
 
 
-class AttnTextCategorizer(_MaskedCategories, TextCategorizer):
+class AttnTextCategorizer(_Categories, TextCategorizer):
     """Exclusive text classification; documents without `cats` cost nothing."""
 
     def initialize(
@@ -153,7 +165,7 @@ class AttnTextCategorizer(_MaskedCategories, TextCategorizer):
         )
 
 
-class AttnMultiLabelTextCategorizer(_MaskedCategories, MultiLabel_TextCategorizer):
+class AttnMultiLabelTextCategorizer(_Categories, MultiLabel_TextCategorizer):
     """Text classification in which any number of categories may apply."""
 
     def initialize(  # type: ignore[override]

@@ -111,7 +111,7 @@ def test_threshold(ner, tiny):
     assert len(scores) > 1
     pipe = tiny.get_pipe("attn_ner")
     for threshold in (0.0, sum(scores[:2]) / 2, scores[-1] + 1e-5):
-        pipe.cfg["threshold"] = threshold
+        pipe.threshold = threshold
         found = [ent._.confidence for ent in tiny(doc.text).ents]
         assert sorted(found) == [score for score in scores if score >= threshold]
 

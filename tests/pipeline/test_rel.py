@@ -204,12 +204,12 @@ def test_relations_are_replaced(rel):
 def test_threshold(rel):
     nlp = rel.trained(steps=8)
     pipe = nlp.get_pipe("attn_rel")
-    pipe.cfg["threshold"] = 0.0
+    pipe.threshold = 0.0
     doc = rel.doc(nlp, rel.sentences[0])
     scores = sorted(rel.found(nlp(doc)).values())
     assert len(scores) == 3 * 3  # pairs, labels
     for threshold in (scores[0], scores[4], 1.0):
-        pipe.cfg["threshold"] = threshold
+        pipe.threshold = threshold
         found = rel.found(nlp(rel.doc(nlp, rel.sentences[0])))
         assert len(found) == pytest.approx(sum(s >= threshold for s in scores), abs=1)
         assert all(score >= threshold - 1e-6 for score in found.values())

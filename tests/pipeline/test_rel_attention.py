@@ -53,7 +53,7 @@ def test_fitted_thresholds_are_stored_and_used(rel):
     after = nlp.evaluate(rel.examples(nlp))["rel_f"]
     assert after > before
     loaded = spacy.blank("en", config=nlp.config).from_bytes(nlp.to_bytes())
-    assert loaded.get_pipe("attn_rel").cfg["thresholds"] == pytest.approx(found)
+    assert loaded.get_pipe("attn_rel").thresholds == pytest.approx(found)
     assert loaded.evaluate(rel.examples(loaded))["rel_f"] == after
 
 

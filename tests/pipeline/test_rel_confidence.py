@@ -75,7 +75,7 @@ def test_some_entities_without_a_confidence(nlp, rel):
 
 
 def test_the_threshold_is_one_of_the_product(nlp, rel):
-    nlp.get_pipe("attn_rel").cfg["threshold"] = 0.5
+    nlp.get_pipe("attn_rel").threshold = 0.5
     doc = rel.doc(nlp, rel.sentences[0])
     assert len(scores(nlp(doc))) == 2
     unsure = dict.fromkeys(SURE, 0.7)  # 0.49 of two of them
@@ -85,7 +85,7 @@ def test_the_threshold_is_one_of_the_product(nlp, rel):
 def test_given_entities_are_certain(nlp, rel):
     """Predicted confidences say nothing of the entities of the annotation."""
     pipe = nlp.get_pipe("attn_rel")
-    pipe.cfg["threshold"] = 0.5
+    pipe.threshold = 0.5
     references = [rel.example(nlp, each).reference for each in rel.sentences]
 
     def scored(prepare):

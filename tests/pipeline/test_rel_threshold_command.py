@@ -44,15 +44,15 @@ def test_thresholds_are_fitted_and_stored(model, data, tmp_path):
     result = run(model, data, tmp_path / "output")
     assert result.exit_code == 0, result.output
     assert "Works_For" in result.output
-    own = spacy.load(tmp_path / "output").get_pipe("attn_rel").cfg["thresholds"]
+    own = spacy.load(tmp_path / "output").get_pipe("attn_rel").thresholds
     assert set(own) == {"Based_In", "Lives_In", "Works_For"}
     assert all(value < 0.5 for value in own.values())
-    assert "thresholds" not in spacy.load(model).get_pipe("attn_rel").cfg
+    assert not spacy.load(model).get_pipe("attn_rel").thresholds
 
 
 def test_in_place(model, data):
     assert run(model, data, model).exit_code == 0
-    assert spacy.load(model).get_pipe("attn_rel").cfg["thresholds"]
+    assert spacy.load(model).get_pipe("attn_rel").thresholds
 
 
 def test_what_is_missing(model, data, tmp_path):

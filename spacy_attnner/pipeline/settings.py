@@ -1,0 +1,152 @@
+"""Settings of a component: one value, in the component, its config and on disk.
+
+A setting is an argument of the factory, so its place is the config of the pipeline:
+what `config.cfg` says, or `spacy.load(config=…)`, goes before what a component stored.
+Each is also a property that may be set at any time; the config of the pipeline that the
+component belongs to follows. Only what was set on a component that has lost its
+pipeline (in a copy of it, say) is stored with the component, as a change of the config.
+"""
+
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy
+from spacy.language import Language
+
+CHANGED = "changed"  # in `cfg`: what the config said of settings that it does not have
+
+
+def setting(
+    name: str, description: str, check: Callable[[str, Any], None] | None = None
+) -> Any:
+    """A property for a setting.
+
+    check: From the component's name and a value; raises ValueError.
+    """
+
+    def get(component: Any) -> Any:
+        return component.cfg[name]
+
+    def set_(component: Any, value: Any) -> None:
+        if check is not None:
+            check(component.name, value)
+        component._configure(name, value)
+
+    return property(get, set_, doc=description)
+
+
+def check_threshold(name: str, value: Any) -> None:
+    """Raises ValueError where a threshold is not between 0 and 1."""
+    if isinstance(value, bool) or not isinstance(value, float | int):
+        raise ValueError(f"threshold {value!r} of {name!r} is not a number")
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"threshold {value} of {name!r} is not in [0, 1]")
+
+
+class Owner:
+    """The pipeline that a component belongs to, which it does not keep alive."""
+
+    def __init__(self, nlp: Language | None = None) -> None:
+        self.find = (lambda: None) if nlp is None else weakref.ref(nlp)
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return Owner, ()  # a copy belongs to none
+
+    def config_of(self, component: Any) -> dict[str, Any] | None:
+        """The component's part of its pipeline's config, to be changed."""
+        nlp = self.find()
+        names = (
+            [name for name, pipe in nlp.components if pipe is component] if nlp else []
+        )
+        return nlp.get_pipe_config(names[0]) if nlp and names else None
+
+
+class Configured:
+    """What components with settings share: setting, storing and checking them.
+
+    A subclass names its settings in `SETTINGS` and makes each a `setting`.
+    """
+
+    SETTINGS: tuple[str, ...] = ()
+    cfg: dict[str, Any]
+    model: Any
+    name: str
+    _owner = Owner()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # spaCy's component
+
+    def belongs_to(self, nlp: Language) -> Any:
+        """Let the config of a pipeline follow the settings; returns the component."""
+        self._owner = Owner(nlp)
+        return self
+
+    def n_outputs(self, n_labels: int) -> int:
+        """Width of the model's output for a number of labels."""
+        return n_labels
+
+    def _configure(self, name: str, value: Any) -> None:
+        config = self._owner.config_of(self)
+        if config is not None:
+            config[name] = value
+        elif name not in self.cfg.get(CHANGED, {}):
+            self.cfg[CHANGED] = {**self.cfg.get(CHANGED, {}), name: self.cfg[name]}
+        self.cfg[name] = value
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Any:
+        """Load the component; its config goes before what it stored.
+
+        Raises ValueError where what is stored cannot be a component of its kind.
+        """
+        return self._load(super().from_bytes, bytes_data, exclude)  # type: ignore[misc]
+
+    def from_disk(self, path: Any, *, exclude: Iterable[str] = ()) -> Any:
+        """As `from_bytes`, from a folder."""
+        return self._load(super().from_disk, path, exclude)  # type: ignore[misc]
+
+    def _load(self, load: Callable, source: Any, exclude: Iterable[str]) -> Any:
+        configured = {name: self.cfg[name] for name in self.SETTINGS}
+        self.cfg.pop(CHANGED, None)
+        load(source, exclude=exclude)
+        changed = self.cfg.pop(CHANGED, {})
+        stored = {name: self.cfg[name] for name in self.SETTINGS}
+        self.cfg.update(configured)
+        for name, before in changed.items():
+            if name in stored and configured[name] == before:
+                setattr(self, name, stored[name])
+        if not {"cfg", "model"} & set(exclude):
+            self._check_stored()
+        return self
+
+    def _check_stored(self) -> None:
+        """Raises ValueError where labels, sizes or weights make no working model."""
+        labels = self.cfg.get("labels")
+        known = labels if isinstance(labels, list | tuple) else [None]
+        if not all(isinstance(label, str) and label.strip() for label in known):
+            self._reject(f"its labels are {labels!r}, not a list of strings")
+        if len(set(known)) != len(known):
+            self._reject(f"its labels {labels!r} repeat each other")
+        output = self.model.get_ref("output_layer").maybe_get_dim("nO")
+        if output is not None and output != self.n_outputs(len(known)):
+            self._reject(
+                f"it has {len(known)} labels, {labels!r}, and its model {output} "
+                f"outputs, not {self.n_outputs(len(known))}"
+            )
+        for node in self.model.walk():
+            for name in node.param_names:
+                values = node.get_param(name) if node.has_param(name) else 0.0
+                if not bool(node.ops.xp.isfinite(values).all()):
+                    self._reject(f"weights {name!r} of {node.name!r} are not finite")
+
+    def _reject(self, problem: str) -> None:
+        raise ValueError(
+            f"what is stored of {self.name!r} cannot be used: {problem}; restore it "
+            "from a copy, or train it again"
+        )
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number."""
+    is_kind = isinstance(value, float | int) and not isinstance(value, bool)
+    return is_kind and bool(numpy.isfinite(value))
