@@ -115,7 +115,10 @@ def _check(model: Model, vectors: Vectors, checked: _Checked) -> None:
 
 
 def _is_same(vectors: Vectors, known: dict[str, Any] | str) -> bool:
-    """Whether a table is looked up as the known one and most probes are found in it."""
+    """Whether a table is looked up as the known one, has all probes and most vectors.
+
+    Words are only ever added to a table, and some of them may be given other vectors.
+    """
     if isinstance(known, str):
         return True
     attr = ATTRS.get(vectors.attr, str(vectors.attr))
@@ -124,8 +127,10 @@ def _is_same(vectors: Vectors, known: dict[str, Any] | str) -> bool:
         return False
     expected = dict(map(tuple, known["probes"]))
     found = dict(_probe(vectors, list(expected)))
+    if len(found) < len(expected):
+        return False
     same = sum(
-        key in found and numpy.allclose(found[key], values, rtol=0.01, atol=0.001)
+        numpy.allclose(found[key], values, rtol=0.01, atol=0.001)
         for key, values in expected.items()
     )
     return 2 * same >= len(expected)

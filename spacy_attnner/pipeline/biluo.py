@@ -4,11 +4,11 @@ Words are all tokens but whitespace, which no entity begins or ends with: annota
 entities that do so are trimmed to their words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy
 from spacy.attrs import ENT_IOB, ENT_TYPE, ORTH
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..words import words_before, words_of
@@ -145,15 +145,26 @@ def _tags_of_words(
     return result
 
 
-def trimmed_entities(doc: Doc) -> tuple[list[Span], list[Span]]:
-    """Entities that begin or end with whitespace, and those that are nothing else."""
-    ragged, empty = [], []
-    for ent in doc.ents:
-        if all(token.is_space for token in ent):
-            empty.append(ent)
-        elif ent[0].is_space or ent[-1].is_space:
-            ragged.append(ent)
-    return ragged, empty
+def whitespace_message(references: Iterable[Doc]) -> str | None:
+    """What is wrong with entities that begin or end with whitespace, if there are any.
+
+    references: Annotated documents.
+    """
+    n_ents = ragged = empty = 0
+    for doc in references:
+        for ent in doc.ents:
+            n_ents += 1
+            edges = ent[0].is_space, ent[-1].is_space
+            empty += all(token.is_space for token in ent)
+            ragged += any(edges)
+    if not ragged:
+        return None
+    parts = [f"{ragged - empty} begin or end with whitespace and are trimmed to words"]
+    parts += [f"{empty} are whitespace alone and left out"] if empty else []
+    return (
+        f"of the {n_ents} entities of the training data, {' and '.join(parts)}: "
+        "correct their annotation, also in the documents that you score on"
+    )
 
 
 def entity_tags(length: int, label: str) -> list[str]:

@@ -1,5 +1,7 @@
 """`attn_ner` with labels, texts and annotation that one would rather not have."""
 
+from contextlib import nullcontext
+
 import numpy
 import pytest
 import spacy
@@ -177,22 +179,28 @@ def test_entities_across_sentences(ner):
 
 
 @pytest.mark.parametrize(
-    ("words", "entity"),
+    ("words", "entity", "trimmed", "message"),
     [
-        (["Mira", " ", "Okafor", "left"], (0, 3, "PER")),  # within
-        (["Mira", "\n\n", "left"], (0, 2, "PER")),  # at its end
-        (["\t", "Mira", "left"], (0, 2, "PER")),  # at its beginning
-        (["Then", "\n", "Mira", "left"], (1, 2, "BREAK")),  # nothing else
+        (["Mira", " ", "Okafor", "left"], (0, 3), (0, 3), None),  # within
+        (["Mira", "\n\n", "left"], (0, 2), (0, 1), "1 begin or end with"),
+        (["\t", "Mira", "left"], (0, 2), (1, 2), "1 begin or end with"),
+        (["Then", "\n", "Mira", "left"], (1, 2), None, "1 are whitespace alone"),
     ],
 )
-def test_entities_with_whitespace_tokens(ner, words, entity):
-    """Learnt as annotated: that they make sense is for `spacy debug data` to say."""
+def test_entities_with_whitespace_are_trimmed(ner, words, entity, trimmed, message):
     nlp = ner.blank()
     odd = Doc(nlp.vocab, words=words, spaces=[False] * len(words))
-    odd.set_ents([Span(odd, *entity)], default="outside")
+    odd.set_ents([Span(odd, *entity, "PER")], default="outside")
     references = [odd, *(example.reference for example in ner.examples(nlp))]
-    learn(ner, nlp, references, steps=150)
+    with warnings_like(message):
+        learn(ner, nlp, references)
+    odd.ents = [Span(odd, *trimmed, "PER")] if trimmed else []
     assert_learnt(nlp, references)
+
+
+def warnings_like(message):
+    """Expects a warning, or none at all, which as an error would fail the test."""
+    return pytest.warns(UserWarning, match=message) if message else nullcontext()
 
 
 def test_overlapping_annotation_cannot_come_in():
@@ -231,6 +239,7 @@ def test_a_vectors_table_of_another_size(ner, rows, width):
     if (rows, width) == (31, 8):
         assert len(pipe.predict([doc])) == 1
         return
-    message = r"\(31 x 8\).*" + rf"\({rows} x {width}\): load it with the vectors"
+    here = rf"\({rows} x {width}, by ORTH\)" if rows else "none"
+    message = rf"\(31 x 8, by ORTH\), the vocab has .*{here}: load it with the vectors"
     with pytest.raises(ValueError, match=message):
         pipe.predict([doc])

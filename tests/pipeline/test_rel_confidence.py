@@ -57,9 +57,7 @@ def test_all_three_probabilities_are_multiplied(nlp, rel):
 def test_without_the_setting_entities_are_certain(nlp, rel):
     given = scores(nlp(rel.doc(nlp, rel.sentences[0])))
     pipe = nlp.get_pipe("attn_rel")
-    pipe.cfg["entity_confidence"] = False
-    assert scores(nlp(set_confidences(rel.doc(nlp, rel.sentences[0])))) == given
-    del pipe.cfg["entity_confidence"]  # as pipelines were stored before it was there
+    pipe.entity_confidence = False
     assert scores(nlp(set_confidences(rel.doc(nlp, rel.sentences[0])))) == given
 
 
