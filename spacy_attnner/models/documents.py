@@ -47,7 +47,8 @@ def _forward(
     tok2vec, layer = model.layers
     Xs, bp_tok2vec = tok2vec(docs, is_train)
     lengths = [len(X) for X in Xs]
-    Y, bp_layer = layer((flatten(model, Xs), *structure(docs)), is_train)
+    X = flatten(model, Xs, layer.maybe_get_dim("nI"))
+    Y, bp_layer = layer((X, *structure(docs)), is_train)
     if not is_train:
         return split(Y, lengths), no_backprop
 

@@ -138,7 +138,7 @@ def _drop_crossing(
 ) -> list[str | None]:
     """`drop_broken`, sequence by sequence."""
     ends = _ends(len(tags), lengths).tolist()
-    starts = [0, *ends[:-1]]
+    starts = [0, *ends][: len(ends)]  # of an empty document, none
     return [
         tag
         for start, end in zip(starts, ends, strict=True)
