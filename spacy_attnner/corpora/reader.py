@@ -82,6 +82,19 @@ class GoldEntitiesCorpus(Corpus):
             shuffle=shuffle,
         )
 
+    def __call__(self, nlp: Language) -> Iterator[Example]:
+        """Read the examples; raises ValueError where there are none."""
+        empty = True
+        for example in super().__call__(nlp):
+            empty = False
+            yield example
+        if empty:
+            raise ValueError(
+                f"there are no documents in {self.path}: only `.spacy` files and "
+                "folders of them are read; make one with `python -m spacy attn convert "
+                "train.jsonl train.spacy`"
+            )
+
     def make_examples(
         self, nlp: Language, reference_docs: Iterable[Doc]
     ) -> Iterator[Example]:

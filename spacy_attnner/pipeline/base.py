@@ -1,6 +1,7 @@
 """What the components share: labels, initialization and updates."""
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -8,6 +9,15 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Optimizer, set_dropout_rate
+
+from .learnable import (
+    Survey,
+    Watch,
+    require_finite,
+    require_initialized,
+    warn_of_nothing,
+)
+from .sentence_use import forget_sentences, note_sentences
 
 INIT_SAMPLE = 10  # examples whose documents set the model's sizes
 
@@ -21,6 +31,12 @@ class AttnPipe(TrainablePipe):
     """
 
     task = ""  # what the labels label, for messages
+    told_of_sentences = False
+
+    @cached_property
+    def watch(self) -> Watch:
+        """What updates brought so far."""
+        return Watch()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -35,6 +51,14 @@ class AttnPipe(TrainablePipe):
     def gold_labels(self, example: Example) -> Iterable[str]:
         """Labels that an example's reference uses."""
         raise NotImplementedError
+
+    def is_annotated(self, example: Example) -> bool:
+        """Whether an example's reference says anything of what the labels label."""
+        raise NotImplementedError
+
+    def new_survey(self) -> Survey:
+        """What counts the training data at initialization."""
+        return Survey(self.name, self.task)
 
     def n_outputs(self, n_labels: int) -> int:
         """Width of the model's output for a number of labels."""
@@ -77,17 +101,15 @@ class AttnPipe(TrainablePipe):
         labels: The labels, as `spacy init labels` writes them; found in the examples
             if None.
 
-        Raises ValueError where there is no example or no label.
+        Raises ValueError where there is no example or no label; warns of what the
+        examples do not let the component learn.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        if labels is None:
-            labels = {
-                label
-                for example in get_examples()
-                for label in self.gold_labels(example)
-            }
-            labels = sorted(labels)
-        for label in labels:
+        survey = self.new_survey()
+        for example in get_examples():
+            survey.add(example, self.gold_labels(example))
+        survey.require_documents()
+        for label in sorted(survey.labels) if labels is None else labels:
             self.add_label(label)
         if not self.labels:
             raise ValueError(
@@ -95,7 +117,14 @@ class AttnPipe(TrainablePipe):
                 f"some, give initialize.components.{self.name}.labels, or take the "
                 "component out of the pipeline"
             )
+        survey.warn(self.labels, nlp)
+        self._prepare(survey)
         self._initialize_model(list(islice(get_examples(), INIT_SAMPLE)))
+
+    def _prepare(self, survey: Survey) -> None:
+        """Begin to count what updates bring, given what is in the training data."""
+        self.watch.restart(survey.examples)
+        forget_sentences(self)
 
     def _initialize_model(self, sample: list[Example]) -> None:
         resize = self.model.attrs["resize_output"]
@@ -121,8 +150,11 @@ class AttnPipe(TrainablePipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
+        require_initialized(self.name, self.model)
         if not any(len(example.predicted) for example in examples):
             return losses
+        self.watch.count(self.name, self.task, map(self.is_annotated, examples))
+        note_sentences(self, (example.predicted for example in examples))
         inputs = self.inputs(examples)
         self._learn(
             inputs,
@@ -139,6 +171,12 @@ class AttnPipe(TrainablePipe):
         """`get_loss` where what the model was fed is known."""
         return self.get_loss(examples, scores)
 
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score predicted documents against their references, as the scorer does."""
+        examples = list(examples)
+        warn_of_nothing(self.name, examples)
+        return super().score(examples, **kwargs)
+
     def _learn(
         self,
         inputs: list[Any],
@@ -152,6 +190,7 @@ class AttnPipe(TrainablePipe):
         set_dropout_rate(self.model, drop)
         scores, backprop = self.model.begin_update(inputs)
         loss, d_scores = get_loss(scores)
+        require_finite(self.name, loss)
         backprop(d_scores)
         if sgd is not None:
             self.finish_update(sgd)
