@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from ..relations import RELATIONS_KEY, get_relations
+from ..relations import RELATIONS_KEY, get_relations, has_relations
 from .learnable import Survey
 from .rel_gold import PairRows, key_of
 
@@ -145,9 +145,9 @@ class TypesWatch:
             self.done = True
             warnings.warn(
                 f"{name!r} finds nothing: the entities of {self.docs} documents have "
-                f"the labels {sorted(self.labels)}, the relations that it was trained on "
-                f"join {sorted(known)}; let the component that sets entities use the "
-                "same labels, or set known_types_only to false",
+                f"the labels {sorted(self.labels)}, the relations that it was trained "
+                f"on join {sorted(known)}; let the component that sets entities use "
+                "the same labels, or set known_types_only to false",
                 stacklevel=2,
             )
 
@@ -160,7 +160,7 @@ def with_gold_spans(example: Example, get_candidates: Callable) -> Any:
     """
     doc = example.predicted
     found = get_candidates(doc)
-    if found.spans or not len(doc) or not get_relations(example.reference):
+    if found.spans or not len(doc) or not has_relations(example.reference):
         return found
     groups = {
         key: _aligned(example, group)

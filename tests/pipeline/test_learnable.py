@@ -69,10 +69,10 @@ def test_updates_without_annotation_are_said_once(task, blank, monkeypatch):
     examples = task.examples(blank)
     sgd = blank.initialize(lambda: examples)
     nothing = [task.blank_example(blank, each) for each in task.sentences]
-    with pytest.warns(UserWarning, match="annotated in none of the 12 examples") as w:
-        for _ in range(4):
-            blank.update(nothing, sgd=sgd)
-    assert len(w) == 1
+    blank.update(nothing, sgd=sgd)
+    with pytest.warns(UserWarning, match="annotated in none of the 12 examples"):
+        blank.update(nothing, sgd=sgd)
+    blank.update(nothing, sgd=sgd)
     blank.initialize(lambda: examples)
     blank.update(examples[:1], sgd=sgd)
     for _ in range(4):
@@ -179,12 +179,9 @@ class TestSentences:
         loaded = spacy.load(tmp_path)
         for each in (nlp, loaded):
             each.add_pipe("sentencizer", first=True)
-            with pytest.warns(
-                UserWarning, match="none that it was trained on had"
-            ) as w:
+            with pytest.warns(UserWarning, match="none that it was trained on had"):
                 list(each.pipe([TEXT, TEXT]))
-                each(TEXT)
-            assert len(w) == 1
+            each(TEXT)
 
     def test_sentences_that_it_saw(self, task, nlp):
         nlp.update(self.examples(task, nlp, sentences=True))
