@@ -13,6 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Corpus, Example, dont_augment
 from spacy.util import registry
+from spacy.vocab import Vocab
 
 from ..relations import (
     RELATIONS_KEY,
@@ -81,6 +82,17 @@ class GoldEntitiesCorpus(Corpus):
             augmenter=partial(_augment, augmenter=augmenter or dont_augment),
             shuffle=shuffle,
         )
+
+    def read_docbin(self, vocab: Vocab, locs: Iterable[str | Path]) -> Iterator[Doc]:
+        """Read the documents of files; raises ValueError where there is no file."""
+        files = list(locs)
+        if not files:
+            raise ValueError(
+                f"there are no documents in {self.path}: only `.spacy` files and "
+                "folders of them are read; make one with `python -m spacy attn convert "
+                "train.jsonl train.spacy`"
+            )
+        yield from super().read_docbin(vocab, files)
 
     def make_examples(
         self, nlp: Language, reference_docs: Iterable[Doc]

@@ -80,6 +80,7 @@ def build_crf_tagger(
     model.attrs["sequences"] = (
         sentence_lengths_each if sentences else document_lengths_each
     )
+    model.attrs["sentences"] = sentences
     model.attrs["temperature"] = temperature
     model.attrs["log_odds_offset"] = 0.0
     return model

@@ -56,7 +56,7 @@ def _forward(
     Xs, bp_tok2vec = tok2vec(docs, is_train)
     lengths = [len(X) for X in Xs]
     words = flat_words(docs)
-    X = _chosen(model, flatten(model, Xs), words)
+    X = _chosen(model, flatten(model, Xs, layer.maybe_get_dim("nI")), words)
     Y, bp_layer = layer((X, *structure(docs)), is_train)
     Ys = split(_put_back(model, Y, words), lengths)
     if not is_train:

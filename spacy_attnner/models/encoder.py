@@ -71,11 +71,13 @@ def build_attention_encoder(
         dims={"nI": input_width, "nO": width},
         mixed_precision=mixed_precision,
     )
-    return with_structure(
+    model = with_structure(
         chain(*layers) if len(layers) > 1 else inputs,
         encoder,
         _sentences if sentences else _documents,
     )
+    model.attrs["sentences"] = sentences
+    return model
 
 
 def _sentences(docs: list[Doc]) -> tuple[numpy.ndarray, ...]:

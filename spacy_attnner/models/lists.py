@@ -15,9 +15,16 @@ def split(X: Floats2d, lengths: list[int]) -> list[Floats2d]:
     return [X[end - n : end] for end, n in zip(ends, lengths, strict=True)]
 
 
-def flatten(model: Model, Xs: list[Floats2d]) -> Floats2d:
-    """Join the arrays of a batch into one, (n_tokens, width); one is not copied."""
-    X = Xs[0] if len(Xs) == 1 else model.ops.xp.concatenate(Xs, axis=0)
+def flatten(model: Model, Xs: list[Floats2d], width: int | None = None) -> Floats2d:
+    """Join the arrays of a batch into one, (n_tokens, width); one is not copied.
+
+    Arrays without rows may have another width: those of spacy-transformers' empty
+    documents have 0. Where no array has rows, `width` is the result's, if it is given.
+    """
+    filled = [X for X in Xs if len(X)] or Xs[:1]
+    X = filled[0] if len(filled) == 1 else model.ops.xp.concatenate(filled, axis=0)
+    if width is not None and not len(X):
+        X = model.ops.alloc2f(0, width)
     return model.ops.as_contig(X)
 
 
@@ -74,7 +81,8 @@ def _forward_tokens(
     model: Model, Xs: list[Floats2d], is_train: bool
 ) -> tuple[list[Floats2d], Callable]:
     lengths = [len(X) for X in Xs]
-    Y, bp = model.layers[0](flatten(model, Xs), is_train)
+    layer = model.layers[0]
+    Y, bp = layer(flatten(model, Xs, layer.maybe_get_dim("nI")), is_train)
     if not is_train:
         return split(Y, lengths), no_backprop
 

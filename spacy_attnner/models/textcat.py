@@ -89,7 +89,9 @@ def _forward(
     model: Model, Xs: list[Floats2d], is_train: bool
 ) -> tuple[Floats2d, Callable]:
     lengths = [len(X) for X in Xs]
-    Y, bp = model.layers[0]((flatten(model, Xs), lengths), is_train)
+    layer = model.layers[0]
+    X = flatten(model, Xs, layer.maybe_get_dim("nI"))
+    Y, bp = layer((X, lengths), is_train)
 
     def backprop(dY: Any) -> list[Floats2d]:
         return split(bp(dY), lengths)

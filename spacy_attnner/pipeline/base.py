@@ -1,6 +1,7 @@
 """What the components share: labels, initialization and updates."""
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -11,6 +12,14 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Optimizer, set_dropout_rate
 
 from ..words import n_words
+from .learnable import (
+    Survey,
+    Watch,
+    require_finite,
+    require_initialized,
+    warn_of_nothing,
+)
+from .sentence_use import forget_sentences, note_sentences
 from .settings import Configured
 from .upstream import require_vectors
 
@@ -26,6 +35,12 @@ class AttnPipe(Configured, TrainablePipe):
     """
 
     task = ""  # what the labels label, for messages
+    told_of_sentences = False
+
+    @cached_property
+    def watch(self) -> Watch:
+        """What updates brought so far."""
+        return Watch()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -40,6 +55,14 @@ class AttnPipe(Configured, TrainablePipe):
     def gold_labels(self, example: Example) -> Iterable[str]:
         """Labels that an example's reference uses."""
         raise NotImplementedError
+
+    def is_annotated(self, example: Example) -> bool:
+        """Whether an example's reference says anything of what the labels label."""
+        raise NotImplementedError
+
+    def new_survey(self) -> Survey:
+        """What counts the training data at initialization."""
+        return Survey(self.name, self.task)
 
     def inputs(self, examples: list[Example]) -> list[Any]:
         """What the model is fed in an update."""
@@ -85,17 +108,15 @@ class AttnPipe(Configured, TrainablePipe):
         labels: The labels, as `spacy init labels` writes them; found in the examples
             if None.
 
-        Raises ValueError where there is no example or no label.
+        Raises ValueError where there is no example or no label; warns of what the
+        examples do not let the component learn.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        if labels is None:
-            labels = {
-                label
-                for example in get_examples()
-                for label in self.gold_labels(example)
-            }
-            labels = sorted(labels)
-        for label in labels:
+        survey = self.new_survey()
+        for example in get_examples():
+            survey.add(example, self.gold_labels(example))
+        survey.require_documents()
+        for label in sorted(survey.labels) if labels is None else labels:
             self.add_label(label)
         if not self.labels:
             raise ValueError(
@@ -103,7 +124,14 @@ class AttnPipe(Configured, TrainablePipe):
                 f"some, give initialize.components.{self.name}.labels, or take the "
                 "component out of the pipeline"
             )
+        survey.warn(self.labels, nlp)
+        self._prepare(survey)
         self._initialize_model(list(islice(get_examples(), INIT_SAMPLE)))
+
+    def _prepare(self, survey: Survey) -> None:
+        """Begin to count what updates bring, given what is in the training data."""
+        self.watch.restart(survey.examples)
+        forget_sentences(self)
 
     def _initialize_model(self, sample: list[Example]) -> None:
         resize = self.model.attrs["resize_output"]
@@ -129,8 +157,11 @@ class AttnPipe(Configured, TrainablePipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
+        require_initialized(self.name, self.model)
         if not any(n_words(example.predicted) for example in examples):
             return losses
+        self.watch.count(self.name, self.task, map(self.is_annotated, examples))
+        note_sentences(self, (example.predicted for example in examples))
         inputs = self.inputs(examples)
         self._learn(
             inputs,
@@ -147,6 +178,12 @@ class AttnPipe(Configured, TrainablePipe):
         """`get_loss` where what the model was fed is known."""
         return self.get_loss(examples, scores)
 
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score predicted documents against their references, as the scorer does."""
+        examples = list(examples)
+        warn_of_nothing(self.name, examples)
+        return super().score(examples, **kwargs)
+
     def _learn(
         self,
         inputs: list[Any],
@@ -160,6 +197,7 @@ class AttnPipe(Configured, TrainablePipe):
         set_dropout_rate(self.model, drop)
         scores, backprop = self.model.begin_update(inputs)
         loss, d_scores = get_loss(scores)
+        require_finite(self.name, loss)
         backprop(d_scores)
         if sgd is not None:
             self.finish_update(sgd)

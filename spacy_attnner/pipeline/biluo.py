@@ -4,11 +4,10 @@ Words are all tokens but whitespace, which no entity begins or ends with: annota
 entities that do so are trimmed to their words.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy
 from spacy.attrs import ENT_IOB, ENT_TYPE, ORTH
-from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..words import words_before, words_of
@@ -145,28 +144,6 @@ def _tags_of_words(
     return result
 
 
-def whitespace_message(references: Iterable[Doc]) -> str | None:
-    """What is wrong with entities that begin or end with whitespace, if there are any.
-
-    references: Annotated documents.
-    """
-    n_ents = ragged = empty = 0
-    for doc in references:
-        for ent in doc.ents:
-            n_ents += 1
-            edges = ent[0].is_space, ent[-1].is_space
-            empty += all(token.is_space for token in ent)
-            ragged += any(edges)
-    if not ragged:
-        return None
-    parts = [f"{ragged - empty} begin or end with whitespace and are trimmed to words"]
-    parts += [f"{empty} are whitespace alone and left out"] if empty else []
-    return (
-        f"of the {n_ents} entities of the training data, {' and '.join(parts)}: "
-        "correct their annotation, also in the documents that you score on"
-    )
-
-
 def entity_tags(length: int, label: str) -> list[str]:
     """BILUO tags of one entity."""
     kinds = [KIND[i == 0, i == length - 1] for i in range(length)]
@@ -201,7 +178,7 @@ def _drop_crossing(
 ) -> list[str | None]:
     """`drop_broken`, sequence by sequence."""
     ends = _ends(len(tags), lengths).tolist()
-    starts = [0, *ends[:-1]]
+    starts = [0, *ends][: len(ends)]  # of an empty document, none
     return [
         tag
         for start, end in zip(starts, ends, strict=True)

@@ -17,7 +17,10 @@ from ..words import n_words, tokens_of, word_places
 from .base import AttnPipe
 from .biluo import allowed_tags, incorrect_paths
 from .defaults import default_model
+from .learnable import Survey, require_initialized
 from .ner_calibration import calibrate_model
+from .ner_survey import EntitySurvey
+from .sentence_use import warn_of_sentences
 from .settings import check_threshold, is_number, setting
 from .upstream import forget_batches
 
@@ -138,6 +141,16 @@ class AttnNER(AttnPipe):
         """Entity labels of the reference."""
         return (ent.label_ for ent in example.reference.ents)
 
+    def is_annotated(self, example: Example) -> bool:
+        """Whether the reference says which entities there are, or are not."""
+        key = self.incorrect_spans_key
+        reference = example.reference
+        return reference.has_annotation("ENT_IOB") or key in reference.spans
+
+    def new_survey(self) -> Survey:
+        """Counts the tokens outside of entities, too."""
+        return EntitySurvey(self.name, self.task, self.incorrect_spans_key)
+
     def n_outputs(self, n_labels: int) -> int:
         """BILUO tags of a number of labels."""
         return 4 * n_labels + 1
@@ -153,7 +166,10 @@ class AttnNER(AttnPipe):
 
     def predict(self, docs: Iterable[Doc]) -> list[list[Any]]:
         """Decode each document: its entities with their marginal probability."""
-        return [ents for part in _parts(list(docs)) for ents in self._decode(part)]
+        docs = list(docs)
+        require_initialized(self.name, self.model)
+        warn_of_sentences(self, docs)
+        return [ents for part in _parts(docs) for ents in self._decode(part)]
 
     def _decode(self, docs: list[Doc]) -> list[list[Any]]:
         if not any(map(n_words, docs)):

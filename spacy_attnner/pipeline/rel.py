@@ -15,8 +15,17 @@ from ..confidence import confidences
 from ..relations import Relation, get_relations, has_relations, set_relations
 from .base import AttnPipe
 from .defaults import default_model
+from .learnable import Survey, require_initialized
 from .rel_gold import gold_labels_of
+from .rel_reach import (
+    ReachWatch,
+    RelationSurvey,
+    TypesWatch,
+    warn_of_no_entities,
+    with_gold_spans,
+)
 from .rel_thresholds import best_thresholds
+from .sentence_use import warn_of_sentences
 from .settings import check_threshold, setting
 
 DEFAULT_MODEL = default_model(
@@ -124,6 +133,7 @@ class AttnRel(AttnPipe):
     entity_confidence = setting(
         "entity_confidence", "Whether scores count how sure the entities are."
     )
+    _told_of_no_entities = False
 
     def __init__(
         self,
@@ -153,6 +163,8 @@ class AttnRel(AttnPipe):
         )
         self.get_candidates = get_candidates
         self.scorer = scorer
+        self._reach = ReachWatch()
+        self._types = TypesWatch()
 
     def _check_stored(self) -> None:
         super()._check_stored()
@@ -164,6 +176,18 @@ class AttnRel(AttnPipe):
     def gold_labels(self, example: Example) -> Iterable[str]:
         """Relation labels of the reference."""
         return (relation.label for relation in get_relations(example.reference))
+
+    def is_annotated(self, example: Example) -> bool:
+        """Whether the reference says which relations there are."""
+        return has_relations(example.reference)
+
+    def new_survey(self) -> Survey:
+        """Counts the relations that the candidates reach, too."""
+        return RelationSurvey(self.name, self.task, self.get_candidates)
+
+    def _prepare(self, survey: Survey) -> None:
+        super()._prepare(survey)
+        self._reach.restart(survey.labels.total())
 
     def initialize(
         self,
@@ -189,15 +213,21 @@ class AttnRel(AttnPipe):
 
     def candidates(self, doc: Doc) -> Any:
         """The pairs that the component scores in a document."""
-        found = self.get_candidates(doc)
+        return self._of_known_types(self.get_candidates(doc))
+
+    def _of_known_types(self, found: Any) -> Any:
         if not self.known_types_only or not len(found):
             return found
         return found.of_types({tuple(pair) for pair in self.cfg["types"]})
 
     def inputs(self, examples: list[Example]) -> list[Any]:
-        """Candidate pairs of the predicted documents."""
+        """Candidate pairs of the predicted documents.
+
+        Documents in which nothing has set entities are given the gold ones for it.
+        """
         self._learn_types(examples)  # a label added later may join other types
-        return [self.candidates(example.predicted) for example in examples]
+        found = [with_gold_spans(example, self.get_candidates) for example in examples]
+        return [self._of_known_types(each) for each in found]
 
     def predict(self, docs: Iterable[Doc]) -> list[tuple[Any, Any]]:
         """Candidate pairs of each document and their scores, (n_pairs, n_labels).
@@ -205,7 +235,11 @@ class AttnRel(AttnPipe):
         The score of a pair and a label is P(label | pair), with `entity_confidence`
         times P(head) times P(tail).
         """
+        require_initialized(self.name, self.model)
         batch = [self.candidates(doc) for doc in docs]
+        warn_of_sentences(self, (candidates.doc for candidates in batch))
+        if self.known_types_only:
+            self._types.count(self.name, self.cfg["types"], batch)
         scores: list[Any] = [numpy.zeros((0, len(self.labels))) for _ in batch]
         busy = [i for i, candidates in enumerate(batch) if len(candidates)]
         if busy:
@@ -308,6 +342,11 @@ class AttnRel(AttnPipe):
 
         Returns what the scorer returns, `spacy-attnner.relation_scorer.v1` as a rule.
         """
+        examples = list(examples)
+        if not self._told_of_no_entities:
+            self._told_of_no_entities = warn_of_no_entities(
+                self.name, examples, self.get_candidates
+            )
         return super().score(examples, **{"predict": self._annotate, **kwargs})
 
     def _annotate(self, docs: list[Doc]) -> None:
@@ -318,8 +357,7 @@ class AttnRel(AttnPipe):
     ) -> tuple[float, list[Any]]:
         """Binary cross-entropy of pairs and labels, a mean over annotated tokens."""
         examples = list(examples)
-        inputs = [self.candidates(example.predicted) for example in examples]
-        return self.loss_of(examples, inputs, scores)
+        return self.loss_of(examples, self.inputs(examples), scores)
 
     def loss_of(
         self, examples: list[Example], inputs: list[Any], scores: list[Any]
@@ -333,16 +371,20 @@ class AttnRel(AttnPipe):
         )
         scale = 1.0 / max(1, n_tokens)
         loss = 0.0
+        n_reached = 0
         d_scores = []
         for example, candidates, logits in zip(examples, inputs, scores, strict=True):
             if not has_relations(example.reference) or not len(logits):
                 d_scores.append(logits * 0)
                 continue
-            truth = ops.asarray(self._truth(example, candidates))
+            known = self._truth(example, candidates)
+            n_reached += int(known.sum())
+            truth = ops.asarray(known)
             probabilities = ops.sigmoid(logits)
             d_scores.append((probabilities - truth) * scale)
             likelihood = ops.xp.where(truth > 0, probabilities, 1 - probabilities)
             loss -= float(ops.xp.log(likelihood.clip(1e-8, None)).sum())
+        self._reach.count(self.name, examples, inputs, n_reached)
         return loss * scale, d_scores
 
     def _truth(self, example: Example, candidates: Any) -> numpy.ndarray:

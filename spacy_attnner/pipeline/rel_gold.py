@@ -22,8 +22,7 @@ def gold_labels_of(
     Raises ValueError for a relation with a label that is not among `labels`.
     """
     columns = {label: i for i, label in enumerate(labels)}
-    places: dict[Any, int] = {_key(span): i for i, span in enumerate(candidates.spans)}
-    find = candidates.finder()
+    rows = PairRows(candidates)
     truth = numpy.zeros((len(candidates), len(labels)), dtype="float32")
     for relation in get_relations(example.reference):
         if relation.label not in columns:
@@ -33,19 +32,36 @@ def gold_labels_of(
                 f"knows {sorted(labels)}: correct the annotation, or call "
                 f"add_label({relation.label!r})"
             )
-        head = places.get(_aligned(example, relation.head))
-        tail = places.get(_aligned(example, relation.tail))
-        row = None if head is None or tail is None else find(head, tail)
+        head = _aligned(example, relation.head)
+        row = rows.row(head, _aligned(example, relation.tail))
         if row is not None:
             truth[row, columns[relation.label]] = 1.0
     return truth
 
 
-def _key(span: Span) -> tuple[int, int, int]:
+Key = tuple[int, int, int]  # start, end, label
+
+
+class PairRows:
+    """Finds the row of a candidate pair by the places and labels of its spans."""
+
+    def __init__(self, candidates: Any) -> None:
+        self.places = {key_of(span): i for i, span in enumerate(candidates.spans)}
+        self.find = candidates.finder()
+
+    def row(self, head: Key | None, tail: Key | None) -> int | None:
+        """The row, or None where the pair is no candidate."""
+        if head not in self.places or tail not in self.places:
+            return None
+        return self.find(self.places[head], self.places[tail])
+
+
+def key_of(span: Span) -> Key:
+    """By what a span is found."""
     return span.start, span.end, span.label
 
 
-def _aligned(example: Example, span: Span) -> tuple[int, int, int] | None:
+def _aligned(example: Example, span: Span) -> Key | None:
     """Where a reference span stands in the predicted document."""
     aligned = example.get_aligned_spans_y2x([span], allow_overlap=True)
-    return _key(aligned[0]) if aligned else None
+    return key_of(aligned[0]) if aligned else None

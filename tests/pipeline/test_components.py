@@ -177,7 +177,8 @@ def test_given_labels_are_taken_as_they_are(task):
     nlp = task.blank()
     labels = [*task.labels[::-1], task.new_label]
     nlp.config["initialize"]["components"][task.name] = {"labels": labels}
-    nlp.initialize(lambda: task.examples(nlp))
+    with pytest.warns(UserWarning, match=rf"cannot be learnt: \['{task.new_label}'\]"):
+        nlp.initialize(lambda: task.examples(nlp))
     assert nlp.get_pipe(task.name).labels == tuple(labels)
     task.train(nlp, task.examples(nlp), 3)
 
