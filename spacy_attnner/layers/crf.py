@@ -25,6 +25,7 @@ __all__ = [
     "CRFLoss",
     "Chain",
     "biluo_chain",
+    "bounded",
     "crf_loss",
     "log_partition",
     "span_marginals",

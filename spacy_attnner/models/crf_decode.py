@@ -6,7 +6,8 @@ Neural Networks".
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy
@@ -21,6 +22,7 @@ from .bridge import device_of_array
 from .lists import flatten, split
 
 CRF_PARAMS = ("transitions", "start", "end")
+AT_ONCE = 2**22  # scores decoded at once: bounds the memory
 Sequences = list[numpy.ndarray]
 
 
@@ -59,38 +61,86 @@ def make_problem(
 
     sequences: Tokens of each sequence, an array per document; whole documents if None.
     """
-    arrays: list[Any] = [model.get_ref("crf").get_param(name) for name in CRF_PARAMS]
-    device = device_of_array(arrays[0])
-    params = [xp2torch(array, device=device).double() for array in arrays]
-    chain = crf.biluo_chain(*(param / temperature for param in params))
-    flat = xp2torch(flatten(model, emissions), device=device).double()
+    device = device_of_array(model.get_ref("crf").get_param("start"))
+    flat = crf.bounded(xp2torch(flatten(model, emissions), device=device))
     if sequences is None:
         sequences = [numpy.array([len(e)]) for e in emissions]
     lengths = torch.from_numpy(numpy.concatenate(sequences).astype("int64"))
-    if temperature != 1.0:
-        flat = flat / temperature
-    return Problem(flat, chain, lengths.to(device))
+    problem = Problem(flat, _chain(model, 1.0), lengths.to(device))
+    return problem if temperature == 1.0 else _tempered(model, problem, temperature)
+
+
+def _tempered(model: Model, problem: Problem, temperature: float) -> Problem:
+    return replace(
+        problem,
+        emissions=problem.emissions / temperature,
+        chain=_chain(model, temperature),
+    )
+
+
+def _chain(model: Model, temperature: float) -> crf.Chain:
+    arrays: list[Any] = [model.get_ref("crf").get_param(name) for name in CRF_PARAMS]
+    device = device_of_array(arrays[0])
+    params = [xp2torch(array, device=device).double() for array in arrays]
+    return crf.biluo_chain(*(param / temperature for param in params))
 
 
 def crf_decode(
-    model: Model, emissions: list[Floats2d], sequences: Sequences | None = None
+    model: Model,
+    emissions: list[Floats2d],
+    sequences: Sequences | None = None,
+    *,
+    temperature: float | None = None,
+    log_odds_offset: float | None = None,
 ) -> list[list[DecodedSpan]]:
     """Best valid path of each document, as spans with their marginal probability.
 
     A probability is p / (p + (1 - p) * exp(-offset)), with the exact marginal p at the
-    model's `temperature` and its `log_odds_offset`.
+    temperature. The path is that of a temperature of 1.
+
+    temperature, log_odds_offset: The model's own if None.
     """
+    if temperature is None:
+        temperature = model.attrs["temperature"]
+    if log_odds_offset is None:
+        log_odds_offset = model.attrs["log_odds_offset"]
+    decoded: list[list[DecodedSpan]] = []
+    for part in _parts(emissions):
+        own = None if sequences is None else sequences[part]
+        decoded += _decode(model, emissions[part], own, temperature, log_odds_offset)
+    return decoded
+
+
+def _parts(emissions: list[Floats2d]) -> Iterator[slice]:
+    """Runs of documents of at most `AT_ONCE` scores, or of one longer document."""
+    start = n_scores = 0
+    for i, scores in enumerate(emissions):
+        if i > start and n_scores + scores.size > AT_ONCE:
+            yield slice(start, i)
+            start, n_scores = i, 0
+        n_scores += scores.size
+    if emissions:
+        yield slice(start, len(emissions))
+
+
+def _decode(
+    model: Model,
+    emissions: list[Floats2d],
+    sequences: Sequences | None,
+    temperature: float,
+    offset: float,
+) -> list[list[DecodedSpan]]:
     if not sum(map(len, emissions)):
         return [[] for _ in emissions]
-    untempered = make_problem(model, emissions, sequences)
-    tags = viterbi(untempered.emissions, untempered.chain, untempered.lengths)
-    problem = make_problem(model, emissions, sequences, model.attrs["temperature"])
+    problem = make_problem(model, emissions, sequences)
+    tags = viterbi(problem.emissions, problem.chain, problem.lengths)
+    if temperature != 1.0:
+        problem = _tempered(model, problem, temperature)
     bounds = span_bounds(tags.cpu().numpy())
     spans = torch.from_numpy(bounds[:, :2]).to(tags.device)
     scores = crf.span_marginals(
         problem.emissions, problem.chain, problem.lengths, tags, spans
     )
-    offset = model.attrs["log_odds_offset"]
     if offset:
         scores = scores / (scores + (1.0 - scores) * math.exp(-offset))
     by_doc = _by_document(bounds, [len(e) for e in emissions])
