@@ -74,13 +74,13 @@ def _scan(scores: Tensor, first: Tensor, transitions: Tensor, sizes: list[int]):
             state = here + first
         else:
             alive = previous[:size].transpose(0, 1)
-            state = _advance(alive, potentials).transpose(0, 1) + here
+            state = log_sums(alive, potentials).transpose(0, 1) + here
         result[offset : offset + size] = state
         previous, offset = state, offset + size
     return result
 
 
-def _advance(state: Tensor, potentials: Tensor) -> Tensor:
+def log_sums(state: Tensor, potentials: Tensor) -> Tensor:
     """Log-sum-exp over the tag before, (…, K); potentials: the exp of transitions."""
     top = state.amax(-1, keepdim=True)
     mass = torch.matmul((state - top).exp_(), potentials)
@@ -154,7 +154,7 @@ def _long_scan(
     potentials = transitions.exp()
     result = torch.empty_like(emissions)
     final = scan_blocks(
-        emissions, blocks, first, lambda x: _advance(x, potentials), result
+        emissions, blocks, first, lambda x: log_sums(x, potentials), result
     )
     offsets = block_offsets(final, blocks).repeat_interleave(blocks.lengths)
     result += (offsets if blocks.step > 0 else offsets.flip(0))[:, None]

@@ -104,23 +104,26 @@ def crf_decode(
         temperature = model.attrs["temperature"]
     if log_odds_offset is None:
         log_odds_offset = model.attrs["log_odds_offset"]
-    decoded: list[list[DecodedSpan]] = []
-    for part in _parts(emissions):
-        own = None if sequences is None else sequences[part]
-        decoded += _decode(model, emissions[part], own, temperature, log_odds_offset)
-    return decoded
+    settings = temperature, log_odds_offset
+    return [
+        spans
+        for part in _parts(emissions, sequences)
+        for spans in _decode(model, *part, *settings)
+    ]
 
 
-def _parts(emissions: list[Floats2d]) -> Iterator[slice]:
+def _parts(
+    emissions: list[Floats2d], sequences: Sequences | None
+) -> Iterator[tuple[list[Floats2d], Sequences | None]]:
     """Runs of documents of at most `AT_ONCE` scores, or of one longer document."""
-    start = n_scores = 0
-    for i, scores in enumerate(emissions):
-        if i > start and n_scores + scores.size > AT_ONCE:
-            yield slice(start, i)
-            start, n_scores = i, 0
-        n_scores += scores.size
-    if emissions:
-        yield slice(start, len(emissions))
+    ends = numpy.cumsum([scores.size for scores in emissions])
+    start = 0
+    for i in range(1, len(emissions) + 1):
+        before = ends[start - 1] if start else 0
+        if i == len(emissions) or ends[i] - before > AT_ONCE:
+            own = None if sequences is None else sequences[start:i]
+            yield emissions[start:i], own
+            start = i
 
 
 def _decode(
@@ -152,8 +155,13 @@ def crf_marginals(
     model: Model, emissions: list[Floats2d], sequences: Sequences | None = None
 ) -> list[Floats2d]:
     """Probability of every tag at every token, (n_tokens, n_tags) per document."""
-    if not emissions:
-        return []
+    parts = _parts(emissions, sequences)
+    return [each for part in parts for each in _marginals(model, *part)]
+
+
+def _marginals(
+    model: Model, emissions: list[Floats2d], sequences: Sequences | None
+) -> list[Floats2d]:
     problem = make_problem(model, emissions, sequences, model.attrs["temperature"])
     marginals = crf.token_marginals(
         problem.emissions, problem.chain, problem.lengths
@@ -175,8 +183,13 @@ def crf_k_best(
     Returns for each document at most k pairs of the path's entities (start, end, label
     index) and the probability of the whole path; fewer where fewer paths are valid.
     """
-    if not emissions:
-        return []
+    parts = _parts(emissions, sequences)
+    return [each for part in parts for each in _k_best(model, k, *part)]
+
+
+def _k_best(
+    model: Model, k: int, emissions: list[Floats2d], sequences: Sequences | None
+) -> list[list[tuple[list[tuple[int, int, int]], float]]]:
     problem = make_problem(model, emissions, sequences, model.attrs["temperature"])
     tags, scores = k_best(problem.emissions, problem.chain, problem.lengths, k)
     log_z = crf.log_partition(problem.emissions, problem.chain, problem.lengths)
