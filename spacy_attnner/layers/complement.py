@@ -78,20 +78,23 @@ def _forward(
 ) -> tuple[Tensor, Tensor]:
     """Log-scores of prefixes in the set and of others, own emission included."""
     scores, inside = (_packed(X, packing.forward) for X in (emissions, mask))
+    closed = _closed_steps(inside, packing.sizes)
     potentials = chain.transitions.exp()
     result = scores.new_empty((2, *scores.shape))  # in the set, outside
+    message = torch.stack([chain.start, torch.full_like(chain.start, FORBIDDEN)])
+    message = message[:, None]  # (2, 1, K)
     offset = 0
     for t, size in enumerate(packing.sizes):
         rows = slice(offset, offset + size)
-        if t == 0:
-            follow, out = chain.start.expand(size, -1), FORBIDDEN
-        else:
-            before = result[:, offset - packing.sizes[t - 1] :][:, :size]
-            follow, out = log_sums(before, potentials)
-        deviates = follow.masked_fill(inside[rows], FORBIDDEN)
-        result[0, rows] = follow.masked_fill(~inside[rows], FORBIDDEN)
-        result[1, rows] = torch.logaddexp(deviates, torch.as_tensor(out).to(deviates))
-        result[:, rows] += scores[rows]
+        if t:
+            message = log_sums(state[:, :size], potentials)  # (2, size, K)
+        if closed[t]:
+            follow, left = message
+            stays = follow.masked_fill(~inside[rows], FORBIDDEN)
+            deviates = follow.masked_fill(inside[rows], FORBIDDEN)
+            message = torch.stack([stays, torch.logaddexp(left, deviates)])
+        state = result[:, rows]
+        torch.add(message, scores[rows], out=state)
         offset += size
     within, left = result[:, packing.forward]
     return within, left
@@ -100,22 +103,25 @@ def _forward(
 def _backward(
     emissions: Tensor, mask: Tensor, chain: Chain, packing: Packing
 ) -> tuple[Tensor, Tensor]:
-    """Log-scores of suffixes, own emission included: of those that leave the set later
-    if the path is in it up to here, and of all."""
+    """Log-scores of suffixes, own emission included.
+
+    Returns those that leave the set later if the path is in it up to here, and all.
+    """
     scores, inside = (_packed(X, packing.reverse) for X in (emissions, mask))
+    closed = _closed_steps(inside, packing.sizes)
     potentials = chain.transitions.T.exp()
     result = scores.new_empty((2, *scores.shape))
+    message = torch.stack([torch.full_like(chain.end, FORBIDDEN), chain.end])[:, None]
     offset = 0
     for t, size in enumerate(packing.sizes):
         rows = slice(offset, offset + size)
-        if t == 0:
-            result[0, rows], result[1, rows] = FORBIDDEN, chain.end
-        else:
-            after = slice(offset - packing.sizes[t - 1], offset)
-            stays, free = result[:, after][:, :size]
-            stays = torch.where(inside[after][:size], stays, free)
-            result[:, rows] = log_sums(torch.stack([stays, free]), potentials)
-        result[:, rows] += scores[rows]
+        if t:
+            message = log_sums(state[:, :size], potentials)  # (2, size, K)
+        state = result[:, rows]
+        torch.add(message, scores[rows], out=state)
+        if closed[t]:
+            stays, free = state
+            state = torch.stack([torch.where(inside[rows], stays, free), free])
         offset += size
     stays, free = result[:, packing.reverse]
     return stays, free
@@ -125,3 +131,9 @@ def _packed(X: Tensor, rows: Tensor) -> Tensor:
     result = torch.empty_like(X)
     result[rows] = X
     return result
+
+
+def _closed_steps(inside: Tensor, sizes: list[int]) -> list[bool]:
+    """At which steps some path can leave the set; inside: The packed mask."""
+    closed = (~inside).any(-1)
+    return [bool(part.any()) for part in closed.cpu().split(sizes)]
