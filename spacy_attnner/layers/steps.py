@@ -40,14 +40,14 @@ class Steps:
     def advance(self, state: Tensor) -> Tensor:
         """The best score of what leads to each place, (n, n_tags), without its own."""
         n = self.inside.shape[-1]  # labels
-        closed = state[:, : 2 * n + 1]
+        n_states, closed = state.shape[0], state[:, : 2 * n + 1]
         size = max(1, CELLS // (2 * n + 1) ** 2)
-        if state.shape[0] <= size:
+        if n_states <= size:
             free = (closed[:, None] + self.closed).amax(-1)  # (n, 2 n_labels + 1)
         else:
             parts = closed.split(size)
             free = torch.cat([(p[:, None] + self.closed).amax(-1) for p in parts])
-        opened = state[:, 2 * n + 1 :].view(-1, 1, 2, n)
+        opened = state[:, 2 * n + 1 :].view(n_states, 1, 2, n)
         inside = (opened + self.inside).amax(2)  # (n, 2, n_labels)
         return torch.cat([inside[:, 0], free, inside[:, 1]], 1)
 
