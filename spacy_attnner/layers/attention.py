@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from .segments import segment_softmax, segment_sum
+
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
     """Softmax over the last axis where `mask` is true; all-false rows give zeros.
@@ -86,7 +88,7 @@ class AdditiveAttention(nn.Module):
 
 
 class AttentionPooling(nn.Module):
-    """Multi-head additive attention over the tokens of each sequence.
+    """Multi-head additive attention over the tokens of each sequence of a flat batch.
 
     Source: Lin et al. (2017), "A Structured Self-Attentive Sentence Embedding".
 
@@ -98,11 +100,11 @@ class AttentionPooling(nn.Module):
         super().__init__()
         self.attention = AdditiveAttention(width=width, hidden=hidden, n_heads=n_heads)
 
-    def weights(self, X: Tensor, mask: Tensor) -> Tensor:
-        """Attention weights, shape (batch_size, n_heads, seq_len)."""
-        scores = self.attention(X).transpose(1, 2)  # (B, H, T)
-        return masked_softmax(scores, mask[:, None, :])
+    def weights(self, X: Tensor, lengths: Tensor) -> Tensor:
+        """Attention weights, (n_tokens, n_heads), that sum to 1 over each sequence."""
+        return segment_softmax(self.attention(X), lengths)
 
-    def forward(self, X: Tensor, mask: Tensor) -> Tensor:
-        """Pool X: (batch_size, seq_len, width) to (batch_size, n_heads * width)."""
-        return (self.weights(X, mask) @ X).flatten(1)
+    def forward(self, X: Tensor, lengths: Tensor) -> Tensor:
+        """Pool X, (n_tokens, width), to (batch_size, n_heads * width)."""
+        heads = self.weights(X, lengths).split(1, -1)  # each (N, 1)
+        return torch.cat([segment_sum(each * X, lengths) for each in heads], -1)

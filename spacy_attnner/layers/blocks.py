@@ -20,14 +20,14 @@ from .packing import pack, token_positions
 LONGEST = 64  # tokens of a sequence that is not cut
 BLOCK = 32  # tokens of a block, at most
 WARM_UP = 16  # tokens before a block from which the state before it is guessed
-AT_ONCE = 65536  # tokens of the blocks that run side by side
+AT_ONCE = 2**20  # scores, tokens times tags, of the blocks that run side by side
 ROUNDS = 4  # in which all wrong guesses are put right; later the first of a sequence
 TOLERANCE = 1e-11  # nats by which a guess may be off
 LEAST = -1e6  # states below it are impossible, and all alike
 
 # From the states at the tokens before, (n, n_tags), to the best or summed score of what
-# leads to each tag, without its emission, and anything to keep of the step.
-Advance = Callable[[Tensor], tuple[Tensor, Tensor | None]]
+# leads to each tag, without its emission.
+Advance = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,35 @@ class Blocks:
         first = self.first + self.step * (self.lengths - lengths)
         return Blocks(first, lengths, torch.zeros_like(self.linked), self.step)
 
-    def packed(self, chosen: Tensor) -> Iterator[tuple[Tensor, Tensor, list[int]]]:
-        """Chosen blocks, `AT_ONCE` tokens at a time, time-major.
+    def heads(self) -> "Blocks":
+        """The first tokens of each block, passed the other way."""
+        return self._back(self.lengths.clamp_max(WARM_UP))
+
+    def back(self) -> "Blocks":
+        """The same blocks, each passed the other way."""
+        return self._back(self.lengths)
+
+    def _back(self, lengths: Tensor) -> "Blocks":
+        first = self.first + self.step * (lengths - 1)
+        return Blocks(first, lengths, self.linked, -self.step)
+
+    def packed(
+        self, chosen: Tensor, n_tags: int
+    ) -> Iterator[tuple[Tensor, Tensor, list[int]]]:
+        """Chosen blocks, `AT_ONCE` scores at a time, time-major.
 
         Yields the numbers of some blocks by falling length, the flat token of each
         packed row, and how many of the blocks are alive at each step.
         """
+        if len(chosen) == 1:  # a short text by itself
+            first, n = int(self.first[chosen]), int(self.lengths[chosen])
+            end = first + self.step * n
+            tokens = torch.arange(first, end, self.step, device=chosen.device)
+            yield chosen, tokens, [1] * n
+            return
         order = self.lengths[chosen].argsort(descending=True, stable=True)
         chosen = chosen[order]
-        part = (self.lengths[chosen].cumsum(0) - 1) // AT_ONCE
+        part = (self.lengths[chosen].cumsum(0) - 1) * n_tags // AT_ONCE
         _, sizes = torch.unique_consecutive(part, return_counts=True)
         for some in chosen.split(sizes.tolist()):
             lengths = self.lengths[some]
@@ -85,10 +105,10 @@ def cut_blocks(lengths: Tensor, *, reverse: bool = False) -> Blocks:
     return Blocks((end - 1).flip(0), (end - first).flip(0), ~is_last.flip(0), -1)
 
 
-def is_long(lengths: Tensor) -> bool:
-    """Whether a batch is worth cutting: a long sequence, or many tokens."""
+def is_long(lengths: Tensor, n_tags: int) -> bool:
+    """Whether a batch is worth cutting: a long sequence, or many scores."""
     return bool(len(lengths)) and (
-        int(lengths.max()) > LONGEST or int(lengths.sum()) > AT_ONCE
+        int(lengths.max()) > LONGEST or int(lengths.sum()) * n_tags > AT_ONCE
     )
 
 
@@ -100,8 +120,7 @@ def scan_blocks(
     scores: Emissions, shape (n_tokens, n_tags).
     start: Scores of the first tag of a sequence, shape (n_tags,).
     advance: The step from token to token.
-    kept: Filled with what `advance` keeps of each step, else with the states; first
-        axis n_tokens.
+    kept: Filled with the states, shape (n_tokens, n_tags).
 
     Returns the state at the end of each block, shape (n_blocks, n_tags).
     """
@@ -156,21 +175,20 @@ def _run(
     kept: Tensor | None = None,
 ) -> None:
     """Run some blocks from the states `before` them; fills `final` and `kept`."""
-    for some, tokens, sizes in blocks.packed(chosen):
-        here = scores[tokens]  # (n, K), packed
-        own = None if kept is None else kept.new_empty((len(tokens), *kept.shape[1:]))
-        ended = torch.empty_like(before[some])
-        state, offset = before[some], 0
+    for some, tokens, sizes in blocks.packed(chosen, scores.shape[1]):
+        states = scores[tokens]  # (n, K), packed; emissions at first
+        state, offset, alive = before[some], 0, len(some)
+        ended = torch.empty_like(state)
         for t, size in enumerate(sizes):
-            ended[size : len(state)] = state[size:]
-            message, extra = advance(state[:size])
+            if size < alive:
+                ended[size:alive] = state[size:]
+                state, alive = state[:size], size
+            message = advance(state)
             if t == 0:
                 message = torch.where(blocks.linked[some][:, None], message, start)
-            state = message + here[offset : offset + size]
-            if own is not None:
-                own[offset : offset + size] = state if extra is None else extra
+            state = states[offset : offset + size].add_(message)
             offset += size
-        ended[: len(state)] = state
+        ended[:alive] = state
         final[some] = ended
-        if kept is not None and own is not None:
-            kept[tokens] = own
+        if kept is not None:
+            kept[tokens] = states

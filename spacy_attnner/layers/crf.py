@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .complement import complement_of
 from .lattice import (
     FORBIDDEN,
     Chain,
@@ -19,19 +20,19 @@ from .lattice import (
     marginals_of,
     transition_counts,
 )
+from .segments import segment_sum
 
 __all__ = [
     "FORBIDDEN",
     "CRFLoss",
     "Chain",
     "biluo_chain",
+    "bounded",
     "crf_loss",
     "log_partition",
     "span_marginals",
     "token_marginals",
 ]
-
-LEAST_SURPRISE = 1e-10  # nats; a float64 log-partition is not much more exact
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def crf_loss(
     loss = log Z - log Z(allowed); where every token allows one tag this is the usual
     CRF loss, where a token allows all of them its tag is summed out (Tsuboi et al.
     2008, "Training Conditional Random Fields Using Incomplete Annotations"). Paths that
-    are known to be incorrect add -log(1 - p), p = Z(incorrect) / Z.
+    are known to be incorrect add -log(1 - p), p = Z(incorrect) / Z; 1 - p is summed up
+    over the other paths (`complement.py`), since near p = 1 a difference is noise.
 
     emissions: Tag scores of all tokens, sequence after sequence, (n_tokens, n_tags).
     lengths: Tokens of each sequence, shape (batch_size,), int64.
@@ -71,29 +73,34 @@ def crf_loss(
     incorrect: Masks like `allowed`, each of which describes a set of wrong paths for
         every sequence, or by admitting all tags of a sequence none.
 
-    Raises ValueError if a sequence admits no valid tag path.
+    Raises ValueError if a sequence admits no valid tag path, or only incorrect ones.
     """
     emissions = bounded(emissions)
-    masks = [allowed, *incorrect]
-    scores = [emissions.masked_fill(~mask, FORBIDDEN) for mask in masks]
-    free, *bound = lattices_of([emissions, *scores], chain, lengths)
-    impossible = (bound[0].log_z < FORBIDDEN / 10).nonzero().flatten().tolist()
-    if impossible:
-        raise ValueError(f"sequence {impossible[0]} admits no valid BILUO tag path")
-    loss = free.log_z - bound[0].log_z
-    shares = [torch.ones_like(loss)]  # of each gradient of log Z - log Z(mask)
-    for mask, lattice in zip(incorrect, bound[1:], strict=True):
-        cost, share = _cost_of_incorrect(free.log_z - lattice.log_z, mask, lengths)
-        loss = loss + cost
-        shares.append(share)
-    total = torch.stack(shares).sum(0)
-    d_emissions = marginals_of(free, emissions, lengths)
-    d_emissions *= total.repeat_interleave(lengths)[:, None]
-    d_transitions = transition_counts(free, chain, lengths, total)
-    for mask, own, lattice, share in zip(masks, scores, bound, shares, strict=True):
-        marginals = marginals_of(lattice, own, lengths).masked_fill(~mask, 0.0)
-        d_emissions -= marginals * share.repeat_interleave(lengths)[:, None]
-        d_transitions -= transition_counts(lattice, chain, lengths, share)
+    own = emissions.masked_fill(~allowed, FORBIDDEN)
+    free, bound = lattices_of([emissions, own], chain, lengths)
+    if _impossible(bound.log_z):
+        number = _impossible(bound.log_z)[0]
+        raise ValueError(f"sequence {number} admits no valid BILUO tag path")
+    loss = free.log_z - bound.log_z
+    share = torch.ones_like(loss)  # of log Z in the loss
+    d_emissions = -marginals_of(bound, own, lengths).masked_fill_(~allowed, 0.0)
+    d_transitions = -transition_counts(bound, chain, lengths, share)
+    for mask in incorrect:
+        chosen = _closed(mask, lengths)  # (batch_size,)
+        if not bool(chosen.any()):
+            continue
+        tokens, n = chosen.repeat_interleave(lengths), lengths[chosen]
+        rest = complement_of(emissions[tokens], mask[tokens], chain, n)
+        if _impossible(rest.log_z):
+            number = int(chosen.nonzero()[_impossible(rest.log_z)[0]])
+            raise ValueError(f"all tag paths of sequence {number} are incorrect")
+        loss[chosen] += (free.log_z[chosen] - rest.log_z).clamp_min(0.0)
+        share[chosen] += 1.0
+        d_emissions[tokens] -= rest.marginals
+        d_transitions -= rest.transition_counts(chain, n)
+    marginals = marginals_of(free, emissions, lengths)
+    d_emissions += marginals * share.repeat_interleave(lengths)[:, None]
+    d_transitions += transition_counts(free, chain, lengths, share)
     has_tokens = lengths > 0
     last = (lengths.cumsum(0) - 1)[has_tokens]
     first = (lengths.cumsum(0) - lengths)[has_tokens]
@@ -106,23 +113,15 @@ def crf_loss(
     )
 
 
-def _cost_of_incorrect(
-    surprise: Tensor, mask: Tensor, lengths: Tensor
-) -> tuple[Tensor, Tensor]:
-    """-log(1 - p) of each sequence, and its derivative by the surprise -log p.
+def _impossible(log_z: Tensor) -> list[int]:
+    """Sequences without any valid tag path."""
+    return (log_z < FORBIDDEN / 10).nonzero().flatten().tolist()
 
-    surprise: Shape (batch_size,). mask: The incorrect paths, (n_tokens, n_tags).
-    """
-    closed = (~mask).any(-1).double()  # (N,)
-    sequence = torch.repeat_interleave(
-        torch.arange(len(lengths), device=lengths.device), lengths
-    )
-    says_something = closed.new_zeros(len(lengths)).index_add(0, sequence, closed) > 0
-    surprise = surprise.clamp_min(LEAST_SURPRISE)
-    rest = -torch.expm1(-surprise)  # 1 - p
-    cost = (-rest.log()).masked_fill(~says_something, 0.0)
-    slope = (-torch.exp(-surprise) / rest).masked_fill(~says_something, 0.0)
-    return cost, slope
+
+def _closed(mask: Tensor, lengths: Tensor) -> Tensor:
+    """Sequences with a token at which not all tags are admitted, (batch_size,), bool."""
+    closed = (~mask).any(-1, keepdim=True).double()  # (N, 1)
+    return segment_sum(closed, lengths).squeeze(1) > 0
 
 
 def log_partition(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:

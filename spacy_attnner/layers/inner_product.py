@@ -48,16 +48,43 @@ def candidate_logits(scores: Tensor, groups: Tensor) -> Tensor:
     p_i = exp(a_i) / (1 + Σ_j exp(a_j)), j over the pairs of i's group; the 1 is that of
     no relation. What is returned is log(p_i / (1 - p_i)).
 
+    log(p_i / (1 - p_i)) = a_i - log(1 + Σ_{j ≠ i} exp(a_j)), and the sum without its
+    largest term is made of the others: what is left of it would be rounding.
+
     scores: a, shape (n_pairs, n_labels). groups: Shape (n_pairs,), from 0.
     """
     if not len(scores):
         return scores
     scores = scores.double()
-    n_groups = int(groups.max()) + 1
+    lowest = torch.finfo(torch.float64).min
+    is_top = _is_top(scores.detach(), groups)  # (n_pairs, n_labels)
+    top, total = _log_total(scores, groups)
+    mass = (scores - top[groups]).exp()
+    rest = (total[groups] - mass).masked_fill(is_top, 1.0)
+    second, others = _log_total(scores.masked_fill(is_top, lowest), groups)
+    log_rest = torch.where(
+        is_top, (second + others.log())[groups], top[groups] + rest.log()
+    )
+    return (scores - log_rest).float()
+
+
+def _is_top(scores: Tensor, groups: Tensor) -> Tensor:
+    """One pair of the largest score of each group, bool, (n_pairs, n_labels)."""
     index = groups[:, None].expand_as(scores)
-    top = scores.new_zeros((n_groups, scores.shape[1]))  # of no relation: 0
+    shape = (int(groups.max()) + 1, scores.shape[1])
+    top = scores.new_zeros(shape).scatter_reduce(
+        0, index, scores, "amax", include_self=False
+    )
+    rows = torch.arange(len(scores), device=scores.device)[:, None].expand_as(scores)
+    rows = rows.masked_fill(scores < top[groups], len(scores))
+    first = rows.new_full(shape, len(scores)).scatter_reduce(0, index, rows, "amin")
+    return rows == first[groups]
+
+
+def _log_total(scores: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
+    """1 + Σ exp(a) of each group, as exp(top) * total, both (n_groups, n_labels)."""
+    index = groups[:, None].expand_as(scores)
+    top = scores.new_zeros((int(groups.max()) + 1, scores.shape[1]))  # no relation: 0
     top = top.scatter_reduce(0, index, scores.detach(), "amax")
     mass = (scores - top[groups]).exp()
-    total = (-top).exp().scatter_add(0, index, mass)
-    rest = (total[groups] - mass).clamp_min(torch.finfo(torch.float64).tiny)
-    return (scores - top[groups] - rest.log()).float()
+    return top, (-top).exp().scatter_add(0, index, mass)

@@ -8,8 +8,10 @@ tag are among the k best prefixes of each tag before it. Source: Schwartz and Ch
 import torch
 from torch import Tensor
 
-from .lattice import FORBIDDEN, Chain
+from .lattice import FORBIDDEN, Chain, bounded
 from .packing import pack
+
+CELLS = 2**20  # steps compared at once: bounds the memory
 
 
 def k_best(
@@ -27,11 +29,19 @@ def k_best(
     """
     if k < 1:
         raise ValueError(f"k {k} is less than 1")
+    return _best_paths(bounded(emissions), chain, lengths, k)
+
+
+def _best_paths(
+    emissions: Tensor, chain: Chain, lengths: Tensor, k: int
+) -> tuple[Tensor, Tensor]:
+    """`k_best` of any chain's float64 scores."""
     packing = pack(lengths)
     n_tokens, n_tags = emissions.shape
-    scores = torch.empty_like(emissions, dtype=torch.float64)
-    scores[packing.forward] = emissions.double()
-    pointers = torch.empty((n_tokens, n_tags, k), dtype=torch.int64).to(scores.device)
+    scores = torch.empty_like(emissions)
+    scores[packing.forward] = emissions
+    dtype = torch.int16 if n_tags * k < 2**15 else torch.int32
+    pointers = torch.empty((n_tokens, n_tags, k), dtype=dtype, device=scores.device)
     n_alive = packing.sizes[0] if packing.sizes else 0
     final = scores.new_empty((n_alive, n_tags, k))
     offset, state = 0, scores.new_empty((0, n_tags, k))
@@ -42,9 +52,8 @@ def k_best(
             state[:, :, :1] = here + chain.start[:, None]
         else:
             final[size : len(state)] = state[size:]
-            # (size, K next, K before, k) -> the k best of all (tag before, rank)
-            step = state[:size, None] + chain.transitions.T[:, :, None]
-            best, pointers[offset : offset + size] = step.flatten(2).topk(k, dim=-1)
+            best, pointer = _advance(state[:size], chain.transitions.T)
+            pointers[offset : offset + size] = pointer
             state = best + here
         offset += size
     final[: len(state)] = state
@@ -54,6 +63,18 @@ def k_best(
     scores = _in_batch_order(best, lengths)
     valid = (scores > FORBIDDEN / 10).repeat_interleave(lengths, dim=0)  # (N, k)
     return tags[packing.forward] * valid, scores
+
+
+def _advance(state: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+    """The k best of all (tag before, rank) for each tag, (n, n_tags, k) each.
+
+    state: Shape (n, n_tags, k). steps: Shape (n_tags after, n_tags before).
+    """
+    n_tags, k = state.shape[1:]
+    parts = state.split(max(1, CELLS // (n_tags * n_tags * k)))
+    found = [(p[:, None] + steps[:, :, None]).flatten(2).topk(k) for p in parts]
+    best, pointers = zip(*found, strict=True)
+    return torch.cat(best), torch.cat(pointers)
 
 
 def combine_k_best(
@@ -71,7 +92,7 @@ def combine_k_best(
     """
     k = scores.shape[1]
     free = Chain(scores.new_zeros((k, k)), scores.new_zeros(k), scores.new_zeros(k))
-    ranks, totals = k_best(scores, free, counts, k)  # (batch_size, k)
+    ranks, totals = _best_paths(scores, free, counts, k)  # (batch_size, k)
     tags = tags.gather(1, ranks.repeat_interleave(lengths, dim=0))
     valid = (totals > FORBIDDEN / 10).repeat_interleave(
         _sums_by_group(lengths, counts), dim=0
@@ -87,7 +108,7 @@ def _sums_by_group(lengths: Tensor, counts: Tensor) -> Tensor:
 def _backtrack(last: Tensor, pointers: Tensor, sizes: list[int]) -> Tensor:
     """Follow pointers to (tag, rank), stored as tag * k + rank; returns the tags."""
     n_tokens, _, k = pointers.shape
-    tags = pointers.new_empty((n_tokens, k))
+    tags = last.new_empty((n_tokens, k))
     offset, current = n_tokens, last[:0]
     for t in range(len(sizes) - 1, -1, -1):
         offset -= sizes[t]
@@ -95,7 +116,7 @@ def _backtrack(last: Tensor, pointers: Tensor, sizes: list[int]) -> Tensor:
         tags[offset : offset + sizes[t]] = current // k
         if t:
             back = pointers[offset : offset + sizes[t]].flatten(1)
-            current = back.gather(1, current)
+            current = back.gather(1, current).long()
     return tags
 
 

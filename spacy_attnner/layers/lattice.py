@@ -74,13 +74,13 @@ def _scan(scores: Tensor, first: Tensor, transitions: Tensor, sizes: list[int]):
             state = here + first
         else:
             alive = previous[:size].transpose(0, 1)
-            state = _advance(alive, potentials).transpose(0, 1) + here
+            state = log_sums(alive, potentials).transpose(0, 1) + here
         result[offset : offset + size] = state
         previous, offset = state, offset + size
     return result
 
 
-def _advance(state: Tensor, potentials: Tensor) -> Tensor:
+def log_sums(state: Tensor, potentials: Tensor) -> Tensor:
     """Log-sum-exp over the tag before, (…, K); potentials: the exp of transitions."""
     top = state.amax(-1, keepdim=True)
     mass = torch.matmul((state - top).exp_(), potentials)
@@ -94,7 +94,10 @@ def bounded(emissions: Tensor) -> Tensor:
     probability zero, and with it all paths through it.
     """
     emissions = emissions.double()
-    return emissions.maximum(emissions.amax(-1, keepdim=True) - LARGEST_GAP)
+    least = emissions.amax(-1, keepdim=True) - LARGEST_GAP
+    if bool((emissions.amin(-1, keepdim=True) >= least).all()):
+        return emissions  # nearly always: no copy
+    return emissions.maximum(least)
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class Lattice:
 
 def lattices_of(streams: list[Tensor], chain: Chain, lengths: Tensor) -> list[Lattice]:
     """Forward-backward of emissions, each of shape (n_tokens, n_tags), in one scan."""
-    if is_long(lengths):
+    if is_long(lengths, len(chain.start)):
         return [_long_lattice(emissions, chain, lengths) for emissions in streams]
     packing: Packing = pack(lengths)
     n_tokens, n_tags = streams[0].shape
@@ -151,7 +154,7 @@ def _long_scan(
     potentials = transitions.exp()
     result = torch.empty_like(emissions)
     final = scan_blocks(
-        emissions, blocks, first, lambda x: (_advance(x, potentials), None), result
+        emissions, blocks, first, lambda x: log_sums(x, potentials), result
     )
     offsets = block_offsets(final, blocks).repeat_interleave(blocks.lengths)
     result += (offsets if blocks.step > 0 else offsets.flip(0))[:, None]
@@ -168,8 +171,10 @@ def _log_z(gamma: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
 
 def marginals_of(lattice: Lattice, emissions: Tensor, lengths: Tensor) -> Tensor:
     """Probability of every tag at every token, shape (n_tokens, n_tags)."""
-    log_z = lattice.log_z.repeat_interleave(lengths)[:, None]
-    return (lattice.alpha + lattice.gamma - emissions - log_z).exp()
+    log_p = lattice.alpha + lattice.gamma
+    log_p -= emissions
+    log_p -= lattice.log_z.repeat_interleave(lengths)[:, None]
+    return log_p.exp_()
 
 
 def transition_counts(

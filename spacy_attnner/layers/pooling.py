@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from .attention import AttentionPooling
-from .padding import pad, padding_mask
+from .segments import segment_max
 
 
 class DocumentPooling(nn.Module):
@@ -26,13 +26,5 @@ class DocumentPooling(nn.Module):
 
         Returns shape (batch_size, (n_heads + 1) * width).
         """
-        mask = padding_mask(lengths)
-        Xp = pad(X, lengths)  # (B, T, width)
-        attended = self.pool(Xp, mask)
-        lowest = torch.finfo(X.dtype).min
-        highest = Xp.masked_fill(~mask[..., None], lowest)
-        highest = torch.cat(
-            [highest, Xp.new_full((len(Xp), 1, Xp.shape[2]), lowest)], 1
-        )
-        highest = highest.amax(1) * (lengths > 0)[:, None]
-        return self.dropout(torch.cat([attended, highest], -1))
+        highest = segment_max(X, lengths)  # (B, width)
+        return self.dropout(torch.cat([self.pool(X, lengths), highest], -1))

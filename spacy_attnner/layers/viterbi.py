@@ -3,129 +3,90 @@
 import torch
 from torch import Tensor
 
-from .blocks import Blocks, cut_blocks, is_long, scan_blocks
-from .lattice import Chain
-from .packing import pack
+from .blocks import ROUNDS, Blocks, cut_blocks, scan_blocks
+from .lattice import LARGEST_GAP, Chain
+from .steps import Steps, biluo_steps
 
 
 def viterbi(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
-    """The best valid tag path of each sequence.
+    """The best valid tag path of each sequence; of equal ones, that of lower tags.
+
+    The way there keeps the best scores alone. Which tag they came from is found on the
+    way back, for the tags of the path.
 
     emissions: Shape (n_tokens, n_tags), sequence after sequence.
     lengths: Shape (batch_size,).
 
     Returns the tag of every token, shape (n_tokens,), int64.
     """
-    if is_long(lengths):
-        return _long_viterbi(emissions.double(), chain, lengths)
-    packing = pack(lengths)
-    n_tokens, n_tags = emissions.shape
-    scores = torch.empty_like(emissions, dtype=torch.float64)
-    scores[packing.forward] = emissions.double()
-    pointers = torch.empty((n_tokens, n_tags), dtype=torch.int64, device=scores.device)
-    final = torch.empty(
-        (packing.sizes[0] if packing.sizes else 0, n_tags),
-        dtype=torch.float64,
-        device=scores.device,
-    )
-    offset, state = 0, None
-    for size in packing.sizes:
-        here = scores[offset : offset + size]
-        if state is None:
-            state = here + chain.start
-        else:
-            final[size : len(state)] = state[size:]
-            best, pointer = _advance(state[:size], chain.transitions)
-            pointers[offset : offset + size] = pointer
-            state = best + here
-        offset += size
-    if state is not None:
-        final[: len(state)] = state
-    tags = _backtrack(final + chain.end, pointers, packing.sizes)
-    return tags[packing.forward]
-
-
-def _advance(state: Tensor, transitions: Tensor) -> tuple[Tensor, Tensor]:
-    """The best score of what leads to each tag, and the tag before, (n, n_tags)."""
-    return (state[:, :, None] + transitions).max(1)
-
-
-def _backtrack(final: Tensor, pointers: Tensor, sizes: list[int]) -> Tensor:
-    tags = torch.empty(len(pointers), dtype=torch.int64, device=pointers.device)
-    best_last = final.argmax(-1)  # (batch_size,)
-    offset, current = len(pointers), best_last[:0]
-    for t in range(len(sizes) - 1, -1, -1):
-        offset -= sizes[t]
-        current = torch.cat([current, best_last[len(current) : sizes[t]]])
-        tags[offset : offset + sizes[t]] = current
-        if t:
-            back = pointers[offset : offset + sizes[t]]
-            current = back.gather(1, current[:, None]).squeeze(1)
-    return tags
-
-
-def _long_viterbi(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
-    """The best path of sequences in blocks.
-
-    On the way back, each block is passed twice: from all tags, which says from what tag
-    of a block to what tag of the one before it the path goes, then from the right one.
-    """
-
-    def advance(state: Tensor) -> tuple[Tensor, Tensor]:
-        best, pointer = _advance(state, chain.transitions)
-        return best, pointer.to(pointers.dtype)
-
+    steps = biluo_steps(chain)
+    scores = emissions[:, steps.order].double()
+    scores -= scores.amax(-1, keepdim=True)  # sums stay small, and so their rounding
+    scores.clamp_min_(-LARGEST_GAP)
     blocks = cut_blocks(lengths)
-    pointers = torch.empty(emissions.shape, dtype=torch.int16, device=emissions.device)
-    final = scan_blocks(emissions, blocks, chain.start, advance, pointers)
-    back = Blocks(
-        blocks.first + blocks.lengths - 1, blocks.lengths, blocks.linked, step=-1
-    )
-    n_blocks, n_tags = final.shape
-    every_tag = torch.arange(n_tags, device=final.device).expand(n_blocks, -1)
-    linked = back.linked.nonzero().squeeze(1)
-    into = _follow(pointers, back, linked, every_tag)  # (n_blocks, K)
-    last = _last_tags((final + chain.end).argmax(-1), into, blocks.linked)
-    tags = torch.empty(len(emissions), dtype=torch.int64, device=final.device)
-    everything = torch.arange(n_blocks, device=final.device)
-    _follow(pointers, back, everything, last[:, None], tags)
-    return tags
+    states = torch.empty_like(scores)
+    final = scan_blocks(scores, blocks, steps.start, steps.advance, states)
+    return steps.order[_trace(states, blocks, steps, steps.last(final))]
+
+
+def _trace(states: Tensor, blocks: Blocks, steps: Steps, last: Tensor) -> Tensor:
+    """The places of the best paths, shape (n_tokens,), all blocks at once.
+
+    In which place a block ends that another one goes on from is guessed: where the way
+    back from a few tokens further on leads to. Where that was wrong it runs again.
+
+    states: Of the way there, shape (n_tokens, n_tags).
+    last: The best last place of each block, if nothing went on, shape (n_blocks,).
+    """
+    places = torch.empty(len(states), dtype=torch.int64, device=states.device)
+    linked = blocks.linked.nonzero().squeeze(1)
+    sequence = (~blocks.linked).cumsum(0)  # (n_blocks,)
+    if len(linked):
+        heads = blocks.heads()
+        before = states[heads.first].argmax(-1)
+        _follow(states, heads, linked, before, steps, places)
+        last[linked - 1] = before[linked]
+    back = blocks.back()
+    before = last.clone()
+    todo = torch.arange(len(last), device=last.device)
+    n_rounds = 0
+    while len(todo):
+        before[todo] = last[todo]
+        _follow(states, back, todo, before, steps, places)
+        wrong = linked[before[linked] != last[linked - 1]]
+        n_rounds += 1
+        if n_rounds >= ROUNDS:  # the last of a sequence alone is right then
+            own = sequence[wrong]
+            wrong = wrong[own.diff(append=own[-1:] + 1) != 0]
+        todo = wrong - 1
+        last[todo] = before[wrong]
+    return places
 
 
 def _follow(
-    pointers: Tensor,
+    states: Tensor,
     back: Blocks,
     chosen: Tensor,
-    last: Tensor,
-    tags: Tensor | None = None,
-) -> Tensor:
-    """Follow pointers through some blocks, from the last tags of each, (n_blocks, n).
+    current: Tensor,
+    steps: Steps,
+    places: Tensor,
+) -> None:
+    """Follow the best path back through some blocks; fills `places`, (n_tokens,).
 
-    tags: Filled with the tag of every token where n is 1.
-
-    Returns the tags before each block, (n_blocks, n).
+    current: The place to begin with in each block, which becomes that before the block,
+        shape (n_blocks,).
     """
-    before = last.clone()
-    for some, tokens, sizes in back.packed(chosen):
-        current, offset = before[some], 0
+    for some, tokens, sizes in back.packed(chosen, states.shape[1]):
+        before = states[(tokens - 1).clamp_min(0)]  # (n, K), packed
+        place, offset, alive = current[some], 0, len(some)
+        ended, path = torch.empty_like(place), []
         for size in sizes:
-            here = tokens[offset : offset + size]
-            if tags is not None:
-                tags[here] = current[:size, 0]
-            current[:size] = pointers[here].long().gather(1, current[:size])
+            if size < alive:
+                ended[size:alive] = place[size:]
+                place, alive = place[:size], size
+            path.append(place)
+            place = steps.before(before[offset : offset + size], place)
             offset += size
-        before[some] = current
-    return before
-
-
-def _last_tags(best: Tensor, into: Tensor, linked: Tensor) -> Tensor:
-    """The last tag of each block.
-
-    best: The best of it if nothing follows, shape (n_blocks,).
-    into: The tag before a block for each of its last tags, shape (n_blocks, n_tags).
-    """
-    tags, steps, goes_on = best.tolist(), into.tolist(), linked.tolist()
-    for i in range(len(tags) - 1, 0, -1):
-        if goes_on[i]:
-            tags[i - 1] = steps[i][tags[i]]
-    return torch.tensor(tags, dtype=torch.int64, device=best.device)
+        ended[:alive] = place
+        current[some] = ended
+        places[tokens] = torch.cat(path)

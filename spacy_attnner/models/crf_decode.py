@@ -6,7 +6,8 @@ Neural Networks".
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy
@@ -21,6 +22,7 @@ from .bridge import device_of_array
 from .lists import flatten, split
 
 CRF_PARAMS = ("transitions", "start", "end")
+AT_ONCE = 2**22  # scores decoded at once: bounds the memory
 Sequences = list[numpy.ndarray]
 
 
@@ -59,38 +61,89 @@ def make_problem(
 
     sequences: Tokens of each sequence, an array per document; whole documents if None.
     """
-    arrays: list[Any] = [model.get_ref("crf").get_param(name) for name in CRF_PARAMS]
-    device = device_of_array(arrays[0])
-    params = [xp2torch(array, device=device).double() for array in arrays]
-    chain = crf.biluo_chain(*(param / temperature for param in params))
-    flat = xp2torch(flatten(model, emissions), device=device).double()
+    device = device_of_array(model.get_ref("crf").get_param("start"))
+    flat = crf.bounded(xp2torch(flatten(model, emissions), device=device))
     if sequences is None:
         sequences = [numpy.array([len(e)]) for e in emissions]
     lengths = torch.from_numpy(numpy.concatenate(sequences).astype("int64"))
-    if temperature != 1.0:
-        flat = flat / temperature
-    return Problem(flat, chain, lengths.to(device))
+    problem = Problem(flat, _chain(model, 1.0), lengths.to(device))
+    return problem if temperature == 1.0 else _tempered(model, problem, temperature)
+
+
+def _tempered(model: Model, problem: Problem, temperature: float) -> Problem:
+    return replace(
+        problem,
+        emissions=problem.emissions / temperature,
+        chain=_chain(model, temperature),
+    )
+
+
+def _chain(model: Model, temperature: float) -> crf.Chain:
+    arrays: list[Any] = [model.get_ref("crf").get_param(name) for name in CRF_PARAMS]
+    device = device_of_array(arrays[0])
+    params = [xp2torch(array, device=device).double() for array in arrays]
+    return crf.biluo_chain(*(param / temperature for param in params))
 
 
 def crf_decode(
-    model: Model, emissions: list[Floats2d], sequences: Sequences | None = None
+    model: Model,
+    emissions: list[Floats2d],
+    sequences: Sequences | None = None,
+    *,
+    temperature: float | None = None,
+    log_odds_offset: float | None = None,
 ) -> list[list[DecodedSpan]]:
     """Best valid path of each document, as spans with their marginal probability.
 
     A probability is p / (p + (1 - p) * exp(-offset)), with the exact marginal p at the
-    model's `temperature` and its `log_odds_offset`.
+    temperature. The path is that of a temperature of 1.
+
+    temperature, log_odds_offset: The model's own if None.
     """
+    if temperature is None:
+        temperature = model.attrs["temperature"]
+    if log_odds_offset is None:
+        log_odds_offset = model.attrs["log_odds_offset"]
+    settings = temperature, log_odds_offset
+    return [
+        spans
+        for part in _parts(emissions, sequences)
+        for spans in _decode(model, *part, *settings)
+    ]
+
+
+def _parts(
+    emissions: list[Floats2d], sequences: Sequences | None
+) -> Iterator[tuple[list[Floats2d], Sequences | None]]:
+    """Runs of documents of at most `AT_ONCE` scores, or of one longer document."""
+    ends = numpy.cumsum([scores.size for scores in emissions])
+    start = 0
+    for i in range(1, len(emissions) + 1):
+        before = ends[start - 1] if start else 0
+        if i == len(emissions) or ends[i] - before > AT_ONCE:
+            own = None if sequences is None else sequences[start:i]
+            yield emissions[start:i], own
+            start = i
+
+
+def _decode(
+    model: Model,
+    emissions: list[Floats2d],
+    sequences: Sequences | None,
+    temperature: float,
+    offset: float,
+) -> list[list[DecodedSpan]]:
     if not sum(map(len, emissions)):
         return [[] for _ in emissions]
-    untempered = make_problem(model, emissions, sequences)
-    tags = viterbi(untempered.emissions, untempered.chain, untempered.lengths)
-    problem = make_problem(model, emissions, sequences, model.attrs["temperature"])
+    problem = make_problem(model, emissions, sequences)
+    tags = viterbi(problem.emissions, problem.chain, problem.lengths)
+    if temperature != 1.0:
+        problem = _tempered(model, problem, temperature)
     bounds = span_bounds(tags.cpu().numpy())
     spans = torch.from_numpy(bounds[:, :2]).to(tags.device)
     scores = crf.span_marginals(
         problem.emissions, problem.chain, problem.lengths, tags, spans
     )
-    offset = model.attrs["log_odds_offset"]
     if offset:
         scores = scores / (scores + (1.0 - scores) * math.exp(-offset))
     by_doc = _by_document(bounds, [len(e) for e in emissions])
@@ -102,8 +155,13 @@ def crf_marginals(
     model: Model, emissions: list[Floats2d], sequences: Sequences | None = None
 ) -> list[Floats2d]:
     """Probability of every tag at every token, (n_tokens, n_tags) per document."""
-    if not emissions:
-        return []
+    parts = _parts(emissions, sequences)
+    return [each for part in parts for each in _marginals(model, *part)]
+
+
+def _marginals(
+    model: Model, emissions: list[Floats2d], sequences: Sequences | None
+) -> list[Floats2d]:
     problem = make_problem(model, emissions, sequences, model.attrs["temperature"])
     marginals = crf.token_marginals(
         problem.emissions, problem.chain, problem.lengths
@@ -125,8 +183,13 @@ def crf_k_best(
     Returns for each document at most k pairs of the path's entities (start, end, label
     index) and the probability of the whole path; fewer where fewer paths are valid.
     """
-    if not emissions:
-        return []
+    parts = _parts(emissions, sequences)
+    return [each for part in parts for each in _k_best(model, k, *part)]
+
+
+def _k_best(
+    model: Model, k: int, emissions: list[Floats2d], sequences: Sequences | None
+) -> list[list[tuple[list[tuple[int, int, int]], float]]]:
     problem = make_problem(model, emissions, sequences, model.attrs["temperature"])
     tags, scores = k_best(problem.emissions, problem.chain, problem.lengths, k)
     log_z = crf.log_partition(problem.emissions, problem.chain, problem.lengths)

@@ -1,6 +1,11 @@
+import time
+from functools import partial
+
 import torch
 from torch import nn
 
+from spacy_attnner.layers.attention import masked_softmax
+from spacy_attnner.layers.padding import pad, padding_mask
 from spacy_attnner.layers.pooling import DocumentPooling
 
 
@@ -33,3 +38,51 @@ def test_documents_without_tokens_give_zeros_and_no_nan():
     found.sum().backward()
     for parameter in pooling.parameters():
         assert parameter.grad is None or not parameter.grad.any()
+
+
+def padded(pooling, X, lengths):
+    """The same with all documents made equally long."""
+    mask = padding_mask(lengths)
+    Xp = pad(X, lengths)  # (B, T, width)
+    scores = pooling.pool.attention(Xp).transpose(1, 2)  # (B, H, T)
+    attended = (masked_softmax(scores, mask[:, None, :]) @ Xp).flatten(1)
+    lowest = torch.finfo(X.dtype).min
+    highest = Xp.masked_fill(~mask[..., None], lowest).amax(1)
+    return torch.cat([attended, highest * (lengths > 0)[:, None]], -1)
+
+
+def test_values_and_gradients_are_those_of_padded_documents():
+    pooling = DocumentPooling(width=5, n_heads=3, hidden=7).double()
+    lengths = torch.tensor([11, 0, 1, 2, 0])
+    X = torch.randn(14, 5, dtype=torch.float64).round(decimals=1)  # some maxima twice
+    inputs = [X, *pooling.parameters()]
+    for each in inputs:
+        each.requires_grad_()
+    weights = torch.randn(5, 20, dtype=torch.float64)
+    results = [f(X, lengths) for f in (pooling, partial(padded, pooling))]
+    torch.testing.assert_close(*results, atol=1e-12, rtol=0)
+    found, expected = (torch.autograd.grad((weights * y).sum(), inputs) for y in results)
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-10, rtol=0)
+
+
+def test_scores_that_differ_much():
+    pooling = DocumentPooling(width=2, n_heads=1, hidden=1)
+    with torch.no_grad():
+        pooling.pool.attention.project.weight.copy_(torch.tensor([[1.0, 0.0]]))
+        pooling.pool.attention.score.weight.fill_(1e5)
+    X = torch.tensor([[1.0, 5.0], [-1.0, 7.0], [-2.0, 1.0]])
+    found = pooling(X, torch.tensor([2, 1]))
+    torch.testing.assert_close(found[:, :2], X[[0, 2]])
+
+
+def test_memory_and_time_are_those_of_the_tokens():
+    """Padded, these would be 4 million rows."""
+    pooling = DocumentPooling(width=64, n_heads=4, hidden=16)
+    lengths = torch.tensor([1] * 255 + [16_000])
+    start = time.monotonic()
+    with torch.no_grad(), torch.profiler.profile(profile_memory=True) as profile:
+        pooling(torch.zeros(16_255, 64), lengths)
+    assert time.monotonic() - start < 5.0
+    largest = max(abs(event.cpu_memory_usage) for event in profile.events())
+    assert largest < 50 * 2**20
