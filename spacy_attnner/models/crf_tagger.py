@@ -23,6 +23,7 @@ from .crf_rehearsal import crf_rehearsal
 from .documents import document_lengths_each, sentence_lengths_each
 from .lists import split, tokenwise
 from .resize import grow_output
+from .workers import one_thread_in_workers
 
 
 @registry.architectures("spacy-attnner.CRFTagger.v1")
@@ -88,6 +89,7 @@ def _init(model: Model, X: Any = None, Y: Any = None) -> None:
 
 
 def _forward(model: Model, X: Any, is_train: bool) -> tuple[Any, Callable]:
+    one_thread_in_workers()  # the functions below use PyTorch
     return X, lambda dX: dX
 
 

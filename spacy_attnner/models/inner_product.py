@@ -1,6 +1,7 @@
 """`spacy-attnner.InnerProductPairs.v1`: the plain form of entity-pair attention."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import numpy
@@ -41,10 +42,13 @@ def build_inner_product_pairs(
 
     Returns one array per document, the log odds of each pair, (n_pairs, n_labels).
     """
-    module = InnerProductPairs(
-        width=token_width(tok2vec, width), hidden=hidden, type_width=type_width
+    make_module = partial(
+        InnerProductPairs,
+        width=token_width(tok2vec, width),
+        hidden=hidden,
+        type_width=type_width,
     )
-    products = pair_model(tok2vec, module, hidden, context=0, max_context=1, nO=nO)
+    products = pair_model(tok2vec, make_module, hidden, context=0, max_context=1, nO=nO)
     return Model(
         "inner_product_pairs",
         _forward,

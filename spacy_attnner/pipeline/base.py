@@ -6,8 +6,9 @@ from typing import Any
 
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
+from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.training import Example, validate_examples, validate_get_examples
-from thinc.api import Optimizer, set_dropout_rate
+from thinc.api import Model, Optimizer, set_dropout_rate
 
 INIT_SAMPLE = 10  # examples whose documents set the model's sizes
 
@@ -153,6 +154,17 @@ class AttnPipe(TrainablePipe):
         scores, backprop = self.model.begin_update(inputs)
         loss, d_scores = get_loss(scores)
         backprop(d_scores)
+        release_listeners(self.model)
         if sgd is not None:
             self.finish_update(sgd)
         losses[self.name] += loss
+
+
+def release_listeners(model: Model) -> None:
+    """Let listeners go of what a shared `tok2vec` gave them for an update, once over.
+
+    The way of the gradient is a local function, which cannot be pickled.
+    """
+    for node in model.walk():
+        if isinstance(node, Tok2VecListener):
+            node.receive(None, None, None)  # type: ignore[arg-type]

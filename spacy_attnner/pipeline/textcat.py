@@ -10,8 +10,9 @@ from spacy.pipeline.textcat import TextCategorizer
 from spacy.pipeline.textcat_multilabel import MultiLabel_TextCategorizer
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import Model
+from thinc.api import Model, Optimizer
 
+from .base import release_listeners
 from .defaults import default_model
 
 default_classifier = partial(
@@ -99,6 +100,19 @@ class _MaskedCategories:
         """Probabilities, shape (n_docs, n_labels); also of documents without tokens."""
         model = self.model  # type: ignore[attr-defined]
         return model.ops.to_numpy(model.predict(list(docs)))
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """As spaCy's."""
+        losses = super().update(examples, drop=drop, sgd=sgd, losses=losses)  # type: ignore[misc]
+        release_listeners(self.model)  # type: ignore[attr-defined]
+        return losses
 
     def _sorted_labels(self, examples: Iterable[Example]) -> list[str]:
         """Categories of the training data, in alphabetical order."""
