@@ -223,6 +223,7 @@ def torch_layer(
 
 def _init(model: Model, X: Any = None, Y: Any = None) -> None:
     cast(AttnShim, model.shims[0]).draw()
+    model.attrs["dropout_rate"] = 0.0
 
 
 def _forward(model: Model, X: Any, is_train: bool) -> tuple[Any, Callable]:

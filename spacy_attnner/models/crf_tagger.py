@@ -1,6 +1,7 @@
 """`spacy-attnner.CRFTagger.v1`: emissions from any tok2vec, and a constrained CRF."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, cast
 
 import numpy
@@ -22,7 +23,7 @@ from .crf_decode import (
 from .crf_rehearsal import crf_rehearsal
 from .documents import document_lengths_each, sentence_lengths_each
 from .lists import split, tokenwise
-from .resize import grow_output
+from .resize import grow_output, renew_output
 from .workers import one_thread_in_workers
 
 
@@ -67,7 +68,9 @@ def build_crf_tagger(
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", emissions)
     model.set_ref("crf", transitions)
+    model.init = partial(_init_tagger, model.init, temperature)
     model.attrs["resize_output"] = grow_output
+    model.attrs["renew_output"] = renew_output
     model.attrs["crf_loss"] = crf_loss
     model.attrs["crf_rehearsal"] = crf_rehearsal
     model.attrs["crf_decode"] = crf_decode
@@ -79,6 +82,15 @@ def build_crf_tagger(
     model.attrs["temperature"] = temperature
     model.attrs["log_odds_offset"] = 0.0
     return model
+
+
+def _init_tagger(
+    init: Callable, temperature: float, model: Model, X: Any = None, Y: Any = None
+) -> None:
+    """Initialize all layers, and take back what a calibration has set."""
+    model.attrs["temperature"] = temperature
+    model.attrs["log_odds_offset"] = 0.0
+    init(model, X=X, Y=Y)
 
 
 def _init(model: Model, X: Any = None, Y: Any = None) -> None:

@@ -16,7 +16,7 @@ from .bridge import device_of_array
 from .candidates import Candidates
 from .lists import flatten, no_backprop, split
 from .relations import pair_model, token_width
-from .resize import grow_output
+from .resize import grow_output, renew_output
 
 
 @registry.architectures("spacy-attnner.InnerProductPairs.v1")
@@ -55,7 +55,7 @@ def build_inner_product_pairs(
         init=_init,
         layers=[products],
         refs={name: products.get_ref(name) for name in products.ref_names},
-        attrs={"resize_output": grow_output},
+        attrs={"resize_output": grow_output, "renew_output": renew_output},
     )
 
 

@@ -23,7 +23,7 @@ from .bridge import (
 from .candidates import Candidates
 from .lists import flatten, no_backprop, split
 from .pair_arrays import Arrays, pair_arrays
-from .resize import grow_output
+from .resize import grow_output, renew_output
 
 PAIRS_AT_ONCE = 65_536  # scored at once in prediction: bounds the memory
 
@@ -121,6 +121,7 @@ def pair_model(
             "context": context,
             "max_context": max_context,
             "resize_output": grow_output,
+            "renew_output": renew_output,
         },
     )
 

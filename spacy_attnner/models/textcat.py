@@ -13,7 +13,7 @@ from ..layers.pooling import DocumentPooling
 from .bridge import array_output, torch_layer
 from .documents import tokens_and_structure
 from .lists import flatten, split, tokenwise
-from .resize import grow_output
+from .resize import grow_output, renew_output
 
 
 @registry.architectures("spacy-attnner.AttentionTextClassifier.v1")
@@ -63,6 +63,7 @@ def build_attention_text_classifier(
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", output)
     model.attrs["resize_output"] = grow_output
+    model.attrs["renew_output"] = renew_output
     model.attrs["multi_label"] = not exclusive_classes
     return model
 

@@ -10,10 +10,12 @@ from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Model, Optimizer, set_dropout_rate
 
+from .fresh import FreshStart
+
 INIT_SAMPLE = 10  # examples whose documents set the model's sizes
 
 
-class AttnPipe(TrainablePipe):
+class AttnPipe(FreshStart, TrainablePipe):
     """A trainable component: units x classes -> decode.
 
     A subclass says what its gold labels are (`gold_labels`), how many outputs a number
@@ -57,6 +59,7 @@ class AttnPipe(TrainablePipe):
             )
         if label in self.labels:
             return 0
+        self._remember(label)
         self.cfg["labels"].append(label)
         self.vocab.strings.add(label)
         output = self.model.get_ref("output_layer")
@@ -72,7 +75,11 @@ class AttnPipe(TrainablePipe):
         nlp: Language | None = None,
         labels: Iterable[str] | None = None,
     ) -> None:
-        """Find the labels and set the model's sizes.
+        """Find the labels, set the model's sizes and draw its weights.
+
+        Nothing stays of an earlier training: weights are drawn by the `training.seed`
+        of the config of `nlp`, and of the labels only those stay that were added with
+        `add_label`.
 
         get_examples: Returns a representative sample of examples.
         labels: The labels, as `spacy init labels` writes them; found in the examples
@@ -88,15 +95,16 @@ class AttnPipe(TrainablePipe):
                 for label in self.gold_labels(example)
             }
             labels = sorted(labels)
-        for label in labels:
-            self.add_label(label)
-        if not self.labels:
-            raise ValueError(
-                f"{self.name!r} found no {self.task} in the training data: annotate "
-                f"some, give initialize.components.{self.name}.labels, or take the "
-                "component out of the pipeline"
-            )
-        self._initialize_model(list(islice(get_examples(), INIT_SAMPLE)))
+        with self._fresh(nlp):
+            for label in labels:
+                self.add_label(label)
+            if not self.labels:
+                raise ValueError(
+                    f"{self.name!r} found no {self.task} in the training data: annotate "
+                    f"some, give initialize.components.{self.name}.labels, or take the "
+                    "component out of the pipeline"
+                )
+            self._initialize_model(list(islice(get_examples(), INIT_SAMPLE)))
 
     def _initialize_model(self, sample: list[Example]) -> None:
         resize = self.model.attrs["resize_output"]

@@ -14,6 +14,7 @@ from thinc.api import Model, Optimizer
 
 from .base import release_listeners
 from .defaults import default_model
+from .fresh import FreshStart
 
 default_classifier = partial(
     default_model,
@@ -93,7 +94,7 @@ def make_attn_textcat_multilabel(
     )
 
 
-class _MaskedCategories:
+class _MaskedCategories(FreshStart):
     """What both categorizers change of spaCy's: masking, sorting, checks."""
 
     def predict(self, docs: Iterable[Doc]) -> Any:
@@ -110,9 +111,17 @@ class _MaskedCategories:
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
         """As spaCy's."""
-        losses = super().update(examples, drop=drop, sgd=sgd, losses=losses)  # type: ignore[misc]
+        losses = {} if losses is None else losses
+        super().update(examples, drop=drop, sgd=sgd, losses=losses)  # type: ignore[misc]
         release_listeners(self.model)  # type: ignore[attr-defined]
         return losses
+
+    def add_label(self, label: str) -> int:
+        """As spaCy's."""
+        added = super().add_label(label)  # type: ignore[misc]
+        if added:
+            self._remember(label)
+        return added
 
     def _sorted_labels(self, examples: Iterable[Example]) -> list[str]:
         """Categories of the training data, in alphabetical order."""
@@ -159,12 +168,13 @@ class AttnTextCategorizer(_MaskedCategories, TextCategorizer):
         labels: Iterable[str] | None = None,
         positive_label: str | None = None,
     ) -> None:
-        """As spaCy's, with labels in alphabetical order."""
+        """As spaCy's, with labels in alphabetical order; nothing learnt before stays."""
         if labels is None:
             labels = self._sorted_labels(get_examples())
-        super().initialize(
-            get_examples, nlp=nlp, labels=labels, positive_label=positive_label
-        )
+        with self._fresh(nlp):
+            super().initialize(
+                get_examples, nlp=nlp, labels=labels, positive_label=positive_label
+            )
 
 
 class AttnMultiLabelTextCategorizer(_MaskedCategories, MultiLabel_TextCategorizer):
@@ -177,7 +187,8 @@ class AttnMultiLabelTextCategorizer(_MaskedCategories, MultiLabel_TextCategorize
         nlp: Language | None = None,
         labels: Iterable[str] | None = None,
     ) -> None:
-        """As spaCy's, with labels in alphabetical order."""
+        """As spaCy's, with labels in alphabetical order; nothing learnt before stays."""
         if labels is None:
             labels = self._sorted_labels(get_examples())
-        super().initialize(get_examples, nlp=nlp, labels=labels)
+        with self._fresh(nlp):
+            super().initialize(get_examples, nlp=nlp, labels=labels)
