@@ -15,7 +15,7 @@ from .fresh import FreshStart
 INIT_SAMPLE = 10  # examples whose documents set the model's sizes
 
 
-class AttnPipe(FreshStart, TrainablePipe):
+class AttnPipe(TrainablePipe, FreshStart):
     """A trainable component: units x classes -> decode.
 
     A subclass says what its gold labels are (`gold_labels`), how many outputs a number
@@ -100,9 +100,9 @@ class AttnPipe(FreshStart, TrainablePipe):
                 self.add_label(label)
             if not self.labels:
                 raise ValueError(
-                    f"{self.name!r} found no {self.task} in the training data: annotate "
-                    f"some, give initialize.components.{self.name}.labels, or take the "
-                    "component out of the pipeline"
+                    f"{self.name!r} found no {self.task} in the training data: "
+                    f"annotate some, give initialize.components.{self.name}.labels, or "
+                    "take the component out of the pipeline"
                 )
             self._initialize_model(list(islice(get_examples(), INIT_SAMPLE)))
 

@@ -168,7 +168,7 @@ class AttnTextCategorizer(_MaskedCategories, TextCategorizer):
         labels: Iterable[str] | None = None,
         positive_label: str | None = None,
     ) -> None:
-        """As spaCy's, with labels in alphabetical order; nothing learnt before stays."""
+        """As spaCy's, with sorted labels; nothing learnt before stays."""
         if labels is None:
             labels = self._sorted_labels(get_examples())
         with self._fresh(nlp):
@@ -187,7 +187,7 @@ class AttnMultiLabelTextCategorizer(_MaskedCategories, MultiLabel_TextCategorize
         nlp: Language | None = None,
         labels: Iterable[str] | None = None,
     ) -> None:
-        """As spaCy's, with labels in alphabetical order; nothing learnt before stays."""
+        """As spaCy's, with sorted labels; nothing learnt before stays."""
         if labels is None:
             labels = self._sorted_labels(get_examples())
         with self._fresh(nlp):
