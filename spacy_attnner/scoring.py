@@ -21,6 +21,7 @@ apart, of types that were skipped, or were never found.
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from spacy.scorer import PRFScore
@@ -54,19 +55,22 @@ def make_relation_scorer(
     spans_key: Span group that the component takes its arguments from; `doc.ents` if
         empty.
     """
+    return partial(_score, gold_entities=gold_entities, spans_key=spans_key)
 
-    def score(
-        examples: Iterable[Example], *, predict: Predict | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
-        examples = list(examples)
-        given = _scores({}, GOLD_ENTITIES, annotated=False)
-        if gold_entities and predict is not None:
-            given = score_relations_given_entities(
-                examples, predict, spans_key=spans_key
-            )
-        return score_relations(examples, **kwargs) | given
 
-    return score
+def _score(
+    examples: Iterable[Example],
+    *,
+    gold_entities: bool,
+    spans_key: str,
+    predict: Predict | None = None,
+    **kwargs: Any,
+) -> dict[str, Any]:
+    examples = list(examples)
+    given = _scores({}, GOLD_ENTITIES, annotated=False)
+    if gold_entities and predict is not None:
+        given = score_relations_given_entities(examples, predict, spans_key=spans_key)
+    return score_relations(examples, **kwargs) | given
 
 
 def score_relations(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:

@@ -31,12 +31,14 @@ class AttrVectors(Vectors):
             cfg = {**cfg, "attr": IDS[cfg[CFG_KEY]]}
         super()._set_cfg(cfg)
 
-    def __reduce__(self) -> tuple[Callable, tuple[bytes]]:
-        return _unpickle, (self.to_bytes(),)
+    def __reduce__(self) -> tuple[Callable, tuple[bytes, str | None]]:
+        return _unpickle, (self.to_bytes(), self.name)
 
 
-def _unpickle(data: bytes) -> AttrVectors:
-    return AttrVectors().from_bytes(data)
+def _unpickle(data: bytes, name: str | None) -> AttrVectors:
+    table = AttrVectors(name=name)
+    table.from_bytes(data)
+    return table
 
 
 def create_vectors(attr: str = "LOWER") -> Callable[[Vocab], AttrVectors]:

@@ -6,50 +6,87 @@ safetensors, so nothing is unpickled.
 """
 
 import contextlib
-import ctypes
-import os
+import copy
 from collections.abc import Callable
-from functools import partial
 from typing import Any, cast
 
+import numpy
 import torch
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from thinc.api import ArgsKwargs, Model, PyTorchShim, torch2xp, xp2torch
 from thinc.layers.pytorchwrapper import forward as forward_pytorch
+from thinc.shims.pytorch_grad_scaler import PyTorchGradScaler
+from thinc.shims.shim import Shim
 from thinc.util import convert_recursive, is_cupy_array
 
 from ..layers.dropout import set_dropout
-
-# `nlp.pipe(n_process=2)` forks. OpenMP's threads do not survive that, and a worker that
-# waits for them hangs; with one thread each, workers do not fight for the cores either.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
-
+from .workers import one_thread_in_workers, trim_heap
 
 TRIM_EVERY = 20  # updates
-
-
-def _heap_trimmer() -> Callable[[], Any]:
-    """glibc's `malloc_trim`, or nothing elsewhere.
-
-    Batches of ever new shapes leave holes in the C heap that glibc neither fills nor
-    gives back: without a trim now and then a training grows by 3 MB a step.
-    """
-    try:
-        trim = ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError, TypeError):
-        return lambda: None
-    return partial(trim, 0)
-
-
-_trim_heap = _heap_trimmer()
+SEEDS = 2**31
 
 
 class AttnShim(PyTorchShim):
-    """A PyTorch shim with averaged weights and without pickles."""
+    """A PyTorch shim with fresh and averaged weights, and without stored pickles.
+
+    make_module: Makes the module, all sizes known; a function that can be pickled.
+    settings: Of Thinc's shim.
+    """
 
     _updates = 0
+
+    def __init__(
+        self, make_module: Callable[[], torch.nn.Module], **settings: Any
+    ) -> None:
+        self._make_module = make_module
+        with torch.random.fork_rng(devices=[]):  # `draw` gives the weights
+            super().__init__(make_module(), **settings)
+
+    def draw(self) -> None:
+        """Give the module fresh weights, by a seed from NumPy's generator.
+
+        So all weights, Thinc's and PyTorch's, come from one generator, and PyTorch's
+        own stays as it is.
+        """
+        seed = int(numpy.random.randint(SEEDS))
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)  # not the GPU's
+            self._model = self._make_module().to(self.device)
+        self._updates = 0
+
+    def copy(self) -> "AttnShim":
+        """A copy with an id of its own, by which an optimizer tells the two apart.
+
+        As of Thinc's models, deep copies and unpickled ones keep the id: an optimizer
+        that is copied beside them knows them by it.
+        """
+        copied = copy.deepcopy(self)
+        with Shim.global_id_lock:
+            Shim.global_id += 1
+            copied.id = Shim.global_id
+        return copied
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickles and deep copies hold: weights as plain bytes.
+
+        PyTorch's tensors reach a spawned worker through shared memory, of which a
+        container has little, and a training would change the worker's weights.
+        """
+        state = {**self.__dict__, "_device": str(self.device)}
+        state["_model"] = to_safetensors(self._model)
+        del state["_grad_scaler"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        weights, device = state.pop("_model"), torch.device(state.pop("_device"))
+        self.__dict__.update(state)
+        self._grad_scaler = PyTorchGradScaler(self._mixed_precision)
+        with torch.random.fork_rng(devices=[]):
+            module = self._make_module()
+        self._model = from_safetensors(module, weights, device)
+        with Shim.global_id_lock:  # shims made later get other ids
+            Shim.global_id = max(Shim.global_id, self.id)
 
     def predict(self, inputs: ArgsKwargs) -> Any:
         """Run the module in evaluation mode, without gradients."""
@@ -71,6 +108,7 @@ class AttnShim(PyTorchShim):
         return output, backprop
 
     def _run(self, inputs: ArgsKwargs) -> torch.Tensor:
+        one_thread_in_workers()
         # bfloat16 has the range of float32, so unlike Thinc's float16 it needs no
         # scaled gradients; NumPy does not know it, so what leaves is float32
         with torch.autocast(
@@ -97,7 +135,7 @@ class AttnShim(PyTorchShim):
             parameter.grad = None
         self._updates += 1
         if self._updates % TRIM_EVERY == 0 and self.device.type == "cpu":
-            _trim_heap()
+            trim_heap()
 
     @contextlib.contextmanager
     def use_params(self, params: dict) -> Any:
@@ -147,24 +185,24 @@ def from_safetensors(
 
 def torch_layer(
     name: str,
-    module: torch.nn.Module,
+    make_module: Callable[..., torch.nn.Module],
     *,
     convert_inputs: Callable,
     convert_outputs: Callable,
     dims: dict[str, int | None] | None = None,
     mixed_precision: bool = False,
 ) -> Model:
-    """Wrap a PyTorch module as a Thinc layer.
+    """Wrap a PyTorch module as a Thinc layer, which draws its weights in `initialize`.
 
     name: Name of the layer in Thinc's tree.
-    module: The module, all sizes known.
+    make_module: Makes the module, all sizes known: a class, or a `partial` of one.
     convert_inputs: (model, X, is_train) -> (ArgsKwargs, callback for the gradient).
     convert_outputs: (model, (X, Y), is_train) -> (output, callback for the gradient).
     dims: Sizes to tell Thinc.
     mixed_precision: Compute in bfloat16 where PyTorch's autocast allows.
     """
     shim = AttnShim(
-        module,
+        make_module,
         mixed_precision=mixed_precision,
         serialize_model=to_safetensors,
         deserialize_model=from_safetensors,
@@ -172,6 +210,7 @@ def torch_layer(
     return Model(
         name,
         _forward,
+        init=_init,
         attrs={
             "convert_inputs": convert_inputs,
             "convert_outputs": convert_outputs,
@@ -180,6 +219,11 @@ def torch_layer(
         shims=[shim],
         dims=dims or {},
     )
+
+
+def _init(model: Model, X: Any = None, Y: Any = None) -> None:
+    cast(AttnShim, model.shims[0]).draw()
+    model.attrs["dropout_rate"] = 0.0
 
 
 def _forward(model: Model, X: Any, is_train: bool) -> tuple[Any, Callable]:

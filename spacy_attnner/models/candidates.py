@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy
 from spacy.tokens import Doc, Span
@@ -66,14 +67,20 @@ def make_candidate_pairs(
     """
     if max_length < 0:
         raise ValueError(f"max_length {max_length} is negative")
+    return partial(
+        _candidates,
+        max_length=max_length,
+        same_sentence=same_sentence,
+        spans_key=spans_key,
+    )
 
-    def get_candidates(doc: Doc) -> Candidates:
-        spans = _distinct(doc.spans.get(spans_key, []) if spans_key else doc.ents)
-        sentences = same_sentence and doc.has_annotation("SENT_START")
-        pairs = _pairs(spans, max_length, sentences)
-        return Candidates(doc, spans, pairs)
 
-    return get_candidates
+def _candidates(
+    doc: Doc, *, max_length: int, same_sentence: bool, spans_key: str
+) -> Candidates:
+    spans = _distinct(doc.spans.get(spans_key, []) if spans_key else doc.ents)
+    sentences = same_sentence and doc.has_annotation("SENT_START")
+    return Candidates(doc, spans, _pairs(spans, max_length, sentences))
 
 
 def _distinct(spans) -> list[Span]:

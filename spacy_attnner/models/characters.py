@@ -1,6 +1,7 @@
 """`spacy-attnner.CharacterCNN.v1`."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy
@@ -33,10 +34,11 @@ def build_character_cnn(
     """
     if max_length < 2:
         raise ValueError(f"max_length {max_length} is less than 2 characters")
-    module = CharacterCNN(embed_width=embed_width, width=width, kernel_size=kernel_size)
     layer = torch_layer(
         "character_cnn",
-        module,
+        partial(
+            CharacterCNN, embed_width=embed_width, width=width, kernel_size=kernel_size
+        ),
         convert_inputs=_CharacterInputs(max_length),
         convert_outputs=array_output,
         dims={"nO": width},

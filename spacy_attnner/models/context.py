@@ -44,7 +44,8 @@ def build_document_context(
 
     Returns a model of shape List[(n_tokens, width)].
     """
-    module = DocumentContext(
+    make_module = partial(
+        DocumentContext,
         width=width,
         value_width=value_width,
         n_heads=n_heads,
@@ -57,7 +58,7 @@ def build_document_context(
     owned = inputs is not tok2vec or tok2vec.attrs.get("owned", False)
     context = torch_layer(
         "document_context",
-        module,
+        make_module,
         convert_inputs=partial(_inputs, overwrite=owned),
         convert_outputs=array_output,
         dims={"nI": width, "nO": width},

@@ -1,6 +1,7 @@
 """`spacy-attnner.CRFTagger.v1`: emissions from any tok2vec, and a constrained CRF."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, cast
 
 import numpy
@@ -26,7 +27,8 @@ from .documents import (
     sentence_lengths_each,
 )
 from .lists import split, tokenwise
-from .resize import grow_output
+from .resize import grow_output, renew_output
+from .workers import one_thread_in_workers
 
 
 @registry.architectures("spacy-attnner.CRFTagger.v1")
@@ -71,7 +73,9 @@ def build_crf_tagger(
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", emissions)
     model.set_ref("crf", transitions)
+    model.init = partial(_init_tagger, model.init, temperature)
     model.attrs["resize_output"] = grow_output
+    model.attrs["renew_output"] = renew_output
     model.attrs["crf_loss"] = crf_loss
     model.attrs["crf_rehearsal"] = crf_rehearsal
     model.attrs["crf_decode"] = crf_decode
@@ -86,6 +90,15 @@ def build_crf_tagger(
     return model
 
 
+def _init_tagger(
+    init: Callable, temperature: float, model: Model, X: Any = None, Y: Any = None
+) -> None:
+    """Initialize all layers, and take back what a calibration has set."""
+    model.attrs["temperature"] = temperature
+    model.attrs["log_odds_offset"] = 0.0
+    init(model, X=X, Y=Y)
+
+
 def _init(model: Model, X: Any = None, Y: Any = None) -> None:
     n_tags = model.get_dim("nO")
     model.set_param("transitions", model.ops.alloc2f(n_tags, n_tags))
@@ -94,6 +107,7 @@ def _init(model: Model, X: Any = None, Y: Any = None) -> None:
 
 
 def _forward(model: Model, X: Any, is_train: bool) -> tuple[Any, Callable]:
+    one_thread_in_workers()  # the functions below use PyTorch
     return X, lambda dX: dX
 
 

@@ -46,7 +46,9 @@ def with_structure(tok2vec: Tok2Vec, layer: Model, structure: Structure) -> Tok2
 
 
 def _init(model: Model, X: Any = None, Y: Any = None) -> None:
-    model.layers[0].initialize(X=X)
+    tok2vec, layer = model.layers
+    tok2vec.initialize(X=X)
+    layer.initialize()
 
 
 def _forward(

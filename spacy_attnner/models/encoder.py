@@ -1,5 +1,7 @@
 """`spacy-attnner.AttentionEncoder.v1`: from documents to contextual token vectors."""
 
+from functools import partial
+
 import numpy
 from spacy.tokens import Doc
 from spacy.util import registry
@@ -55,7 +57,8 @@ def build_attention_encoder(
         layers.append(tokenwise(Linear(nO=width)))
     else:
         input_width = sum(n for n in widths if n is not None)
-    module = SequenceEncoder(
+    make_module = partial(
+        SequenceEncoder,
         input_width=input_width,
         width=width,
         depth=depth,
@@ -65,7 +68,7 @@ def build_attention_encoder(
     )
     encoder = torch_layer(
         "attention_encoder",
-        module,
+        make_module,
         convert_inputs=tokens_and_structure,
         convert_outputs=array_output,
         dims={"nI": input_width, "nO": width},

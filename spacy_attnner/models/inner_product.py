@@ -1,6 +1,7 @@
 """`spacy-attnner.InnerProductPairs.v1`: the plain form of entity-pair attention."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import numpy
@@ -15,7 +16,7 @@ from .bridge import device_of_array
 from .candidates import Candidates
 from .lists import flatten, no_backprop, split
 from .relations import pair_model, token_width
-from .resize import grow_output
+from .resize import grow_output, renew_output
 
 
 @registry.architectures("spacy-attnner.InnerProductPairs.v1")
@@ -41,17 +42,20 @@ def build_inner_product_pairs(
 
     Returns one array per document, the log odds of each pair, (n_pairs, n_labels).
     """
-    module = InnerProductPairs(
-        width=token_width(tok2vec, width), hidden=hidden, type_width=type_width
+    make_module = partial(
+        InnerProductPairs,
+        width=token_width(tok2vec, width),
+        hidden=hidden,
+        type_width=type_width,
     )
-    products = pair_model(tok2vec, module, hidden, context=0, max_context=1, nO=nO)
+    products = pair_model(tok2vec, make_module, hidden, context=0, max_context=1, nO=nO)
     return Model(
         "inner_product_pairs",
         _forward,
         init=_init,
         layers=[products],
         refs={name: products.get_ref(name) for name in products.ref_names},
-        attrs={"resize_output": grow_output},
+        attrs={"resize_output": grow_output, "renew_output": renew_output},
     )
 
 

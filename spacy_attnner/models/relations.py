@@ -1,6 +1,7 @@
 """`spacy-attnner.EntityPairAttention.v1`: from candidate pairs to relation scores."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy
@@ -24,7 +25,7 @@ from .candidates import Candidates
 from .documents import vectors_of_words
 from .lists import flatten, no_backprop, split
 from .pair_arrays import Arrays, pair_arrays
-from .resize import grow_output
+from .resize import grow_output, renew_output
 
 PAIRS_AT_ONCE = 65_536  # scored at once in prediction: bounds the memory
 
@@ -63,7 +64,8 @@ def build_entity_pair_attention(
 
     Returns one array of logits per document, (n_pairs, n_labels).
     """
-    module = EntityPairAttention(
+    make_module = partial(
+        EntityPairAttention,
         width=token_width(tok2vec, width),
         hidden=hidden,
         n_heads=n_heads,
@@ -75,7 +77,7 @@ def build_entity_pair_attention(
         strongest=strongest,
     )
     model = pair_model(
-        tok2vec, module, hidden, context=context, max_context=max_context, nO=nO
+        tok2vec, make_module, hidden, context=context, max_context=max_context, nO=nO
     )
     model.attrs["pair_attention"] = pair_attention if attention else None
     return model
@@ -91,7 +93,7 @@ def token_width(tok2vec: Model, width: int | None) -> int:
 
 def pair_model(
     tok2vec: Model[list[Doc], list[Floats2d]],
-    module: torch.nn.Module,
+    make_module: Callable[[], torch.nn.Module],
     hidden: int,
     *,
     context: int,
@@ -100,12 +102,12 @@ def pair_model(
 ) -> Model[list[Candidates], list[Floats2d]]:
     """A linear layer over what a module makes of the pairs of documents.
 
-    module: From token vectors, lengths and the fields of a `PairBatch` to features,
-        (n_pairs, hidden).
+    make_module: Makes the module, from token vectors, lengths and the fields of a
+        `PairBatch` to features, (n_pairs, hidden).
     """
     pairs = torch_layer(
         "pairs",
-        module,
+        make_module,
         convert_inputs=_pair_inputs,
         convert_outputs=array_output,
         dims={"nO": hidden},
@@ -121,13 +123,15 @@ def pair_model(
             "context": context,
             "max_context": max_context,
             "resize_output": grow_output,
+            "renew_output": renew_output,
         },
     )
 
 
 def init_pairs(model: Model, X: list[Candidates] | None = None, Y: Any = None) -> None:
-    """Initialize the `tok2vec` and the `output_layer` that a model refers to."""
+    """Initialize the layers that a model refers to."""
     model.get_ref("tok2vec").initialize(X=[c.doc for c in X] if X else None)
+    model.get_ref("pairs").initialize()
     model.get_ref("output_layer").initialize()
 
 

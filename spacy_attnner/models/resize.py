@@ -1,4 +1,4 @@
-"""Growing the output of a trained model by new labels."""
+"""Growing the output of a trained model by new labels, and beginning it anew."""
 
 from typing import Any
 
@@ -39,6 +39,35 @@ def _grow(layer: Model, name: str, values: Any, nO: int, fill: float) -> Any:
     larger = layer.ops.xp.full(shape, fill, dtype=values.dtype)
     larger[tuple(slice(n) for n in values.shape)] = values
     return larger
+
+
+def renew_output(model: Model) -> Model:
+    """Forget a model's output layer, and its CRF if it has one, for other labels.
+
+    Layers without weights take their place, with ids of their own, because an optimizer
+    remembers moments of the old shape.
+    """
+    for ref in ("output_layer", "crf"):
+        if model.has_ref(ref):
+            layer = model.get_ref(ref)
+            if any(layer.has_param(name) for name in layer.param_names):
+                model.replace_node(layer, _without_weights(layer))
+    if model.has_dim("nO"):
+        model.set_dim("nO", None, force=True)  # type: ignore[arg-type]
+    return model
+
+
+def _without_weights(layer: Model) -> Model:
+    dims = {name: layer.maybe_get_dim(name) for name in layer.dim_names}
+    return Model(
+        layer.name,
+        layer._func,
+        init=layer.init,
+        params=dict.fromkeys(layer.param_names),
+        dims={**dims, "nO": None},
+        attrs=dict(layer.attrs),
+        ops=layer.ops,
+    )
 
 
 def grow_output(model: Model, nO: int) -> Model:

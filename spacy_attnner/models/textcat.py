@@ -1,6 +1,7 @@
 """`spacy-attnner.AttentionTextClassifier.v1`: attention pooling and an output layer."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from spacy.tokens import Doc
@@ -12,7 +13,7 @@ from ..layers.pooling import DocumentPooling
 from .bridge import array_output, torch_layer
 from .documents import chain_of_words, tokens_and_structure
 from .lists import flatten, split, tokenwise
-from .resize import grow_output
+from .resize import grow_output, renew_output
 
 
 @registry.architectures("spacy-attnner.AttentionTextClassifier.v1")
@@ -44,10 +45,9 @@ def build_attention_text_classifier(
     else:
         layers.append(tokenwise(Linear(nO=width, nI=tok2vec_width)))
     pooled = (n_heads + 1) * width
-    module = DocumentPooling(width=width, n_heads=n_heads, hidden=hidden)
     pooling = torch_layer(
         "attention_pooling",
-        module,
+        partial(DocumentPooling, width=width, n_heads=n_heads, hidden=hidden),
         convert_inputs=tokens_and_structure,
         convert_outputs=array_output,
         dims={"nI": width, "nO": pooled},
@@ -63,6 +63,7 @@ def build_attention_text_classifier(
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", output)
     model.attrs["resize_output"] = grow_output
+    model.attrs["renew_output"] = renew_output
     model.attrs["multi_label"] = not exclusive_classes
     return model
 
@@ -74,15 +75,22 @@ def _sigmoid() -> Model[Floats2d, Floats2d]:
     squared error; scores minus truths is the gradient of the cross-entropy.
     """
 
-    def forward(model: Model, X: Floats2d, is_train: bool) -> tuple[Floats2d, Callable]:
-        return model.ops.sigmoid(X), lambda d_logits: d_logits
+    return Model("sigmoid", _forward_sigmoid)
 
-    return Model("sigmoid", forward)
+
+def _forward_sigmoid(
+    model: Model, X: Floats2d, is_train: bool
+) -> tuple[Floats2d, Callable]:
+    return model.ops.sigmoid(X), lambda d_logits: d_logits
 
 
 def _per_document(layer: Model) -> Model[list[Floats2d], Floats2d]:
     """Pool a list with one array per document to one array for the batch."""
-    return Model("per_document", _forward, layers=[layer])
+    return Model("per_document", _forward, init=_init, layers=[layer])
+
+
+def _init(model: Model, X: Any = None, Y: Any = None) -> None:
+    model.layers[0].initialize()
 
 
 def _forward(

@@ -12,6 +12,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Optimizer, set_dropout_rate
 
 from ..words import n_words
+from .fresh import FreshStart
 from .learnable import (
     Survey,
     Watch,
@@ -21,12 +22,12 @@ from .learnable import (
 )
 from .sentence_use import forget_sentences, note_sentences
 from .settings import Configured
-from .upstream import require_vectors
+from .upstream import release_listeners, require_vectors
 
 INIT_SAMPLE = 10  # examples whose documents set the model's sizes
 
 
-class AttnPipe(Configured, TrainablePipe):
+class AttnPipe(Configured, FreshStart, TrainablePipe):
     """A trainable component: units x classes -> decode.
 
     A subclass says what its gold labels are (`gold_labels`), how many outputs a number
@@ -87,6 +88,7 @@ class AttnPipe(Configured, TrainablePipe):
             )
         if label in self.labels:
             return 0
+        self._remember(label)
         self.cfg["labels"].append(label)
         self.vocab.strings.add(label)
         output = self.model.get_ref("output_layer")
@@ -102,7 +104,11 @@ class AttnPipe(Configured, TrainablePipe):
         nlp: Language | None = None,
         labels: Iterable[str] | None = None,
     ) -> None:
-        """Find the labels and set the model's sizes.
+        """Find the labels, set the model's sizes and draw its weights.
+
+        Nothing stays of an earlier training: weights are drawn by the `training.seed`
+        of the config of `nlp`, and of the labels only those stay that were added with
+        `add_label`.
 
         get_examples: Returns a representative sample of examples.
         labels: The labels, as `spacy init labels` writes them; found in the examples
@@ -116,17 +122,18 @@ class AttnPipe(Configured, TrainablePipe):
         for example in get_examples():
             survey.add(example, self.gold_labels(example))
         survey.require_documents()
-        for label in sorted(survey.labels) if labels is None else labels:
-            self.add_label(label)
-        if not self.labels:
-            raise ValueError(
-                f"{self.name!r} found no {self.task} in the training data: annotate "
-                f"some, give initialize.components.{self.name}.labels, or take the "
-                "component out of the pipeline"
-            )
-        survey.warn(self.labels, nlp)
-        self._prepare(survey)
-        self._initialize_model(list(islice(get_examples(), INIT_SAMPLE)))
+        with self._fresh(nlp):
+            for label in sorted(survey.labels) if labels is None else labels:
+                self.add_label(label)
+            if not self.labels:
+                raise ValueError(
+                    f"{self.name!r} found no {self.task} in the training data: "
+                    f"annotate some, give initialize.components.{self.name}.labels, or "
+                    "take the component out of the pipeline"
+                )
+            survey.warn(self.labels, nlp)
+            self._prepare(survey)
+            self._initialize_model(list(islice(get_examples(), INIT_SAMPLE)))
 
     def _prepare(self, survey: Survey) -> None:
         """Begin to count what updates bring, given what is in the training data."""
@@ -199,6 +206,7 @@ class AttnPipe(Configured, TrainablePipe):
         loss, d_scores = get_loss(scores)
         require_finite(self.name, loss)
         backprop(d_scores)
+        release_listeners(self.model)
         if sgd is not None:
             self.finish_update(sgd)
         losses[self.name] += loss

@@ -22,7 +22,7 @@ from .ner_calibration import calibrate_model
 from .ner_survey import EntitySurvey
 from .sentence_use import warn_of_sentences
 from .settings import check_threshold, is_number, setting
-from .upstream import forget_batches
+from .upstream import release_listeners
 
 SPANS_KEY = "attn_ner"
 AT_ONCE = 100_000  # tokens predicted at once, which bounds the memory
@@ -247,7 +247,7 @@ class AttnNER(AttnPipe):
         if self._rehearsal_model is None or not any(map(n_words, docs)):
             return losses
         self.require_vectors(docs)
-        forget_batches(self.model)
+        release_listeners(self.model)
         teacher = self._rehearsal_model
         rehearsal = self.model.attrs["crf_rehearsal"]
         sequences = self._sequences(docs)

@@ -198,6 +198,7 @@ class AttnRel(AttnPipe):
     ) -> None:
         """Find the labels, the entity types that they join, and the model's sizes."""
         self.cfg["types"] = []
+        self.cfg.pop("thresholds", None)
         self._learn_types(get_examples())
         super().initialize(get_examples, nlp=nlp, labels=labels)
 

@@ -16,6 +16,7 @@ from thinc.api import Model
 
 from .categories import require_classes, warn_of_strange_categories
 from .defaults import default_model
+from .fresh import FreshStart
 from .learnable import (
     Survey,
     Watch,
@@ -25,7 +26,7 @@ from .learnable import (
 )
 from .sentence_use import forget_sentences, note_sentences, warn_of_sentences
 from .settings import Configured, check_threshold, setting
-from .upstream import require_vectors
+from .upstream import release_listeners, require_vectors
 
 TASK = "categories"
 
@@ -109,7 +110,7 @@ def make_attn_textcat_multilabel(
     return component.belongs_to(nlp)
 
 
-class _Categories(Configured):
+class _Categories(Configured, FreshStart):
     """What both categorizers change of spaCy's: masking, sorting, settings, checks."""
 
     SETTINGS = ("threshold",)
@@ -150,7 +151,16 @@ class _Categories(Configured):
         require_initialized(self.name, self.model)
         self.watch.count(self.name, TASK, (bool(self._own(eg)) for eg in examples))
         note_sentences(self, (example.predicted for example in examples))
-        return super().update(examples, **settings)  # type: ignore[misc]
+        losses = super().update(examples, **settings)  # type: ignore[misc]
+        release_listeners(self.model)
+        return losses
+
+    def add_label(self, label: str) -> int:
+        """As spaCy's."""
+        added = super().add_label(label)  # type: ignore[misc]
+        if added:
+            self._remember(label)
+        return added
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """As spaCy's."""
@@ -184,22 +194,28 @@ class _Categories(Configured):
             survey.add(example, (cat for cat, value in cats.items() if value))
             found |= cats.keys()
         survey.require_documents()
-        for label in sorted(found) if labels is None else labels:
-            self.add_label(label)  # type: ignore[attr-defined]
-        if not self.labels:
-            raise ValueError(
-                f"{self.name!r} found no categories in the training data: "
-                "annotate doc.cats, or take the component out of the pipeline"
+        with self._fresh(nlp):
+            for label in sorted(found) if labels is None else labels:
+                self.add_label(label)
+            if not self.labels:
+                raise ValueError(
+                    f"{self.name!r} found no categories in the training data: "
+                    "annotate doc.cats, or take the component out of the pipeline"
+                )
+            self._prepare(survey, sorted(found - set(self.labels)), nlp)
+            if labels is None:
+                self.cfg["ignored"] = None
+            super().initialize(  # type: ignore[misc]
+                get_examples, nlp=nlp, labels=self.labels, **settings
             )
+
+    def _prepare(self, survey: Survey, others: list[str], nlp: Language | None) -> None:
+        """Say what cannot be learnt; begin to count what updates bring."""
         survey.warn(self.labels, nlp)
-        others = sorted(found - set(self.labels))
-        self.cfg["ignored"] = None if labels is None else others
+        self.cfg["ignored"] = others
         warn_of_strange_categories(self.name, others, nlp)
         self.watch.restart(survey.examples)
         forget_sentences(self)
-        super().initialize(  # type: ignore[misc]
-            get_examples, nlp=nlp, labels=self.labels, **settings
-        )
 
     def _own(self, example: Example) -> dict[str, float]:
         """The categories of an example that the component knows."""

@@ -61,10 +61,11 @@ def _upstream_of(listener: Any, nlp: Language | None) -> Any:
     return None
 
 
-def forget_batches(model: Model) -> None:
-    """Let listeners read the documents' own vectors in the next update.
+def release_listeners(model: Model) -> None:
+    """Let listeners go of what a shared `tok2vec` gave them for an update, once over.
 
-    Otherwise they expect the batch of which the upstream was last trained.
+    They then read the documents' own vectors, until the upstream is trained again. The
+    way of the gradient is a local function, which cannot be pickled.
     """
     for listener in listeners_of(model):
         if isinstance(listener, Tok2VecListener):

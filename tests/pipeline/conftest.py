@@ -256,7 +256,7 @@ def task(request: pytest.FixtureRequest) -> Task:
     return Task(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_task() -> Callable[..., Task]:
     """`make_task(name, settings, sentences)` for tests of one component."""
     return Task
