@@ -1,10 +1,10 @@
 """Ablation of configs/rel_given.cfg: relations between given entities, two corpora.
 
-*types*: CoNLL04 with its entities. *directed*: the same sentences as SemEval-2010 Task 8
-has them: for every two entities that a relation joins, and for some that none joins, a
-document with these two alone, both of the label `E`, and at most one relation, from the
-first to the second, whose label says which of the two is its head: `Kill(e2,e1)`. Of the
-ten labels the rarest is left out.
+*types*: CoNLL04 with its entities. *directed*: the same sentences in the form that
+SemEval-2010 Task 8 has: for every two entities that a relation joins, and for some that
+none joins, a document with these two alone, both labelled `E`, and at most one
+relation, from the first to the second, whose label says which of them is its head:
+`Kill(e2,e1)`. Of the ten labels the rarest is left out.
 
 Results are kept after every run, so an interrupted call goes on where it stopped:
 
@@ -23,7 +23,7 @@ from collections import Counter
 from pathlib import Path
 
 import spacy
-from ablation import Change, setting, table
+from ablation import Change, table
 from record import write_result
 from spacy.tokens import Doc, DocBin, Span
 from thinc.api import Config
