@@ -27,6 +27,7 @@ ENTRY_POINTS = {
         f"{PREFIX}CRFTagger.v1",
         f"{PREFIX}CharacterCNN.v1",
         f"{PREFIX}DocumentContext.v1",
+        f"{PREFIX}EntityEmbed.v1",
         f"{PREFIX}EntityPairAttention.v1",
         f"{PREFIX}InnerProductPairs.v1",
         f"{PREFIX}WordEmbed.v1",

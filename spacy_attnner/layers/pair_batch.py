@@ -36,6 +36,17 @@ class PairBatch:
         first = torch.minimum(head[:, 1], tail[:, 1])
         return torch.stack([first, torch.maximum(head[:, 0], tail[:, 0])], 1)
 
+    def around(self) -> tuple[Tensor, Tensor]:
+        """First token and end of what the context has before and behind both spans.
+
+        Shape (n_pairs, 2) each; nothing where the end is not behind the first token.
+        """
+        head, tail = self.ends()
+        first, end = self.contexts.unbind(1)
+        before = torch.stack([first, torch.minimum(head[:, 0], tail[:, 0])], 1)
+        behind = torch.stack([torch.maximum(head[:, 1], tail[:, 1]), end], 1)
+        return before, behind
+
     def chosen(self, rows: Tensor | slice) -> "PairBatch":
         """The pairs of the given rows."""
         return replace(self, pairs=self.pairs[rows], contexts=self.contexts[rows])

@@ -23,7 +23,10 @@ class EntityPairAttention(nn.Module):
     score of the pair (Kim et al. 2017, "Hadamard Product for Low-rank Bilinear
     Pooling"). `between` is the maximum of V over the words between the two spans
     (Eberts and Ulges 2020, "Span-based Joint Entity and Relation Extraction with
-    Transformer Pre-training", call it localized context). What is strongest of a head
+    Transformer Pre-training", call it localized context); with `around`, so are the
+    words of the context before and behind both spans, by themselves (Zeng et al. 2015,
+    "Distant Supervision for Relation Extraction via Piecewise Convolutional Neural
+    Networks"). What is strongest of a head
     is the maximum of `own` over all pairs with that head, and so for the tail: pairs of
     a document that exclude or imply each other see it.
 
@@ -32,7 +35,7 @@ class EntityPairAttention(nn.Module):
     n_heads: Heads of the context attention; divides hidden.
     type_width, distance_width: Widths of those embeddings; without a type_width, types
         are not seen.
-    product, attention, between: Whether to have those features.
+    product, attention, between, around: Whether to have those features.
     strongest: Whether pairs see the strongest ones of their head and of their tail.
     """
 
@@ -47,18 +50,20 @@ class EntityPairAttention(nn.Module):
         product: bool = True,
         attention: bool = True,
         between: bool = True,
+        around: bool = False,
         strongest: bool = True,
     ) -> None:
         super().__init__()
         self.hidden = hidden
-        self.product, self.attention, self.between = product, attention, between
+        self.product, self.attention = product, attention
+        self.between, self.around = between, around
         self.dropout = nn.Dropout(0.0)
         self.spans = SpanPooling(width=width, hidden=hidden, type_width=type_width)
         self.head = nn.Linear(self.spans.width, hidden)
         self.tail = nn.Linear(self.spans.width, hidden)
         self.context = PairContext(width=width, hidden=hidden, n_heads=n_heads)
         self.distances = nn.Embedding(2 * len(DISTANCES), distance_width)
-        n_features = 2 + product + attention + between
+        n_features = 2 + product + attention + between + 2 * around
         self.output = nn.Linear(n_features * hidden + distance_width, hidden)
         self.others = nn.Linear(3 * hidden, hidden) if strongest else None
         self.register_buffer("limits", torch.tensor(DISTANCES), persistent=False)
@@ -106,6 +111,8 @@ class EntityPairAttention(nn.Module):
             features.append(self.context(queries, keys, values, b))
         if self.between:
             features.append(range_max(values, b.between()))
+        if self.around:
+            features += [range_max(values, words) for words in b.around()]
         return self.dropout(self._mix(spans, features, b).relu())
 
     def weights(self, X: Tensor, batch: PairBatch) -> Tensor:

@@ -23,6 +23,7 @@ from .lists import tokenwise
 def build_attention_encoder(
     embed: Tok2Vec,
     characters: Tok2Vec | None = None,
+    entities: Tok2Vec | None = None,
     width: int = 256,
     depth: int = 1,
     n_heads: int = 4,
@@ -34,7 +35,7 @@ def build_attention_encoder(
     """BiLSTM and gated multi-head self-attention over any embedding layer.
 
     embed: Any layer from documents to token vectors, spaCy's own embeddings included.
-    characters: A second one, concatenated to it, or null.
+    characters, entities: Further ones, concatenated to it, or null.
     width: Width of the output; even, and divisible by n_heads.
     depth: BiLSTM layers.
     n_heads: Self-attention heads; 0 for none.
@@ -48,8 +49,8 @@ def build_attention_encoder(
 
     Returns a model of shape List[(n_tokens, width)].
     """
-    inputs = concatenate(embed, characters) if characters is not None else embed
-    parts = [embed] if characters is None else [embed, characters]
+    parts = [each for each in (embed, characters, entities) if each is not None]
+    inputs = concatenate(*parts) if len(parts) > 1 else embed
     widths = [part.maybe_get_dim("nO") for part in parts]
     layers: list[Model] = [inputs]
     if None in widths:  # a listener learns its width late: absorb it

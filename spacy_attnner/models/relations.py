@@ -8,7 +8,7 @@ import numpy
 import torch
 from spacy.tokens import Doc, Span
 from spacy.util import registry
-from thinc.api import ArgsKwargs, Linear, Model, zero_init
+from thinc.api import ArgsKwargs, Linear, Model, chain, zero_init
 from thinc.types import Floats2d
 
 from ..layers.pair_batch import PairBatch
@@ -23,6 +23,7 @@ from .bridge import (
 )
 from .candidates import Candidates
 from .documents import vectors_of_words
+from .exclusive import exclusive_labels
 from .lists import flatten, no_backprop, split
 from .pair_arrays import Arrays, pair_arrays
 from .resize import grow_output, renew_output
@@ -42,7 +43,9 @@ def build_entity_pair_attention(
     product: bool = True,
     attention: bool = True,
     between: bool = True,
+    around: bool = False,
     strongest: bool = True,
+    exclusive: bool = False,
     width: int | None = None,
     nO: int | None = None,
 ) -> Model[list[Candidates], list[Floats2d]]:
@@ -58,7 +61,10 @@ def build_entity_pair_attention(
     product: Multiply head and tail with each other, a low-rank bilinear score.
     attention: Let the pair attend to the words around it.
     between: Take the maximum over the words between head and tail.
+    around: Take the maxima over the words before and behind both of them, too.
     strongest: Let pairs see the strongest ones of the same head and of the same tail.
+    exclusive: Let a pair have one label at most: its logits are the log odds of a
+        softmax over the labels and none.
     width: Width of the token vectors, where the tok2vec does not know its own.
     nO: Number of relation labels; found from the data if None.
 
@@ -74,10 +80,17 @@ def build_entity_pair_attention(
         product=product,
         attention=attention,
         between=between,
+        around=around,
         strongest=strongest,
     )
     model = pair_model(
-        tok2vec, make_module, hidden, context=context, max_context=max_context, nO=nO
+        tok2vec,
+        make_module,
+        hidden,
+        context=context,
+        max_context=max_context,
+        exclusive=exclusive,
+        nO=nO,
     )
     model.attrs["pair_attention"] = pair_attention if attention else None
     return model
@@ -98,12 +111,14 @@ def pair_model(
     *,
     context: int,
     max_context: int,
+    exclusive: bool = False,
     nO: int | None,
 ) -> Model[list[Candidates], list[Floats2d]]:
     """A linear layer over what a module makes of the pairs of documents.
 
     make_module: Makes the module, from token vectors, lengths and the fields of a
         `PairBatch` to features, (n_pairs, hidden).
+    exclusive: Whether at most one label holds of a pair.
     """
     pairs = torch_layer(
         "pairs",
@@ -117,7 +132,9 @@ def pair_model(
         "entity_pairs",
         _forward,
         init=init_pairs,
-        layers=[tok2vec, pairs, output],
+        layers=[tok2vec, pairs, chain(output, exclusive_labels())]
+        if exclusive
+        else [tok2vec, pairs, output],
         refs={"tok2vec": tok2vec, "pairs": pairs, "output_layer": output},
         attrs={
             "context": context,
@@ -160,12 +177,13 @@ def _forward(
 def _predict(model: Model, X: Floats2d, lengths: list[int], arrays: Arrays) -> Floats2d:
     """Logits of all pairs, some at a time: their features take far more memory."""
     _, pairs, output = model.layers
+    n_labels = model.get_ref("output_layer").get_dim("nO")
     spans, types, ordered, contexts = arrays
     starts = range(0, len(ordered), PAIRS_AT_ONCE)
     parts = [slice(start, start + PAIRS_AT_ONCE) for start in starts]
     chosen = [(spans, types, ordered[part], contexts[part]) for part in parts]
     rest = () if len(parts) < 2 else _strongest(pairs, X, chosen)
-    logits = model.ops.alloc2f(len(ordered), output.get_dim("nO"))
+    logits = model.ops.alloc2f(len(ordered), n_labels)
     for part, some in zip(parts, chosen, strict=True):
         logits[part] = output.predict(pairs.predict((X, lengths, (*some, *rest))))
     return logits

@@ -85,8 +85,9 @@ def test_places_by_hand():
     assert places.tolist() == [[0, 3, 3, 2, 2, 1, 1, 4]]
 
 
-def test_batch_equals_single(document):
-    attention = make_attention(strongest=False)
+@pytest.mark.parametrize("around", [False, True])
+def test_batch_equals_single(document, around):
+    attention = make_attention(strongest=False, around=around)
     X, batch = document
     together = features(attention, X, batch)
     assert together.shape == (12, HIDDEN)
@@ -124,8 +125,9 @@ def test_features_by_hand(document):
     torch.testing.assert_close(features(attention, X, batch), expected)
 
 
-def test_a_pair_sees_its_context_and_no_more():
-    attention = make_attention()
+@pytest.mark.parametrize("around", [False, True])
+def test_a_pair_sees_its_context_and_no_more(around):
+    attention = make_attention(around=around)
     X = torch.randn(19, WIDTH)
     batch = make_batch([(5, 6), (9, 11)], [(0, 1)], 19)
     expected = features(attention, X, batch)
@@ -228,6 +230,26 @@ def test_words_between_by_hand():
     expected = attention.context.value(X[2:4]).amax(0).relu()
     torch.testing.assert_close(found[0], expected)
     assert not found[1].any()  # side by side: no word is between
+
+
+def test_words_around_by_hand():
+    """Those of the context before both spans and behind both, whichever is the head."""
+    attention = make_attention(
+        product=False, attention=False, between=False, around=True, strongest=False
+    )
+    X = torch.randn(11, WIDTH)
+    batch = make_batch([(3, 4), (5, 7), (10, 11)], [(0, 1), (1, 0), (2, 1)], 11)
+    with torch.no_grad():  # so that features are relu(before + 2 * behind)
+        attention.output.bias.zero_()
+        attention.output.weight.zero_()
+        for i in (1, 2):
+            part = slice((1 + i) * HIDDEN, (2 + i) * HIDDEN)
+            attention.output.weight[:, part] = i * torch.eye(HIDDEN)
+    found = features(attention, X, batch)
+    V = attention.context.value(X)
+    expected = (V[1:3].amax(0) + 2 * V[7:9].amax(0)).relu()
+    torch.testing.assert_close(found[:2], expected.expand(2, -1))
+    torch.testing.assert_close(found[2], V[3:5].amax(0).relu())  # none is behind
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=7))

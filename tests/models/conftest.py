@@ -49,6 +49,11 @@ CONFIGS = {
     "DocumentContext": CONTEXT,
     "CharacterCNN": CHARACTERS,
     "AttentionEncoder": ENCODER,
+    "EntityEmbed": {
+        "@architectures": "spacy-attnner.EntityEmbed.v1",
+        "width": 5,
+        "rows": 101,
+    },
     "CRFTagger": {
         "@architectures": "spacy-attnner.CRFTagger.v1",
         "tok2vec": ENCODER,

@@ -13,13 +13,14 @@ NAMES = [
     "CRFTagger",
     "CharacterCNN",
     "DocumentContext",
+    "EntityEmbed",
     "EntityPairAttention",
     "InnerProductPairs",
     "WordEmbed",
 ]
 # rows of the output of one input, and its width
 WIDTHS = {"AttentionEncoder": 14, "CharacterCNN": 11, "WordEmbed": 10}
-WIDTHS |= {"DocumentContext": 10}
+WIDTHS |= {"DocumentContext": 10, "EntityEmbed": 5}
 WIDTHS |= {"CRFTagger": 13, "EntityPairAttention": 3, "InnerProductPairs": 3}
 WIDTHS |= {"AttentionTextClassifier": 5}
 
@@ -80,9 +81,16 @@ def test_batch_equals_single(name, trained, inputs_of):
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
-@pytest.mark.parametrize("name", ["EntityPairAttention", "InnerProductPairs"])
-def test_pairs_some_at_a_time(name, size, trained, inputs_of, monkeypatch):
-    model, X = trained(name), inputs_of(name)
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("EntityPairAttention", {}),
+        ("EntityPairAttention", {"around": True, "exclusive": True}),
+        ("InnerProductPairs", {}),
+    ],
+)
+def test_pairs_some_at_a_time(name, settings, size, trained, inputs_of, monkeypatch):
+    model, X = trained(name, **settings), inputs_of(name)
     expected = model.predict(X)
     monkeypatch.setattr(relations, "PAIRS_AT_ONCE", size)
     for found, whole in zip(model.predict(X), expected, strict=True):

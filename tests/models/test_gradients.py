@@ -79,9 +79,16 @@ def test_tagger_with_its_crf(tok2vec, trained, configs, docs, allowed):
     } < checked
 
 
-@pytest.mark.parametrize("name", ["EntityPairAttention", "InnerProductPairs"])
-def test_relations(name, trained, inputs_of):
-    model, X = trained(name), inputs_of(name)
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("EntityPairAttention", {}),
+        ("EntityPairAttention", {"around": True, "exclusive": True}),
+        ("InnerProductPairs", {}),
+    ],
+)
+def test_relations(name, settings, trained, inputs_of):
+    model, X = trained(name, **settings), inputs_of(name)
     truth = [numpy.random.randint(0, 2, (len(x), 3)).astype("float32") for x in X]
 
     def loss():

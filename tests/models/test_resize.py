@@ -25,6 +25,20 @@ def test_old_scores_stay(name, old, new, slack, trained, inputs_of):
     numpy.testing.assert_allclose(after[:, old:], NEW_BIAS, rtol=0.0, atol=slack)
 
 
+def test_labels_of_which_one_holds_grow(trained, inputs_of):
+    """A new one takes a little of what the others left to none."""
+    model, X = (
+        trained("EntityPairAttention", exclusive=True),
+        inputs_of("EntityPairAttention"),
+    )
+    before = numpy.concatenate(model.predict(X))
+    after = numpy.concatenate(grow_output(model, 5).predict(X))
+    assert after.shape == (len(before), 5)
+    assert (after[:, :3] < before).all()
+    numpy.testing.assert_allclose(after[:, :3], before, rtol=0.0, atol=0.02)
+    assert (after[:, 3:] < NEW_BIAS).all()
+
+
 def test_old_transitions_stay(trained):
     model = trained("CRFTagger")
     layer = model.get_ref("crf")

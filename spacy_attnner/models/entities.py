@@ -1,0 +1,75 @@
+"""`spacy-attnner.EntityEmbed.v1`: where entities stand, as features of the words."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+from spacy.tokens import Doc
+from spacy.util import registry
+from thinc.api import HashEmbed, Model
+from thinc.types import Floats2d
+
+from .lists import unflatten
+
+BEGINS, GOES_ON = 1, 2
+
+
+@registry.architectures("spacy-attnner.EntityEmbed.v1")
+def build_entity_embed(
+    width: int = 16, rows: int = 500, types: bool = True, spans_key: str = ""
+) -> Model[list[Doc], list[Floats2d]]:
+    """Embed whether an entity begins with a word, goes on with it, or neither.
+
+    With it an encoder knows what stands between two entities, as it does by the
+    position indicators of Zhang and Wang (2015), "Relation Classification via Recurrent
+    Neural Network". The entities have to be there before the model runs.
+
+    width, rows: Of the hash embedding.
+    types: Let the vectors differ with the entity's label.
+    spans_key: Span group to take the entities from; `doc.ents` if empty.
+    """
+    embed = HashEmbed(width, rows, seed=13)
+    embedded = Model(
+        "entity_embed",
+        _forward,
+        init=_init,
+        layers=[embed],
+        dims={"nO": width},
+        attrs={"types": types, "spans_key": spans_key},
+    )
+    return unflatten(embedded)
+
+
+def _init(model: Model, X: Any = None, Y: Any = None) -> None:
+    model.layers[0].initialize()
+
+
+def _forward(
+    model: Model[list[Doc], Floats2d], docs: list[Doc], is_train: bool
+) -> tuple[Floats2d, Callable]:
+    types, key = model.attrs["types"], model.attrs["spans_key"]
+    ids = [numpy.zeros(0, dtype="uint64")]
+    for doc in docs:
+        spans = doc.spans.get(key, []) if key else doc.ents
+        ids.append(_entity_ids(len(doc), spans, types))
+    flat: Any = model.ops.xp.asarray(numpy.concatenate(ids))
+    Y, bp_embed = model.layers[0](flat, is_train)
+
+    def backprop(dY: Floats2d) -> list[Doc]:
+        bp_embed(dY)
+        return []
+
+    return Y, backprop
+
+
+def _entity_ids(n_tokens: int, spans: Any, types: bool) -> numpy.ndarray:
+    """What each word is to the entities, (n_tokens,), 0 outside of them.
+
+    Of spans that overlap, the last one counts.
+    """
+    ids = numpy.zeros(n_tokens, dtype="uint64")
+    for span in spans:
+        label = span.label & ~3 if types else 0  # room for what follows
+        ids[span.start : span.end] = label | GOES_ON
+        ids[span.start : span.start + 1] = label | BEGINS
+    return ids
