@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from spacy_attnner.atomic import begin, finish, write_text
+from spacy_attnner.atomic import write_text
 from spacy_attnner.cli import attn_cli
 from spacy_attnner.errors import UserError
+from spacy_attnner.project.step_folders import begin, finish
+from spacy_attnner.workspace import MARKER
 
 
 @pytest.fixture(autouse=True)
@@ -22,16 +24,19 @@ def test_begin_and_finish():
     Path("out/model.partial/new").touch()
     finish(Path("out/model"), expect=["new"])
     assert os.listdir("out") == ["model"]
-    assert os.listdir("out/model") == ["new"]
+    assert sorted(os.listdir("out/model")) == [MARKER, "new"]
 
 
 def test_begin_removes_what_was_there():
-    for name in ("model", "model.partial"):
-        Path(name).mkdir()
-        Path(name, "old").touch()
+    for _ in range(2):
+        begin(Path("model"))
+        Path("model.partial/old").touch()
+        finish(Path("model"))
+        begin(Path("model"))
+        assert os.listdir(".") == ["model.partial"]
+        Path("model.partial/old").touch()
     begin(Path("model"))
-    assert os.listdir(".") == ["model.partial"]
-    assert os.listdir("model.partial") == []
+    assert os.listdir("model.partial") == [MARKER]
 
 
 @pytest.mark.parametrize("expect", [[], ["meta.json"]])
