@@ -316,3 +316,13 @@ def test_a_marker_says_whose_it_is(tmp_path):
         assert (work.folder / MARKER).read_text() == "X"
         assert work.folder.parent == tmp_path
     assert os.listdir(tmp_path) == []
+
+
+def test_text_is_replaced_in_one_step(tmp_path, monkeypatch):
+    path = tmp_path / "new/meta.json"
+    write_text(path, "old")
+    monkeypatch.setattr(os, "fsync", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_text(path, "newer")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path / "new") == ["meta.json"]
