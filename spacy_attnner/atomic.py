@@ -1,19 +1,23 @@
 """Outputs that are either not there or complete, whenever the process is killed.
 
-A file is written beside its place and renamed. A folder that another program fills,
-such as `spacy train`, grows as `FOLDER.partial` between `begin` and `finish`.
+One rule for all commands. What is written grows in a folder of our own beside its place
+and is renamed. Of a link, what it points to is replaced; devices and FIFOs are refused,
+and so is an output that is, holds or lies in an input. Permissions are those of what is
+replaced, otherwise the umask's. A folder is replaced only if it is a pipeline; from
+others only files of the names that are written.
 """
 
+import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, BinaryIO
 
-from .errors import UserError
+from .errors import UserError, way_out_of
+from .workspace import Workspace, clean
 
-PARTIAL = ".partial"
+PIPELINE = ("config.cfg", "meta.json")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -21,99 +25,208 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf8"))
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file in one step: under another name beside it, then renamed."""
-    partial = PartialFile(path)
-    try:
-        partial.file.write(data)
-        partial.finish()
-    except BaseException:
-        partial.discard()
-        raise
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file in one step."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-class PartialFile:
-    """A file that is written beside its place, and put there when it is complete.
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file in one step."""
+    with replacing(path) as output:
+        output.write(content)
 
-    file: What to write to.
-    """
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+class Output:
+    """What `replacing` gives to write to."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self.file = file
         self.path = path
-        self.name = Path(name)
-        self.file = os.fdopen(handle, "wb")
 
-    def finish(self) -> None:
-        """Put the file in its place."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
-        os.chmod(self.name, 0o644)
-        os.replace(self.name, self.path)
-
-    def discard(self) -> None:
-        """Leave nothing of it."""
-        with suppress(OSError):  # what could not be written is not flushed either
-            self.file.close()
-        self.name.unlink(missing_ok=True)
+    def write(self, content: bytes) -> int:
+        """Raises UserError if the disk is full or gone."""
+        with writing(self.path):
+            return self.file.write(content)
 
 
-def partial_of(folder: Path) -> Path:
-    """Where a folder grows until it is finished."""
-    return folder.with_name(folder.name + PARTIAL)
+@contextmanager
+def replacing(path: Path) -> Iterator[Output]:
+    """Write beside a file's place, and put it there at the end of the block.
 
+    An error within the block leaves what was there before. Folders on the way are made.
 
-def begin(folder: Path) -> Path:
-    """Remove a step's output and what an interrupted run left of it; start afresh.
-
-    Returns the empty folder to fill. Raises UserError if `folder` is not inside the
-    current directory.
+    Raises UserError if the file cannot be written.
     """
-    root = Path.cwd().resolve()
-    if root not in folder.resolve().parents:
+    check_file(path)
+    with writing(path):
+        workspace = Workspace(_place(path))
+    with workspace:
+        with writing(path):
+            file = _create(workspace.new)
+        try:
+            yield Output(file, path)
+            with writing(path):
+                file.flush()
+                os.fsync(file.fileno())
+                file.close()
+                workspace.put_file()
+        finally:
+            with suppress(OSError):  # what could not be written is not flushed either
+                file.close()
+
+
+@contextmanager
+def replacing_pipeline(folder: Path) -> Iterator[Path]:
+    """An empty folder for a pipeline, which takes the place of `folder` at the end.
+
+    Raises UserError if it cannot be written, or something else stands there.
+    """
+    check_pipeline(folder)
+    with writing(folder), Workspace(_place(folder)) as workspace:
+        workspace.new.mkdir()
+        yield workspace.new
+        _require(workspace.new, PIPELINE, folder)
+        check_pipeline(folder)
+        workspace.put_folder()
+
+
+@contextmanager
+def replacing_files(folder: Path, names: Sequence[str]) -> Iterator[Path]:
+    """An empty folder for files, which are put into `folder` at the end of the block.
+
+    names: Their paths below it. All else in `folder` stays as it is.
+
+    Raises UserError if they cannot be written.
+    """
+    check_files(folder, names)
+    place = _place(folder)
+    with writing(folder), Workspace(place / Path(names[0]).parts[0]) as workspace:
+        workspace.new.mkdir()
+        yield workspace.new
+        _require(workspace.new, names, folder)
+        workspace.put_files(place, names)
+
+
+def check_file(path: Path, example: str = "") -> None:
+    """Raises UserError if no file can be written there.
+
+    example: What to give instead of a folder.
+    """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder", f"Name a file: {example or path / 'X'}")
+    if path.exists() and not path.is_file():
         raise UserError(
-            f"{folder} is not inside the project folder {root}",
-            "Only outputs below the project folder are replaced.",
+            f"{path} is no ordinary file, and would be replaced by one",
+            "Name another file, then read that.",
         )
-    remove(folder)
-    return begin_beside(folder)
+    check_folder(_place(path).parent)
 
 
-def begin_beside(folder: Path) -> Path:
-    """An empty folder beside `folder`, which stays as it is until `finish`."""
-    partial = partial_of(folder)
-    remove(partial)
-    partial.mkdir(parents=True)
-    return partial
+def check_files(folder: Path, names: Iterable[str]) -> None:
+    """Raises UserError if files of these names cannot be written below a folder."""
+    check_folder(_place(folder))
+    for name in names:
+        check_file(folder / name)
 
 
-def finish(folder: Path, expect: Iterable[str] = ()) -> None:
-    """Put a complete `FOLDER.partial` in its place.
+def check_pipeline(folder: Path) -> None:
+    """Raises UserError if something else than a pipeline stands there."""
+    check_folder(_place(folder).parent)
+    clean(_place(folder))
+    if not folder.exists():
+        return
+    others = foreign_to_pipeline(folder) if folder.is_dir() else [folder.name]
+    if others:
+        what = ", ".join(others[:5])
+        whole = all((folder / name).exists() for name in PIPELINE)
+        raise UserError(
+            f"{folder} holds what is not part of its pipeline: {what}"
+            if whole
+            else f"{folder} is there and is no pipeline: {what}",
+            "Give a folder that is not there yet, or a pipeline's to replace it; "
+            "nothing in it was changed.",
+        )
 
-    Raises UserError if it is missing, or misses one of the `expect`ed paths.
+
+def foreign_to_pipeline(folder: Path) -> list[str]:
+    """Names in a folder that are not part of a pipeline: all, if there is none."""
+    names = sorted(os.listdir(folder))
+    if not set(PIPELINE) <= set(names):
+        return names
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf8"))
+        components = {*(meta.get("pipeline") or ()), *(meta.get("disabled") or ())}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return names
+    known = {*PIPELINE, "tokenizer", "vocab", *components}
+    files = tuple(f"{component}." for component in components)  # sentencizer.json
+    return [n for n in names if n not in known and not n.startswith(files)]
+
+
+def check_apart(output: Path, inputs: Mapping[str, Path | str | None]) -> None:
+    """Raises UserError if an output is, lies in or lies around an input.
+
+    inputs: By what they hold; those that are no path on this disk are passed over.
     """
-    partial = partial_of(folder)
-    for path in (partial, *(partial / name for name in expect)):
-        if not path.exists():
+    place = _place(output)
+    for what, given in inputs.items():
+        if not given or not Path(given).exists():
+            continue
+        source = _place(Path(given))
+        if is_same(output, Path(given)):
+            problem = f"{output} holds the {what}, and would be replaced"
+        elif source in place.parents:
+            problem = f"{output} lies inside {given}, which holds the {what}"
+        elif place in source.parents:
+            problem = f"{output} lies around {given}, which holds the {what}"
+        else:
+            continue
+        raise UserError(problem, "Name another file or folder to write.")
+
+
+def is_same(a: Path, b: Path) -> bool:
+    """Whether two paths lead to the same place."""
+    return _place(a) == _place(b) or (a.exists() and b.exists() and a.samefile(b))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say of an error of the file system that `path` could not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error}", way_out_of(error)) from (
+            error
+        )
+
+
+def _place(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _create(path: Path) -> BinaryIO:
+    """A new file with the umask's permissions."""
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, flags, 0o666), "wb")
+
+
+def check_folder(folder: Path) -> None:
+    """Raises UserError if it is there, or what it would be made in, and cannot be
+    written to.
+    """
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    with writing(folder):
+        if not folder.is_dir():
+            raise NotADirectoryError(20, "it is not a folder", str(folder))
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(13, "Permission denied", str(folder))
+
+
+def _require(folder: Path, names: Iterable[str], output: Path) -> None:
+    for name in names:
+        if not (folder / name).exists():
             raise UserError(
-                f"{path} is missing: {folder} was not completed",
-                "Read what the step printed above, then run it again.",
+                f"{output} was not completed: {name} is missing",
+                "Nothing was changed; run the command again.",
             )
-    remove(folder)
-    os.replace(partial, folder)
-
-
-def remove(path: Path) -> None:
-    """Delete a file or a folder, if it is there.
-
-    A folder is renamed first, so that one that is half deleted is never found.
-    """
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    elif path.exists():
-        doomed = path.with_name(f".{path.name}.deleted")
-        shutil.rmtree(doomed, ignore_errors=True)
-        os.replace(path, doomed)
-        shutil.rmtree(doomed)

@@ -1,7 +1,12 @@
 """What goes wrong in a command, in the words of the person who can mend it."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+NO_FOLDER = (errno.ENOTDIR, errno.EEXIST)
 
 
 class UserError(Exception):
@@ -17,15 +22,52 @@ class UserError(Exception):
         self.way_out = way_out
 
 
+def way_out_of(error: OSError) -> str:
+    """What to do about an error of the file system."""
+    if error.errno in FULL:
+        return "Make room on the disk, or name a place on another one."
+    if error.errno in REFUSED:
+        return "Name a place that you may read and write, or change its permissions."
+    if error.errno in NO_FOLDER:
+        return "A file stands where a folder is needed: move it, or name another place."
+    return "Check the path, or name another place."
+
+
+@contextmanager
+def sound(problem: str, way_out: str) -> Iterator[None]:
+    """Say of any error what it means: what is damaged may raise all kinds.
+
+    problem, way_out: As for `UserError`; the error itself is added.
+    """
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        what = str(error) or type(error).__name__
+        if isinstance(error, LookupError):  # of which the text is a key alone
+            what = f"{type(error).__name__}: {what}"
+        raise UserError(f"{problem}: {what}", way_out) from error
+
+
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn a `UserError` into a message and exit status 1."""
+    """Turn a `UserError`, or an error of the file system, into a message and exit
+    status 1.
+    """
     import typer
-    from wasabi import msg
+
+    from .terminal import echo, msg
 
     try:
         yield
+    except BrokenPipeError:  # of `attn … | head`: no error
+        raise
+    except OSError as error:
+        msg.fail(str(error))
+        echo(way_out_of(error) + "\n")
+        raise typer.Exit(1) from error
     except UserError as error:
         msg.fail(error.problem)
-        typer.echo(error.way_out + "\n")  # msg would wrap its lines
+        echo(error.way_out + "\n")  # msg would wrap its lines
         raise typer.Exit(1) from error

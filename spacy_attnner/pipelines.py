@@ -6,7 +6,9 @@ import spacy
 from spacy.cli._util import setup_gpu
 from spacy.language import Language
 
-from .errors import UserError
+from .errors import UserError, sound
+
+AGAIN = "Train it again, or install what it was trained with."
 
 
 def use_gpu(gpu_id: int, *, silent: bool = False) -> None:
@@ -28,13 +30,11 @@ def require_pipeline(model: str) -> None:
         )
 
 
-def load_pipeline(model: str) -> Language:
-    """Raises UserError if there is no such pipeline, or it does not load."""
+def load_pipeline(model: str, way_out: str = AGAIN) -> Language:
+    """Raises UserError if there is no such pipeline, or it does not load.
+
+    way_out: What to do if it does not load.
+    """
     require_pipeline(model)
-    try:
+    with sound(f"the pipeline {model!r} does not load", way_out):
         return spacy.load(model)
-    except (OSError, ValueError, ImportError) as error:
-        raise UserError(
-            f"the pipeline {model!r} does not load: {error}",
-            "Train it again, or install what it was trained with.",
-        ) from error

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
 from ..calibration import MARGIN, N_BINS, Calibration
+from ..terminal import msg
 from .app import attn_cli
 
 

@@ -14,11 +14,9 @@ def check_cli(
 ) -> None:
     """Load a pipeline and show what it finds in three sentences."""
     from ..atomic import write_text
-    from ..errors import reported
     from ..project.check import check_pipeline, describe
 
-    with reported():
-        nlp = check_pipeline(name)
-        typer.echo(describe(nlp, colored=True))
-        if output is not None:
-            write_text(output, describe(nlp))
+    nlp = check_pipeline(name)
+    typer.echo(describe(nlp, colored=True))
+    if output is not None:
+        write_text(output, describe(nlp))

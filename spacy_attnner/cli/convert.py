@@ -4,8 +4,8 @@ from enum import Enum
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
+from ..terminal import echo, msg
 from .app import attn_cli
 
 
@@ -80,12 +80,12 @@ def convert_cli(
             entity_label=entity_label,
             progress=True,
         )
-    except (CorpusError, OSError) as error:
+    except CorpusError as error:
         msg.fail(str(error), exits=1)
     else:
         msg.good(f"Converted {input} to {output}")
         for line in summary.lines():
-            typer.echo(line)
+            echo(line)
 
 
 def _parse_list(text: str) -> list[str] | None:

@@ -13,8 +13,6 @@ def corpus_cli(
     output_dir: Path = typer.Argument(..., help="The folder to write to"),
 ) -> None:
     """Convert what was fetched to OUTPUT_DIR/{ner,rel,sentiment,questions}."""
-    from ..errors import reported
     from ..project.corpus import make_corpora
 
-    with reported():
-        make_corpora(source, output_dir)
+    make_corpora(source, output_dir)

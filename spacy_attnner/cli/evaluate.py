@@ -19,8 +19,6 @@ def evaluate_cli(
     Writes one JSON file a task, all of them in OUTPUT/metrics.json, and the per-label
     tables in OUTPUT/REPORT.md.
     """
-    from ..errors import reported
     from ..project.evaluate import evaluate_project
 
-    with reported():
-        evaluate_project(training, corpus, output, gpu_id=gpu_id)
+    evaluate_project(training, corpus, output, gpu_id=gpu_id)

@@ -30,8 +30,6 @@ def fetch_cli(
     ),
 ) -> None:
     """Fetch the corpora that project.yml lists and write corpus/SOURCE.json."""
-    from ..errors import reported
     from ..project.fetch import fetch
 
-    with reported():
-        fetch(project_dir, corpus.value, mirror)
+    fetch(project_dir, corpus.value, mirror)

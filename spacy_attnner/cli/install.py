@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
+from ..terminal import msg
 from .app import attn_cli
 
 
@@ -14,9 +14,7 @@ def install_cli(
     record: Path = typer.Argument(..., help="The JSON file that says what was done"),
 ) -> None:
     """Install the newest wheel below PACKAGES with pip and record it."""
-    from ..errors import reported
     from ..project.install import install_wheel
 
-    with reported():
-        result = install_wheel(packages, record)
-        msg.good(f"Installed {result['name']} {result['version']}")
+    result = install_wheel(packages, record)
+    msg.good(f"Installed {result['name']} {result['version']}")

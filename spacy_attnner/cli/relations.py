@@ -4,10 +4,12 @@ from enum import Enum
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
 from ..export.identifiers import BASE
+from ..terminal import msg
 from .app import attn_cli
+
+MAX_NOTES = 20  # of texts that cannot be read
 
 
 class Format(str, Enum):
@@ -76,27 +78,32 @@ def relations_cli(
     """
     from spacy.cli._util import import_code
 
-    from ..errors import reported
     from ..export.run import export_relations
 
     if n_process == 0:
         raise typer.BadParameter("0 processes read nothing", param_hint="--n-process")
     import_code(code)
-    with reported():
-        written = export_relations(
-            model,
-            texts,
-            output,
-            format=format.value if format else None,
-            input_format=input_format.value if input_format else None,
-            threshold=threshold,
-            batch_size=batch_size,
-            n_process=n_process,
-            gpu_id=gpu_id,
-            base=base,
-            spreadsheet=spreadsheet,
-        )
+    written = export_relations(
+        model,
+        texts,
+        output,
+        format=format.value if format else None,
+        input_format=input_format.value if input_format else None,
+        threshold=threshold,
+        batch_size=batch_size,
+        n_process=n_process,
+        gpu_id=gpu_id,
+        base=base,
+        spreadsheet=spreadsheet,
+    )
+    for problem in written.unreadable[:MAX_NOTES]:
+        msg.warn(problem)
     msg.good(
         f"Wrote {written.triples:,} triples of {written.documents:,} documents to "
         f"{output}"
     )
+    if written.unreadable:
+        msg.fail(
+            f"{len(written.unreadable):,} texts could not be read and count as empty",
+            exits=1,
+        )

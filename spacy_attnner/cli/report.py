@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
+from ..terminal import msg
 from .app import attn_cli
 
 
@@ -46,23 +46,21 @@ def report_cli(
     """
     from spacy.cli._util import import_code
 
-    from ..errors import reported
     from ..report.run import report_pipeline
     from ..report.text import to_text
 
     import_code(code)
-    with reported():
-        report = report_pipeline(
-            model,
-            data,
-            json_path=json_path,
-            html_path=html_path,
-            gpu_id=gpu_id,
-            gold_preproc=gold_preproc,
-            gold_sents=gold_sents,
-            n_errors=n_errors,
-            batch_size=batch_size,
-        )
+    report = report_pipeline(
+        model,
+        data,
+        json_path=json_path,
+        html_path=html_path,
+        gpu_id=gpu_id,
+        gold_preproc=gold_preproc,
+        gold_sents=gold_sents,
+        n_errors=n_errors,
+        batch_size=batch_size,
+    )
     typer.echo(to_text(report, colored=True))
     for path in filter(None, (json_path, html_path)):
         msg.good(f"Wrote the report to {path}")

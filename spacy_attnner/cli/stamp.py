@@ -14,8 +14,6 @@ def stamp_cli(
     vectors: Path | None = typer.Option(None, help="The folder of its word vectors"),
 ) -> None:
     """Write sources, description and licence into MODEL_DIR/meta.json."""
-    from ..errors import reported
     from ..project.stamp import stamp
 
-    with reported():
-        stamp(model_dir, source, vectors)
+    stamp(model_dir, source, vectors)

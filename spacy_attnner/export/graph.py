@@ -12,7 +12,7 @@ from .triples import Source, Triple, read_triples
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
-    from .output import Output
+    from ..atomic import Output
 
 # XML 1.0 has no way to write these (https://www.w3.org/TR/xml/#charsets)
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

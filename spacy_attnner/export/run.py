@@ -7,14 +7,15 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
+from ..atomic import check_apart, check_file
 from ..errors import UserError
 from ..pipeline.rel import AttnRel
 from ..pipelines import load_pipeline, use_gpu
 from ..relations import has_relations
+from ..terminal import visible
 from .decoding import STDIN
 from .graph import import_networkx
 from .identifiers import BASE, check_base
-from .output import check_output
 from .texts import choose_kind, read_texts
 from .triples import DocInfo
 from .write import FORMATS, Written, choose_format, write_relations
@@ -50,25 +51,29 @@ def export_relations(
     gpu_id: GPU, or -1 for the CPU.
     base, spreadsheet: As for `write_relations`.
 
+    A text with half of a surrogate pair, which no pipeline reads, counts as an empty
+    one and is named in the result.
+
     Raises UserError if one of them cannot be used, or no component sets relations;
     no file is written then.
     """
     kind = choose_kind(texts, input_format)
     format = _check_choices(output, format, base)
-    _check_places(texts, output)
+    _check_places(model, texts, output)
     use_gpu(gpu_id)
     nlp = load_pipeline(model)
     _check_components(nlp, model)
     if threshold is not None:
         _set_threshold(nlp, threshold)
+    unreadable: list[str] = []
     docs = nlp.pipe(
-        read_texts(texts, kind, nlp),
+        read_texts(texts, kind, nlp, unreadable),
         as_tuples=True,
         batch_size=batch_size,
         n_process=n_process,
     )
-    bar = tqdm(docs, desc=texts.name, unit="doc", leave=False, disable=None)
-    return write_relations(
+    bar = tqdm(docs, desc=visible(texts.name), unit="doc", leave=False, disable=None)
+    written = write_relations(
         _checked(bar, nlp, model, texts),
         output,
         format=format,
@@ -76,6 +81,8 @@ def export_relations(
         base=base,
         spreadsheet=spreadsheet,
     )
+    written.unreadable = unreadable
+    return written
 
 
 def _check_choices(output: Path, format: str | None, base: str) -> str:
@@ -101,12 +108,10 @@ def _check_choices(output: Path, format: str | None, base: str) -> str:
     return format
 
 
-def _check_places(texts: Path, output: Path) -> None:
-    check_output(output)
-    if texts != STDIN and output.exists() and output.samefile(texts):
-        raise UserError(
-            f"{output} holds the texts, and would be replaced", "Name another file."
-        )
+def _check_places(model: str, texts: Path, output: Path) -> None:
+    check_file(output, f"-o {output}/triples.csv")
+    given = None if texts == STDIN else texts
+    check_apart(output, {"texts": given, "pipeline": model})
 
 
 def _check_components(nlp: Language, model: str) -> None:

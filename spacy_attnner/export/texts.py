@@ -1,14 +1,13 @@
 """The texts that a pipeline is to read, one after the other."""
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
-from ..errors import UserError
-from .decoding import STDIN, check_text, read_file, read_lines, unreadable
+from ..errors import UserError, sound
+from .decoding import AGAIN, STDIN, check_text, read_file, read_lines
 from .records import read_record
 from .triples import DocInfo
 
@@ -47,7 +46,7 @@ def choose_kind(path: Path, kind: str | None = None) -> str:
 
 
 def read_texts(
-    path: Path, kind: str, nlp: Language
+    path: Path, kind: str, nlp: Language, notes: list[str] | None = None
 ) -> Iterator[tuple[str | Doc, DocInfo]]:
     """Texts, or documents of the given tokens, with what is known of them.
 
@@ -60,24 +59,26 @@ def read_texts(
 
     kind: What `choose_kind` says.
     nlp: The pipeline that will read them.
+    notes: Gets what is wrong with each text that has half of a surrogate pair, in whose
+        place an empty one is returned; without a list, it is an error.
 
     Raises UserError where something cannot be read, naming file and line.
     """
     if kind == FOLDER:
         for file in _files(path):
             name = file.relative_to(path).as_posix()
-            yield check_text(read_file(file), str(file), nlp), DocInfo(id=name)
+            yield check_text(read_file(file), str(file), nlp, notes), DocInfo(id=name)
     elif kind == "spacy":
         for doc in _read_spacy(path, nlp):
             yield doc, DocInfo()
     elif kind == "txt":
         for where, line in read_lines(path):
-            yield check_text(line, where, nlp), DocInfo()
+            yield check_text(line, where, nlp, notes), DocInfo()
     else:
         for where, line in read_lines(path):
             if line.strip():
                 text, info = read_record(line, where)
-                yield check_text(text, where, nlp), info
+                yield check_text(text, where, nlp, notes), info
 
 
 def _files(folder: Path) -> list[Path]:
@@ -91,11 +92,9 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _read_spacy(path: Path, nlp: Language) -> Iterator[Doc]:
-    try:
+    with sound(f"{path} cannot be read", AGAIN):
         for doc in DocBin().from_disk(path).get_docs(nlp.vocab):
             words = [token.text for token in doc]
             spaces = [bool(token.whitespace_) for token in doc]
             known = None if doc.has_unknown_spaces else spaces
             yield Doc(nlp.vocab, words=words, spaces=known)
-    except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
-        raise unreadable(path, error) from error

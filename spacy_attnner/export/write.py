@@ -1,9 +1,10 @@
 """The relations of documents in a file."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..atomic import Output, replacing
 from ..relations import get_relations
 from .csv import to_csv
 from .cypher import to_cypher
@@ -11,7 +12,6 @@ from .graph import import_networkx, write_graphml
 from .identifiers import BASE, check_base
 from .jsonl import to_jsonl
 from .ntriples import to_ntriples
-from .output import Output, replacing
 from .triples import Source
 
 FORMATS = ("jsonl", "csv", "nt", "cypher", "graphml")
@@ -19,10 +19,14 @@ FORMATS = ("jsonl", "csv", "nt", "cypher", "graphml")
 
 @dataclass
 class Written:
-    """How much was written."""
+    """How much was written.
+
+    unreadable: What is wrong with texts that were read as empty ones.
+    """
 
     documents: int = 0
     triples: int = 0
+    unreadable: list[str] = field(default_factory=list)
 
 
 def write_relations(

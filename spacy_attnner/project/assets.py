@@ -1,4 +1,4 @@
-"""The corpora that `project.yml` lists: where they go, where from, which checksum."""
+"""The corpora that `project.yml` lists: where they go, where from, what they are."""
 
 import hashlib
 import re
@@ -11,7 +11,9 @@ import srsly
 from ..errors import UserError
 
 PROJECT_FILE = "project.yml"
+RESTORE = "Restore the entry from the repository."
 ASSETS_DIR = "assets"
+CHUNK = 1 << 16  # bytes
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,15 @@ class Asset:
     dest: Its path in the project, below assets/, with forward slashes.
     url: Its public address.
     md5: The MD5 of its content, 32 hexadecimal digits.
+    sha256: Its SHA-256, 64 hexadecimal digits; empty if it is not known.
+    size: Its bytes; None if they are not known.
     """
 
     dest: str
     url: str
     md5: str
+    sha256: str = ""
+    size: int | None = None
 
     @property
     def relative(self) -> str:
@@ -35,12 +41,64 @@ class Asset:
     def is_there(self, project_dir: Path) -> bool:
         """Whether the project holds the file with the right content."""
         path = project_dir / self.dest
-        return path.is_file() and md5_of(path) == self.md5
+        if not path.is_file() or self.size not in (None, path.stat().st_size):
+            return False
+        check = self.new_check()
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                check.update(chunk)
+        return check.is_right()
+
+    def new_check(self) -> "Check":
+        """To be given the content of a file."""
+        return Check(self)
+
+
+class Check:
+    """Whether what it is given, chunk by chunk, is the content of an asset.
+
+    size: How many bytes it was given.
+    """
+
+    def __init__(self, asset: Asset) -> None:
+        self.asset = asset
+        self.size = 0
+        self.hashes = {"MD5": hashlib.md5(usedforsecurity=False)}
+        if asset.sha256:
+            self.hashes["SHA-256"] = hashlib.sha256()
+
+    def update(self, chunk: bytes) -> None:
+        """The next bytes."""
+        self.size += len(chunk)
+        for each in self.hashes.values():
+            each.update(chunk)
+
+    def is_right(self) -> bool:
+        """Whether all of it was as expected."""
+        expected = {"MD5": self.asset.md5, "SHA-256": self.asset.sha256}
+        found = {name: each.hexdigest() for name, each in self.hashes.items()}
+        size = self.asset.size in (None, self.size)
+        return size and all(expected[name] == found[name] for name in found)
+
+    def expected(self) -> str:
+        """What the content should be, in words."""
+        size = "" if self.asset.size is None else f"{self.asset.size:,} bytes with "
+        sha256 = f" and SHA-256 {self.asset.sha256}" if self.asset.sha256 else ""
+        return f"{size}MD5 {self.asset.md5}{sha256}"
+
+    def found(self) -> str:
+        """What it is, in words."""
+        hashes = (f"{name} {each.hexdigest()}" for name, each in self.hashes.items())
+        return f"{self.size:,} bytes with {' and '.join(hashes)}"
 
 
 def md5_of(path: Path) -> str:
     """The MD5 of a file's content, in hexadecimal."""
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def read_assets(project_dir: Path) -> list[Asset]:
@@ -68,9 +126,10 @@ def read_assets(project_dir: Path) -> list[Asset]:
 
 
 def _read_asset(path: Path, entry: dict[str, Any]) -> Asset:
-    asset = Asset(
-        *(str(entry.get(key) or "") for key in ("dest", "url", "checksum")),
-    )
+    if not isinstance(entry, dict):
+        raise UserError(f"{path}: asset {entry!r} has no keys", RESTORE)
+    texts = (str(entry.get(key) or "") for key in ("dest", "url", "checksum", "sha256"))
+    asset = Asset(*texts, size=entry.get("size"))
     parts = PurePosixPath(asset.dest).parts
     if len(parts) < 2 or parts[0] != ASSETS_DIR or ".." in parts:
         raise UserError(
@@ -81,6 +140,15 @@ def _read_asset(path: Path, entry: dict[str, Any]) -> Asset:
         raise UserError(
             f"{path}: asset {asset.dest!r} needs a url and an MD5 checksum of 32 "
             f"lower-case hexadecimal digits, not {asset.url!r} and {asset.md5!r}",
-            "Restore the entry from the repository.",
+            RESTORE,
+        )
+    if not re.fullmatch("(?:[0-9a-f]{64})?", asset.sha256) or not (
+        asset.size is None or (type(asset.size) is int and asset.size > 0)
+    ):
+        raise UserError(
+            f"{path}: asset {asset.dest!r} has the sha256 {asset.sha256!r} and the "
+            f"size {asset.size!r}; they are 64 lower-case hexadecimal digits and a "
+            "number of bytes",
+            RESTORE,
         )
     return asset

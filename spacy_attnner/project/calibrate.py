@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from spacy.training import Example
-from wasabi import msg
 
 from ..calibration import Calibration, NothingPredicted
 from ..errors import UserError
 from ..pipeline.ner import AttnNER
 from ..report.sentences import check_choice, has_sentences
+from ..terminal import msg
 from .fitting import check_paths, find_component, load_fitted, write_pipeline
 from .fitting_data import annotate_before, read_examples
 

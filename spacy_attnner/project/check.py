@@ -8,6 +8,8 @@ from wasabi.tables import table
 from wasabi.util import color
 
 from ..errors import UserError
+from ..pipelines import load_pipeline
+from ..terminal import visible, visible_lines
 
 SENTENCES = (
     "Maria Delgado, a surgeon at Lindholm Hospital in Stockholm, said on Monday that "
@@ -33,26 +35,23 @@ def check_pipeline(name: str) -> Language:
             "Install it: python -m spacy project run install --force; or, if it was "
             "never built: python -m spacy project run all",
         )
-    try:
-        return spacy.load(name)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"the pipeline {name!r} does not load: {error}",
-            "Build and install it again: python -m spacy project run all . --force",
-        ) from error
+    return load_pipeline(
+        name, "Build and install it again: python -m spacy project run all . --force"
+    )
 
 
 def describe(nlp: Language, *, colored: bool = False) -> str:
     """What the pipeline is and what it finds in `SENTENCES`, as text."""
     meta = nlp.meta
     title = f"{meta['lang']}_{meta['name']} {meta['version']}"
-    parts = [_heading(title, colored), meta.get("description", "")]
+    parts = [_heading(title, colored), visible_lines(meta.get("description", ""))]
     for doc in nlp.pipe(SENTENCES):
         parts += ["", _heading(doc.text, colored), *_tables(doc, colored)]
     return "\n".join(parts) + "\n"
 
 
 def _heading(text: str, colored: bool) -> str:
+    text = visible(text)
     return color(text, fg="cyan", bold=True) if colored else text
 
 
@@ -79,7 +78,7 @@ def _table(header: tuple[str, ...], rows: list, colored: bool) -> str:
     if not rows:
         return f"\n(no {header[0]})"
     return table(
-        rows,
+        [tuple(map(visible, row)) for row in rows],
         header=header,
         divider=True,
         max_col=60,

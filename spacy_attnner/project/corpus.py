@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import typer
-from wasabi import msg
-
-from ..atomic import begin_beside, finish, remove
+from ..atomic import check_apart, replacing_files
 from ..errors import UserError
+from ..terminal import echo, msg
 from .assets import md5_of
 from .source import read_source
 
@@ -78,8 +76,8 @@ def make_corpora(
     source_path: The `SOURCE.json` that says which corpora were fetched.
     project_dir: What the paths in it count from.
 
-    Returns the folders, which appear only when all are complete. Raises UserError if
-    a fetched file is missing, changed or malformed.
+    Returns the folders; their files appear only when all are complete. Raises
+    UserError if a fetched file is missing, changed or malformed.
     """
     source = read_source(source_path)
     parts = PARTS.get(source["corpus"])
@@ -89,14 +87,13 @@ def make_corpora(
             "Run: python -m spacy project run fetch",
         )
     _check_files(source, project_dir)
-    folders = [output / name for name in parts]
-    for folder in folders:
-        remove(folder)
-    for folder, part in zip(folders, parts.values(), strict=True):
-        _convert_part(part, begin_beside(folder), project_dir, folder.name)
-    for folder in folders:
-        finish(folder, expect=[f"{split}.spacy" for split in SPLITS])
-    return folders
+    files = [f"{name}/{split}.spacy" for name in parts for split in SPLITS]
+    for file in files:
+        check_apart(output / file, {"source": source_path})
+    with replacing_files(output, files) as partial:
+        for name, part in parts.items():
+            _convert_part(part, partial / name, project_dir, name)
+    return [output / name for name in parts]
 
 
 def _check_files(source: dict[str, Any], project_dir: Path) -> None:
@@ -131,7 +128,7 @@ def _convert_part(part: Part, folder: Path, project_dir: Path, name: str) -> Non
             ) from error
         msg.good(f"{split} from {file}")
         for line in summary.lines():
-            typer.echo(f"  {line}")
+            echo(f"  {line}")
     if "dev" not in part.files:
         counts = split_off_dev(folder / "train.spacy", folder / "dev.spacy")
         msg.good(f"dev: every {DEV_EVERY}th of train: {counts[0]:,} + {counts[1]:,}")

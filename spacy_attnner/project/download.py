@@ -1,17 +1,19 @@
 """One file from an address or a folder, whole and checked, or not at all."""
 
-import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EINVAL
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from ..atomic import replacing
 from ..errors import UserError
+from ..terminal import visible
+from .assets import CHUNK, Asset, Check
 
-CHUNK = 1 << 16  # bytes
 AGAIN = "Run the command again; what is already there and complete is kept."
 
 
@@ -43,21 +45,46 @@ class DownloadError(UserError):
 
 def is_url(origin: str) -> bool:
     """Whether a file is to be had over HTTP; otherwise it is a path."""
-    return origin.startswith(("http://", "https://"))
+    return origin.lower().startswith(("http://", "https://"))
 
 
-def download(origin: str, dest: Path, md5: str, network: Network) -> None:
+def check_address(url: str) -> None:
+    """Raises DownloadError for an address with a password or a key in it.
+
+    Addresses are shown, and `project.lock` keeps the one of a mirror. The error does
+    not repeat it.
+    """
+    try:
+        parts = urlsplit(url)
+        open_part = parts.netloc.rpartition("@")[2]
+    except ValueError as error:
+        raise DownloadError(
+            f"an address that cannot be read: {error}",
+            "Write it as https://HOST/PATH.",
+            transient=False,
+        ) from error
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise DownloadError(
+            f"the address at {open_part} holds a user, a password or a query, which "
+            "would be shown in messages and kept in project.lock",
+            "Leave it out. A user and a password go into ~/.netrc, or the file that "
+            f"the environment variable NETRC names: "
+            f"machine {open_part.partition(':')[0]} login USER password PASSWORD",
+            transient=False,
+        )
+
+
+def download(origin: str, dest: Path, asset: Asset, network: Network) -> None:
     """Copy the file at `origin`, an address or a path, to `dest`.
 
-    Raises DownloadError if it cannot be had or has another MD5; `dest` is then as it
-    was before.
+    asset: What the file should be; not more bytes than it has, and one, are read.
+
+    Raises DownloadError if it cannot be had or is another; `dest` is then as it was
+    before.
     """
-    dest.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in dest.parent.glob(f".{dest.name}.*.part"):
-        leftover.unlink()
     for attempt in range(network.attempts):
         try:
-            _download_once(origin, dest, md5, network)
+            _download_once(origin, dest, asset, network)
             return
         except DownloadError as error:
             if not error.transient or attempt == network.attempts - 1:
@@ -65,42 +92,29 @@ def download(origin: str, dest: Path, md5: str, network: Network) -> None:
             time.sleep(network.backoff * 2**attempt)
 
 
-def _download_once(origin: str, dest: Path, md5: str, network: Network) -> None:
+def _download_once(origin: str, dest: Path, asset: Asset, network: Network) -> None:
     from tqdm import tqdm
 
-    handle, name = tempfile.mkstemp(
-        dir=dest.parent, prefix=f".{dest.name}.", suffix=".part"
-    )
-    digest = hashlib.md5(usedforsecurity=False)
-    size = 0
-    try:
-        with os.fdopen(handle, "wb") as file, _opened(origin, network) as stream:
-            chunks, total = stream
-            bar = tqdm(
-                desc=dest.name, total=total, unit="B", unit_scale=True, disable=None
-            )
-            with bar:
-                for chunk in chunks:
-                    file.write(chunk)
-                    digest.update(chunk)
-                    size += len(chunk)
-                    bar.update(len(chunk))
-            file.flush()
-            os.fsync(file.fileno())
-        if digest.hexdigest() != md5:
-            raise _wrong_content(origin, dest, md5, digest.hexdigest(), size)
-        os.chmod(name, 0o644)
-        os.replace(name, dest)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    check = asset.new_check()
+    with replacing(dest) as file, _opened(origin, network) as (chunks, total):
+        if asset.size is not None and total not in (None, asset.size):
+            raise _wrong(origin, dest, check, f"one of {total:,} bytes")
+        name = visible(dest.name)
+        bar = tqdm(desc=name, total=total, unit="B", unit_scale=True, disable=None)
+        with bar:
+            for chunk in chunks:
+                file.write(chunk)
+                check.update(chunk)
+                bar.update(len(chunk))
+                if asset.size is not None and check.size > asset.size:
+                    raise _wrong(origin, dest, check, "more bytes")
+        if not check.is_right():
+            raise _wrong(origin, dest, check, check.found())
 
 
-def _wrong_content(
-    origin: str, dest: Path, md5: str, found: str, size: int
-) -> DownloadError:
+def _wrong(origin: str, dest: Path, check: Check, found: str) -> DownloadError:
     return DownloadError(
-        f"{dest}: expected a file with MD5 {md5}, found {size:,} bytes with MD5 "
-        f"{found} at {origin}",
+        f"{dest}: expected a file of {check.expected()}, found {found} at {origin}",
         "It was cut short or is another file; nothing of it was kept. " + AGAIN,
         transient=is_url(origin),
     )
@@ -116,6 +130,8 @@ def _opened(
             yield stream
         return
     try:
+        if Path(origin).exists() and not Path(origin).is_file():
+            raise OSError(EINVAL, "it is no ordinary file")  # may never end
         file = Path(origin).open("rb")  # noqa: SIM115
     except OSError as error:
         raise DownloadError(
@@ -139,6 +155,7 @@ def opened_url(
     """
     import requests
 
+    check_address(url)
     try:
         with requests.get(
             url, stream=True, timeout=timeout, headers={"Accept-Encoding": "identity"}

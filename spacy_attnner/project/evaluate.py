@@ -1,24 +1,22 @@
 """Scores of the project's pipelines on the test sets, as JSON and Markdown."""
 
-import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import spacy
 from spacy.language import Language
 from spacy.scorer import Scorer
 from spacy.training import Corpus, Example
 from tqdm import tqdm
-from wasabi import msg
 
-from ..atomic import begin_beside, finish, partial_of, remove, write_text
+from ..atomic import check_files, replacing_files, write_json, write_text
 from ..corpora.gold_sentences import create_gold_sentences
 from ..corpora.reader import GoldEntitiesCorpus
-from ..errors import UserError
-from ..pipelines import use_gpu
+from ..errors import UserError, sound
+from ..pipelines import load_pipeline, use_gpu
 from ..report.content import calibrate_examples
+from ..terminal import echo, msg
 from .evaluations import EVALUATIONS, Evaluation
 from .report import make_report
 from .source import read_source
@@ -31,6 +29,12 @@ def evaluate_project(
 
     Raises UserError if a pipeline or a test set is missing.
     """
+    names = [
+        *(f"{each.name}.json" for each in EVALUATIONS),
+        "metrics.json",
+        "REPORT.md",
+    ]
+    check_files(output, names)
     use_gpu(gpu_id)
     source = read_source(corpus / "SOURCE.json")
     results: dict[str, Any] = {}
@@ -40,24 +44,15 @@ def evaluate_project(
             "source": {key: source[key] for key in ("corpus", "name")},
             **_evaluate(evaluation, training, corpus),
         }
-    partial = begin_beside(output)
-    try:
+    report = make_report(source, results)
+    with replacing_files(output, names) as partial:
         for name, result in results.items():
-            _write_json(partial / f"{name}.json", result)
-        _write_json(partial / "metrics.json", {"source": source, "results": results})
-        report = make_report(source, results)
+            write_json(partial / f"{name}.json", result)
+        write_json(partial / "metrics.json", {"source": source, "results": results})
         write_text(partial / "REPORT.md", report)
-        finish(output)
-    except BaseException:
-        remove(partial_of(output))
-        raise
-    print(report)
+    echo(report)
     msg.good(f"Wrote the scores to {output}")
     return results
-
-
-def _write_json(path: Path, data: Any) -> None:
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
 def _evaluate(evaluation: Evaluation, training: Path, corpus: Path) -> dict[str, Any]:
@@ -90,14 +85,15 @@ def _evaluate(evaluation: Evaluation, training: Path, corpus: Path) -> dict[str,
 
 def _load(path: Path) -> Language:
     _check(path, "train or assemble")
-    return spacy.load(path)
+    return load_pipeline(str(path))
 
 
 def _read(evaluation: Evaluation, nlp: Language, path: Path) -> list[Example]:
     _check(path, "corpus")
     reader = GoldEntitiesCorpus if evaluation.gold_entities else Corpus
     augmenter = create_gold_sentences() if evaluation.gold_sents else None
-    return list(reader(path, augmenter=augmenter)(nlp))
+    with sound(f"{path} cannot be read", "Run the project's corpus step again."):
+        return list(reader(path, augmenter=augmenter)(nlp))
 
 
 def _check(path: Path, step: str) -> None:

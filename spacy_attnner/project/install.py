@@ -8,8 +8,10 @@ from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from ..atomic import write_text
+from ..atomic import check_file, write_json
 from ..errors import UserError
+
+KEYS = {"name", "version", "wheel", "sha256"}
 
 
 def install_wheel(packages: Path, record: Path) -> dict[str, str]:
@@ -31,7 +33,7 @@ def install_wheel(packages: Path, record: Path) -> dict[str, str]:
         name, version, *_ = parse_wheel_filename(wheel.name)
     except InvalidWheelFilename as error:
         raise UserError(f"{wheel}: {error}", "Delete it.") from error
-    record.unlink(missing_ok=True)
+    _remove_record(record)
     _pip_install(wheel)
     result = {
         "name": str(name).replace("-", "_"),
@@ -39,8 +41,25 @@ def install_wheel(packages: Path, record: Path) -> dict[str, str]:
         "wheel": wheel.name,
         "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
     }
-    write_text(record, json.dumps(result, indent=2) + "\n")
+    write_json(record, result)
     return result
+
+
+def _remove_record(path: Path) -> None:
+    """Raises UserError if it is a file that no installation wrote."""
+    check_file(path)
+    if not path.exists():
+        return
+    try:
+        known = set(json.loads(path.read_text(encoding="utf8"))) == KEYS
+    except (OSError, ValueError, TypeError):
+        known = False
+    if not known:
+        raise UserError(
+            f"{path} is there and is no record of an installation",
+            "Name another file, or delete it.",
+        )
+    path.unlink()
 
 
 def _pip_install(wheel: Path) -> None:

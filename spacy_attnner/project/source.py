@@ -8,7 +8,7 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..atomic import write_text
+from ..atomic import write_json
 from ..errors import UserError
 from .assets import Asset, md5_of
 
@@ -103,7 +103,7 @@ def sample_source(project_dir: Path) -> dict[str, Any]:
 
 def write_source(path: Path, source: dict[str, Any]) -> None:
     """Write `SOURCE.json` in one step."""
-    write_text(path, json.dumps(source, indent=2, ensure_ascii=False) + "\n")
+    write_json(path, source)
 
 
 def read_source(path: Path) -> dict[str, Any]:

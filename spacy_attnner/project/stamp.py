@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..atomic import write_text
+from ..atomic import write_json
 from ..errors import UserError
 from .source import read_source
 
@@ -29,8 +29,7 @@ def stamp(model_dir: Path, source_path: Path, vectors: Path | None = None) -> No
     )
     meta["sources"] = sources
     meta["license"] = source["licence"]
-    text = json.dumps(meta, indent=2, ensure_ascii=False)
-    write_text(model_dir / "meta.json", text + "\n")
+    write_json(model_dir / "meta.json", meta)
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:

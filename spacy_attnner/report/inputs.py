@@ -1,12 +1,11 @@
 """The documents of a report, or what is wrong with them."""
 
-import zlib
 from pathlib import Path
 
 from spacy.language import Language
 from spacy.training import Example
 
-from ..errors import UserError
+from ..errors import UserError, sound
 from .sentences import make_corpus
 
 
@@ -33,12 +32,8 @@ def read_examples(
     Raises UserError if there is none, or none has its entities annotated.
     """
     corpus = make_corpus(data, gold_preproc=gold_preproc, gold_sents=gold_sents)
-    try:
+    with sound(f"{data} cannot be read", "Make it again; it may be cut short."):
         examples = list(corpus(nlp))
-    except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
-        raise UserError(
-            f"{data} cannot be read: {error}", "Make it again; it may be cut short."
-        ) from error
     if not examples:
         raise UserError(
             f"{data} holds no document", "Give a file of annotated documents."

@@ -7,7 +7,7 @@ from spacy.language import Language
 from spacy.training import Example
 from tqdm import tqdm
 
-from ..atomic import write_text
+from ..atomic import check_apart, check_file, is_same, write_text
 from ..errors import UserError
 from ..pipelines import load_pipeline, use_gpu
 from .content import Report, make_report
@@ -45,7 +45,7 @@ def report_pipeline(
     """
     sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
     check_choice(**sentences)
-    _check_outputs(json_path, html_path)
+    _check_outputs(model, data, json_path, html_path)
     check_data(data)
     use_gpu(gpu_id)
     nlp = load_pipeline(model)
@@ -67,18 +67,18 @@ def report_pipeline(
     if html_path is not None:
         files[html_path] = to_html(report)
     for path, text in files.items():
-        _write(path, text)
+        write_text(path, text)
     return report
 
 
-def _check_outputs(json_path: Path | None, html_path: Path | None) -> None:
+def _check_outputs(
+    model: str, data: Path, json_path: Path | None, html_path: Path | None
+) -> None:
     for option, path in (("--json", json_path), ("--html", html_path)):
-        if path is not None and path.is_dir():
-            raise UserError(
-                f"{path} is a folder",
-                f"Name a file to write: {option} {path / 'report'}.{option[2:]}",
-            )
-    if json_path is not None and json_path == html_path:
+        if path is not None:
+            check_file(path, f"{option} {path / 'report'}.{option[2:]}")
+            check_apart(path, {"documents": data, "pipeline": model})
+    if json_path is not None and html_path and is_same(json_path, html_path):
         raise UserError(
             f"--json and --html are both {json_path}", "Name two different files."
         )
@@ -114,12 +114,3 @@ def _check_predictions(nlp: Language, model: str, examples: list[Example]) -> No
         f"the pipeline {model!r} sets no entities; its components: {names}",
         "Give a pipeline with a component for entities, such as attn_ner or ner.",
     )
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_text(path, text)
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written: {error}", "Name a file in another folder."
-        ) from error

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from spacy.training import Corpus, Example
-from wasabi import msg
 
 from ..corpora.gold_sentences import create_gold_sentences
 from ..errors import UserError
+from ..terminal import msg
 
 
 def check_choice(*, gold_preproc: bool, gold_sents: bool) -> None:

@@ -3,6 +3,7 @@
 from wasabi.tables import table
 from wasabi.util import color
 
+from ..terminal import visible
 from . import columns
 from .columns import NONE, Table
 from .content import Report
@@ -17,7 +18,8 @@ def to_text(report: Report, *, colored: bool = False) -> str:
 
     colored: Bold headings, for a terminal.
     """
-    parts = [f"{report.model} on {report.data}", *columns.summary(report)]
+    title = visible(f"{report.model} on {report.data}")
+    parts = [title, *columns.summary(report)]
     sections = [
         ("Entities", [_table(columns.entity_scores(report.entities))]),
         ("Tags", [_table(columns.tag_scores(report.tags))]),
@@ -50,7 +52,7 @@ def _example(mistake: Mistake) -> str:
     if None not in (mistake.gold_text, mistake.predicted_text):
         gold, predicted = str(mistake.gold_text), str(mistake.predicted_text)
         spans = "" if gold == predicted else f" ({gold} -> {predicted})"
-    return f"  {labels}{confidence}{spans}: {context}"
+    return visible(f"  {labels}{confidence}{spans}: {context}")
 
 
 def _side(left: str, right: str) -> str:
@@ -78,7 +80,7 @@ def _table(content: Table) -> str:
         return ""
     text = table(
         [tuple(map(_shorten, row)) for row in content.rows],
-        header=content.header,
+        header=tuple(map(visible, content.header)),
         divider=True,
         max_col=LONGEST,
         aligns=tuple(content.aligns),  # type: ignore[arg-type]
@@ -87,4 +89,5 @@ def _table(content: Table) -> str:
 
 
 def _shorten(cell: str) -> str:
+    cell = visible(cell)
     return cell if len(cell) <= LONGEST else f"{cell[: LONGEST - 1]}…"

@@ -15,6 +15,7 @@ from spacy_attnner.cli.convert import Format
 from spacy_attnner.corpora.convert import convert
 from spacy_attnner.corpora.errors import CorpusError
 from spacy_attnner.corpora.formats import FORMATS, detect_format, read_corpus
+from spacy_attnner.errors import UserError
 from spacy_attnner.relations import get_relations, has_relations
 
 CONLL2003 = "-DOCSTART- -X- O O\n\nAda N N I-PER\n\nOslo N N I-LOC\n"
@@ -200,7 +201,7 @@ def test_nothing_half_written_is_left(run, tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UserError, match="disk full"):
         run(TREC)
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["out.spacy"]
     assert (tmp_path / "made" / "out.spacy").read_bytes() == before

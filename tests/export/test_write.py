@@ -10,9 +10,9 @@ from pathlib import Path
 import networkx
 import pytest
 
+from spacy_attnner.atomic import Output
 from spacy_attnner.errors import UserError
 from spacy_attnner.export import DocInfo, write_relations
-from spacy_attnner.export.output import Output
 from spacy_attnner.export.write import FORMATS
 
 
@@ -138,7 +138,7 @@ def test_an_error_of_the_documents_is_none_of_the_file(make_doc, tmp_path):
 def test_places_that_are_no_file(make_doc, tmp_path):
     with pytest.raises(UserError, match="is a folder") as caught:
         write_relations([make_doc()], tmp_path, format="csv")
-    assert f"-o {tmp_path}" in caught.value.way_out
+    assert f"Name a file: {tmp_path}" in caught.value.way_out
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
     with pytest.raises(UserError, match="is no ordinary file"):

@@ -259,7 +259,7 @@ def test_an_interrupted_write_leaves_the_old_pipeline(
     if moment == "to_disk":
         monkeypatch.setattr(nlp, "to_disk", to_disk)
     else:
-        monkeypatch.setattr(project.os, "replace", replace)
+        monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(KeyboardInterrupt):
         project.write_pipeline(nlp, model)
     monkeypatch.undo()
@@ -308,6 +308,7 @@ def test_what_is_wrong_is_said(ner, nlp, model, data, tmp_path):
     DocBin(docs=[doc]).to_disk(tmp_path / "none.spacy")
     folder = tmp_path / "folder"
     folder.mkdir()
+    (folder / "letter.txt").touch()
     (tmp_path / "unreadable").mkdir()
     shutil.copy(model / "meta.json", tmp_path / "unreadable")
     cases = [

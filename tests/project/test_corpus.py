@@ -119,8 +119,9 @@ def test_fetched_file_is_not_what_it_was(real, change, said):
         make(real)
 
 
-def test_malformed_file_leaves_nothing(real):
+def test_malformed_file_leaves_all_as_it_was(real):
     corpus = make(real)
+    before = {path: path.read_bytes() for path in corpus.glob("*/*")}
     source = json.loads((corpus / "SOURCE.json").read_text())
     path = real / "assets/sst2/stsa.binary.dev"
     path.write_text("1 fine\n7 odd\n")
@@ -128,8 +129,7 @@ def test_malformed_file_leaves_nothing(real):
     write_source(corpus / "SOURCE.json", source)
     with pytest.raises(UserError, match=r"stsa\.binary\.dev:2: label '7'"):
         make(real)
-    for name in PARTS["conll"]:
-        assert not (corpus / name).exists()
+    assert {path: path.read_bytes() for path in corpus.glob("*/*")} == before
 
 
 @pytest.mark.parametrize(

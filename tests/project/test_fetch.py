@@ -240,7 +240,7 @@ def test_killed_in_the_middle(make_project, serve, mirror, closed_port, quick):
     command = ["-m", "spacy", "attn", "fetch", str(project), "--mirror"]
     process = subprocess.Popen([sys.executable, *command, serve(Stalling)])
     deadline = time.monotonic() + 20
-    while not any(p.stat().st_size for p in project.glob("assets/two/.*.part")):
+    while not any(p.stat().st_size for p in project.glob("assets/two/.*/new")):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)

@@ -1,0 +1,53 @@
+"""What commands say, with nothing in it that a terminal would obey.
+
+Labels, texts and names of files may hold escape sequences and other control
+characters: they are shown as `\\x1b`.
+"""
+
+import re
+from typing import Any
+
+import typer
+from wasabi.printer import Printer
+
+# C0 and C1 controls, ends of lines, changes of direction, halves of surrogate pairs
+HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """The text on one line, its control characters as Python writes them."""
+    return HIDDEN.sub(lambda match: repr(match[0])[1:-1], text)
+
+
+def visible_lines(text: str) -> str:
+    """The same, line by line."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def echo(text: str) -> None:
+    """Print a text without colours."""
+    typer.echo(visible_lines(text))
+
+
+class VisiblePrinter(Printer):
+    """wasabi's `msg`, for texts that come from somewhere else."""
+
+    def text(self, title: Any = "", text: Any = "", *args: Any, **settings: Any) -> Any:
+        """Every message goes through here."""
+        title, text = visible_lines(str(title)), visible_lines(str(text))
+        return super().text(title, text, *args, **settings)
+
+    def divider(self, text: str = "", *args: Any, **settings: Any) -> Any:
+        """A line with a heading."""
+        return super().divider(visible(text), *args, **settings)
+
+    def table(self, data: Any, **settings: Any) -> Any:
+        """Rows of cells."""
+        rows = data.items() if isinstance(data, dict) else data
+        if settings.get("header"):
+            settings["header"] = [visible(str(cell)) for cell in settings["header"]]
+        shown = [tuple(visible(str(cell)) for cell in row) for row in rows]
+        return super().table(shown, **settings)
+
+
+msg = VisiblePrinter()
