@@ -47,12 +47,18 @@ INSTALLED = [
 # which parts of the package a part may import
 MAY_IMPORT = {
     "layers": {"layers"},
-    "models": {"models", "layers"},
-    "pipeline": {"pipeline", "relations", "calibration", "confidence", "scoring"},
-    "relations": {"relations"},
+    "models": {"models", "layers", "span_groups", "words"},
+    "pipeline": {
+        *("pipeline", "relations", "calibration", "confidence", "scoring"),
+        *("extensions", "span_groups"),
+    },
+    "relations": {"relations", "confidence", "span_groups"},
+    "extensions": {"relations", "confidence"},
     "calibration": set(),
-    "confidence": set(),
-    "scoring": {"relations", "confidence"},
+    "confidence": {"span_groups"},
+    "span_groups": {"words"},
+    "scoring": {"relations", "confidence", "span_groups"},
+    "words": set(),
     "vectors": set(),
 }
 

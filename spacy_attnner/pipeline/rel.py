@@ -12,7 +12,15 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..confidence import confidences
-from ..relations import Relation, get_relations, has_relations, set_relations
+from ..extensions import register_relations
+from ..relations import (
+    RELATIONS_KEY,
+    Relation,
+    add_relations,
+    get_relations,
+    has_relations,
+    set_relations,
+)
 from .base import AttnPipe
 from .defaults import default_model
 from .rel_gold import gold_labels_of
@@ -36,6 +44,8 @@ DEFAULT_MODEL = default_model(
         "threshold": 0.5,
         "known_types_only": True,
         "entity_confidence": True,
+        "overwrite": True,
+        "relations_key": RELATIONS_KEY,
         "scorer": {"@scorers": "spacy-attnner.relation_scorer.v1"},
     },
     default_score_weights={
@@ -56,6 +66,8 @@ def make_attn_rel(
     threshold: float,
     known_types_only: bool,
     entity_confidence: bool,
+    overwrite: bool,
+    relations_key: str,
     scorer: Callable | None,
 ) -> "AttnRel":
     """Build an `attn_rel` component.
@@ -67,6 +79,11 @@ def make_attn_rel(
     entity_confidence: Multiply the probability of a relation by the confidences of its
         two entities, so that its score says how sure all three are; entities without
         a confidence (given, or set by a rule) count as certain.
+    overwrite: Whether to replace the relations that `relations_key` already has; if
+        not, they stay, and predictions that repeat a relation of the document are
+        dropped.
+    relations_key: Span group that keeps the component's relations. `doc._.relations` is
+        the union of all groups, so that components with keys of their own add up.
     scorer: `spacy-attnner.relation_scorer.v1`.
     """
     return AttnRel(
@@ -77,6 +94,8 @@ def make_attn_rel(
         threshold=threshold,
         known_types_only=known_types_only,
         entity_confidence=entity_confidence,
+        overwrite=overwrite,
+        relations_key=relations_key,
         scorer=scorer,
     )
 
@@ -96,6 +115,8 @@ class AttnRel(AttnPipe):
         threshold: float = 0.5,
         known_types_only: bool = True,
         entity_confidence: bool = True,
+        overwrite: bool = True,
+        relations_key: str = RELATIONS_KEY,
         scorer: Callable | None = None,
     ) -> None:
         if not 0.0 <= threshold <= 1.0:
@@ -108,10 +129,13 @@ class AttnRel(AttnPipe):
             threshold=threshold,
             known_types_only=known_types_only,
             entity_confidence=entity_confidence,
+            overwrite=overwrite,
+            relations_key=relations_key,
             types=[],
         )
         self.get_candidates = get_candidates
         self.scorer = scorer
+        register_relations()
 
     def gold_labels(self, example: Example) -> Iterable[str]:
         """Relation labels of the reference."""
@@ -174,9 +198,10 @@ class AttnRel(AttnPipe):
     ) -> None:
         """Store the relations whose score reaches the threshold."""
         labels, thresholds = self.labels, self.thresholds()
+        store = set_relations if self.cfg["overwrite"] else add_relations
         for doc, (candidates, values) in zip(docs, scores, strict=True):
             rows, columns = numpy.nonzero(values >= thresholds)
-            set_relations(
+            store(
                 doc,
                 [
                     Relation(
@@ -187,6 +212,7 @@ class AttnRel(AttnPipe):
                     )
                     for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
                 ],
+                self.cfg["relations_key"],
             )
 
     def thresholds(self) -> numpy.ndarray:

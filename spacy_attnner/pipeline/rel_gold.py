@@ -8,6 +8,7 @@ from spacy.tokens import Span
 from spacy.training import Example
 
 from ..relations import get_relations
+from ..span_groups import trimmed
 
 
 def gold_labels_of(
@@ -15,7 +16,8 @@ def gold_labels_of(
 ) -> numpy.ndarray:
     """Gold labels of the candidate pairs of `predicted`, float32, (n_pairs, n_labels).
 
-    Gold relations between other pairs are left out: misses, for the scorer.
+    Gold relations between other pairs are left out: misses, for the scorer. Whitespace
+    at the edges of arguments does not count.
 
     name: Of the component, for the error.
 
@@ -46,6 +48,10 @@ def _key(span: Span) -> tuple[int, int, int]:
 
 
 def _aligned(example: Example, span: Span) -> tuple[int, int, int] | None:
-    """Where a reference span stands in the predicted document."""
-    aligned = example.get_aligned_spans_y2x([span], allow_overlap=True)
-    return _key(aligned[0]) if aligned else None
+    """Where the words of a reference span stand in the predicted document."""
+    words = trimmed(span)
+    if words is None:
+        return None
+    aligned = example.get_aligned_spans_y2x([words], allow_overlap=True)
+    found = trimmed(aligned[0]) if aligned else None
+    return None if found is None else _key(found)
