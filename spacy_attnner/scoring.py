@@ -29,14 +29,15 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import minibatch, registry
 
-from .confidence import SCORED_GROUPS
+from .confidence import scored_groups
 from .relations import (
-    RELATIONS_KEY,
     Relation,
     copy_doc,
+    drop_relations,
     get_relations,
     has_relations,
 )
+from .span_groups import trimmed
 
 GOLD_ENTITIES = "rel_gold_ents"
 BATCH_SIZE = 128  # documents that are copied at a time
@@ -144,9 +145,9 @@ def _with_gold_entities(example: Example, spans_key: str) -> Doc:
 
     What is given is certain: the confidences of predicted spans are left out, too.
     """
-    groups = example.predicted.spans
-    scored = [key for key, group in groups.items() if SCORED_GROUPS in group.attrs]
-    doc = copy_doc(example.predicted, leave_out=(RELATIONS_KEY, spans_key, *scored))
+    scored = [key for key, _ in scored_groups(example.predicted)]
+    doc = copy_doc(example.predicted, leave_out=(spans_key, *scored))
+    drop_relations(doc)
     reference = example.reference
     gold = reference.spans[spans_key] if spans_key else reference.ents
     aligned = example.get_aligned_spans_y2x(gold, allow_overlap=bool(spans_key))
@@ -163,12 +164,13 @@ def _relation_keys(doc: Doc) -> Counter:
 
 
 def _relation_key(relation: Relation) -> tuple:
-    head, tail = relation.head, relation.tail
-    return (
-        (head.start_char, head.end_char, head.label_),
-        (tail.start_char, tail.end_char, tail.label_),
-        relation.label,
-    )
+    return _argument_key(relation.head), _argument_key(relation.tail), relation.label
+
+
+def _argument_key(span: Span) -> tuple[int, int, str]:
+    """Type and characters, without whitespace at the edges."""
+    words = trimmed(span) or span
+    return words.start_char, words.end_char, span.label_
 
 
 def _untyped(keys: Counter) -> Counter:

@@ -5,10 +5,13 @@ import torch
 from hypothesis import settings
 from thinc.api import fix_random_seed
 
+from spacy_attnner import register_extensions
+
 # a shared machine makes single examples slow, which says nothing about the code
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 torch.set_num_threads(1)
+register_extensions()  # for tests that make no component
 LONGEST = ("test_project_run.py", "test_real_training.py")  # some minutes each
 
 

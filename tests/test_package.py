@@ -48,17 +48,19 @@ INSTALLED = [
 # which parts of the package a part may import
 MAY_IMPORT = {
     "layers": {"layers"},
-    "models": {"models", "layers", "words"},
+    "models": {"models", "layers", "span_groups", "words"},
     "pipeline": {
         *("pipeline", "relations", "calibration", "confidence", "scoring"),
-        "words",
+        *("extensions", "span_groups", "words"),
     },
-    "relations": {"relations"},
+    "relations": {"relations", "confidence", "span_groups"},
+    "extensions": {"relations", "confidence"},
     "calibration": set(),
-    "confidence": set(),
-    "scoring": {"relations", "confidence"},
-    "vectors": set(),
+    "confidence": {"span_groups"},
+    "span_groups": {"words"},
+    "scoring": {"relations", "confidence", "span_groups"},
     "words": set(),
+    "vectors": set(),
 }
 
 WITHOUT_TORCH = """

@@ -31,7 +31,6 @@ def annotate(doc):
     return doc
 
 def relate(doc):
-    from spacy_attnner import Relation, set_relations
     person, company, place = doc.ents
     given = Span(doc, 0, 1, "GIVEN")
     set_relations(doc, [
@@ -43,9 +42,10 @@ def relate(doc):
     return doc
 """
 WRITE = """
+from spacy_attnner import Relation, set_relations
 doc = relate(make_doc(Vocab()))
 empty = make_doc(doc.vocab)
-empty._.relations = []
+set_relations(empty, [])
 docs = [doc, empty, make_doc(doc.vocab)]
 DocBin(docs=docs).to_disk(sys.argv[1])
 print(json.dumps([readable(each) for each in docs]))
@@ -60,6 +60,7 @@ READ_BEFORE_IMPORT = """
 docs = list(DocBin().from_disk(sys.argv[1]).get_docs(Vocab()))
 assert not any(name.startswith("spacy_attnner") for name in sys.modules)
 import spacy_attnner
+spacy_attnner.register_extensions()
 assert docs[0]._.rel[0, 3] == {"Left": 0.123456789}
 print(json.dumps([readable(doc) for doc in docs]))
 print(json.dumps(["relations" in doc.spans for doc in docs]))
@@ -72,12 +73,14 @@ DocBin(docs=[doc, grouped], store_user_data=True).to_disk(sys.argv[1])
 assert not any(name.startswith("spacy_attnner") for name in sys.modules)
 """
 READ_WITHOUT_ANNOTATION = """
-from spacy_attnner.relations import has_relations
+from spacy_attnner import has_relations, register_extensions
+register_extensions()
 for doc in DocBin().from_disk(sys.argv[1]).get_docs(Vocab()):
     print(json.dumps([has_relations(doc), doc._.relations, len(doc._.rel)]))
 """
 PIPE = """
 import spacy
+from spacy_attnner import Relation, set_relations
 from spacy.language import Language
 
 @Language.component("relate")

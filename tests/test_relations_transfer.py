@@ -122,7 +122,10 @@ def test_merging_relations_of_another_key(first):
     set_relations(first, get_relations(first)[:1], key="other")
     merged = merge_docs([first, first], key="other")
     assert len(get_relations(merged, "other")) == 2
-    assert not has_relations(merged)
+    assert not has_relations(merged, "relations")
+    both = merge_docs([first, first])
+    assert len(get_relations(both, "other")) == 2
+    assert readable(both) == [*OF_FIRST, *OF_FIRST]
 
 
 # Cutting

@@ -8,6 +8,9 @@ import numpy
 from spacy.tokens import Doc, Span
 from spacy.util import registry
 
+from ..span_groups import group_spans, trimmed_spans
+from ..words import words_before
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -61,7 +64,9 @@ def make_candidate_pairs(
 ) -> CandidateGetter:
     """All ordered pairs of a document's entities, within limits.
 
-    max_length: Most tokens between the two spans; 0 for no limit.
+    Whitespace at the edges of spans is left out, and does not count in between.
+
+    max_length: Most words between the two spans; 0 for no limit.
     same_sentence: Only pairs inside one sentence, where the document has sentences.
     spans_key: Span group to take the spans from; `doc.ents` if empty.
     """
@@ -78,13 +83,19 @@ def make_candidate_pairs(
 def _candidates(
     doc: Doc, *, max_length: int, same_sentence: bool, spans_key: str
 ) -> Candidates:
-    spans = _distinct(doc.spans.get(spans_key, []) if spans_key else doc.ents)
+    spans = _distinct(doc, _given(doc, spans_key))
     sentences = same_sentence and doc.has_annotation("SENT_START")
     return Candidates(doc, spans, _pairs(spans, max_length, sentences))
 
 
-def _distinct(spans) -> list[Span]:
-    found = {(s.start, s.end, s.label): s for s in spans if s.start < s.end}
+def _given(doc: Doc, spans_key: str) -> list[Span]:
+    if not spans_key:
+        return list(doc.ents)
+    return group_spans(doc.spans[spans_key]) if spans_key in doc.spans else []
+
+
+def _distinct(doc: Doc, spans: list[Span]) -> list[Span]:
+    found = {(s.start, s.end, s.label): s for s in trimmed_spans(doc, spans)}
     return [found[key] for key in sorted(found)]
 
 
@@ -94,8 +105,9 @@ def _pairs(spans: list[Span], max_length: int, same_sentence: bool) -> numpy.nda
     ends = numpy.array([span.end for span in spans], dtype="int64")
     first = numpy.arange(len(spans))
     stop = numpy.full_like(first, len(spans))  # spans are sorted by their start
-    if max_length:
-        stop = numpy.searchsorted(starts, ends + max_length, side="right")
+    if max_length and spans:
+        before = words_before(spans[0].doc)
+        stop = before[starts].searchsorted(before[ends] + max_length, side="right")
     if same_sentence:
         sentence = numpy.array([span.sent.start for span in spans], dtype="int64")
         stop = numpy.minimum(stop, sentence.searchsorted(sentence, side="right"))

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy
 from spacy.language import Language
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
 from ..calibration import MARGIN, Calibration
-from ..confidence import register_confidence
+from ..confidence import CONFIDENCES_KEY, scores_of, set_confidences
+from ..extensions import register_confidence
 from ..words import n_words, tokens_of, word_places
 from .base import AttnPipe
 from .biluo import allowed_tags, incorrect_paths
@@ -24,7 +25,7 @@ from .sentence_use import warn_of_sentences
 from .settings import check_threshold, is_number, setting
 from .upstream import release_listeners
 
-SPANS_KEY = "attn_ner"
+SPANS_KEY = CONFIDENCES_KEY
 AT_ONCE = 100_000  # tokens predicted at once, which bounds the memory
 
 DEFAULT_MODEL = default_model(
@@ -180,7 +181,10 @@ class AttnNER(AttnPipe):
         return [_on_tokens(doc, spans) for doc, spans in zip(docs, found, strict=True)]
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[list[Any]]) -> None:
-        """Set `doc.ents` and the span group that holds their scores."""
+        """Set `doc.ents` and the span group that holds the component's scores.
+
+        Without `overwrite`, entities that it had set before keep theirs.
+        """
         labels = self.labels
         threshold = self.threshold
         for doc, decoded in zip(docs, scores, strict=True):
@@ -192,15 +196,11 @@ class AttnNER(AttnPipe):
                 if span.score >= threshold
                 and not busy.intersection(range(span.start, span.end))
             ]
-            spans = [span for span, _ in entities]
-            doc.set_ents([*taken, *spans], default="outside")
             key = self.spans_key
-            doc.spans[key] = SpanGroup(
-                doc,
-                name=key,
-                attrs={"scores": [round(score, 6) for _, score in entities]},
-                spans=spans,
-            )
+            own = [*scores_of(doc, taken, key), *entities]
+            own.sort(key=lambda entity: entity[0].start)
+            doc.set_ents([*taken, *(span for span, _ in entities)], default="outside")
+            set_confidences(doc, own, key)
 
     def get_loss(
         self, examples: Iterable[Example], scores: list[Any]

@@ -12,7 +12,15 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..confidence import confidences
-from ..relations import Relation, get_relations, has_relations, set_relations
+from ..extensions import register_relations
+from ..relations import (
+    RELATIONS_KEY,
+    Relation,
+    add_relations,
+    get_relations,
+    has_relations,
+    set_relations,
+)
 from .base import AttnPipe
 from .defaults import default_model
 from .learnable import Survey, require_initialized
@@ -49,6 +57,8 @@ OF_OTHER_LABELS = 0.5  # threshold of labels for which none was fitted
         "thresholds": {},
         "known_types_only": True,
         "entity_confidence": True,
+        "overwrite": True,
+        "relations_key": RELATIONS_KEY,
         "scorer": {"@scorers": "spacy-attnner.relation_scorer.v1"},
     },
     default_score_weights={
@@ -70,6 +80,8 @@ def make_attn_rel(
     thresholds: dict[str, float],
     known_types_only: bool,
     entity_confidence: bool,
+    overwrite: bool,
+    relations_key: str,
     scorer: Callable | None,
 ) -> "AttnRel":
     """Build an `attn_rel` component.
@@ -84,6 +96,11 @@ def make_attn_rel(
     entity_confidence: Multiply the probability of a relation by the confidences of its
         two entities, so that its score says how sure all three are; entities without
         a confidence (given, or set by a rule) count as certain.
+    overwrite: Whether to replace the relations that `relations_key` already has; if
+        not, they stay, and predictions that repeat a relation of the document are
+        dropped.
+    relations_key: Span group that keeps the component's relations. `doc._.relations` is
+        the union of all groups, so that components with keys of their own add up.
     scorer: `spacy-attnner.relation_scorer.v1`.
     """
     return AttnRel(
@@ -95,6 +112,8 @@ def make_attn_rel(
         thresholds=thresholds,
         known_types_only=known_types_only,
         entity_confidence=entity_confidence,
+        overwrite=overwrite,
+        relations_key=relations_key,
         scorer=scorer,
     ).belongs_to(nlp)
 
@@ -115,7 +134,10 @@ class AttnRel(AttnPipe):
     """Finds relations between the entities that a document has: `doc._.relations`."""
 
     task = "relations"
-    SETTINGS = ("threshold", "thresholds", "known_types_only", "entity_confidence")
+    SETTINGS = (
+        *("threshold", "thresholds", "known_types_only", "entity_confidence"),
+        *("overwrite", "relations_key"),
+    )
     threshold = setting(
         "threshold",
         "Score from which on a relation is stored; None: see `thresholds`.",
@@ -130,6 +152,8 @@ class AttnRel(AttnPipe):
         "known_types_only",
         "Whether pairs of types never joined in training are skipped.",
     )
+    overwrite = setting("overwrite", "Whether relations that are there are replaced.")
+    relations_key = setting("relations_key", "Span group that keeps the relations.")
     entity_confidence = setting(
         "entity_confidence", "Whether scores count how sure the entities are."
     )
@@ -146,6 +170,8 @@ class AttnRel(AttnPipe):
         thresholds: dict[str, float] | None = None,
         known_types_only: bool = True,
         entity_confidence: bool = True,
+        overwrite: bool = True,
+        relations_key: str = RELATIONS_KEY,
         scorer: Callable | None = None,
     ) -> None:
         _check_threshold(name, threshold)
@@ -159,12 +185,15 @@ class AttnRel(AttnPipe):
             thresholds=thresholds or {},
             known_types_only=known_types_only,
             entity_confidence=entity_confidence,
+            overwrite=overwrite,
+            relations_key=relations_key,
             types=[],
         )
         self.get_candidates = get_candidates
         self.scorer = scorer
         self._reach = ReachWatch()
         self._types = TypesWatch()
+        register_relations()
 
     def _check_stored(self) -> None:
         super()._check_stored()
@@ -258,9 +287,10 @@ class AttnRel(AttnPipe):
     ) -> None:
         """Store the relations whose score reaches the threshold."""
         labels, thresholds = self.labels, self._thresholds()
+        store = set_relations if self.overwrite else add_relations
         for doc, (candidates, values) in zip(docs, scores, strict=True):
             rows, columns = numpy.nonzero(values >= thresholds)
-            set_relations(
+            store(
                 doc,
                 [
                     Relation(
@@ -271,6 +301,7 @@ class AttnRel(AttnPipe):
                     )
                     for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
                 ],
+                self.relations_key,
             )
 
     def _thresholds(self) -> numpy.ndarray:

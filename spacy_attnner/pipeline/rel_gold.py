@@ -8,6 +8,7 @@ from spacy.tokens import Span
 from spacy.training import Example
 
 from ..relations import get_relations
+from ..span_groups import trimmed
 
 
 def gold_labels_of(
@@ -15,7 +16,8 @@ def gold_labels_of(
 ) -> numpy.ndarray:
     """Gold labels of the candidate pairs of `predicted`, float32, (n_pairs, n_labels).
 
-    Gold relations between other pairs are left out: misses, for the scorer.
+    Gold relations between other pairs are left out: misses, for the scorer. Whitespace
+    at the edges of arguments does not count.
 
     name: Of the component, for the error.
 
@@ -56,12 +58,21 @@ class PairRows:
         return self.find(self.places[head], self.places[tail])
 
 
+def key_of_words(span: Span) -> Key | None:
+    """`key_of` a span without whitespace at its edges, None if there is nothing else."""
+    words = trimmed(span)
+    return None if words is None else key_of(words)
+
+
 def key_of(span: Span) -> Key:
     """By what a span is found."""
     return span.start, span.end, span.label
 
 
 def _aligned(example: Example, span: Span) -> Key | None:
-    """Where a reference span stands in the predicted document."""
-    aligned = example.get_aligned_spans_y2x([span], allow_overlap=True)
-    return key_of(aligned[0]) if aligned else None
+    """Where the words of a reference span stand in the predicted document."""
+    words = trimmed(span)
+    if words is None:
+        return None
+    aligned = example.get_aligned_spans_y2x([words], allow_overlap=True)
+    return key_of_words(aligned[0]) if aligned else None

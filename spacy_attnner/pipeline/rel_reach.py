@@ -9,8 +9,9 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..relations import RELATIONS_KEY, get_relations, has_relations
+from ..words import words_before
 from .learnable import Survey
-from .rel_gold import PairRows, key_of
+from .rel_gold import PairRows, key_of_words
 
 MOST_LOST = 0.03  # share of gold relations out of reach that is taken in silence
 MOST_RELATIONS = 500  # gold relations in documents without entities, in silence
@@ -26,7 +27,7 @@ class RelationSurvey(Survey):
         self.get_candidates = get_candidates
         self.lost_arguments = 0
         self.lost_pairs = 0
-        self.farthest = 0  # tokens between head and tail of a lost pair
+        self.farthest = 0  # words between head and tail of a lost pair
 
     def add(self, example: Example, labels: Iterable[str]) -> None:
         """Count an example, its gold labels and those that have no candidate pair."""
@@ -35,14 +36,16 @@ class RelationSurvey(Survey):
         if not relations:
             return
         rows = PairRows(self.get_candidates(example.reference))
+        before = words_before(example.reference)
         for relation in relations:
-            head, tail = key_of(relation.head), key_of(relation.tail)
-            if not {head, tail} <= rows.places.keys():
+            head, tail = key_of_words(relation.head), key_of_words(relation.tail)
+            if head not in rows.places or tail not in rows.places:
                 self.lost_arguments += 1
             elif rows.row(head, tail) is None:
                 self.lost_pairs += 1
-                between = max(head[0], tail[0]) - min(head[1], tail[1])
-                self.farthest = max(self.farthest, between)
+                first, second = sorted([head, tail])
+                between = before[second[0]] - before[first[1]]
+                self.farthest = max(self.farthest, int(between))
 
     def warn(self, labels: Any, nlp: Language | None) -> None:
         """As any survey; also where many relations are out of reach."""
@@ -54,7 +57,7 @@ class RelationSurvey(Survey):
         if self.lost_pairs:
             reasons.append(
                 f"{self.lost_pairs:,} because get_candidates leaves out their pair; up "
-                f"to {self.farthest} tokens are between head and tail: set "
+                f"to {self.farthest} words are between head and tail: set "
                 f"components.{self.name}.get_candidates.max_length to {self.farthest}, "
                 "or to 0 for no limit, and same_sentence to false if they cross "
                 "sentences"

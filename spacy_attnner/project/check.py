@@ -7,8 +7,10 @@ from spacy.tokens import Doc, Span
 from wasabi.tables import table
 from wasabi.util import color
 
+from ..confidence import get_confidence
 from ..errors import UserError
 from ..pipelines import load_pipeline
+from ..relations import get_relations
 from ..terminal import visible, visible_lines
 
 SENTENCES = (
@@ -59,7 +61,7 @@ def _tables(doc: Doc, colored: bool) -> list[str]:
     entities = [(ent.text, ent.label_, _confidence(ent)) for ent in doc.ents]
     relations = [
         (rel.label, rel.head.text, rel.tail.text, f"{rel.score:.2f}")
-        for rel in doc._.relations
+        for rel in get_relations(doc)
     ]
     cats = sorted(doc.cats.items(), key=lambda item: -item[1])
     return [
@@ -70,7 +72,7 @@ def _tables(doc: Doc, colored: bool) -> list[str]:
 
 
 def _confidence(ent: Span) -> str:
-    value = ent._.confidence if ent.has_extension("confidence") else None
+    value = get_confidence(ent)
     return "-" if value is None else f"{value:.2f}"
 
 

@@ -1,4 +1,4 @@
-"""Documents with relations as JSON, there and back."""
+"""Documents with relations and confidences as JSON, there and back."""
 
 from typing import Any
 
@@ -6,15 +6,10 @@ import numpy
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from .groups import text_start
+from ..confidence import confidences_by_key, put_confidences
+from ..span_groups import align_groups, text_start
 from .relation import Relation
-from .storage import (
-    RELATIONS_KEY,
-    get_relations,
-    has_relations,
-    realign_relations,
-    set_relations,
-)
+from .storage import RELATIONS_KEY, relations_by_key, set_relations
 
 
 def doc_to_json(doc: Doc, underscore: list[str] | None = None) -> dict[str, Any]:
@@ -23,21 +18,35 @@ def doc_to_json(doc: Doc, underscore: list[str] | None = None) -> dict[str, Any]
         {"head": {"start": 0, "end": 11, "label": "PER"}, "tail": {…},
          "label": "Work_For", "score": 0.75}
 
-    per relation, offsets in characters as everywhere in spaCy's JSON. Without the key
-    there is no relation annotation; an empty list says that there is no relation.
-    numpy scalars, which `json.dumps` refuses, become numbers. Relations are realigned
-    where tokens were merged or split.
+    per relation, offsets in characters as everywhere in spaCy's JSON; "key" is its span
+    group where that is not "relations". Without the key there is no relation
+    annotation; an empty list says that there is no relation. Under "confidences" stands
+    for each span group of an `attn_ner` whose turn it was and the scores of its spans:
+
+        {"attn_ner": {"turn": 1, "scores": [0.75]}}
+
+    numpy scalars, which `json.dumps` refuses, become numbers.
 
     underscore: Names of custom attributes to write, as in `doc.to_json`.
     """
-    realign_relations(doc)
+    align_groups(doc)
     data = doc.to_json(underscore=underscore)
-    if has_relations(doc):
-        del data["spans"][RELATIONS_KEY]  # the arguments, which are written in full
-        if not data["spans"]:
-            del data["spans"]
-        data["relations"] = [_relation_to_json(each) for each in get_relations(doc)]
-    return _plain(data)
+    relations = relations_by_key(doc)
+    for key in relations:  # the arguments, which are written in full
+        data.get("spans", {}).pop(key, None)
+    if not data.get("spans", True):
+        del data["spans"]
+    if relations:
+        data["relations"] = [
+            _relation_to_json(each, key)
+            for key, found in relations.items()
+            for each in found
+        ]
+    confidences = {
+        key: {"turn": turn, "scores": [score for _, score in scored]}
+        for key, (turn, scored) in confidences_by_key(doc).items()
+    }
+    return _plain(data | {"confidences": confidences} if confidences else data)
 
 
 def doc_from_json(vocab: Vocab, data: dict[str, Any], *, validate: bool = False) -> Doc:
@@ -48,22 +57,45 @@ def doc_from_json(vocab: Vocab, data: dict[str, Any], *, validate: bool = False)
     validate: Check spaCy's part of it against spaCy's schema.
 
     Raises ValueError where a relation is malformed, or its arguments are not on token
-    boundaries.
+    boundaries, and where confidences do not fit the spans.
     """
-    own = {key: value for key, value in data.items() if key != "relations"}
+    ours = ("relations", "confidences")
+    own = {key: value for key, value in data.items() if key not in ours}
     doc = Doc(vocab).from_json(own, validate=validate)
     if "relations" in data:
-        set_relations(doc, [_relation(each, doc) for each in data["relations"]])
+        groups: dict[str, list[Relation]] = {}
+        for each in data["relations"]:
+            groups.setdefault(_key(each), []).append(_relation(each, doc))
+        for key, relations in (groups or {RELATIONS_KEY: []}).items():
+            set_relations(doc, relations, key)
+    for key, value in data.get("confidences", {}).items():
+        _set_confidences(doc, key, value)
     return doc
 
 
-def _relation_to_json(relation: Relation) -> dict[str, Any]:
-    return {
+def _set_confidences(doc: Doc, key: str, value: Any) -> None:
+    try:
+        scored = list(zip(doc.spans.get(key, ()), value["scores"], strict=True))
+        put_confidences(doc, scored, key, int(value["turn"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"the confidences {value!r} of the document {text_start(doc)} need a turn, "
+            f"and a score for each of the spans {key!r}"
+        ) from error
+
+
+def _key(data: Any) -> str:
+    return data.get("key", RELATIONS_KEY) if isinstance(data, dict) else RELATIONS_KEY
+
+
+def _relation_to_json(relation: Relation, key: str) -> dict[str, Any]:
+    data = {
         "head": _span_to_json(relation.head),
         "tail": _span_to_json(relation.tail),
         "label": relation.label,
         "score": relation.score,
     }
+    return data if key == RELATIONS_KEY else data | {"key": key}
 
 
 def _span_to_json(span: Span) -> dict[str, Any]:

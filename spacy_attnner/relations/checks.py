@@ -7,7 +7,7 @@ from typing import Any
 
 from spacy.tokens import Doc, SpanGroup
 
-from .groups import text_start
+from ..span_groups import TRIPLES, text_start
 from .relation import Relation
 
 
@@ -50,7 +50,7 @@ def check_new(relation: Relation, triple: tuple, known: dict) -> None:
 def check_free(doc: Doc, key: str) -> None:
     """Raises ValueError for a span group that holds something else than relations."""
     group = doc.spans.get(key)
-    if group is not None and len(group) and "triples" not in group.attrs:
+    if group is not None and len(group) and TRIPLES not in group.attrs:
         raise ValueError(
             f"doc.spans[{key!r}] of the document {text_start(doc)} holds spans without "
             "relations, and setting relations would replace them: give them another "
@@ -63,7 +63,7 @@ def stored_triples(group: SpanGroup, key: str) -> Iterable[Any]:
 
     Raises ValueError if they are no list, or one of them is something else.
     """
-    triples = group.attrs["triples"]
+    triples = group.attrs[TRIPLES]
     if not isinstance(triples, list | tuple):
         raise ValueError(
             f"the relations of the document {text_start(group.doc)} are {triples!r}, "

@@ -24,3 +24,8 @@ class Relation:
 def span_key(span: Span) -> tuple[int, int, int]:
     """What makes two arguments of a document the same one: tokens and type."""
     return span.start, span.end, span.label
+
+
+def relation_key(relation: Relation) -> tuple:
+    """What makes two relations of a document the same one, whatever their scores."""
+    return span_key(relation.head), span_key(relation.tail), relation.label

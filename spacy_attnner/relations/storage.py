@@ -1,22 +1,33 @@
-"""Relations in a span group: reading and writing."""
+"""Relations in span groups: reading and writing."""
 
 from collections.abc import Iterable
 
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 
+from ..span_groups import TRIPLES, AlignedSpanGroup, align_groups, group_spans
 from .checks import check_free, check_new, check_relation, stored_triples
-from .groups import realigned_spans, stored_spans
-from .relation import Relation, span_key
+from .relation import Relation, relation_key, span_key
+from .tutorial import USER_DATA_KEY, has_tutorial_relations, read_tutorial_relations
 
 RELATIONS_KEY = "relations"
 
 
-def has_relations(doc: Doc, key: str = RELATIONS_KEY) -> bool:
-    """Whether the document carries relation annotation, be it an empty one."""
-    return key in doc.spans and "triples" in doc.spans[key].attrs
+def has_relations(doc: Doc, key: str | None = None) -> bool:
+    """Whether the document carries relation annotation, be it an empty one.
+
+    key: One span group; None for any, and for what spaCy's tutorial keeps in user data.
+    """
+    if key is None:
+        return bool(relation_keys(doc)) or has_tutorial_relations(doc)
+    return key in doc.spans and TRIPLES in doc.spans[key].attrs
 
 
-def get_relations(doc: Doc, key: str = RELATIONS_KEY) -> list[Relation]:
+def relation_keys(doc: Doc) -> list[str]:
+    """The keys of the span groups that hold relations."""
+    return [key for key, group in doc.spans.items() if TRIPLES in group.attrs]
+
+
+def get_relations(doc: Doc, key: str | None = None) -> list[Relation]:
     """Read the relations of a document, in the order they were set.
 
     Where tokens were merged or split since, arguments are found by their characters;
@@ -24,30 +35,114 @@ def get_relations(doc: Doc, key: str = RELATIONS_KEY) -> list[Relation]:
     became one and the same span are left out, and of those that became the same
     relation the one with the highest score stays.
 
-    Raises ValueError if what is stored is not what `set_relations` stores.
+    key: One span group; None for all of them together, a relation of several with its
+        highest score. Without any, what spaCy's relation tutorial keeps in user data,
+        `doc._.rel`, is read.
+
+    Raises ValueError if what is stored is not what `set_relations`, or the tutorial,
+    stores.
     """
-    if not has_relations(doc, key):
-        return []
-    group = doc.spans[key]
-    stored = stored_spans(group)
-    spans = realigned_spans(group) if stored is None else stored
-    relations = [
-        Relation(spans[head], spans[tail], label, float(score))
-        for head, tail, label, score in stored_triples(group, key)
-    ]
-    return _distinct(relations) if stored is None else relations
+    if key is not None:
+        return _read(doc, key) if has_relations(doc, key) else []
+    keys = relation_keys(doc)
+    if not keys:
+        return read_tutorial_relations(doc)
+    if len(keys) == 1:
+        return _read(doc, keys[0])
+    return _distinct([relation for each in keys for relation in _read(doc, each)])
+
+
+def relations_by_key(doc: Doc) -> dict[str, list[Relation]]:
+    """The relations of each span group; {} where there is no relation annotation."""
+    keys = relation_keys(doc)
+    if not keys and has_tutorial_relations(doc):
+        return {RELATIONS_KEY: read_tutorial_relations(doc)}
+    return {key: _read(doc, key) for key in keys}
 
 
 def set_relations(
-    doc: Doc, relations: Iterable[Relation], key: str = RELATIONS_KEY
+    doc: Doc, relations: Iterable[Relation], key: str | None = None
 ) -> None:
     """Store relations on a document, replacing those that were there.
+
+    key: The span group that is replaced, the others stay; None to replace all of them
+        by `doc.spans["relations"]`.
 
     Raises ValueError if an argument is empty or belongs to another document, if a
     label is no string or a score no number, if a relation's two arguments are the same
     span, if a relation is given twice, or if the span group holds something that is
     not relations.
     """
+    group = _make_group(doc, relations, RELATIONS_KEY if key is None else key)
+    if key is None:
+        for other in relation_keys(doc):
+            del doc.spans[other]
+    doc.spans[group.name] = group
+
+
+def add_relations(
+    doc: Doc, relations: Iterable[Relation], key: str = RELATIONS_KEY
+) -> None:
+    """Store the relations that a document does not have yet, in any span group.
+
+    key: The span group that they are added to.
+
+    Raises ValueError as `set_relations` does.
+    """
+    there = get_relations(doc)
+    known = set(map(relation_key, there))
+    new = [each for each in relations if relation_key(each) not in known]
+    own = get_relations(doc, key) if relation_keys(doc) else there
+    set_relations(doc, [*own, *new], key)
+
+
+def drop_relations(doc: Doc) -> None:
+    """Take all relation annotation off a document, that of the tutorial, too."""
+    for key in relation_keys(doc):
+        del doc.spans[key]
+    if has_tutorial_relations(doc):
+        del doc.user_data[USER_DATA_KEY]
+
+
+def realign_relations(doc: Doc, key: str | None = None) -> int:
+    """Make the span groups of this package follow the document's tokens.
+
+    Those that it wrote do; what spaCy read from bytes, or from a `DocBin`, does once
+    one of its functions has read it, or this one was called. Without it, spaCy's
+    `doc.copy()`, `doc.to_bytes()`, `DocBin`, `doc.to_json()` and `Doc.from_docs` raise
+    an error after tokens were merged. Where spaces are unknown, `DocBin` puts one
+    between the parts of a split token, which moves all characters after it: split no
+    tokens of such documents.
+
+    key: One span group of relations; None for all.
+
+    Returns how many relations were lost because merging made their arguments the same.
+    """
+    align_groups(doc)
+    lost = 0
+    for each in relation_keys(doc) if key is None else [key]:
+        if has_relations(doc, each):
+            n_stored = len(doc.spans[each].attrs[TRIPLES])
+            relations = get_relations(doc, each)
+            if len(relations) < n_stored:
+                set_relations(doc, relations, each)
+            lost += n_stored - len(relations)
+    return lost
+
+
+def _read(doc: Doc, key: str) -> list[Relation]:
+    align_groups(doc)
+    group = doc.spans[key]
+    spans = group_spans(group)
+    return _distinct(
+        [
+            Relation(spans[head], spans[tail], label, float(score))
+            for head, tail, label, score in stored_triples(group, key)
+        ]
+    )
+
+
+def _make_group(doc: Doc, relations: Iterable[Relation], key: str) -> AlignedSpanGroup:
     check_free(doc, key)
     spans: list[Span] = []
     index: dict[tuple[int, int, int], int] = {}
@@ -60,40 +155,17 @@ def set_relations(
         triple = head, tail, str(relation.label)
         check_new(relation, triple, triples)
         triples[triple] = float(relation.score)
-    doc.spans[key] = SpanGroup(
-        doc,
-        name=key,
-        attrs={"triples": [[*triple, score] for triple, score in triples.items()]},
-        spans=spans,
-    )
-
-
-def realign_relations(doc: Doc, key: str = RELATIONS_KEY) -> int:
-    """Store a document's relations anew after its tokens were merged or split.
-
-    `get_relations` does not need it. spaCy's `doc.copy()`, `doc.to_bytes()`, `DocBin`,
-    `doc.to_json()` and `Doc.from_docs` do: they go by the token indices of span groups
-    and raise an error where there is no such token. Where spaces are unknown,
-    `DocBin` puts one between the parts of a split token, which moves all characters
-    after it: split no tokens of such documents.
-
-    Returns how many relations were lost because merging made their arguments the same.
-    """
-    if not has_relations(doc, key) or stored_spans(doc.spans[key]) is not None:
-        return 0
-    n_stored = len(doc.spans[key].attrs["triples"])
-    relations = get_relations(doc, key)
-    set_relations(doc, relations, key)
-    return n_stored - len(relations)
+    attrs = {TRIPLES: [[*triple, score] for triple, score in triples.items()]}
+    return AlignedSpanGroup(doc, name=key, attrs=attrs, spans=spans)
 
 
 def _distinct(relations: list[Relation]) -> list[Relation]:
     best: dict[tuple, Relation] = {}
     for each in relations:
-        head, tail = span_key(each.head), span_key(each.tail)
-        known = best.get((head, tail, each.label))
-        if head != tail and (known is None or known.score < each.score):
-            best[head, tail, each.label] = each
+        key = relation_key(each)
+        known = best.get(key)
+        if key[0] != key[1] and (known is None or known.score < each.score):
+            best[key] = each
     return list(best.values())
 
 

@@ -1,21 +1,17 @@
-"""Relations that go with their documents where spaCy leaves them behind."""
+"""Documents merged, cut and copied, with what spaCy leaves behind: the relations, and
+the confidences of entities."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 
-from .groups import group_spans, text_start
+from ..confidence import confidences_by_key, put_confidences
+from ..span_groups import align_groups, group_spans, text_start
 from .relation import Relation
-from .storage import (
-    RELATIONS_KEY,
-    get_relations,
-    has_relations,
-    realign_relations,
-    set_relations,
-)
+from .storage import RELATIONS_KEY, has_relations, relations_by_key, set_relations
 
 
 def merge_docs(
@@ -24,13 +20,13 @@ def merge_docs(
     attrs: list | None = None,
     *,
     exclude: Collection[str] = (),
-    key: str = RELATIONS_KEY,
+    key: str | None = None,
 ) -> Doc:
-    """One document of several, as `Doc.from_docs`, with their relations.
+    """One document of several, as `Doc.from_docs`, with relations and confidences.
 
-    docs: At least one document; their relations are realigned where tokens were merged.
+    docs: At least one document.
     ensure_whitespace, attrs, exclude: As in `Doc.from_docs`.
-    key: The span group of the relations.
+    key: The span group whose relations are kept; None for all.
 
     Raises ValueError if there is no document, or if some have relation annotation and
     others not: the whole would be neither annotated nor unannotated.
@@ -39,26 +35,52 @@ def merge_docs(
     if not docs:
         raise ValueError("there are no documents to merge")
     for doc in docs:
-        realign_relations(doc, key)
+        align_groups(doc)
     from_docs: Any = Doc.from_docs  # spaCy's stub does not know `exclude`
     merged: Doc = from_docs(docs, ensure_whitespace, attrs, exclude=exclude)
-    if "spans" not in exclude and _are_annotated(docs, key):
-        relations = []
-        offset = 0
-        for doc in docs:
-            relations += [
-                move_relation(each, merged, -offset) for each in get_relations(doc, key)
-            ]
-            offset += len(doc)
-        merged.spans.pop(key, None)
-        set_relations(merged, relations, key)
+    if "spans" not in exclude:
+        _merge_confidences(docs, merged)
+        if _are_annotated(docs, key):
+            _merge_relations(docs, merged, key)
     return merged
 
 
+def _merge_relations(docs: list[Doc], merged: Doc, key: str | None) -> None:
+    relations: dict[str, list[Relation]] = {}
+    offset = 0
+    for doc in docs:
+        for name, found in relations_by_key(doc).items():
+            if key in (None, name):
+                moved = [move_relation(each, merged, -offset) for each in found]
+                relations.setdefault(name, []).extend(moved)
+        offset += len(doc)
+    for name, found in relations.items():
+        merged.spans.pop(name, None)
+        set_relations(merged, found, name)
+
+
+def _merge_confidences(docs: list[Doc], merged: Doc) -> None:
+    entities: dict[str, list[tuple[Span, float]]] = {}
+    turns: dict[str, int] = {}
+    mixed: set[str] = set()  # of one document ours, of another somebody else's
+    offset = 0
+    for doc in docs:
+        own = confidences_by_key(doc)
+        mixed |= doc.spans.keys() - own.keys()
+        for key, (turn, scored) in own.items():
+            moved = [(move_span(span, merged, -offset), p) for span, p in scored]
+            entities.setdefault(key, []).extend(moved)
+            turns[key] = max(turn, turns.get(key, 0))
+        offset += len(doc)
+    for key in entities.keys() - mixed:
+        put_confidences(merged, entities[key], key, turns[key])
+
+
 def span_to_doc(
-    span: Span, *, copy_user_data: bool = False, key: str = RELATIONS_KEY
+    span: Span, *, copy_user_data: bool = False, key: str | None = None
 ) -> Doc:
-    """A document of a stretch of another one, as `Span.as_doc`, with its relations.
+    """A document of a stretch of another one, as `Span.as_doc`, with its relations and
+    the confidences of its entities.
 
     Relations with an argument outside the stretch are left out. Unlike `Span.as_doc`,
     this remembers whether the spaces of the text are known.
@@ -68,19 +90,29 @@ def span_to_doc(
 
 
 def spans_to_docs(
-    spans: Iterable[Span], *, copy_user_data: bool = False, key: str = RELATIONS_KEY
+    spans: Iterable[Span], *, copy_user_data: bool = False, key: str | None = None
 ) -> Iterator[Doc]:
     """A document of every span; all of them are spans of one document.
 
     The document's relations and the attributes of its tokens are read once, not once
     for every span. What is left is spaCy's: `Span.as_doc` looks for entities in the
     whole document.
+
+    key: The span group whose relations are kept; None for all.
     """
     spans = list(spans)
     if not spans:
         return
     doc = spans[0].doc
-    relations = _ByFirstToken(get_relations(doc, key))
+    relations = {
+        name: _ByFirstToken(found, list(map(_bounds, found)))
+        for name, found in relations_by_key(doc).items()
+        if key in (None, name)
+    }
+    entities = {
+        name: (turn, _ByFirstToken(scored, [(s.start, s.end) for s, _ in scored]))
+        for name, (turn, scored) in confidences_by_key(doc).items()
+    }
     attrs = list(doc._get_array_attrs())
     array = doc.to_array(attrs)
     options: Any = {"array_head": attrs, "array": array}
@@ -89,20 +121,25 @@ def spans_to_docs(
         part = span.as_doc(copy_user_data=copy_user_data, **options)
         array[span.start : span.end] = stretch  # `as_doc` writes into it
         part.has_unknown_spaces = doc.has_unknown_spaces
-        if has_relations(doc, key):
-            inside = relations.inside(span)
-            moved = [move_relation(each, part, span.start) for each in inside]
-            set_relations(part, moved, key)
+        for name, found in relations.items():
+            moved = [move_relation(r, part, span.start) for r in found.inside(span)]
+            set_relations(part, moved, name)
+        for name, (turn, scored) in entities.items():
+            inside = scored.inside(span)
+            own = [(move_span(ent, part, span.start), p) for ent, p in inside]
+            put_confidences(part, own, name, turn)
         yield part
 
 
 def copy_doc(doc: Doc, *, leave_out: Collection[str] = ()) -> Doc:
     """A copy of a document, as `doc.copy()`, whatever became of its tokens.
 
-    `doc.copy()` raises an error where a span of a group no longer stands on tokens.
+    `doc.copy()` raises an error where a span of another's group no longer stands on
+    tokens.
 
     leave_out: Span groups that are not to be copied.
     """
+    align_groups(doc)
     groups = dict(doc.spans.items())
     doc.spans.clear()
     try:
@@ -111,7 +148,7 @@ def copy_doc(doc: Doc, *, leave_out: Collection[str] = ()) -> Doc:
         doc.spans.update(groups)
     for key, group in groups.items():
         if key not in leave_out:
-            copied.spans[key] = SpanGroup(
+            copied.spans[key] = type(group)(
                 copied,
                 name=group.name,
                 attrs=deepcopy(group.attrs),
@@ -140,29 +177,28 @@ def move_span(span: Span, doc: Doc, offset: int) -> Span:
 
 
 class _ByFirstToken:
-    """Relations, to be looked up by the stretch that holds both arguments."""
+    """Things of a document, to be looked up by the stretch that holds all of each."""
 
-    def __init__(self, relations: list[Relation]) -> None:
-        bounds = [
-            (
-                min(each.head.start, each.tail.start),
-                max(each.head.end, each.tail.end),
-            )
-            for each in relations
-        ]
-        self.order = sorted(range(len(relations)), key=lambda i: bounds[i][0])
+    def __init__(self, things: Sequence[Any], bounds: list[tuple[int, int]]) -> None:
+        self.order = sorted(range(len(things)), key=lambda i: bounds[i][0])
         self.starts = [bounds[i][0] for i in self.order]
         self.ends = [end for _, end in bounds]
-        self.relations = relations
+        self.things = things
 
-    def inside(self, span: Span) -> list[Relation]:
+    def inside(self, span: Span) -> list[Any]:
         first = bisect_left(self.starts, span.start)
         stop = bisect_left(self.starts, span.end)
         found = (i for i in self.order[first:stop] if self.ends[i] <= span.end)
-        return [self.relations[i] for i in sorted(found)]
+        return [self.things[i] for i in sorted(found)]
 
 
-def _are_annotated(docs: list[Doc], key: str) -> bool:
+def _bounds(relation: Relation) -> tuple[int, int]:
+    """The tokens from the first argument to the last one."""
+    head, tail = relation.head, relation.tail
+    return min(head.start, tail.start), max(head.end, tail.end)
+
+
+def _are_annotated(docs: list[Doc], key: str | None) -> bool:
     with_tokens = [doc for doc in docs if len(doc)]
     if not with_tokens:
         return any(has_relations(doc, key) for doc in docs)
@@ -172,6 +208,6 @@ def _are_annotated(docs: list[Doc], key: str) -> bool:
             f"the document {text_start(states[True])} has relation annotation, "
             f"{text_start(states[False])} has none: give the latter an empty one, "
             "set_relations(doc, []), or take it from the former, "
-            f"del doc.spans[{key!r}]"
+            f"del doc.spans[{key or RELATIONS_KEY!r}]"
         )
     return True in states

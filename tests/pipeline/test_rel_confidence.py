@@ -1,11 +1,10 @@
 """Scores of relations that count how sure their entities are."""
 
-import numpy
 import pytest
-from spacy.tokens import SpanGroup
 from spacy.training import Example
 
 from spacy_attnner.confidence import confidences
+from spacy_attnner.confidence import set_confidences as set_pairs
 from spacy_attnner.relations import get_relations
 from spacy_attnner.scoring import score_relations_given_entities
 
@@ -29,8 +28,7 @@ def nlp(trained, monkeypatch):
 
 
 def set_confidences(doc, sure=SURE, key="attn_ner"):
-    attrs = {"scores": numpy.array([sure[ent.label_] for ent in doc.ents])}
-    doc.spans[key] = SpanGroup(doc, spans=list(doc.ents), attrs=attrs)
+    set_pairs(doc, [(ent, sure[ent.label_]) for ent in doc.ents], key)
     return doc
 
 
@@ -65,7 +63,7 @@ def test_some_entities_without_a_confidence(nlp, rel):
     given = scores(nlp(rel.doc(nlp, rel.sentences[0])))
     doc = rel.doc(nlp, rel.sentences[0])
     person = [ent for ent in doc.ents if ent.label_ == "PER"]
-    doc.spans["rules"] = SpanGroup(doc, spans=person, attrs={"scores": [0.25]})
+    set_pairs(doc, [(person[0], 0.25)], "rules")
     for relation, score in scores(nlp(doc)).items():
         of_person = relation[0] == person[0].text
         expected = given[relation] * (0.25 if of_person else 1.0)
@@ -110,6 +108,7 @@ def test_thresholds_are_fitted_to_the_same_scores(nlp, rel):
 def test_confidences_of_spans(nlp, rel):
     doc = set_confidences(rel.doc(nlp, rel.sentences[0]))
     set_confidences(doc, dict.fromkeys(SURE, 0.1), key="later")
+    set_confidences(doc)  # the last one to set them counts
     person = doc.ents[0]
     spans = [person, doc[person.start : person.end], doc[0:1]]
     found = confidences(doc, spans)
