@@ -21,6 +21,7 @@ from ..relations import (
     has_relations,
     set_relations,
 )
+from ..words import n_words
 from .base import AttnPipe
 from .defaults import default_model
 from .learnable import Survey, require_initialized
@@ -387,7 +388,7 @@ class AttnRel(AttnPipe):
     def get_loss(
         self, examples: Iterable[Example], scores: list[Any]
     ) -> tuple[float, list[Any]]:
-        """Binary cross-entropy of pairs and labels, a mean over annotated tokens."""
+        """Binary cross-entropy of pairs and labels, a mean over annotated words."""
         examples = list(examples)
         return self.loss_of(examples, self.inputs(examples), scores)
 
@@ -396,12 +397,10 @@ class AttnRel(AttnPipe):
     ) -> tuple[float, list[Any]]:
         """`get_loss` where the candidate pairs are known."""
         ops = self.model.ops
-        # over tokens, as the loss of `attn_ner` is: in an encoder that the two share,
+        # over words, as the loss of `attn_ner` is: in an encoder that the two share,
         # neither task drowns the other
-        n_tokens = sum(
-            len(eg.predicted) for eg in examples if has_relations(eg.reference)
-        )
-        scale = 1.0 / max(1, n_tokens)
+        annotated = (eg for eg in examples if has_relations(eg.reference))
+        scale = 1.0 / max(1, sum(n_words(eg.predicted) for eg in annotated))
         loss = 0.0
         n_reached = 0
         d_scores = []
