@@ -57,10 +57,12 @@ def reported() -> Iterator[None]:
     """
     import typer
 
-    from .terminal import echo, msg
+    from .terminal import echo, msg, open_streams, visible_warnings
 
+    open_streams()
     try:
-        yield
+        with visible_warnings():
+            yield
     except BrokenPipeError:  # of `attn … | head`: no error
         raise
     except OSError as error:

@@ -4,7 +4,12 @@ Labels, texts and names of files may hold escape sequences and other control
 characters: they are shown as `\\x1b`.
 """
 
+import os
 import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -12,6 +17,26 @@ from wasabi.printer import Printer
 
 # C0 and C1 controls, ends of lines, changes of direction, halves of surrogate pairs
 HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def open_streams() -> None:
+    """Have something to write to where stdout or stderr was closed (`2>&-`)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+
+
+@contextmanager
+def visible_warnings() -> Iterator[None]:
+    """Show warnings in the same way."""
+    formatted = warnings.formatwarning
+    warnings.formatwarning = lambda *args, **settings: (
+        visible_lines(formatted(*args, **settings).rstrip("\n")) + "\n"
+    )
+    try:
+        yield
+    finally:
+        warnings.formatwarning = formatted
 
 
 def visible(text: str) -> str:

@@ -38,18 +38,22 @@ class Workspace:
     """
 
     def __init__(self, target: Path) -> None:
+        self.target = target
+        self.made = [folder for folder in target.parents if not folder.exists()]
         target.parent.mkdir(parents=True, exist_ok=True)
         clean(target)
-        self.target = target
-        self.folder = Path(
-            tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target), suffix=SUFFIX)
-        )
+        try:
+            self.folder = _make_folder(target)
+        except BaseException:
+            self._remove_made()
+            raise
         self.new = self.folder / "new"
         self.old = self.folder / "old"
         try:
             self._marker = _mark(self.folder, target)
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
+            self._remove_made()
             raise
 
     def __enter__(self) -> "Workspace":
@@ -60,6 +64,13 @@ class Workspace:
         with suppress(OSError):  # the next run tries again
             _restore(self.folder, self.target)
             _delete(self.folder)
+        self._remove_made()
+
+    def _remove_made(self) -> None:
+        """Remove folders on the way that were made in vain."""
+        with suppress(OSError):  # it is not empty
+            for folder in self.made:
+                folder.rmdir()
 
     def put_file(self) -> None:
         """Put the file `new` into its place, with the permissions of what was there."""
@@ -122,6 +133,11 @@ def _clean(folder: Path, target: Path) -> None:
             _delete(folder)
     finally:
         os.close(marker)
+
+
+def _make_folder(target: Path) -> Path:
+    name = tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target), suffix=SUFFIX)
+    return Path(name)
 
 
 def _prefix(target: Path) -> str:

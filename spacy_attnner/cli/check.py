@@ -13,9 +13,12 @@ def check_cli(
     output: Path | None = typer.Option(None, help="A text file to write it to, too"),
 ) -> None:
     """Load a pipeline and show what it finds in three sentences."""
-    from ..atomic import write_text
+    from ..atomic import check_apart, check_file, write_text
     from ..project.check import check_pipeline, describe
 
+    if output is not None:
+        check_file(output)
+        check_apart(output, {"pipeline": name})
     nlp = check_pipeline(name)
     typer.echo(describe(nlp, colored=True))
     if output is not None:

@@ -8,7 +8,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from tqdm import tqdm
 
-from ..atomic import write_bytes
+from ..atomic import check_apart, check_file, write_bytes
+from ..terminal import visible
 from .errors import CorpusError
 from .formats import detect_format, read_corpus
 from .relabel import labels_before, relabel
@@ -50,6 +51,8 @@ def convert(
     output = Path(output)
     if output.suffix != ".spacy":
         raise CorpusError(output, None, "spaCy reads .spacy files; name it so")
+    check_file(output)
+    check_apart(output, {"corpus": input})
     names = dict(label_map or {})
     summary = Summary(format=format or detect_format(input))
     docs = read_corpus(
@@ -81,4 +84,4 @@ def _make_tokenizer(path: str | Path, lang: str) -> Language:
 
 
 def _show_progress(docs: Iterable[Doc], name: str) -> Iterable[Doc]:
-    return tqdm(docs, desc=name, unit=" docs", leave=False, disable=None)
+    return tqdm(docs, desc=visible(name), unit=" docs", leave=False, disable=None)

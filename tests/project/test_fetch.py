@@ -1,6 +1,9 @@
 """`spacy attn fetch`: where files come from and what is left when they do not come."""
 
+import base64
+import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +12,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+import srsly
 from typer.testing import CliRunner
 
 from spacy_attnner.cli import attn_cli
@@ -16,6 +20,7 @@ from spacy_attnner.errors import UserError
 from spacy_attnner.project.fetch import fetch
 from spacy_attnner.project.source import read_source
 
+FILES = {"one/a.txt": b"alpha " * 50_000, "two/b.txt": b"beta " * 50_000}
 A, B = "assets/one/a.txt", "assets/two/b.txt"
 
 
@@ -272,3 +277,139 @@ def test_bad_project_file(tmp_path, text, said):
 def test_unknown_corpus(make_project):
     with pytest.raises(UserError, match=r"'ontonotes'(?s:.*)auto, conll, sample"):
         fetch(make_project("http://127.0.0.1:1"), "ontonotes")
+
+
+def describe(project: Path, **more) -> None:
+    """Say in project.yml what the assets are, and something else of the first."""
+    config = srsly.read_yaml(project / "project.yml")
+    for asset, content in zip(config["assets"], FILES.values(), strict=True):
+        asset["size"] = len(content)
+        asset["sha256"] = hashlib.sha256(content).hexdigest()
+    config["assets"][0].update(more)
+    srsly.write_yaml(project / "project.yml", config)
+
+
+class Endless(Bad):
+    """Sends more and more, without a length."""
+
+    sent = 0
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        for _ in range(10_000):
+            try:
+                self.wfile.write(b"alpha " * 10_000)
+            except OSError:
+                return
+            type(self).sent += 60_000
+
+
+class TooLong(Bad):
+    """Announces more than it should have, and would send it."""
+
+    announced = 10**12
+
+
+def test_sizes_and_sha256(make_project, mirror, closed_port, quick):
+    project = make_project(closed_port)
+    describe(project)
+    assert fetch(project, "conll", str(mirror), quick)["corpus"] == "conll"
+    stamp = (project / A).stat().st_mtime_ns
+    fetch(project, "conll", str(mirror), quick)
+    assert (project / A).stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize("handler", [Endless, TooLong])
+def test_more_than_expected_is_not_read(
+    make_project, serve, closed_port, quick, handler
+):
+    project = make_project(closed_port)
+    describe(project)
+    with pytest.raises(UserError, match="expected a file of 300,000 bytes") as caught:
+        fetch(project, "conll", serve(handler), quick)
+    assert "found more bytes" in str(caught.value) or handler is TooLong
+    assert Endless.sent < 20_000_000  # what lies in the sockets' buffers
+    assert files_of(project) == set()
+
+
+def test_an_endless_file_in_a_folder(make_project, mirror, closed_port, quick):
+    project = make_project(closed_port)
+    describe(project)
+    for path, said in (("/dev/zero", "is no ordinary file"), ("fifo", "is no ordin")):
+        (mirror / "one/a.txt").unlink()
+        if path == "fifo":
+            os.mkfifo(mirror / "one/a.txt")
+        else:
+            (mirror / "one/a.txt").symlink_to(path)
+        with pytest.raises(UserError, match=said):
+            fetch(project, "conll", str(mirror), quick)
+    assert files_of(project) == set()
+
+
+def test_the_same_md5_is_not_enough(make_project, mirror, closed_port, quick):
+    project = make_project(closed_port)
+    describe(project, sha256="0" * 64)
+    with pytest.raises(UserError, match=f"and SHA-256 {'0' * 64}, found") as caught:
+        fetch(project, "conll", str(mirror), quick)
+    assert hashlib.sha256(FILES["one/a.txt"]).hexdigest() in str(caught.value)
+    assert files_of(project) == set()
+
+
+@pytest.mark.parametrize("entry", [{"size": -1}, {"size": "9"}, {"sha256": "ab"}])
+def test_bad_sizes_and_checksums(make_project, quick, entry):
+    project = make_project("http://127.0.0.1:1")
+    describe(project, **entry)
+    with pytest.raises(UserError, match=str(next(iter(entry.values())))):
+        fetch(project, "auto", "", quick)
+
+
+SECRETS = [
+    "http://user:s3cret@{host}/x",
+    "HTTP://s3cret@{host}",
+    "https://{host}/x?token=s3cret",
+    "https://{host}#s3cret",
+    "https://user:s3cret@[bad",
+    "ftp://user:s3cret@{host}/x",
+    "user:s3cret@{host}:/x",
+]
+
+
+@pytest.mark.parametrize("mirror", SECRETS)
+def test_a_password_is_refused_and_not_repeated(make_project, closed_port, mirror):
+    """weasel keeps the scripts of steps that succeed in project.lock."""
+    project = make_project(closed_port)
+    url = mirror.format(host=closed_port.removeprefix("http://"))
+    result = CliRunner().invoke(attn_cli, ["fetch", str(project), "--mirror", url])
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert "s3cret" not in result.output
+    assert not (project / "corpus").exists()
+
+
+def test_a_password_of_netrc_is_sent(
+    make_project, serve, mirror, closed_port, quick, tmp_path, monkeypatch
+):
+    class Guarded(Bad):
+        def do_GET(self):
+            good = base64.b64encode(b"user:s3cret").decode()
+            if self.headers.get("Authorization") != f"Basic {good}":
+                self.status = 401
+            self.body = (mirror / self.path.lstrip("/")).read_bytes()
+            self.announced = len(self.body)
+            super().do_GET()
+
+    project, address = make_project(closed_port), serve(Guarded)
+    with pytest.raises(UserError, match="HTTP status 401"):
+        fetch(project, "conll", address, quick)
+    host = address.removeprefix("http://").partition(":")[0]
+    (tmp_path / "netrc").write_text(f"machine {host} login user password s3cret\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert fetch(project, "conll", address, quick)["corpus"] == "conll"
+
+
+def test_schemes_are_case_insensitive(make_project, mirror, serve, closed_port, quick):
+    project = make_project(closed_port)
+    origin = serve(mirror).replace("http://", "HTTP://")
+    assert fetch(project, "conll", origin, quick)["corpus"] == "conll"

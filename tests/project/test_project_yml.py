@@ -3,6 +3,7 @@
 import importlib.metadata
 import shlex
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,8 @@ def test_assets_are_pinned():
         assert asset.url.startswith("https://raw.githubusercontent.com/")
         assert len(commit) == 40
         assert Path(path).name == Path(asset.dest).name
+        assert len(asset.sha256) == 64
+        assert asset.size is not None
 
 
 def test_corpus_reads_the_assets():
@@ -138,6 +141,8 @@ def test_assets_are_the_known_files():
     known = (DATA / "README.md").read_text(encoding="utf8")
     for asset in read_assets(ROOT):
         assert asset.md5 in known
+        content = (DATA / asset.relative).read_bytes()
+        assert (len(content), sha256(content).hexdigest()) == (asset.size, asset.sha256)
         for part in asset.url.split("/", 6)[3:6]:
             assert part in known
 
