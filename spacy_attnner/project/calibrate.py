@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from spacy.language import Language
 from wasabi import msg
 
 from ..calibration import Calibration, TooFewPredicted
 from ..errors import UserError
 from ..pipeline.ner import AttnNER
+from ..pipeline.rel import AttnRel
 from ..report.sentences import check_choice, has_sentences
 from .fitting import check_paths, find_component, load_fitted, write_pipeline
 from .fitting_data import annotate_before, read_examples
@@ -59,6 +61,7 @@ def calibrate_pipeline(
             progress=progress,
         )
         nlp.get_pipe_config(name)["threshold"] = result.threshold
+        _show_readers(nlp)
     except TooFewPredicted as error:
         if not min_entities:
             raise _no_calibration(name, data, error) from error
@@ -71,6 +74,16 @@ def calibrate_pipeline(
         raise _no_calibration(name, data, error) from error
     write_pipeline(nlp, output)
     return result
+
+
+def _show_readers(nlp: Language) -> None:
+    """Say what counts confidences and was fitted to the old ones."""
+    for name, pipe in nlp.pipeline:
+        if isinstance(pipe, AttnRel) and pipe.cfg.get("entity_confidence"):
+            msg.info(
+                f"Scores of {name!r} count the confidences of entities",
+                "Fit its thresholds to the new ones: spacy attn thresholds",
+            )
 
 
 def _no_calibration(name: str, data: Path, error: ValueError) -> UserError:
