@@ -7,6 +7,9 @@ estimate less a margin of standard errors, which count documents, not entities, 
 what is wrong in a document is often wrong throughout it. New documents are as a rule
 harder than those a model was selected on, and without the margin confidences promise
 too much there.
+
+Where a threshold drops entities, the numbers are fitted on those that it keeps, and it is
+expressed anew, so that the same ones are kept.
 """
 
 import math
@@ -18,12 +21,14 @@ import numpy
 N_BINS = 15
 MARGIN = 1.645  # standard errors: the lower end of a one-sided 95 % interval
 TEMPERATURES = (0.2, 10.0)
+OFFSETS = (-20.0, 20.0)
 TINY = 1e-9
+EDGE = 1e-9  # what is so little above the edge of a bin is at it, but for rounding
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
-class NothingPredicted(ValueError):
-    """No entity is predicted where the annotation is known."""
+class TooFewPredicted(ValueError):
+    """Not enough entities are kept where the annotation is known."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,13 @@ class Calibration:
     """What was fitted, and what it changed on the data that it was fitted to.
 
     temperature, log_odds_offset: The model's new settings.
-    n_entities: Predicted entities, all of known correctness.
+    n_entities: Predicted entities that are kept, all of known correctness.
     accuracy: Share of them that are correct.
-    ece_before, ece_after: Expected calibration error.
+    ece_before, ece_after: Expected calibration error of what is kept; NaN of nothing.
     log_loss_before, log_loss_after: Mean binary log loss of the confidences, in nats.
+    threshold_before, threshold: Below which confidence entities are dropped.
+    n_changed: Predicted entities, known or not, that were kept and no longer are, or
+        the other way round.
     """
 
     temperature: float
@@ -45,6 +53,36 @@ class Calibration:
     ece_after: float
     log_loss_before: float
     log_loss_after: float
+    threshold_before: float
+    threshold: float
+    n_changed: int
+
+    @property
+    def warning(self) -> str | None:
+        """What is worse than before on the data at hand; None if nothing is."""
+        if math.isnan(self.ece_after):
+            return (
+                f"no entity reaches the threshold of {self.threshold:g} any more: "
+                "lower it, or let it be expressed anew"
+            )
+        if self.ece_after > self.ece_before:
+            return (
+                "the expected calibration error of these documents rises from "
+                f"{self.ece_before:.4f} to {self.ece_after:.4f}: with a margin of 0 "
+                "standard errors confidences fit them best, and more documents need "
+                "less of a margin"
+            )
+        return None
+
+
+def bin_numbers(confidences: numpy.ndarray, n_bins: int = N_BINS) -> numpy.ndarray:
+    """The bin of each confidence: m of ((m - 1) / M, m / M], from 0; shape (n,).
+
+    A confidence of 0 is in the first bin, and of 1 in the last. What is above an edge
+    by rounding alone, as 0.1 + 0.2 of ten bins, is at it.
+    """
+    edges = numpy.arange(1, n_bins) / n_bins + EDGE
+    return numpy.searchsorted(edges, confidences, side="left")
 
 
 def expected_calibration_error(
@@ -52,17 +90,23 @@ def expected_calibration_error(
 ) -> float:
     """Mean distance between confidence and accuracy over bins of equal width.
 
+    ECE = sum over the bins m of |B_m| / n * |acc(B_m) - conf(B_m)| (Guo et al. 2017,
+    eq. 3), where acc is the share of a bin's predictions that is correct and conf their
+    mean confidence; NaN of no predictions.
+
     confidences: Shape (n,), in [0, 1]. correct: 0 or 1, shape (n,).
     """
     if not len(confidences):
-        return 0.0
-    bins = numpy.minimum((confidences * n_bins).astype(int), n_bins - 1)
+        return math.nan
+    bins = bin_numbers(confidences, n_bins)
     gaps = numpy.bincount(bins, weights=confidences - correct, minlength=n_bins)
     return float(numpy.abs(gaps).sum() / len(confidences))
 
 
 def log_loss(confidences: numpy.ndarray, targets: numpy.ndarray) -> float:
-    """Mean binary log loss, in nats; targets are 0, 1, or between."""
+    """Mean binary log loss, in nats; targets are 0, 1, or between; NaN of nothing."""
+    if not len(confidences):
+        return math.nan
     p = confidences.clip(TINY, 1.0 - TINY)
     return float(-(targets * numpy.log(p) + (1 - targets) * numpy.log1p(-p)).mean())
 
@@ -120,10 +164,18 @@ def fit_offset(
 ) -> float:
     """The log-odds offset of the least log loss, less `margin` standard errors.
 
+    Confidences of 0 and 1, which no offset moves, have no say. 0 if all are so, and
+    never beyond `OFFSETS`, however little is known.
+
     groups: Number of each entity's document, shape (n,): the standard error is that of
         sampling documents (Liang and Zeger 1986).
     """
-    low, high = -20.0, 20.0
+    moves = (confidences > TINY) & (confidences < 1.0 - TINY)
+    confidences, targets = confidences[moves], targets[moves]
+    groups = numpy.asarray(groups)[moves]
+    if not len(confidences):
+        return 0.0
+    low, high = OFFSETS
     while high - low > 1e-6:  # the sum of p - target rises with the offset
         offset = (low + high) / 2
         if (shift(confidences, offset) - targets).sum() > 0:
@@ -135,7 +187,34 @@ def fit_offset(
     residuals = numpy.bincount(groups, weights=targets - p)  # per document
     information = (p * (1.0 - p)).sum()
     error = math.sqrt(float((residuals**2).sum())) / max(float(information), TINY)
-    return offset - margin * error
+    return max(OFFSETS[0], offset - margin * error)
+
+
+def same_threshold(
+    scores: numpy.ndarray, kept: numpy.ndarray, threshold: float
+) -> float:
+    """The threshold on new scores that keeps what is kept, or most nearly so.
+
+    It is halfway between the scores that separate best, the lower ones of those that do
+    so alike, and has no more digits than needed. Where nothing is dropped it is the
+    old one, or the least score if that is lower.
+
+    scores: Shape (n,). kept: Bool, at least one, shape (n,). threshold: The old one.
+    """
+    order = numpy.argsort(scores, kind="stable")
+    scores, kept = scores[order], kept[order]
+    # of a threshold between scores i - 1 and i: kept ones below, dropped ones above
+    lost = numpy.cumsum(kept) - kept
+    added = numpy.cumsum(~kept[::-1])[::-1]
+    wrong = numpy.where(numpy.diff(scores, prepend=-1.0) > 0, lost + added, len(kept))
+    best = int(wrong.argmin())
+    high = float(scores[best])
+    if not best:
+        return min(threshold, high)
+    low = float(scores[best - 1])
+    middle = (low + high) / 2
+    rounded = (round(middle, digits) for digits in range(2, 17))
+    return next((each for each in rounded if low < each <= high), high)
 
 
 def calibrate(
@@ -144,27 +223,43 @@ def calibrate(
     correct: numpy.ndarray,
     groups: Sequence[int],
     margin: float = MARGIN,
+    *,
+    threshold: float = 0.0,
+    keep_threshold: bool = False,
 ) -> Calibration:
-    """Fit temperature and offset.
+    """Fit temperature, offset and, so that they keep the same entities, the threshold.
 
     confidences_at: Temperature -> confidences without offset, shape (n,).
     before: The present confidences, shape (n,).
-    correct: Whether each predicted entity is in the annotation, 0 or 1, shape (n,).
+    correct: Whether each predicted entity is in the annotation, 0 or 1, NaN where that
+        is not known, shape (n,). One of known correctness at least is kept.
     groups: Number of each entity's document, shape (n,).
     margin: Standard errors to stay on the safe side; 0 fits the data as they are.
+    threshold: Below which confidence entities are dropped; they are not fitted.
+    keep_threshold: Whether the threshold stays that number.
     """
-    targets = smoothed(correct)
-    temperature = fit_temperature(confidences_at, targets)
+    kept, known = before >= threshold, ~numpy.isnan(correct)
+    fitted = kept & known
+    targets = smoothed(correct[fitted])
+    temperature = fit_temperature(lambda t: confidences_at(t)[fitted], targets)
     tempered = confidences_at(temperature)
-    offset = fit_offset(tempered, targets, groups, margin)
+    own = numpy.asarray(groups)[fitted]
+    offset = fit_offset(tempered[fitted], targets, own.tolist(), margin)
     after = shift(tempered, offset)
+    new = threshold
+    if threshold and not keep_threshold:
+        new = same_threshold(after, kept, threshold)
+    shown = (after >= new) & known
     return Calibration(
         temperature=temperature,
         log_odds_offset=offset,
-        n_entities=len(correct),
-        accuracy=float(correct.mean()),
-        ece_before=expected_calibration_error(before, correct),
-        ece_after=expected_calibration_error(after, correct),
-        log_loss_before=log_loss(before, correct),
-        log_loss_after=log_loss(after, correct),
+        n_entities=int(fitted.sum()),
+        accuracy=float(correct[fitted].mean()),
+        ece_before=expected_calibration_error(before[fitted], correct[fitted]),
+        ece_after=expected_calibration_error(after[shown], correct[shown]),
+        log_loss_before=log_loss(before[fitted], correct[fitted]),
+        log_loss_after=log_loss(after[shown], correct[shown]),
+        threshold_before=threshold,
+        threshold=new,
+        n_changed=int(((after >= new) != kept).sum()),
     )

@@ -8,15 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_attnner.calibration import (
+    OFFSETS,
+    bin_numbers,
     calibrate,
     expected_calibration_error,
     fit_offset,
     fit_temperature,
     log_loss,
     minimize,
+    same_threshold,
     shift,
     smoothed,
 )
+from spacy_attnner.report.calibration import calibrate as reliability
 
 
 def sigmoid(x):
@@ -40,7 +44,7 @@ def test_calibration_error_by_hand():
     # two bins: |0.05 - 1| / 4 and |1.95 - 1| / 4
     assert expected_calibration_error(confidences, correct) == pytest.approx(0.475)
     assert expected_calibration_error(confidences, correct, 1) == pytest.approx(0.0)
-    assert expected_calibration_error(numpy.zeros(0), numpy.zeros(0)) == 0.0
+    assert math.isnan(expected_calibration_error(numpy.zeros(0), numpy.zeros(0)))
 
 
 def test_log_loss_by_hand():
@@ -114,3 +118,115 @@ def test_few_entities_all_alike_fit_no_certainty(right):
     after = shift(sigmoid(log_odds / result.temperature), result.log_odds_offset)
     assert smoothed(correct).tolist() == pytest.approx([(5 * right + 1) / 7 + 0] * 5)
     assert after.mean() == pytest.approx(smoothed(correct)[0], abs=1e-3)
+
+
+# certain ones, and what an offset can do of them
+
+
+@pytest.mark.parametrize("n_certain", [1, 50, 100])
+@pytest.mark.parametrize("certain", [0.0, 1.0])
+def test_confidences_that_no_offset_moves_have_no_say(certain, n_certain):
+    log_odds, correct = draw(100, offset=-0.7)
+    p, targets = sigmoid(log_odds), smoothed(correct)
+    expected = fit_offset(p, targets, range(100), margin=1.0)
+    p = numpy.append(p, [certain] * n_certain)
+    targets = numpy.append(targets, [0.6] * n_certain)
+    found = fit_offset(p, targets, range(len(p)), margin=1.0)
+    assert found == pytest.approx(expected)
+    p[:100] = certain
+    assert fit_offset(p, targets, range(len(p)), margin=1.0) == 0.0
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0.0, 1.0, 1e-8, 1 - 1e-8, 0.5]), st.booleans()),
+        min_size=1,
+        max_size=9,
+    )
+)
+def test_an_offset_is_always_within_reason(predictions):
+    p, correct = map(numpy.array, zip(*predictions, strict=True))
+    groups = range(len(p))
+    found = fit_offset(p, smoothed(correct.astype(float)), groups)
+    assert OFFSETS[0] <= found <= OFFSETS[1]
+    result = calibrate(lambda t: p, p, correct.astype(float), groups)
+    assert OFFSETS[0] <= result.log_odds_offset <= OFFSETS[1]
+    assert math.isfinite(result.log_loss_after)
+
+
+# one calibration error
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1),
+    st.integers(1, 20),
+)
+def test_reports_and_calibration_measure_the_same_error(predictions, n_bins):
+    edges = [(i / n_bins, True) for i in range(n_bins + 1)]
+    confidences, correct = zip(*predictions, *edges, strict=True)
+    report = reliability(confidences, correct, n_gold=1, n_bins=n_bins)
+    found = expected_calibration_error(
+        numpy.array(confidences), numpy.array(correct, dtype=float), n_bins
+    )
+    assert found == report.ece
+    gaps = [b.n * abs(b.correct - b.confidence) for b in report.bins if b.n]
+    assert found == pytest.approx(sum(gaps) / len(confidences))
+
+
+def test_confidences_at_the_edges_of_bins():
+    at = numpy.array([0.0, 0.1, 0.1 + 0.2, 0.3, 1 - 0.7, 0.31, 1.0, 1 - 1e-16])
+    assert bin_numbers(at, 10).tolist() == [0, 0, 2, 2, 2, 3, 9, 9]
+    assert bin_numbers(numpy.array([0.2, 0.6 / 3, 1.0])).tolist() == [2, 2, 14]
+
+
+# a threshold on other scores
+
+
+def test_a_threshold_between_what_is_kept_and_what_is_dropped():
+    scores = numpy.array([0.31, 0.1, 0.62, 0.87])
+    kept = numpy.array([False, False, True, True])
+    assert same_threshold(scores, kept, 0.5) == 0.46
+    assert same_threshold(scores, ~kept | kept, 0.05) == 0.05
+    assert same_threshold(scores, ~kept | kept, 0.5) == 0.1  # the least that is kept
+    close = numpy.array([0.4000001, 0.4, 0.4000002])
+    found = same_threshold(close, numpy.array([True, False, True]), 0.5)
+    assert 0.4 < found <= 0.4000001
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.7, 1.0]), st.booleans()),
+        min_size=1,
+        max_size=8,
+    ).filter(lambda pairs: any(kept for _, kept in pairs)),
+    st.floats(0.01, 1.0),
+)
+def test_no_threshold_changes_fewer_decisions(pairs, old):
+    scores, kept = map(numpy.array, zip(*pairs, strict=True))
+    found = same_threshold(scores, kept, old)
+    changed = [((scores >= t) != kept).sum() for t in (*scores, found)]
+    assert 0.0 <= found <= 1.0
+    assert changed[-1] == min(changed)
+
+
+def test_what_gets_worse_is_said():
+    p = numpy.array([0.8] * 10)
+    correct = numpy.array([1.0] * 8 + [0.0] * 2)
+    kind = calibrate(lambda t: p, p, correct, range(10), margin=0.0)
+    assert kind.ece_after > kind.ece_before  # by its smoothed targets
+    assert "rises from 0.0000 to 0.0" in kind.warning
+    log_odds, right = draw(2000, temperature=3.0)
+    result = calibrate(
+        lambda t: sigmoid(log_odds / t), sigmoid(log_odds), right, range(2000)
+    )
+    assert result.warning is None
+
+
+def test_a_threshold_that_nothing_reaches_any_more_is_said():
+    p = numpy.array([0.95] * 40)
+    correct = numpy.array([1.0, 0.0] * 20)
+    settings = {"threshold": 0.9, "keep_threshold": True}
+    result = calibrate(lambda t: p, p, correct, range(40), **settings)
+    assert math.isnan(result.ece_after)
+    assert "no entity reaches the threshold of 0.9 any more" in result.warning
+    assert result.n_changed == 40

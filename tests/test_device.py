@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from spacy_attnner.layers import blocks, crf, packing, padding, pairs, windows
+from spacy_attnner.layers import blocks, crf, packing, padding, pairs, segments, windows
 from spacy_attnner.layers.characters import CharacterCNN
 from spacy_attnner.layers.encoders import SequenceEncoder
 from spacy_attnner.layers.inner_product import InnerProductPairs, candidate_logits
@@ -243,6 +243,9 @@ def crf_inputs():
     "function",
     [
         lambda e, c, n, *_: vars(crf.crf_loss(e, crf.biluo_chain(*c), n, _[0])),
+        lambda e, c, n, *_: vars(
+            crf.crf_loss(e, crf.biluo_chain(*c), n, torch.ones_like(_[0]), [_[0]])
+        ),
         lambda e, c, n, *_: crf.token_marginals(e, crf.biluo_chain(*c), n),
         lambda e, c, n, *_: viterbi(e, crf.biluo_chain(*c), n),
         lambda e, c, n, *_: crf.span_marginals(
@@ -255,6 +258,7 @@ def crf_inputs():
         lambda e, c, n, *_: padding.padding_mask(n),
         lambda e, c, n, *_: padding.pad(e, n),
         lambda e, c, n, *_: padding.unpad(padding.pad(e, n), n),
+        lambda e, c, n, *_: segments.segment_softmax(e, n),
         lambda e, c, n, *_: vars(windows.cut_windows(n, 7, 2)),
         lambda e, c, n, *_: range_max(e, _[1]),
         lambda e, c, n, *_: candidate_logits(e, (n.cumsum(0) % 3).repeat_interleave(n)),
@@ -263,6 +267,7 @@ def crf_inputs():
 @pytest.mark.parametrize("longest", [blocks.LONGEST, 5])
 def test_functions(function, longest, monkeypatch):
     monkeypatch.setattr(blocks, "LONGEST", longest)
+    monkeypatch.setattr(blocks, "LONGEST_BEST", longest)
     monkeypatch.setattr(blocks, "BLOCK", min(longest, blocks.BLOCK))
     inputs = crf_inputs()
     with pretend_cuda():

@@ -26,6 +26,12 @@ def calibrate_cli(
     margin: float = typer.Option(
         MARGIN, help="Standard errors below the best fit; 0 fits DATA as they are"
     ),
+    keep_threshold: bool = typer.Option(
+        False,
+        "--keep-threshold",
+        help="Leave the component's threshold the number it is, which keeps other "
+        "entities than before",
+    ),
     min_entities: int = typer.Option(
         0, min=0, help="With fewer predicted entities, write MODEL as it is"
     ),
@@ -36,6 +42,9 @@ def calibrate_cli(
     Give documents in the shape in which they will be read later: whole ones, with
     --gold-sents such that know their sentences, with --gold-preproc single sentences.
     A pipeline that is trained further needs it again.
+
+    The entities stay the same: a threshold of the component is expressed anew, so that
+    it keeps those of DATA that it kept before, and the confidences are fitted on them.
     """
     from ..errors import reported
     from ..project.calibrate import calibrate_pipeline
@@ -49,6 +58,7 @@ def calibrate_cli(
             gold_preproc=gold_preproc,
             gold_sents=gold_sents,
             margin=margin,
+            keep_threshold=keep_threshold,
             min_entities=min_entities,
             gpu_id=gpu_id,
         )
@@ -73,3 +83,10 @@ def _show(result: Calibration, title: str) -> None:
         f"temperature {result.temperature:.3f}, log-odds offset "
         f"{result.log_odds_offset:+.3f}"
     )
+    if result.threshold_before or result.threshold:
+        typer.echo(
+            f"Threshold {result.threshold_before:g} before, {result.threshold:g} now: "
+            f"{result.n_changed} entities of {title} are kept or dropped that were not"
+        )
+    if result.warning:
+        msg.warn(result.warning[:1].upper() + result.warning[1:])

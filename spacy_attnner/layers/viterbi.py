@@ -23,7 +23,7 @@ def viterbi(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
     scores = emissions[:, steps.order].double()
     scores -= scores.amax(-1, keepdim=True)  # sums stay small, and so their rounding
     scores.clamp_min_(-LARGEST_GAP)
-    blocks = cut_blocks(lengths)
+    blocks = cut_blocks(lengths, best=True)
     states = torch.empty_like(scores)
     final = scan_blocks(scores, blocks, steps.start, steps.advance, states)
     return steps.order[_trace(states, blocks, steps, steps.last(final))]

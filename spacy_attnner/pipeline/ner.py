@@ -19,7 +19,7 @@ from .base import AttnPipe
 from .biluo import allowed_tags, incorrect_paths
 from .defaults import default_model
 from .learnable import Survey, require_initialized
-from .ner_calibration import calibrate_model
+from .ner_calibration import fit_calibration
 from .ner_survey import EntitySurvey
 from .sentence_use import warn_of_sentences
 from .settings import check_threshold, is_number, setting
@@ -324,13 +324,16 @@ class AttnNER(AttnPipe):
         *,
         groups: Sequence[int] | None = None,
         margin: float = MARGIN,
+        keep_threshold: bool = False,
+        min_entities: int = 0,
         progress: bool = False,
     ) -> Calibration:
-        """Fit the confidences to how often predicted entities are right.
+        """Fit the confidences to how often the entities that are kept are right.
 
-        Sets a temperature and a log-odds offset in the model, which are stored with it;
-        entities stay the same unless `threshold` drops them, which compares calibrated
-        confidences. A model that is trained further has to be calibrated again.
+        Sets a temperature and a log-odds offset in the model, which are stored with it,
+        and expresses `threshold` anew, so that it keeps the same entities. Only the end
+        sets them, all at once. A model that is trained further has to be calibrated
+        again.
 
         examples: Annotated documents that the model was not trained on, as they come to
             the component. Entities at tokens without annotation are left out.
@@ -338,21 +341,34 @@ class AttnNER(AttnPipe):
             sentences; every example is a document of its own if None.
         margin: Standard errors by which confidences stay below the best estimate; 0
             fits the examples as they are, for use on documents that are just like them.
+        keep_threshold: Whether `threshold` stays the number that it is, and other
+            entities are kept.
+        min_entities: Entities without which there is too little to fit.
         progress: Show a progress bar on stderr, if that is a terminal.
 
-        Raises ValueError where the examples hold no entities, gold or predicted.
+        What is worse than before on the examples is said by the result's `warning`.
+        Raises ValueError where the examples hold no entities, gold or predicted;
+        `calibration.TooFewPredicted` is one.
         """
         examples = list(examples)
         validate_examples(examples, "AttnNER.calibrate")
         self.require_vectors([example.predicted for example in examples])
-        return calibrate_model(
+        result = fit_calibration(
             self.model,
             self.labels,
             examples,
             range(len(examples)) if groups is None else groups,
             margin=margin,
+            threshold=self.threshold,
+            keep_threshold=keep_threshold,
+            min_entities=min_entities,
             progress=progress,
         )
+        self.model.attrs.update(
+            temperature=result.temperature, log_odds_offset=result.log_odds_offset
+        )
+        self.threshold = result.threshold
+        return result
 
 
 def _on_tokens(doc: Doc, spans: list[Any]) -> list[Any]:

@@ -1,6 +1,6 @@
 """How sure `attn_ner` is of what it predicts for examples, and whether it is right."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy
@@ -8,28 +8,34 @@ from spacy.training import Example
 from thinc.api import Model
 from tqdm import tqdm
 
-from ..calibration import Calibration, NothingPredicted, calibrate
+from ..calibration import Calibration, TooFewPredicted, calibrate
 from .biluo import drop_broken, entity_tags, gold_tags
 
 BATCH_SIZE = 64  # documents
 Scored = tuple[Any, numpy.ndarray]  # emissions and tokens of each sequence
 
 
-def calibrate_model(
+def fit_calibration(
     model: Model,
     labels: tuple[str, ...],
     examples: Sequence[Example],
     groups: Sequence[int],
     *,
     margin: float,
+    threshold: float,
+    keep_threshold: bool,
+    min_entities: int,
     progress: bool,
 ) -> Calibration:
-    """Fit the temperature and offset of a `CRFTagger.v1` and set them.
+    """Fit the temperature and offset of a `CRFTagger.v1`, which stays as it is.
 
     labels: The component's, in the order of the model's outputs.
     groups: Number of the document that each example is from.
+    threshold: Below which confidence the component drops entities.
+    min_entities: How many there have to be at least.
 
-    Raises ValueError where the examples hold no entities, gold or predicted.
+    Raises ValueError where the examples hold no entities, gold or predicted, and
+    TooFewPredicted where there are too few of the latter.
     """
     scored: list[Scored] = []
     disable = None if progress else True  # None: unless stderr is no terminal
@@ -38,74 +44,73 @@ def calibrate_model(
             sequences = model.attrs["sequences"](batch)
             scored.extend(zip(model.predict(batch), sequences, strict=True))
             bar.update(len(batch))
-    correct, known = _judge(model, labels, examples, scored)
-    group_of_entity = numpy.repeat(groups, [len(row) for row in known])
-    known_flat = numpy.concatenate(known)
+    decoded = list(_decode(model, scored))
+    before = _scores(decoded)
+    correct = _judge(labels, examples, decoded)
+    n_kept = int((~numpy.isnan(correct[before >= threshold])).sum())
+    if n_kept < max(1, min_entities):
+        raise TooFewPredicted(_too_few(n_kept, len(examples), threshold))
 
-    def confidences_at(temperature: float, offset: float = 0.0) -> numpy.ndarray:
-        settings = {"temperature": temperature, "log_odds_offset": offset}
-        return _confidences(model, scored, settings)[known_flat]
+    def confidences_at(temperature: float) -> numpy.ndarray:
+        probe = {"temperature": temperature, "log_odds_offset": 0.0}
+        return _scores(_decode(model, scored, **probe))
 
-    old = model.attrs["temperature"], model.attrs["log_odds_offset"]
-    result = calibrate(
+    return calibrate(
         confidences_at,
-        confidences_at(*old),
-        numpy.concatenate(correct)[known_flat],
-        group_of_entity[known_flat].tolist(),
+        before,
+        correct,
+        numpy.repeat(groups, [len(spans) for spans in decoded]).tolist(),
         margin,
+        threshold=threshold,
+        keep_threshold=keep_threshold,
     )
-    model.attrs["temperature"] = result.temperature
-    model.attrs["log_odds_offset"] = result.log_odds_offset
-    return result
 
 
 def _judge(
-    model: Model,
-    labels: tuple[str, ...],
-    examples: Sequence[Example],
-    scored: list[Scored],
-) -> tuple[list[numpy.ndarray], list[numpy.ndarray]]:
-    """Whether each predicted entity is right, and whether that is known."""
-    correct, known = [], []
-    n_gold = n_predicted = 0
-    for example, spans in zip(examples, _decode(model, scored), strict=True):
+    labels: tuple[str, ...], examples: Sequence[Example], decoded: list[list[Any]]
+) -> numpy.ndarray:
+    """Whether each predicted entity is right, NaN where that is not known, (n,)."""
+    correct: list[float] = []
+    n_gold = 0
+    for example, spans in zip(examples, decoded, strict=True):
         tags = drop_broken(gold_tags(example))
-        gold = [tags[span.start : span.end] for span in spans]
-        known.append(numpy.array([None not in row for row in gold], dtype=bool))
-        own = [entity_tags(s.end - s.start, labels[s.label]) for s in spans]
-        correct.append(numpy.array([a == b for a, b in zip(gold, own, strict=True)]))
         n_gold += sum(tag is not None and tag != "O" for tag in tags)
-        n_predicted += int(known[-1].sum())
+        for span in spans:
+            gold = tags[span.start : span.end]
+            own = entity_tags(span.end - span.start, labels[span.label])
+            correct.append(numpy.nan if None in gold else float(gold == own))
     if not n_gold:
         raise ValueError(
             f"none of the {len(examples)} documents has annotated entities: calibrate "
             "on documents with gold entities"
         )
-    if not n_predicted:
-        raise NothingPredicted(
-            f"no entity is predicted in the annotated tokens of {len(examples)} "
+    return numpy.array(correct)
+
+
+def _too_few(n_kept: int, n_docs: int, threshold: float) -> str:
+    at_least = f" with a confidence of {threshold:g} or more" if threshold else ""
+    if not n_kept:
+        return (
+            f"no entity is predicted{at_least} in the annotated tokens of {n_docs} "
             "documents: there is no confidence to calibrate; train the component first"
         )
-    return correct, known
+    return (
+        f"only {n_kept} entities are predicted{at_least} in the annotated tokens of "
+        f"{n_docs} documents: calibrate on more documents"
+    )
 
 
-def _confidences(
-    model: Model, scored: list[Scored], settings: dict[str, float]
-) -> numpy.ndarray:
-    """Confidences of all predicted entities under other settings of the model."""
-    old = {name: model.attrs[name] for name in settings}
-    model.attrs.update(settings)
-    try:
-        decoded = _decode(model, scored)
-        return numpy.array([span.score for spans in decoded for span in spans])
-    finally:
-        model.attrs.update(old)
+def _scores(decoded: Iterable[list[Any]]) -> numpy.ndarray:
+    return numpy.array([span.score for spans in decoded for span in spans])
 
 
-def _decode(model: Model, scored: list[Scored]) -> Iterator[list[Any]]:
+def _decode(
+    model: Model, scored: list[Scored], **probe: float
+) -> Iterator[list[Any]]:
+    """Decode under settings of the model, its own or a probe's."""
     for batch in _batches(scored):
         emissions, sequences = map(list, zip(*batch, strict=True))
-        yield from model.attrs["crf_decode"](model, emissions, sequences)
+        yield from model.attrs["crf_decode"](model, emissions, sequences, **probe)
 
 
 def _batches(items: list[Any]) -> Iterator[list[Any]]:

@@ -59,7 +59,7 @@ class PairRows:
 
 
 def key_of_words(span: Span) -> Key | None:
-    """`key_of` a span without whitespace at its edges, None if nothing else is there."""
+    """`key_of` a span without whitespace at its edges; None if it has no word."""
     words = trimmed(span)
     return None if words is None else key_of(words)
 

@@ -56,10 +56,10 @@ class Owner:
     def config_of(self, component: Any) -> dict[str, Any] | None:
         """The component's part of its pipeline's config, to be changed."""
         nlp = self.find()
-        names = (
-            [name for name, pipe in nlp.components if pipe is component] if nlp else []
-        )
-        return nlp.get_pipe_config(names[0]) if nlp and names else None
+        for name, pipe in nlp.components if nlp is not None else ():
+            if pipe is component:
+                return nlp.get_pipe_config(name)
+        return None
 
 
 class Configured:

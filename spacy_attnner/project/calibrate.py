@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from spacy.training import Example
+from spacy.language import Language
 
-from ..calibration import Calibration, NothingPredicted
+from ..calibration import Calibration, TooFewPredicted
 from ..errors import UserError
 from ..pipeline.ner import AttnNER
+from ..pipeline.rel import AttnRel
 from ..report.sentences import check_choice, has_sentences
 from ..terminal import msg
 from .fitting import check_paths, find_component, load_fitted, write_pipeline
@@ -22,6 +23,7 @@ def calibrate_pipeline(
     gold_preproc: bool = False,
     gold_sents: bool = False,
     margin: float,
+    keep_threshold: bool = False,
     min_entities: int = 0,
     gpu_id: int = -1,
     progress: bool = True,
@@ -32,7 +34,7 @@ def calibrate_pipeline(
     component: Name of the `attn_ner` component, needed if there are several.
     gold_preproc: Predict gold sentences one by one instead of whole documents.
     gold_sents: Predict whole documents that have their gold sentence starts.
-    margin: As for `AttnNER.calibrate`.
+    margin, keep_threshold: As for `AttnNER.calibrate`.
     min_entities: With fewer predicted entities of known correctness, the pipeline is
         written as it is, with a warning.
 
@@ -50,49 +52,41 @@ def calibrate_pipeline(
         has_sentences(examples, data)
     annotate_before(nlp, name, examples, progress)
     try:
-        result = _fit(
-            pipe,
+        result = pipe.calibrate(
             examples,
-            groups,
+            groups=groups,
             margin=margin,
+            keep_threshold=keep_threshold,
             min_entities=min_entities,
             progress=progress,
         )
-    except ValueError as error:
-        raise UserError(
-            f"{name!r} cannot be calibrated on {data}",
-            str(error)[:1].upper() + str(error)[1:] + ".",
-        ) from error
-    if result is None:
+        _show_readers(nlp)
+    except TooFewPredicted as error:
+        if not min_entities:
+            raise _no_calibration(name, data, error) from error
+        result = None
         msg.warn(
             f"Fewer than {min_entities} entities are predicted in {data}: "
             "the confidences stay as they are"
         )
+    except ValueError as error:
+        raise _no_calibration(name, data, error) from error
     write_pipeline(nlp, output)
     return result
 
 
-def _fit(
-    pipe: AttnNER,
-    examples: list[Example],
-    groups: list[int],
-    *,
-    margin: float,
-    min_entities: int,
-    progress: bool,
-) -> Calibration | None:
-    """None, and a model as it was, with fewer than `min_entities`."""
-    names = ("temperature", "log_odds_offset")
-    old = {name: pipe.model.attrs[name] for name in names}
-    try:
-        result = pipe.calibrate(
-            examples, groups=groups, margin=margin, progress=progress
-        )
-    except NothingPredicted:
-        if min_entities:
-            return None
-        raise
-    if result.n_entities < min_entities:
-        pipe.model.attrs.update(old)
-        return None
-    return result
+def _show_readers(nlp: Language) -> None:
+    """Say what counts confidences and was fitted to the old ones."""
+    for name, pipe in nlp.pipeline:
+        if isinstance(pipe, AttnRel) and pipe.cfg.get("entity_confidence"):
+            msg.info(
+                f"Scores of {name!r} count the confidences of entities",
+                "Fit its thresholds to the new ones: spacy attn thresholds",
+            )
+
+
+def _no_calibration(name: str, data: Path, error: ValueError) -> UserError:
+    return UserError(
+        f"{name!r} cannot be calibrated on {data}",
+        str(error)[:1].upper() + str(error)[1:] + ".",
+    )

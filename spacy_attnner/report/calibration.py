@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import ArrayLike, NDArray
 
-N_BINS = 15
+from ..calibration import N_BINS, bin_numbers, expected_calibration_error
+
 THRESHOLDS = (0.5, 0.9, 0.95, 0.99)
 
 
@@ -70,11 +71,6 @@ def calibrate(
 ) -> Calibration:
     """Expected calibration error, reliability table and scores at thresholds.
 
-    ECE = sum over the bins m of |B_m| / n * |acc(B_m) - conf(B_m)|, where B_m are the
-    predictions with a confidence in ((m - 1) / M, m / M], acc the share of them that is
-    correct and conf their mean confidence (Guo et al. 2017, "On Calibration of Modern
-    Neural Networks", eq. 3). A confidence of 0 falls in the first bin.
-
     confidences: Probabilities. Shape: (N,).
     correct: Whether each prediction is correct. Shape: (N,).
     n_gold: How many gold entities there are.
@@ -89,23 +85,20 @@ def calibrate(
     outside = scores[~((scores >= 0) & (scores <= 1))]
     if len(outside):
         raise ValueError(f"confidence {outside[0]} is not in [0, 1]")
-    bins = _fill_bins(scores, right, n_bins)
-    gaps = [b.n * abs((b.correct or 0.0) - (b.confidence or 0.0)) for b in bins]
     return Calibration(
         n=len(scores),
         without=without,
         confidence=float(scores.mean()),
         correct=float(right.mean()),
-        ece=sum(gaps) / len(scores),
-        bins=bins,
+        ece=expected_calibration_error(scores, right, n_bins),
+        bins=_fill_bins(scores, right, n_bins),
         thresholds=[_keep(scores, right, n_gold, each) for each in thresholds],
     )
 
 
 def _fill_bins(scores: NDArray, right: NDArray, n_bins: int) -> list[Bin]:
     edges = numpy.arange(n_bins + 1) / n_bins  # (M + 1,)
-    index = numpy.searchsorted(edges, scores, side="left") - 1  # (N,)
-    index = index.clip(0, n_bins - 1)
+    index = bin_numbers(scores, n_bins)  # (N,)
     bins = []
     for i in range(n_bins):
         inside = index == i

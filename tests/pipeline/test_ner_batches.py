@@ -86,7 +86,7 @@ def test_any_order_and_any_batches(case):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ner_module, "AT_ONCE", at_once)
             if small:
-                patch.setattr(blocks, "AT_ONCE", 300)
+                patch.setattr(blocks, "AT_ONCE", 4000)
                 patch.setattr(context, "CHUNK", 100)
             found = run(nlp, [docs[i] for i in order], batch_size)
         for i, (entities, scores) in zip(order, found, strict=True):

@@ -56,7 +56,8 @@ def test_no_gold_entity():
 def test_ece_as_in_the_paper(predictions, n_bins):
     bins = {}
     for confidence, correct in predictions:
-        inside = (m for m in range(n_bins) if confidence <= (m + 1) / n_bins)
+        edges = ((m + 1) / n_bins + 1e-9 for m in range(n_bins))  # but for rounding
+        inside = (m for m, edge in enumerate(edges) if confidence <= edge)
         bins.setdefault(next(inside), []).append((confidence, correct))
     expected = 0.0
     for inside in bins.values():
