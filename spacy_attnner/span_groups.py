@@ -97,7 +97,8 @@ def as_aligned(group: SpanGroup) -> AlignedSpanGroup:
     """The same group, whatever became of its tokens."""
     if isinstance(group, AlignedSpanGroup):
         return group
-    aligned = AlignedSpanGroup(group.doc).from_bytes(group.to_bytes())
+    aligned = AlignedSpanGroup(group.doc, name=group.name)
+    aligned.extend(group)  # as it is, whatever its tokens
     aligned.attrs = group.attrs
     return aligned
 
@@ -128,7 +129,10 @@ def realigned_spans(group: SpanGroup) -> list[Span]:
 def stored_spans(group: SpanGroup) -> list[StoredSpan]:
     """What a group holds of each span, see `STORED_SPAN`."""
     # only the bytes give offsets of spans that cannot be made
-    data: Any = srsly.msgpack_loads(SpanGroup.to_bytes(group))
+    bare = SpanGroup(group.doc)
+    bare.extend(group)
+    bare.attrs = {}  # which may hold what cannot be stored
+    data: Any = srsly.msgpack_loads(bare.to_bytes())
     return [STORED_SPAN.unpack(each) for each in data["spans"]]
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, Span, SpanGroup
+from spacy.tokens import Doc, DocBin, Span
 
+from spacy_attnner import set_confidences
 from spacy_attnner.errors import UserError
 from spacy_attnner.project import evaluate
 from spacy_attnner.project.evaluate import evaluate_project
@@ -26,9 +27,7 @@ def make_scores(nlp: Language, name: str, score: float):
         if doc.has_annotation("SENT_START"):
             end = next(doc.sents).end
             doc.ents = [ent for ent in doc.ents if ent.end <= end]
-        ents = list(doc.ents)
-        scores = {"scores": [score] * len(ents)}
-        doc.spans["scored"] = SpanGroup(doc, spans=ents, attrs=scores)
+        set_confidences(doc, [(ent, score) for ent in doc.ents])
         return doc
 
     return set_scores

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, Span, SpanGroup
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.vocab import Vocab
+
+from spacy_attnner import set_confidences
 
 VOCAB = Vocab()
 WORDS = ["Mira", "Okafor", "left", "Kestrel", "Lines", "for", "Bergen", "."]
@@ -46,9 +48,7 @@ def make_example() -> Callable[..., Example]:
     ) -> Example:
         doc = make_doc(words, predicted)
         if scores is not None:
-            doc.spans["scored"] = SpanGroup(
-                doc, spans=list(doc.ents), attrs={"scores": list(scores)}
-            )
+            set_confidences(doc, zip(doc.ents, scores, strict=True))
         return Example(doc, make_doc(words, gold, missing=missing))
 
     return make
@@ -88,8 +88,7 @@ def corpus(tmp_path: Path) -> Path:
 @Language.component("test_report_scores")
 def set_scores(doc: Doc) -> Doc:
     """Scores 0.9 for all entities but those of one token, 0.4."""
-    scores = [0.9 if len(ent) > 1 else 0.4 for ent in doc.ents]
-    doc.spans["scored"] = SpanGroup(doc, spans=list(doc.ents), attrs={"scores": scores})
+    set_confidences(doc, [(ent, 0.9 if len(ent) > 1 else 0.4) for ent in doc.ents])
     return doc
 
 
