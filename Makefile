@@ -18,7 +18,7 @@ export OMP_NUM_THREADS ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-SOURCES := pyproject.toml constraints.txt $(shell find spacy_attnner -name '*.py')
+SOURCES := pyproject.toml MANIFEST.in constraints.txt $(shell find spacy_attnner -name '*.py')
 
 .PHONY: run test lint clean
 
@@ -41,7 +41,8 @@ lint: $(INSTALLED)
 
 clean:
 	rm -rf $(VENV) corpus training packages packages.partial metrics vectors \
-	  vectors.partial project.lock .pytest_cache .ruff_cache .hypothesis
+	  vectors.partial project.lock .pytest_cache .ruff_cache .hypothesis build \
+	  spacy_attnner.egg-info
 
 $(INSTALLED): $(SOURCES)
 	@$(PYTHON) -c 'import sys; v = sys.version_info; \
@@ -52,9 +53,12 @@ $(INSTALLED): $(SOURCES)
 	  rm -f packages/installed.json; \
 	  $(PYTHON) -m venv --clear $(VENV); \
 	fi
+	@# setuptools would install modules again that an earlier build has left behind
+	rm -rf build spacy_attnner.egg-info
 	@# seqeval comes as source only, which an old pip builds without what it needs
 	$(BIN)/python -m pip install --disable-pip-version-check --use-pep517 \
 	  $(PIP_ARGS) -c constraints.txt ".[dev]"
+	@rm -rf build spacy_attnner.egg-info
 	@touch $@
 
 # weasel writes project.lock in place: one cut short by a kill would stop every run

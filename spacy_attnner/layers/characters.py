@@ -1,23 +1,41 @@
 """Character convolution over distinct words."""
 
+import sys
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 N_DIRECT = 384  # code points with a row of their own: Latin, with its extensions
 N_HASHED = 128  # rows that all other code points share
 N_CHARACTERS = 1 + N_DIRECT + N_HASHED  # row 0 is padding
+CODE_POINTS = f"utf-32-{sys.byteorder[0]}e"  # four bytes each, in the machine's order
 PIECE = 512  # words of like length encoded at once in prediction
 
 
-def character_ids(word: str, max_length: int) -> list[int]:
-    """Embedding rows of a word's characters; of a long one, its two halves' ends."""
-    if len(word) > max_length:
-        head = max_length // 2
-        word = word[:head] + word[len(word) - (max_length - head) :]
-    return [
-        1 + code if code < N_DIRECT else 1 + N_DIRECT + code % N_HASHED
-        for code in map(ord, word)
+def character_ids(words: Sequence[str], max_length: int) -> Tensor:
+    """Embedding rows of words' characters; of a long word, its two halves' ends.
+
+    Computed for all words at once, which takes no longer than to look them up: nothing
+    is kept of a word that may be seen once.
+
+    Returns int64, shape (n_words, most characters of a word), 0 behind a word's end.
+    """
+    head = max_length // 2
+    words = [
+        w if len(w) <= max_length else w[:head] + w[len(w) - (max_length - head) :]
+        for w in words
     ]
+    lengths = torch.tensor([len(word) for word in words], dtype=torch.int64)
+    longest = max(1, int(lengths.max())) if words else 1
+    rows = torch.zeros((len(words), longest), dtype=torch.int64)
+    text = "".join(words).encode(CODE_POINTS, "surrogatepass")
+    if text:
+        codes = torch.frombuffer(bytearray(text), dtype=torch.int32).long()
+        hashed = 1 + N_DIRECT + codes % N_HASHED
+        ids = torch.where(codes < N_DIRECT, 1 + codes, hashed)
+        rows[torch.arange(longest) < lengths[:, None]] = ids
+    return rows
 
 
 class CharacterCNN(nn.Module):

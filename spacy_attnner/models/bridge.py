@@ -108,7 +108,6 @@ class AttnShim(PyTorchShim):
         return output, backprop
 
     def _run(self, inputs: ArgsKwargs) -> torch.Tensor:
-        one_thread_in_workers()
         # bfloat16 has the range of float32, so unlike Thinc's float16 it needs no
         # scaled gradients; NumPy does not know it, so what leaves is float32
         with torch.autocast(
@@ -227,6 +226,7 @@ def _init(model: Model, X: Any = None, Y: Any = None) -> None:
 
 
 def _forward(model: Model, X: Any, is_train: bool) -> tuple[Any, Callable]:
+    one_thread_in_workers()  # before the inputs become tensors
     if is_train:
         set_dropout(model.shims[0]._model, model.attrs["dropout_rate"] or 0.0)
     return forward_pytorch(model, X, is_train)
@@ -270,9 +270,11 @@ def from_torch(model: Model, X: torch.Tensor) -> Any:
 
 def floats_to_torch(model: Model, X: Any, is_train: bool) -> torch.Tensor:
     """An array of the layer below as a tensor that collects a gradient."""
+    one_thread_in_workers()
     return xp2torch(X, requires_grad=is_train, device=device_of(model))
 
 
 def ints_to_torch(model: Model, X: Any) -> torch.Tensor:
     """Integers as int64 on the module's device."""
+    one_thread_in_workers()
     return torch.as_tensor(X, dtype=torch.int64).to(device_of(model))

@@ -5,6 +5,7 @@ from spacy_attnner.layers import characters
 from spacy_attnner.layers.characters import (
     N_CHARACTERS,
     N_DIRECT,
+    N_HASHED,
     CharacterCNN,
     character_ids,
 )
@@ -13,31 +14,36 @@ WORDS = ["Zürich", "a", "Straßenbahnhaltestelle", "東京", "Ω", "x1-y2", "�
 
 
 def batch(words, max_length=13):
-    rows = [character_ids(word, max_length) for word in words]
-    longest = max(map(len, rows))
-    return torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    return character_ids(words, max_length)
 
 
 def test_rows_by_hand():
-    assert character_ids("ab", 5) == [1 + 97, 1 + 98]
-    assert character_ids("", 5) == []
+    found = character_ids(["ab", "", "東", "a"], 5)
+    other = 1 + N_DIRECT + 0x6771 % N_HASHED
+    assert found.tolist() == [[98, 99], [0, 0], [other, 0], [98, 0]]
+    assert character_ids(["", ""], 5).tolist() == [[0], [0]]
+    assert character_ids([], 5).shape == (0, 1)
+
+
+def test_half_of_a_surrogate_pair_is_a_character():
+    assert (character_ids(["\ud800"], 5) > N_DIRECT).all()
 
 
 def test_of_a_long_word_both_ends_are_read():
-    assert character_ids("abcdefg", 5) == character_ids("abefg", 5)
-    assert character_ids("abcdefg", 4) == character_ids("abfg", 4)
+    assert torch.equal(batch(["abcdefg"], 5), batch(["abefg"], 5))
+    assert torch.equal(batch(["abcdefg"], 4), batch(["abfg"], 4))
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_no_character_is_taken_for_padding(word):
-    rows = character_ids(word, 31)
+    (rows,) = character_ids([word], 31)
     assert len(rows) == len(word)
-    assert all(0 < row < N_CHARACTERS for row in rows)
+    assert ((rows > 0) & (rows < N_CHARACTERS)).all()
 
 
 def test_latin_letters_keep_apart():
     letters = [chr(code) for code in range(N_DIRECT) if chr(code).isalpha()]
-    assert len({character_ids(letter, 3)[0] for letter in letters}) == len(letters)
+    assert len(character_ids(letters, 3).unique()) == len(letters)
 
 
 def test_convolution_by_hand():
@@ -47,7 +53,7 @@ def test_convolution_by_hand():
         cnn.filters.weight.fill_(1.0)
         cnn.filters.bias.fill_(0.5)
         for letter, value in {"a": 1.0, "b": -2.0, "c": 5.0}.items():
-            cnn.embed.weight[character_ids(letter, 3)[0]] = value
+            cnn.embed.weight[character_ids([letter], 3)[0]] = value
     words = ["abc", "b", "ba"]
     found = cnn(batch(words), torch.tensor([0, 1, 2, 0]))
     # abc: max(1 - 2, 1 - 2 + 5, -2 + 5); b: -2; ba: -1

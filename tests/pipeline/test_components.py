@@ -191,7 +191,7 @@ def test_a_label_added_before_training(task):
     examples = task.with_the_new_label(nlp)
     sgd = nlp.initialize(lambda: examples)
     assert set(pipe.labels) == {*task.labels, task.new_label}
-    task.train(nlp, examples, 120, sgd)
+    task.train(nlp, examples, 180, sgd)
     for example in examples:
         doc = nlp(example.predicted)
         assert task.answers(doc) == task.answers(example.reference)

@@ -156,3 +156,19 @@ def test_a_sourced_component_keeps_its_encoder(tasks):
         for name, source in trained.items():
             expected = tasks[name].found(source(sentence[0]))
             assert tasks[name].found(doc) == expected
+
+
+def test_replaced_listeners_have_weights_of_their_own(tasks):
+    """An optimizer, and its averages, tell the copies of the encoder apart."""
+    names = ("attn_ner", "attn_textcat")
+    nlp = make_nlp(tasks, names)
+    examples = [make_example(nlp, each) for each in tasks["attn_ner"].sentences]
+    nlp.initialize(lambda: examples)
+    for name in names:
+        nlp.replace_listeners("tok2vec", name, ["model.tok2vec"])
+    first, second = (
+        {shim.id for node in nlp.get_pipe(name).model.walk() for shim in node.shims}
+        for name in names
+    )
+    assert len(first) == 2  # the encoder and its characters
+    assert not first & second

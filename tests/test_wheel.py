@@ -1,0 +1,141 @@
+"""A packaged pipeline says that it needs this package, and gets it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from email import message_from_bytes
+from importlib.metadata import distribution, version
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+import spacy
+from packaging.requirements import Requirement
+from spacy.cli.package import package
+from spacy.training import Example
+from spacy.util import get_minor_version_range
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = f"spacy-attnner{get_minor_version_range(version('spacy-attnner'))}"
+WORDS = {
+    "@architectures": "spacy-attnner.WordEmbed.v1",
+    "vector_width": 0,
+    "word_width": 8,
+}
+USE = """
+import json, spacy, sys
+nlp = spacy.load("en_small")
+assert sys.argv[1] in sys.modules["spacy_attnner"].__file__
+print(json.dumps([ent.text for ent in nlp("Nils sleeps").ents]))
+"""
+
+
+def small_pipeline(kind: str) -> spacy.Language:
+    """An untrained pipeline with one thing of ours."""
+    nlp = spacy.blank("en")
+    if kind == "component":
+        tok2vec = {"@architectures": "spacy-attnner.AttentionEncoder.v1"}
+        tok2vec |= {"embed": WORDS, "width": 8, "n_heads": 0}
+        model = {"@architectures": "spacy-attnner.CRFTagger.v1", "tok2vec": tok2vec}
+        nlp.add_pipe("attn_ner", config={"model": model})
+        tags = {"entities": ["U-PER", "O"]}
+        example = Example.from_dict(nlp.make_doc("Nils sleeps"), tags)
+        nlp.initialize(lambda: [example])
+    elif kind == "architecture in spaCy's component":
+        nlp.add_pipe("tok2vec", config={"model": WORDS})
+        nlp.initialize()
+    else:
+        table = {"@vectors": "spacy-attnner.Vectors.v1", "attr": "LOWER"}
+        nlp = spacy.blank("en", config={"nlp": {"vectors": table}})
+    return nlp
+
+
+def packaged(kind: str, folder: Path) -> Path:
+    """The source of an installable package, as `spacy package` makes it."""
+    small_pipeline(kind).to_disk(folder / "pipeline")
+    package(folder / "pipeline", folder, name="small", create_sdist=False)
+    return folder / "en_small-0.0.0"
+
+
+def pip(*args: str | Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", *map(str, args)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def wheel_of(source: Path, folder: Path) -> None:
+    options = ("--no-deps", "--no-index", "--no-build-isolation")
+    pip("wheel", *options, "--wheel-dir", folder, source)
+
+
+def own_wheel(folder: Path) -> None:
+    """Build the package beside the repository, where building leaves its traces."""
+    source = folder / "source"
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "spacy_attnner", source / "spacy_attnner", ignore=ignore)
+    names = ("pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE")
+    for name in names:
+        shutil.copy(ROOT / name, source)
+    wheel_of(source, folder / "dist")
+
+
+def environment_without_us(folder: Path) -> Path:
+    """The python of an environment that has all that we need, but not us."""
+    site = folder / "site"
+    site.mkdir(parents=True)
+    for path in map(Path, sys.path):
+        if path.name in ("site-packages", "dist-packages"):
+            for entry in path.iterdir():
+                link = site / entry.name
+                ours = entry.name.startswith(("spacy_attnner", "en_attnner"))
+                if not ours and entry.suffix != ".pth" and not link.exists():
+                    link.symlink_to(entry)
+    venv = folder / "venv"
+    command = [sys.executable, "-m", "venv", "--without-pip", str(venv)]
+    subprocess.run(command, check=True)
+    (own_site,) = venv.glob("lib/python*/site-packages")
+    (own_site / "site.pth").write_text(f"{site}\n", encoding="utf8")
+    return venv / "bin" / "python"
+
+
+def test_the_installed_package_says_what_it_contains():
+    """spaCy looks there for the package that a function comes from."""
+    assert distribution("spacy-attnner").read_text("top_level.txt") == "spacy_attnner\n"
+
+
+@pytest.mark.parametrize(
+    "kind", ["component", "architecture in spaCy's component", "vectors"]
+)
+def test_a_packaged_pipeline_requires_compatible_versions(kind, tmp_path):
+    meta = json.loads((packaged(kind, tmp_path) / "meta.json").read_text("utf8"))
+    assert meta["requirements"] == [OURS]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes symbolic links")
+def test_installing_a_pipeline_elsewhere_installs_the_package_too(tmp_path):
+    source = packaged("component", tmp_path)
+    wheel_of(source, tmp_path / "dist")
+    own_wheel(tmp_path)
+    (wheel,) = (tmp_path / "dist").glob("en_small-*.whl")
+    with ZipFile(wheel) as archive:
+        metadata = archive.read("en_small-0.0.0.dist-info/METADATA")
+    required = message_from_bytes(metadata).get_all("Requires-Dist") or []
+    assert [Requirement(line) for line in required] == [Requirement(OURS)]
+    python = environment_without_us(tmp_path / "elsewhere")
+    offline = ("--no-index", "--find-links", tmp_path / "dist")
+    pip("--python", python, "install", *offline, wheel)
+    used = subprocess.run(
+        [str(python), "-c", USE, str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert used.returncode == 0, used.stderr
+    assert isinstance(json.loads(used.stdout), list)
