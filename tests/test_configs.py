@@ -4,7 +4,9 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+import spacy
 from spacy import registry
+from spacy.util import load_model_from_config
 from thinc.api import Config, warmup_linear
 
 from spacy_attnner.schedules import create_warmup_linear
@@ -14,6 +16,8 @@ TRAINED = [path for path in CONFIGS if path.stem != "assemble"]
 
 
 paths = pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)
+
+paths_of = {path.stem: path for path in TRAINED}
 
 
 def rates(path, **settings):
@@ -36,6 +40,13 @@ def test_training_can_be_resumed(path):
     for _ in range(3):
         assert found.learn_rate == training["optimizer"]["learn_rate"]["initial_rate"]
         found.step_schedules()
+
+
+def test_a_stored_pipeline_can_be_resumed(tmp_path):
+    config = Config().from_disk(paths_of["textcat"], interpolate=False)
+    load_model_from_config(config, auto_fill=True).to_disk(tmp_path)
+    optimizer = spacy.load(tmp_path).resume_training()
+    assert optimizer.learn_rate == 0.001
 
 
 @paths

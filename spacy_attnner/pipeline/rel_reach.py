@@ -76,7 +76,7 @@ class RelationSurvey(Survey):
 
 def warn_of_annotating(name: str, nlp: Language) -> None:
     """Say which components annotate in training without what they listen to."""
-    annotating = nlp.config["training"]["annotating_components"]
+    annotating = nlp.config.interpolate()["training"]["annotating_components"]
     deaf = {
         (listener, upstream)
         for upstream, pipe in nlp.pipeline
