@@ -38,11 +38,12 @@ ENTRY_POINTS = {
     "spacy_callbacks": [f"{PREFIX}vectors_check.v1"],
     "spacy_augmenters": [f"{PREFIX}GoldSentences.v1", f"{PREFIX}SentenceRuns.v1"],
     "spacy_misc": [f"{PREFIX}CandidatePairs.v1"],
+    "thinc_schedules": [f"{PREFIX}WarmupLinear.v1"],
 }
 INSTALLED = [
     entry
     for entry in distribution("spacy-attnner").entry_points
-    if entry.group.startswith("spacy_")
+    if entry.group.startswith(("spacy_", "thinc_"))
 ]
 
 # which parts of the package a part may import
@@ -121,7 +122,7 @@ def test_an_entry_point_is_what_the_registry_gives(entry):
     elif entry.group == "spacy_cli":
         assert entry.name in get_command(app).commands  # type: ignore[attr-defined]
     else:
-        kind = entry.group.removeprefix("spacy_")
+        kind = entry.group.partition("_")[2]
         assert getattr(registry, kind).get(entry.name) is loaded
 
 

@@ -65,7 +65,19 @@ def build_attention_text_classifier(
     model.attrs["resize_output"] = grow_output
     model.attrs["renew_output"] = renew_output
     model.attrs["multi_label"] = not exclusive_classes
+    model.attrs["predict_empty"] = predict_empty
     return model
+
+
+def predict_empty(model: Model, n_docs: int) -> Floats2d:
+    """What the model gives for documents without tokens, without asking its tok2vec.
+
+    spacy-transformers' listener fails where no document has any.
+    """
+    Y: Any = [model.ops.alloc2f(0, 0)] * n_docs
+    for layer in model.layers[1:]:
+        Y = layer.predict(Y)
+    return Y
 
 
 def _sigmoid() -> Model[Floats2d, Floats2d]:

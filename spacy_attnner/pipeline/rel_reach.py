@@ -50,6 +50,8 @@ class RelationSurvey(Survey):
     def warn(self, labels: Any, nlp: Language | None) -> None:
         """As any survey; also where many relations are out of reach."""
         super().warn(labels, nlp)
+        if nlp is not None:
+            warn_of_annotating(self.name, nlp)
         lost, total = self.lost_arguments + self.lost_pairs, self.labels.total()
         if lost <= MOST_LOST * total:
             return
@@ -71,6 +73,24 @@ class RelationSurvey(Survey):
         warnings.warn(
             f"{self.name!r} can neither learn nor find {lost:,} of {total:,} annotated "
             f"relations: {'. '.join(reasons)}",
+            stacklevel=2,
+        )
+
+
+def warn_of_annotating(name: str, nlp: Language) -> None:
+    """Say which components annotate in training without what they listen to."""
+    annotating = nlp.config.interpolate()["training"]["annotating_components"]
+    deaf = {
+        (listener, upstream)
+        for upstream, pipe in nlp.pipeline
+        for listener in getattr(pipe, "listening_components", [])
+        if listener in annotating and upstream not in annotating
+    }
+    for listener, upstream in sorted(deaf):
+        warnings.warn(
+            f"{name!r} would learn from what {listener!r} finds without the vectors of "
+            f"{upstream!r}, which is nothing of use: add {upstream!r} to training."
+            f"annotating_components, {annotating}",
             stacklevel=2,
         )
 

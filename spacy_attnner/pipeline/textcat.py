@@ -142,6 +142,9 @@ class _Categories(Configured, FreshStart):
         require_vectors(self.model, docs, self.name, self._owner.find())
         require_initialized(self.name, self.model)
         warn_of_sentences(self, docs)
+        predict_empty = self.model.attrs.get("predict_empty")
+        if docs and predict_empty is not None and not any(map(len, docs)):
+            return self.model.ops.to_numpy(predict_empty(self.model, len(docs)))
         return self.model.ops.to_numpy(self.model.predict(docs))
 
     def update(self, examples: Iterable[Example], **settings: Any) -> dict[str, float]:

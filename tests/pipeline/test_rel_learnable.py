@@ -79,8 +79,9 @@ def test_predicted_entities_stay_what_is_trained_on(rel):
     assert not any(map(len, nlp.get_pipe("attn_rel").inputs(examples)))
 
 
-def test_a_config_as_init_config_writes_it(make_task, tmp_path):
-    """`attn_ner,attn_rel` over a shared tok2vec, spaCy's corpus, nothing annotating."""
+@pytest.fixture
+def shared(make_task):
+    """`attn_ner,attn_rel` over a tok2vec."""
     ner, rel = make_task("attn_ner"), make_task("attn_rel")
     nlp = spacy.blank("en")
     nlp.add_pipe("tok2vec", config={"model": rel.config["model"]["tok2vec"]})
@@ -89,6 +90,23 @@ def test_a_config_as_init_config_writes_it(make_task, tmp_path):
         config = task.config
         config["model"]["tok2vec"] = listener
         nlp.add_pipe(task.name, config=config)
+    return nlp
+
+
+@pytest.mark.parametrize("names", [["attn_ner"], ["tok2vec", "attn_ner"], []])
+def test_annotating_without_what_is_listened_to(rel, shared, names):
+    shared.config["training"]["annotating_components"] = names
+    shared._link_components()  # as `spacy train` does before it initializes
+    if names != ["attn_ner"]:
+        shared.initialize(lambda: rel.examples(shared))
+        return
+    with pytest.warns(UserWarning, match="add 'tok2vec' to training.annotating_comp"):
+        shared.initialize(lambda: rel.examples(shared))
+
+
+def test_a_config_as_init_config_writes_it(rel, shared, tmp_path):
+    """spaCy's corpus, and nothing that annotates."""
+    nlp = shared
     docs = [example.reference for example in rel.examples(nlp)]
     DocBin(docs=docs).to_disk(tmp_path / "corpus.spacy")
     corpus = Corpus(tmp_path / "corpus.spacy")
