@@ -166,7 +166,7 @@ def to_safetensors(module: torch.nn.Module) -> bytes:
 def from_safetensors(
     module: torch.nn.Module, data: bytes, device: torch.device
 ) -> torch.nn.Module:
-    """Load a module's state; raises ValueError where its shapes differ."""
+    """Load a module's state; raises ValueError for other shapes and for NaN."""
     state = load_safetensors(data)
     own = module.state_dict()
     for name in sorted(set(own) | set(state)):
@@ -177,6 +177,11 @@ def from_safetensors(
                 f"stored weights do not fit {type(module).__name__}: parameter "
                 f"{name!r} has shape {found}, the config asks for {expected}; load the "
                 "model with the config it was trained with"
+            )
+        if not bool(state[name].isfinite().all()):
+            raise ValueError(
+                f"stored weights of {type(module).__name__} are not finite: parameter "
+                f"{name!r}; restore the model from a copy, or train it again"
             )
     module.load_state_dict(state)
     return module.to(device)

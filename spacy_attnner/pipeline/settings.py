@@ -95,26 +95,32 @@ class Configured:
         self.cfg[name] = value
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Any:
-        """Load the component; its config goes before what it stored.
+        """Load the component with the settings that it had when it was stored.
 
         Raises ValueError where what is stored cannot be a component of its kind.
         """
-        return self._load(super().from_bytes, bytes_data, exclude)  # type: ignore[misc]
+        super().from_bytes(bytes_data, exclude=exclude)  # type: ignore[misc]
+        self.cfg.pop(CHANGED, None)
+        return self._loaded({name: self.cfg[name] for name in self.SETTINGS}, exclude)
 
     def from_disk(self, path: Any, *, exclude: Iterable[str] = ()) -> Any:
-        """As `from_bytes`, from a folder."""
-        return self._load(super().from_disk, path, exclude)  # type: ignore[misc]
+        """Load the component from a folder; its config goes before what it stored.
 
-    def _load(self, load: Callable, source: Any, exclude: Iterable[str]) -> Any:
+        Raises ValueError as `from_bytes` does.
+        """
         configured = {name: self.cfg[name] for name in self.SETTINGS}
         self.cfg.pop(CHANGED, None)
-        load(source, exclude=exclude)
-        changed = self.cfg.pop(CHANGED, {})
-        stored = {name: self.cfg[name] for name in self.SETTINGS}
+        super().from_disk(path, exclude=exclude)  # type: ignore[misc]
+        stored, changed = dict(self.cfg), self.cfg.pop(CHANGED, {})
         self.cfg.update(configured)
-        for name, before in changed.items():
-            if name in stored and configured[name] == before:
-                setattr(self, name, stored[name])
+        differ = [
+            name for name, before in changed.items() if configured[name] == before
+        ]
+        return self._loaded({name: stored[name] for name in differ}, exclude)
+
+    def _loaded(self, settings: dict[str, Any], exclude: Iterable[str]) -> Any:
+        for name, value in settings.items():
+            setattr(self, name, value)
         if not {"cfg", "model"} & set(exclude):
             self._check_stored()
         return self

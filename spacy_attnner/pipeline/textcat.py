@@ -129,6 +129,7 @@ class _Categories(Configured, FreshStart):
 
     def __init__(self, vocab: Vocab, model: Model, name: str, **settings: Any) -> None:
         require_classes(name, model, exclusive=self.exclusive)
+        check_threshold(name, settings.get("threshold", 0.0))
         super().__init__(vocab, model, name, **settings)  # type: ignore[call-arg]
 
     @cached_property
