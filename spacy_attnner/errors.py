@@ -45,7 +45,7 @@ def sound(problem: str, way_out: str) -> Iterator[None]:
         raise
     except Exception as error:
         what = str(error) or type(error).__name__
-        if isinstance(error, LookupError):  # of which the text is a key alone
+        if not isinstance(error, OSError | ValueError):  # such as a key alone
             what = f"{type(error).__name__}: {what}"
         raise UserError(f"{problem}: {what}", way_out) from error
 

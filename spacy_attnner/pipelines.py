@@ -1,5 +1,6 @@
 """The pipeline and the GPU that a command names, or what is wrong with them."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import spacy
@@ -19,6 +20,15 @@ def use_gpu(gpu_id: int, *, silent: bool = False) -> None:
         raise UserError(
             f"GPU {gpu_id} cannot be used: {error}", "Leave out --gpu-id for the CPU."
         ) from error
+
+
+def running(model: str) -> AbstractContextManager[None]:
+    """Say of an error of its components that the pipeline fails."""
+    return sound(
+        f"the pipeline {model!r} fails on the texts",
+        "Train it again if it is damaged or was never trained; nlp = "
+        f"spacy.load({model!r}) and nlp(TEXT) show where it fails.",
+    )
 
 
 def require_pipeline(model: str) -> None:

@@ -13,6 +13,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from errno import EEXIST, ENOTEMPTY
@@ -24,7 +25,9 @@ except ImportError:  # Windows: what a killed run left stays there
     fcntl = None
 
 MARKER = ".spacy-attnner"
+UNNAMED = f"{MARKER}.new"  # a marker that is not locked yet
 SUFFIX = ".attn"
+YOUNG = 60  # seconds, in which a new folder gets its marker
 ATTEMPTS = 20  # of a swap, while other runs put their output into the same place
 
 
@@ -126,6 +129,12 @@ def clean(target: Path) -> None:
 
 
 def _clean(folder: Path, target: Path) -> None:
+    names = os.listdir(folder)
+    if set(names) <= {UNNAMED} and time.time() - folder.stat().st_mtime > YOUNG:
+        for name in names:  # its run was killed while it left its marker
+            (folder / name).unlink()
+        folder.rmdir()
+        return
     marker = os.open(folder / MARKER, os.O_RDWR)
     try:
         if os.read(marker, 4096) == os.fsencode(target.name) and _lock(marker):
@@ -146,7 +155,7 @@ def _prefix(target: Path) -> str:
 
 def _mark(folder: Path, target: Path) -> int:
     """Leave a marker, locked before it has its name."""
-    unnamed = folder / f"{MARKER}.new"
+    unnamed = folder / UNNAMED
     marker = os.open(unnamed, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         os.write(marker, os.fsencode(target.name))

@@ -219,6 +219,43 @@ def test_a_damaged_model(place, command, damage):
     assert not any(place.glob("out*"))
 
 
+@spacy.Language.component("test_command_fails", assigns=["doc._.relations"])
+def fail_on_text(doc):
+    return {}[doc[0].text]
+
+
+@pytest.mark.parametrize(
+    "command", ["calibrate", "thresholds", "report", "relations", "check", "evaluate"]
+)
+def test_a_pipeline_that_fails_on_texts(place, command):
+    for model in (place / "model", place / "training/en_attnner"):
+        nlp = spacy.load(model)
+        nlp.add_pipe("test_command_fails", first=True)
+        nlp.to_disk(model)
+    result = run(place, command, COMMANDS[command].replace("OUT", "out"))
+    assert result.exit_code == 1
+    assert is_plain(result), result.exception
+    assert "fails on the texts: KeyError: 'Mira" in said(result).replace(
+        "Maria", "Mira"
+    )
+    assert not any(place.glob("out*"))
+
+
+@pytest.mark.parametrize("content", ["", "3", "[]", '["files"]', "\udcff"])
+def test_damaged_json(place, content):
+    for path, command in (
+        ("out/meta.json", "stamp"),
+        ("corpus/SOURCE.json", "corpus"),
+        ("project.yml", "fetch"),
+    ):
+        args = "." if command == "fetch" else prepare(place, command, "out")
+        (place / path).write_text(content, errors="surrogateescape")
+        result = run(place, command, args)
+        assert result.exit_code == 1
+        assert is_plain(result), result.exception
+        assert path.rpartition("/")[2] in said(result)
+
+
 KINDS_OF_ERRORS = [
     KeyError("vectors"),
     IndexError("list index out of range"),

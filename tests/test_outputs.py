@@ -17,7 +17,7 @@ from spacy_attnner.atomic import (
     write_text,
 )
 from spacy_attnner.errors import UserError
-from spacy_attnner.workspace import MARKER, Workspace
+from spacy_attnner.workspace import MARKER, UNNAMED, Workspace
 
 
 @pytest.fixture
@@ -201,6 +201,19 @@ def test_what_a_killed_run_left_is_cleaned_up_by_the_next(model, tmp_path, momen
     check_pipeline(model)
     assert snapshot(model) == before
     assert sorted(os.listdir(tmp_path)) == ["model", "other"]
+
+
+@pytest.mark.parametrize("names", [[], [UNNAMED], [UNNAMED, "letter.txt"]])
+def test_a_folder_without_its_marker_is_removed_when_it_holds_nothing(tmp_path, names):
+    folder = tmp_path / ".X.abcdefgh.attn"
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+    write_text(tmp_path / "X", "new")  # it may be getting its marker
+    assert folder.exists()
+    os.utime(folder, (1e9, 1e9))
+    write_text(tmp_path / "X", "new")
+    assert folder.exists() == ("letter.txt" in names)
 
 
 def test_a_living_run_keeps_its_folder(nlp, model, tmp_path):

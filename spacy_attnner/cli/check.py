@@ -14,12 +14,15 @@ def check_cli(
 ) -> None:
     """Load a pipeline and show what it finds in three sentences."""
     from ..atomic import check_apart, check_file, write_text
+    from ..pipelines import running
     from ..project.check import check_pipeline, describe
 
     if output is not None:
         check_file(output)
         check_apart(output, {"pipeline": name})
     nlp = check_pipeline(name)
-    typer.echo(describe(nlp, colored=True))
+    with running(name):
+        shown, plain = describe(nlp, colored=True), describe(nlp)
+    typer.echo(shown)
     if output is not None:
-        write_text(output, describe(nlp))
+        write_text(output, plain)

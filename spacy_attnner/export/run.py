@@ -10,7 +10,7 @@ from tqdm import tqdm
 from ..atomic import check_apart, check_file
 from ..errors import UserError
 from ..pipeline.rel import AttnRel
-from ..pipelines import load_pipeline, use_gpu
+from ..pipelines import load_pipeline, running, use_gpu
 from ..relations import has_relations
 from ..terminal import visible
 from .decoding import STDIN
@@ -73,14 +73,15 @@ def export_relations(
         n_process=n_process,
     )
     bar = tqdm(docs, desc=visible(texts.name), unit="doc", leave=False, disable=None)
-    written = write_relations(
-        _checked(bar, nlp, model, texts),
-        output,
-        format=format,
-        threshold=threshold or 0.0,
-        base=base,
-        spreadsheet=spreadsheet,
-    )
+    with running(model):
+        written = write_relations(
+            _checked(bar, nlp, model, texts),
+            output,
+            format=format,
+            threshold=threshold or 0.0,
+            base=base,
+            spreadsheet=spreadsheet,
+        )
     written.unreadable = unreadable
     return written
 

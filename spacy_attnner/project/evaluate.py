@@ -14,7 +14,7 @@ from ..atomic import check_files, replacing_files, write_json, write_text
 from ..corpora.gold_sentences import create_gold_sentences
 from ..corpora.reader import GoldEntitiesCorpus
 from ..errors import UserError, sound
-from ..pipelines import load_pipeline, use_gpu
+from ..pipelines import load_pipeline, running, use_gpu
 from ..report.content import calibrate_examples
 from ..terminal import echo, msg, visible
 from .evaluations import EVALUATIONS, Evaluation
@@ -61,7 +61,7 @@ def _evaluate(evaluation: Evaluation, training: Path, corpus: Path) -> dict[str,
     examples = _read(evaluation, nlp, data)
     disabled = ["attn_ner"] if evaluation.gold_entities else []
     started = time.perf_counter()
-    with nlp.select_pipes(disable=disabled):
+    with nlp.select_pipes(disable=disabled), running(evaluation.model):
         _predict(nlp, examples, evaluation.title)
         seconds = time.perf_counter() - started
         scores = Scorer(nlp=nlp).score(examples)
@@ -78,7 +78,8 @@ def _evaluate(evaluation: Evaluation, training: Path, corpus: Path) -> dict[str,
     if evaluation.uncalibrated:
         before = _load(training / evaluation.uncalibrated)
         examples_before = _read(evaluation, before, data)
-        _predict(before, examples_before, f"{evaluation.title}, uncalibrated")
+        with running(evaluation.uncalibrated):
+            _predict(before, examples_before, f"{evaluation.title}, uncalibrated")
         result["calibration"] = compare_calibrations(examples_before, examples)
     return result
 

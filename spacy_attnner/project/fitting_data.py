@@ -8,6 +8,7 @@ from spacy.training import Example
 from tqdm import tqdm
 
 from ..errors import UserError, sound
+from ..pipelines import running
 from ..report.sentences import make_corpus
 
 
@@ -52,5 +53,6 @@ def annotate_before(
     )
     disable = None if progress else True  # None: unless stderr is no terminal
     bar = tqdm(docs, total=len(examples), unit=" docs", disable=disable)
-    for example, doc in zip(examples, bar, strict=True):
-        example.predicted = doc
+    with running(str(nlp.path or nlp.meta["name"])):
+        for example, doc in zip(examples, bar, strict=True):
+            example.predicted = doc

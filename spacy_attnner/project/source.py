@@ -119,6 +119,8 @@ def read_source(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON: {error}", way_out) from error
     keys = ("corpus", "name", "description", "licence", "sources", "files")
+    if not isinstance(source, dict) or not isinstance(source.get("files", {}), dict):
+        raise UserError(f"{path} is no description of corpora", way_out)
     absent = [key for key in keys if key not in source]
     if absent:
         raise UserError(f"{path} lacks {', '.join(absent)}", way_out)

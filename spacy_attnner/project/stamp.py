@@ -35,7 +35,10 @@ def stamp(model_dir: Path, source_path: Path, vectors: Path | None = None) -> No
 def _read_meta(folder: Path) -> dict[str, Any]:
     path = folder / "meta.json"
     try:
-        return json.loads(path.read_text(encoding="utf8"))
+        meta = json.loads(path.read_text(encoding="utf8"))
+        if not isinstance(meta, dict):
+            raise ValueError("it is no object")
+        return meta
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path} cannot be read: {error}",

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from ..atomic import check_apart, check_file, is_same, write_text
 from ..errors import UserError
-from ..pipelines import load_pipeline, use_gpu
+from ..pipelines import load_pipeline, running, use_gpu
 from ..terminal import visible
 from .content import Report, make_report
 from .html import to_html
@@ -52,7 +52,8 @@ def report_pipeline(
     nlp = load_pipeline(model)
     examples = read_examples(nlp, data, **sentences)
     unit = _unit(examples, data, **sentences)
-    _predict(nlp, examples, visible(data.name), batch_size)
+    with running(model):
+        _predict(nlp, examples, visible(data.name), batch_size)
     _check_predictions(nlp, model, examples)
     report = make_report(
         examples,
