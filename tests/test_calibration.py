@@ -14,9 +14,9 @@ from spacy_attnner.calibration import (
     expected_calibration_error,
     fit_offset,
     fit_temperature,
-    same_threshold,
     log_loss,
     minimize,
+    same_threshold,
     shift,
     smoothed,
 )

@@ -104,9 +104,7 @@ def _scores(decoded: Iterable[list[Any]]) -> numpy.ndarray:
     return numpy.array([span.score for spans in decoded for span in spans])
 
 
-def _decode(
-    model: Model, scored: list[Scored], **probe: float
-) -> Iterator[list[Any]]:
+def _decode(model: Model, scored: list[Scored], **probe: float) -> Iterator[list[Any]]:
     """Decode under settings of the model, its own or a probe's."""
     for batch in _batches(scored):
         emissions, sequences = map(list, zip(*batch, strict=True))
