@@ -8,8 +8,8 @@ what is wrong in a document is often wrong throughout it. New documents are as a
 harder than those a model was selected on, and without the margin confidences promise
 too much there.
 
-Where a threshold drops entities, the numbers are fitted on those that it keeps, and it is
-expressed anew, so that the same ones are kept.
+Where a threshold drops entities, the numbers are fitted on those that it keeps, and it
+is expressed anew, so that the same ones are kept.
 """
 
 import math
@@ -172,7 +172,7 @@ def fit_offset(
     """
     moves = (confidences > TINY) & (confidences < 1.0 - TINY)
     confidences, targets = confidences[moves], targets[moves]
-    groups = numpy.asarray(groups)[moves]
+    documents = numpy.asarray(groups)[moves]
     if not len(confidences):
         return 0.0
     low, high = OFFSETS
@@ -184,7 +184,7 @@ def fit_offset(
             low = offset
     offset = (low + high) / 2
     p = shift(confidences, offset)
-    residuals = numpy.bincount(groups, weights=targets - p)  # per document
+    residuals = numpy.bincount(documents, weights=targets - p)  # per document
     information = (p * (1.0 - p)).sum()
     error = math.sqrt(float((residuals**2).sum())) / max(float(information), TINY)
     return max(OFFSETS[0], offset - margin * error)

@@ -93,9 +93,7 @@ class Blocks:
             yield some, tokens, packing.sizes
 
 
-def cut_blocks(
-    lengths: Tensor, *, reverse: bool = False, best: bool = False
-) -> Blocks:
+def cut_blocks(lengths: Tensor, *, reverse: bool = False, best: bool = False) -> Blocks:
     """Cut sequences of the given lengths, shape (batch_size,), int64.
 
     reverse: From their ends to their starts. best: For the best path.

@@ -1,7 +1,7 @@
 """All paths outside of a set of paths, summed up: what is left without subtraction.
 
-The set is all paths whose tag at every token is in a mask. Any other path is in it up to
-a token, deviates there and is free from then on, so that it is counted at its first
+The set is all paths whose tag at every token is in a mask. Any other path is in it up
+to a token, deviates there and is free from then on, so that it is counted at its first
 deviation, once.
 """
 
@@ -37,15 +37,11 @@ class Complement:
     outside: Lattice
 
     def transition_counts(self, chain: Chain, lengths: Tensor) -> Tensor:
-        """Expected number of times that tag i is followed by tag j, (n_tags, n_tags)."""
+        """Expected number of times that tag i is followed by j, (n_tags, n_tags)."""
         share = torch.ones_like(self.log_z)
-        return sum(
-            (
-                transition_counts(part, chain, lengths, share)
-                for part in (self.inside, self.outside)
-            ),
-            start=torch.zeros_like(chain.transitions),
-        )
+        return transition_counts(
+            self.inside, chain, lengths, share
+        ) + transition_counts(self.outside, chain, lengths, share)
 
 
 def complement_of(
@@ -82,7 +78,7 @@ def _forward(
     potentials = chain.transitions.exp()
     result = scores.new_empty((2, *scores.shape))  # in the set, outside
     message = torch.stack([chain.start, torch.full_like(chain.start, FORBIDDEN)])
-    message = message[:, None]  # (2, 1, K)
+    state = message = message[:, None]  # (2, 1, K)
     offset = 0
     for t, size in enumerate(packing.sizes):
         rows = slice(offset, offset + size)
@@ -111,7 +107,8 @@ def _backward(
     closed = _closed_steps(inside, packing.sizes)
     potentials = chain.transitions.T.exp()
     result = scores.new_empty((2, *scores.shape))
-    message = torch.stack([torch.full_like(chain.end, FORBIDDEN), chain.end])[:, None]
+    message = torch.stack([torch.full_like(chain.end, FORBIDDEN), chain.end])
+    state = message = message[:, None]  # (2, 1, K)
     offset = 0
     for t, size in enumerate(packing.sizes):
         rows = slice(offset, offset + size)

@@ -119,7 +119,7 @@ def _impossible(log_z: Tensor) -> list[int]:
 
 
 def _closed(mask: Tensor, lengths: Tensor) -> Tensor:
-    """Sequences with a token at which not all tags are admitted, (batch_size,), bool."""
+    """Sequences with a token at which a tag is not admitted, (batch_size,), bool."""
     closed = (~mask).any(-1, keepdim=True).double()  # (N, 1)
     return segment_sum(closed, lengths).squeeze(1) > 0
 

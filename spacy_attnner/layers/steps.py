@@ -52,7 +52,7 @@ class Steps:
         return torch.cat([inside[:, 0], free, inside[:, 1]], 1)
 
     def before(self, state: Tensor, place: Tensor) -> Tensor:
-        """The best place before given ones, (n,), out of the state there, (n, n_tags)."""
+        """The best place before given ones, (n,), by the state there, (n, n_tags)."""
         return (state + self.back[place]).argmax(-1)
 
     def last(self, state: Tensor) -> Tensor:
@@ -65,8 +65,8 @@ def biluo_steps(chain: Chain) -> Steps:
     n_tags = len(chain.start)
     n = n_tags // 4  # labels
     tags = torch.arange(n_tags, device=chain.start.device)
-    B, I, L, U = tags[1:].view(-1, 4).unbind(1)
-    order = torch.cat([L, U, tags[:1], B, I])
+    begin, inner, last, unit = tags[1:].view(-1, 4).unbind(1)
+    order = torch.cat([last, unit, tags[:1], begin, inner])
     step = chain.transitions[order][:, order].T  # (after, before)
     prefer = PREFERENCE * (1.0 - order / n_tags)  # (n_tags,)
     rows = torch.cat([step[:n], step[3 * n + 1 :]])[:, 2 * n + 1 :]  # (2n, 2n)

@@ -100,16 +100,11 @@ def crf_decode(
 
     temperature, log_odds_offset: The model's own if None.
     """
-    if temperature is None:
-        temperature = model.attrs["temperature"]
-    if log_odds_offset is None:
-        log_odds_offset = model.attrs["log_odds_offset"]
-    settings = temperature, log_odds_offset
-    return [
-        spans
-        for part in _parts(emissions, sequences)
-        for spans in _decode(model, *part, *settings)
-    ]
+    attrs = model.attrs
+    t = attrs["temperature"] if temperature is None else temperature
+    offset = attrs["log_odds_offset"] if log_odds_offset is None else log_odds_offset
+    parts = _parts(emissions, sequences)
+    return [each for part in parts for each in _decode(model, *part, t, offset)]
 
 
 def _parts(

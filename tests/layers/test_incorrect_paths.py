@@ -94,7 +94,7 @@ def test_a_certain_span_teaches_the_more_the_surer_it_is(score):
 @pytest.mark.parametrize("sure", [0.0, 25.0, 120.0])
 @pytest.mark.parametrize("n_tokens", [5, 600, 2000])
 def test_the_cost_of_a_span_does_not_depend_on_what_is_around_it(sure, n_tokens):
-    """Tokens that transitions do not bind: those outside of the span are independent."""
+    """Transitions bind no tokens: those outside of the span are independent."""
     problem = make_problem([n_tokens], n_labels=1)
     for scores in (problem.transitions, problem.start, problem.end):
         scores.zero_()

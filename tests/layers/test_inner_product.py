@@ -50,7 +50,9 @@ def expected_logits(scores, groups):
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from([0.0, -3.5, 2.25, 40.0, 80.0, -90.0]), st.integers(0, 2)),
+        st.tuples(
+            st.sampled_from([0.0, -3.5, 2.25, 40.0, 80.0, -90.0]), st.integers(0, 2)
+        ),
         min_size=1,
         max_size=9,
     )

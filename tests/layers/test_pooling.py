@@ -61,7 +61,9 @@ def test_values_and_gradients_are_those_of_padded_documents():
     weights = torch.randn(5, 20, dtype=torch.float64)
     results = [f(X, lengths) for f in (pooling, partial(padded, pooling))]
     torch.testing.assert_close(*results, atol=1e-12, rtol=0)
-    found, expected = (torch.autograd.grad((weights * y).sum(), inputs) for y in results)
+    found, expected = (
+        torch.autograd.grad((weights * y).sum(), inputs) for y in results
+    )
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b, atol=1e-10, rtol=0)
 

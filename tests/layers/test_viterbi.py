@@ -51,7 +51,9 @@ def test_ties_give_one_path_in_a_batch_alone_and_in_blocks(data, n_labels):
 
 def test_where_nothing_is_known_nothing_is_found():
     for n_tokens in (1, 7, 1000):
-        tags = viterbi(torch.zeros(n_tokens, 13), zero_chain(13), torch.tensor([n_tokens]))
+        tags = viterbi(
+            torch.zeros(n_tokens, 13), zero_chain(13), torch.tensor([n_tokens])
+        )
         assert not tags.any()
 
 

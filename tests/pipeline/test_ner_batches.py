@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 from thinc.api import fix_random_seed
 
 from spacy_attnner.layers import blocks, context
+from spacy_attnner.models import crf_decode
 from spacy_attnner.pipeline import ner as ner_module
 
 LENGTHS = [0, 1, 3, 700, 40, 0, 95, 1300, 2, 11, 250, 17]
@@ -85,6 +86,7 @@ def test_any_order_and_any_batches(case):
     def check(order, batch_size, at_once, small):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ner_module, "AT_ONCE", at_once)
+            patch.setattr(crf_decode, "AT_ONCE", at_once)
             if small:
                 patch.setattr(blocks, "AT_ONCE", 4000)
                 patch.setattr(context, "CHUNK", 100)
@@ -100,3 +102,17 @@ def test_the_same_document_twice(case):
     nlp, docs, alone = case
     found = run(nlp, [docs[3], *docs, docs[3]], batch_size=64)
     assert found[0][0] == found[4][0] == found[-1][0] == alone[3][0]
+
+
+def test_marginals_and_readings_in_parts(case, monkeypatch):
+    nlp, docs, _ = case
+    pipe, some = nlp.get_pipe("attn_ner"), [*docs[:5], nlp.make_doc("")]
+    marginals, _ = pipe.token_marginals(some)
+    readings = [[r.probability for r in each] for each in pipe.k_best(some, 3)]
+    monkeypatch.setattr(crf_decode, "AT_ONCE", 1)
+    for found, expected in zip(pipe.token_marginals(some)[0], marginals, strict=True):
+        assert found == pytest.approx(expected, abs=1e-6)
+    parts = [[r.probability for r in each] for each in pipe.k_best(some, 3)]
+    assert len(parts) == len(readings) == 6
+    for found, expected in zip(parts, readings, strict=True):
+        assert found == pytest.approx(expected, abs=1e-6)

@@ -27,8 +27,12 @@ def nlp(ner):
 
 @pytest.fixture
 def dev(ner):
-    """What the model was trained on, but annotated otherwise here and there."""
-    sentences = list(ner.sentences)
+    return annotated_otherwise(ner.sentences)
+
+
+def annotated_otherwise(sentences):
+    """What the model was trained on, with other entities here and there."""
+    sentences = list(sentences)
     text, entities, *rest = sentences[1]
     sentences[1] = (text, [(*entities[0][:2], "ORG"), entities[1]], *rest)
     text, entities, *rest = sentences[5]

@@ -10,11 +10,21 @@ from typer.testing import CliRunner
 from spacy_attnner.calibration import TooFewPredicted, expected_calibration_error
 from spacy_attnner.cli import attn_cli
 
-from .test_ner_calibration import dev, found, ner, reliability  # noqa: F401  # fixtures
+from .test_ner_calibration import annotated_otherwise, found, reliability
 
 
 @pytest.fixture
-def nlp(ner):  # noqa: F811
+def ner(make_task):
+    return make_task("attn_ner")
+
+
+@pytest.fixture
+def dev(ner):
+    return annotated_otherwise(ner.sentences)
+
+
+@pytest.fixture
+def nlp(ner):
     """A threshold drops some of its entities: those below the widest gap."""
     nlp = ner.trained()
     pipe = nlp.get_pipe("attn_ner")
@@ -25,11 +35,11 @@ def nlp(ner):  # noqa: F811
     return nlp
 
 
-def entities(nlp, ner):  # noqa: F811
+def entities(nlp, ner):
     return [[e[:3] for e in doc] for doc in found(nlp, ner)]
 
 
-def test_what_is_kept_stays_the_same(ner, nlp, dev):  # noqa: F811
+def test_what_is_kept_stays_the_same(ner, nlp, dev):
     pipe = nlp.get_pipe("attn_ner")
     old = pipe.cfg["threshold"]
     before = entities(nlp, ner)
@@ -47,7 +57,7 @@ def test_what_is_kept_stays_the_same(ner, nlp, dev):  # noqa: F811
     assert result.ece_after == pytest.approx(ece, abs=1e-5)
 
 
-def test_a_threshold_that_stays_a_number_keeps_others(ner, nlp, dev):  # noqa: F811
+def test_a_threshold_that_stays_a_number_keeps_others(ner, nlp, dev):
     pipe = nlp.get_pipe("attn_ner")
     old = pipe.cfg["threshold"]
     before = entities(nlp, ner)
@@ -58,7 +68,7 @@ def test_a_threshold_that_stays_a_number_keeps_others(ner, nlp, dev):  # noqa: F
     assert result.n_changed == n_changed > 0
 
 
-def test_too_few_are_kept(ner, nlp, dev):  # noqa: F811
+def test_too_few_are_kept(ner, nlp, dev):
     pipe = nlp.get_pipe("attn_ner")
     n_kept = sum(map(len, entities(nlp, ner)))
     settings = {**pipe.cfg}, {**pipe.model.attrs}
@@ -72,7 +82,7 @@ def test_too_few_are_kept(ner, nlp, dev):  # noqa: F811
         pipe.calibrate(examples)
 
 
-def test_probes_change_nothing_that_others_see(ner, nlp, dev):  # noqa: F811
+def test_probes_change_nothing_that_others_see(ner, nlp, dev):
     """What a prediction in another thread would see while it is fitted."""
     pipe = nlp.get_pipe("attn_ner")
     attrs, names = pipe.model.attrs, ("temperature", "log_odds_offset")
@@ -92,7 +102,7 @@ def test_probes_change_nothing_that_others_see(ner, nlp, dev):  # noqa: F811
 
 
 @pytest.mark.parametrize("options", [(), ("--keep-threshold",)])
-def test_the_command(ner, nlp, dev, tmp_path, options):  # noqa: F811
+def test_the_command(ner, nlp, dev, tmp_path, options):
     old = nlp.get_pipe("attn_ner").cfg["threshold"]
     nlp.get_pipe_config("attn_ner")["threshold"] = old
     nlp.to_disk(tmp_path / "model")
