@@ -19,10 +19,13 @@ TEXTS = [
 
 @Language.component("test_merge_pairs")
 def merge_pairs(doc: Doc) -> Doc:
-    """Every two tokens are one, whatever they are."""
+    """Every two tokens are one, but where that cuts an entity: there spaCy's merging
+    can leave invalid entities, which it then refuses to read (E093)."""
     with doc.retokenize() as retokenizer:
         for i in range(0, len(doc) - 1, 2):
-            retokenizer.merge(doc[i : i + 2])
+            first, second = doc[i], doc[i + 1]
+            if first.ent_type == second.ent_type and second.ent_iob != 3:
+                retokenizer.merge(doc[i : i + 2])
     return doc
 
 
