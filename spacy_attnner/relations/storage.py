@@ -78,6 +78,7 @@ def set_relations(
         for other in relation_keys(doc):
             del doc.spans[other]
     doc.spans[group.name] = group
+    align_groups(doc)  # the others, which a later component may merge tokens of
 
 
 def add_relations(

@@ -19,10 +19,13 @@ TEXTS = [
 
 @Language.component("test_merge_pairs")
 def merge_pairs(doc: Doc) -> Doc:
-    """Every two tokens are one, whatever they are."""
+    """Every two tokens are one, but where that cuts an entity: there spaCy's merging
+    can leave invalid entities, which it then refuses to read (E093)."""
     with doc.retokenize() as retokenizer:
         for i in range(0, len(doc) - 1, 2):
-            retokenizer.merge(doc[i : i + 2])
+            first, second = doc[i], doc[i + 1]
+            if first.ent_type == second.ent_type and second.ent_iob != 3:
+                retokenizer.merge(doc[i : i + 2])
     return doc
 
 
@@ -115,9 +118,10 @@ def test_documents_that_come_with_groups_of_an_earlier_pass(make_pipeline, chang
     for doc in nlp.pipe(given.get_docs(nlp.vocab)):
         again = Doc(nlp.vocab).from_bytes(doc.to_bytes())
         assert everything(again) == everything(doc)
-    after = make_pipeline("attn_ner", change)  # no one reads the relations before
-    for doc in after.pipe(given.get_docs(after.vocab)):
-        assert len(doc.copy()) == len(doc)
+    for only in ("attn_ner", "attn_rel"):  # does not read what the other one wrote
+        nlp = make_pipeline(only, change)
+        for doc in nlp.pipe(given.get_docs(nlp.vocab)):
+            assert len(doc.copy()) == len(doc)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
