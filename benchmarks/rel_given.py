@@ -23,7 +23,7 @@ from collections import Counter
 from pathlib import Path
 
 import spacy
-from ablation import Change, table
+from ablation import Change, setting, shorten, table
 from record import write_result
 from spacy.tokens import Doc, DocBin, Span
 from thinc.api import Config
@@ -37,11 +37,23 @@ ROOT = Path(__file__).parent.parent
 RESULT = Path(__file__).parent / "results" / "rel_given.json"
 PAIRS = "components.attn_rel.model"
 SPLITS = ("train", "dev", "test")
+DATA = ("types", "directed")
 N_LABELS = 9
 UNRELATED = 0.2  # pairs without a relation for one with, as many as in SemEval-2010
 
+UNMARKED = setting(f"{PAIRS}.tok2vec.entities", None)
+SEGMENTS = setting(f"{PAIRS}.around", False)
+SEVERAL = setting(f"{PAIRS}.exclusive", False)
 CHANGES: dict[str, list[Change]] = {
     "shipped": [],
+    "entities not marked in the encoder": [UNMARKED],
+    "no maxima of the words around": [SEGMENTS],
+    "several labels for one pair": [SEVERAL],
+    "none of these": [UNMARKED, SEGMENTS, SEVERAL],
+    "words learnt beside the vectors": [
+        setting(f"{PAIRS}.tok2vec.embed.word_width", 50)
+    ],
+    "dropout 0.5": [setting("training.dropout", 0.5)],
 }
 
 
@@ -105,6 +117,8 @@ def run(
     config = Config().from_disk(options.config, interpolate=False)
     for change in CHANGES[row.split(": ")[1]]:
         change(config)
+    if options.steps:
+        shorten(config, options.steps, options.rate)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         config.to_disk(folder / "config.cfg")
@@ -134,9 +148,11 @@ def parse() -> argparse.Namespace:
     add("--corpus", type=Path, required=True, help="CoNLL04, {train,dev,test}.spacy")
     add("--vectors", type=Path, required=True, help="pipeline with static vectors")
     add("--config", type=Path, default=ROOT / "configs" / "rel_given.cfg")
-    add("--rows", nargs="+", default=list(CHANGES), choices=list(CHANGES))
-    add("--data", nargs="+", default=["types", "directed"])
+    add("--rows", nargs="+", default=["shipped"], choices=list(CHANGES))
+    add("--data", nargs="+", default=DATA, choices=DATA)
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    add("--steps", type=int, help="of a shorter schedule than the config's")
+    add("--rate", type=float, default=0.004, help="learning rate of that schedule")
     add("--output", type=Path, default=RESULT)
     add("--keep", type=Path, help="existing folder to keep the logs in")
     return parser.parse_args()
@@ -151,6 +167,8 @@ def main() -> None:
     rows = [f"{data}: {row}" for row in options.rows for data in options.data]
     todo = [(r, s) for s in options.seeds for r in rows if (r, s) not in known]
     command = "python benchmarks/rel_given.py --corpus corpus/rel --vectors vectors"
+    if options.steps:
+        command += f" --steps {options.steps} --rate {options.rate}"
     with tempfile.TemporaryDirectory() as name:
         made = Path(name)
         make_directed(options.corpus, made)
@@ -159,7 +177,7 @@ def main() -> None:
             runs.append(run(row, seed, corpus, options))
             write_result(options.output, command, {"runs": runs})
             tqdm.write(json.dumps(runs[-1]))
-    every = [f"{data}: {row}" for data in ("types", "directed") for row in CHANGES]
+    every = [f"{data}: {row}" for data in DATA for row in CHANGES]
     sys.stdout.write(table(every, runs, {}) + "\n")
 
 
