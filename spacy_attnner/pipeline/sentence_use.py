@@ -10,16 +10,16 @@ SEEN = "sentences_seen"  # key of a component's `cfg`; absent where they are not
 
 
 def forget_sentences(pipe: Any) -> None:
-    """Note at initialization that a model that uses sentences has seen none."""
+    """Note at initialization that a model that uses sentences has seen no document."""
     pipe.cfg.pop(SEEN, None)
     pipe.told_of_sentences = False
     if any(node.attrs.get("sentences") for node in pipe.model.walk()):
-        pipe.cfg[SEEN] = False
+        pipe.cfg[SEEN] = None
 
 
 def note_sentences(pipe: Any, docs: Iterable[Doc]) -> None:
     """Note in an update whether documents have sentence starts."""
-    if pipe.cfg.get(SEEN) is False:
+    if SEEN in pipe.cfg and not pipe.cfg[SEEN]:
         pipe.cfg[SEEN] = any(map(_has_sentences, docs))
 
 
