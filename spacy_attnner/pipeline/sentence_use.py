@@ -33,9 +33,9 @@ def warn_of_sentences(pipe: Any, docs: Iterable[Doc]) -> None:
             f"{pipe.name!r} reads sentence by sentence where a document has sentence "
             "starts; these documents have some, none that it was trained on had, and "
             "it will find less, unless those were single sentences. Train it with "
-            "sentences (spacy-attnner.GoldSentences.v1 as the augmenter of the training "
-            "corpus), or take what sets them (a parser, a senter, a sentencizer) out of "
-            "the pipeline or behind it",
+            "sentences (spacy-attnner.GoldSentences.v1 as the augmenter of the "
+            "training corpus), or take what sets them (a parser, a senter, a "
+            "sentencizer) out of the pipeline or behind it",
             stacklevel=2,
         )
 
