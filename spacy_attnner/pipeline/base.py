@@ -122,6 +122,7 @@ class AttnPipe(Configured, FreshStart, TrainablePipe):
         for example in get_examples():
             survey.add(example, self.gold_labels(example))
         survey.require_documents()
+        self._forget_fitted()
         with self._fresh(nlp):
             for label in sorted(survey.labels) if labels is None else labels:
                 self.add_label(label)

@@ -42,7 +42,6 @@ DEFAULT_MODEL = default_model(
 )
 
 OF_OTHER_LABELS = 0.5  # threshold of labels for which none was fitted
-BEFORE_FITTING = "before_fitting"  # in `cfg`: the settings that fitted ones replace
 
 
 @Language.factory(
@@ -229,8 +228,6 @@ class AttnRel(AttnPipe):
     ) -> None:
         """Find the labels, the entity types that they join, and the model's sizes."""
         self.cfg["types"] = []
-        for name, value in self.cfg.pop(BEFORE_FITTING, {}).items():
-            setattr(self, name, value)
         self._learn_types(get_examples())
         super().initialize(get_examples, nlp=nlp, labels=labels)
 
@@ -335,7 +332,6 @@ class AttnRel(AttnPipe):
                 f"no relation is annotated in the documents for {self.name!r}: fit "
                 "thresholds on documents that have some"
             )
-        configured = {"threshold": self.threshold, "thresholds": self.thresholds}
         before = dict(zip(self.labels, self._thresholds().tolist(), strict=True))
         predicted = self.predict([example.predicted for example in examples])
         truth = [
@@ -348,9 +344,7 @@ class AttnRel(AttnPipe):
             numpy.concatenate(truth),
             gold,
         )
-        self.cfg.setdefault(BEFORE_FITTING, configured)
-        self.thresholds = before | found
-        self.threshold = None
+        self._fit(thresholds=before | found, threshold=None)
         return found
 
     def attention(

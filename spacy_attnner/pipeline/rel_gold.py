@@ -34,8 +34,8 @@ def gold_labels_of(
                 f"knows {sorted(labels)}: correct the annotation, or call "
                 f"add_label({relation.label!r})"
             )
-        head = _aligned(example, relation.head)
-        row = rows.row(head, _aligned(example, relation.tail))
+        head = aligned_key(example, relation.head)
+        row = rows.row(head, aligned_key(example, relation.tail))
         if row is not None:
             truth[row, columns[relation.label]] = 1.0
     return truth
@@ -69,7 +69,7 @@ def key_of(span: Span) -> Key:
     return span.start, span.end, span.label
 
 
-def _aligned(example: Example, span: Span) -> Key | None:
+def aligned_key(example: Example, span: Span) -> Key | None:
     """Where the words of a reference span stand in the predicted document."""
     words = trimmed(span)
     if words is None:

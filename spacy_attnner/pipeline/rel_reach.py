@@ -8,10 +8,10 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from ..relations import RELATIONS_KEY, get_relations, has_relations
+from ..relations import RELATIONS_KEY, Relation, get_relations, has_relations
 from ..words import words_before
 from .learnable import Survey
-from .rel_gold import PairRows, key_of_words
+from .rel_gold import Key, PairRows, aligned_key, key_of_words
 
 MOST_LOST = 0.03  # share of gold relations out of reach that is taken in silence
 MOST_RELATIONS = 500  # gold relations in documents without entities, in silence
@@ -32,20 +32,37 @@ class RelationSurvey(Survey):
     def add(self, example: Example, labels: Iterable[str]) -> None:
         """Count an example, its gold labels and those that have no candidate pair."""
         super().add(example, labels)
-        relations = get_relations(example.reference)
+        reference = example.reference
+        relations = get_relations(reference)
         if not relations:
             return
-        rows = PairRows(self.get_candidates(example.reference))
-        before = words_before(example.reference)
-        for relation in relations:
+        rows = PairRows(self.get_candidates(reference))
+        # without entities it cannot be known which pairs there will be
+        known = bool(rows.places) or reference.has_annotation("ENT_IOB")
+        for relation in relations if known else ():
             head, tail = key_of_words(relation.head), key_of_words(relation.tail)
-            if head not in rows.places or tail not in rows.places:
-                self.lost_arguments += 1
-            elif rows.row(head, tail) is None:
-                self.lost_pairs += 1
-                first, second = sorted([head, tail])
-                between = before[second[0]] - before[first[1]]
-                self.farthest = max(self.farthest, int(between))
+            if rows.row(head, tail) is None and not self._is_predicted(
+                example, relation
+            ):
+                self._lose(reference, rows, head, tail)
+
+    def _is_predicted(self, example: Example, relation: Relation) -> bool:
+        """Whether the predicted document, as it comes, has the pair."""
+        rows = PairRows(self.get_candidates(example.predicted))
+        keys = aligned_key(example, relation.head), aligned_key(example, relation.tail)
+        return rows.row(*keys) is not None
+
+    def _lose(
+        self, doc: Doc, rows: PairRows, head: Key | None, tail: Key | None
+    ) -> None:
+        if head not in rows.places or tail not in rows.places:
+            self.lost_arguments += 1
+            return
+        self.lost_pairs += 1
+        before = words_before(doc)
+        first, second = sorted([head, tail])
+        between = int(before[second[0]] - before[first[1]])
+        self.farthest = max(self.farthest, between)
 
     def warn(self, labels: Any, nlp: Language | None) -> None:
         """As any survey; also where many relations are out of reach."""

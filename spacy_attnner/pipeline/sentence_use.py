@@ -10,16 +10,16 @@ SEEN = "sentences_seen"  # key of a component's `cfg`; absent where they are not
 
 
 def forget_sentences(pipe: Any) -> None:
-    """Note at initialization that a model that uses sentences has seen none."""
+    """Note at initialization that a model that uses sentences has seen no document."""
     pipe.cfg.pop(SEEN, None)
     pipe.told_of_sentences = False
     if any(node.attrs.get("sentences") for node in pipe.model.walk()):
-        pipe.cfg[SEEN] = False
+        pipe.cfg[SEEN] = None
 
 
 def note_sentences(pipe: Any, docs: Iterable[Doc]) -> None:
     """Note in an update whether documents have sentence starts."""
-    if pipe.cfg.get(SEEN) is False:
+    if SEEN in pipe.cfg and not pipe.cfg[SEEN]:
         pipe.cfg[SEEN] = any(map(_has_sentences, docs))
 
 
@@ -32,9 +32,10 @@ def warn_of_sentences(pipe: Any, docs: Iterable[Doc]) -> None:
         warnings.warn(
             f"{pipe.name!r} reads sentence by sentence where a document has sentence "
             "starts; these documents have some, none that it was trained on had, and "
-            "it will find less. Train it with sentences (spacy-attnner.GoldSentences."
-            "v1 as the augmenter of the training corpus), or take what sets them (a "
-            "parser, a senter, a sentencizer) out of the pipeline or behind it",
+            "it will find less, unless those were single sentences. Train it with "
+            "sentences (spacy-attnner.GoldSentences.v1 as the augmenter of the "
+            "training corpus), or take what sets them (a parser, a senter, a "
+            "sentencizer) out of the pipeline or behind it",
             stacklevel=2,
         )
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy
 from spacy.language import Language
 
+BEFORE_FITTING = "before_fitting"  # in `cfg`: settings that fitted ones replace
 CHANGED = "changed"  # in `cfg`: what the config said of settings that it does not have
 
 
@@ -56,10 +57,11 @@ class Owner:
     def config_of(self, component: Any) -> dict[str, Any] | None:
         """The component's part of its pipeline's config, to be changed."""
         nlp = self.find()
-        for name, pipe in nlp.components if nlp is not None else ():
-            if pipe is component:
-                return nlp.get_pipe_config(name)
-        return None
+        if nlp is None:
+            return None
+        names = (name for name, pipe in nlp.components if pipe is component)
+        name = next(names, None)
+        return None if name is None else nlp.get_pipe_config(name)
 
 
 class Configured:
@@ -94,6 +96,17 @@ class Configured:
             self.cfg[CHANGED] = {**self.cfg.get(CHANGED, {}), name: self.cfg[name]}
         self.cfg[name] = value
 
+    def _fit(self, **values: Any) -> None:
+        """Set settings to what was fitted to data; `initialize` takes it back."""
+        before = {name: getattr(self, name) for name in values}
+        self.cfg[BEFORE_FITTING] = before | self.cfg.get(BEFORE_FITTING, {})
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def _forget_fitted(self) -> None:
+        for name, value in self.cfg.pop(BEFORE_FITTING, {}).items():
+            setattr(self, name, value)
+
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Any:
         """Load the component with the settings that it had when it was stored.
 
@@ -113,10 +126,12 @@ class Configured:
         super().from_disk(path, exclude=exclude)  # type: ignore[misc]
         stored, changed = dict(self.cfg), self.cfg.pop(CHANGED, {})
         self.cfg.update(configured)
-        differ = [
-            name for name, before in changed.items() if configured[name] == before
-        ]
-        return self._loaded({name: stored[name] for name in differ}, exclude)
+        differ = {
+            name: stored[name]
+            for name, value in configured.items()
+            if name in changed and changed[name] == value
+        }
+        return self._loaded(differ, exclude)
 
     def _loaded(self, settings: dict[str, Any], exclude: Iterable[str]) -> Any:
         for name, value in settings.items():

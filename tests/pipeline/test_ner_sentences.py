@@ -161,6 +161,7 @@ def test_a_wrong_span_that_crosses_a_sentence_start_says_nothing(doubtful):
     assert len(set(losses)) == 3
 
 
+@pytest.mark.filterwarnings("ignore:.*none that it was trained on had")
 def test_sentences_are_calibrated_as_they_are_tagged(make_ner):
     ner = make_ner()
     nlp = ner.trained()

@@ -195,6 +195,15 @@ def test_relations_out_of_reach(rel, n_between, ents, settings, said):
         nlp.initialize(lambda: examples)
 
 
+def test_entities_that_only_the_predicted_documents_have(rel):
+    nlp = rel.blank()
+    examples = rel.examples(nlp)
+    for example in examples[:2]:  # one reference without, one with others
+        example.reference.set_ents([], default="missing")
+    examples[1].reference.set_ents([], default="outside")
+    nlp.initialize(lambda: examples)
+
+
 def test_some_relations_out_of_reach_are_no_matter(rel):
     """As in CoNLL04, where 8 of 1,273 are further apart than `configs/rel.cfg` has."""
     nlp = spacy.blank("en")
