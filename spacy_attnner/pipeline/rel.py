@@ -196,6 +196,10 @@ class AttnRel(AttnPipe):
         self._types = TypesWatch()
         register_relations()
 
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state)  # type: ignore[misc]
+        register_relations()  # in the process that it was sent to
+
     def _check_stored(self) -> None:
         super()._check_stored()
         types = self.cfg.get("types")
@@ -228,7 +232,6 @@ class AttnRel(AttnPipe):
     ) -> None:
         """Find the labels, the entity types that they join, and the model's sizes."""
         self.cfg["types"] = []
-        self.cfg.pop("thresholds", None)
         self._learn_types(get_examples())
         super().initialize(get_examples, nlp=nlp, labels=labels)
 
@@ -345,8 +348,7 @@ class AttnRel(AttnPipe):
             numpy.concatenate(truth),
             gold,
         )
-        self.thresholds = before | found
-        self.threshold = None
+        self._fit(thresholds=before | found, threshold=None)
         return found
 
     def attention(

@@ -145,3 +145,22 @@ def test_the_temperature_is_that_of_the_config(make_task, temperature):
     nlp.initialize(lambda: task.examples(nlp))
     assert attrs["temperature"] == temperature
     assert attrs["log_odds_offset"] == 0.0
+
+
+def test_a_threshold_that_was_fitted_is_taken_back_and_one_that_was_set_stays(
+    make_task,
+):
+    task = make_task("attn_rel", {"threshold": 0.3})
+    nlp = initialized(task)
+    pipe = nlp.get_pipe("attn_rel")
+    for _ in range(2):
+        pipe.fit_thresholds(task.examples(nlp))
+    assert pipe.threshold is None
+    nlp.initialize(lambda: task.examples(nlp))
+    assert (pipe.threshold, pipe.thresholds) == (0.3, {})
+    assert nlp.config["components"]["attn_rel"]["threshold"] == 0.3
+    pipe.fit_thresholds(task.examples(nlp))
+    pipe.threshold = 0.7
+    nlp.initialize(lambda: task.examples(nlp))
+    assert pipe.threshold == 0.7
+    assert pipe.thresholds == {}
