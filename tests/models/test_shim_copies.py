@@ -46,7 +46,7 @@ def test_averages_of_a_model_do_not_reach_its_copy(trained, docs):
 def test_a_clone_and_the_clone_of_its_optimizer_go_on_as_they_would(
     trained, docs, clone
 ):
-    """Moments and averages are known by an id, which stays as that of Thinc's models."""
+    """Moments and averages are known by an id, which stays, as in Thinc's models."""
     model, optimizer = trained("AttentionEncoder"), Adam(0.05, use_averages=True)
     for _ in range(2):
         train_once(model, docs, optimizer)

@@ -68,6 +68,7 @@ def test_training_after_it_is_that_of_a_new_pipeline(task):
     assert results[0] == results[1]
 
 
+@pytest.mark.filterwarnings("ignore:.*has labels that none of the")
 def test_labels_of_earlier_data_are_forgotten_and_those_of_the_user_stay(task):
     nlp = task.blank()
     pipe = nlp.get_pipe(task.name)
