@@ -371,7 +371,7 @@ class AttnNER(AttnPipe):
         self.model.attrs.update(
             temperature=result.temperature, log_odds_offset=result.log_odds_offset
         )
-        self.threshold = result.threshold
+        self._fit(threshold=result.threshold)
         return result
 
 
