@@ -138,6 +138,10 @@ class AttnNER(AttnPipe):
         self._rehearsal_model: Model | None = None  # set by `nlp.resume_training`
         register_confidence()
 
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state)  # type: ignore[misc]
+        register_confidence()  # in the process that it was sent to
+
     def gold_labels(self, example: Example) -> Iterable[str]:
         """Entity labels of the reference."""
         return (ent.label_ for ent in example.reference.ents)

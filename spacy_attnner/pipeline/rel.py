@@ -196,6 +196,10 @@ class AttnRel(AttnPipe):
         self._types = TypesWatch()
         register_relations()
 
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state)  # type: ignore[misc]
+        register_relations()  # in the process that it was sent to
+
     def _check_stored(self) -> None:
         super()._check_stored()
         types = self.cfg.get("types")

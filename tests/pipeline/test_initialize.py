@@ -2,6 +2,7 @@
 
 import copy
 import random
+from types import SimpleNamespace
 
 import numpy
 import pytest
@@ -9,6 +10,8 @@ import spacy
 import torch
 from spacy.training import Example
 from thinc.api import fix_random_seed
+
+from spacy_attnner.pipeline import ner as ner_module
 
 LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": 26}
 
@@ -146,3 +149,36 @@ def test_the_temperature_is_that_of_the_config(make_task, temperature):
     nlp.initialize(lambda: task.examples(nlp))
     assert attrs["temperature"] == temperature
     assert attrs["log_odds_offset"] == 0.0
+
+
+def test_a_threshold_that_was_fitted_is_taken_back_and_one_that_was_set_stays(
+    make_task,
+):
+    task = make_task("attn_rel", {"threshold": 0.3})
+    nlp = initialized(task)
+    pipe = nlp.get_pipe("attn_rel")
+    for _ in range(2):
+        pipe.fit_thresholds(task.examples(nlp))
+    assert pipe.threshold is None
+    nlp.initialize(lambda: task.examples(nlp))
+    assert (pipe.threshold, pipe.thresholds) == (0.3, {})
+    assert nlp.config["components"]["attn_rel"]["threshold"] == 0.3
+    pipe.fit_thresholds(task.examples(nlp))
+    pipe.threshold = 0.7
+    nlp.initialize(lambda: task.examples(nlp))
+    assert pipe.threshold == 0.7
+    assert pipe.thresholds == {}
+
+
+def test_the_threshold_that_a_calibration_expressed_anew_is_taken_back(
+    make_task, monkeypatch
+):
+    task = make_task("attn_ner", {"threshold": 0.4})
+    nlp = initialized(task)
+    pipe = nlp.get_pipe("attn_ner")
+    result = SimpleNamespace(threshold=0.31, temperature=2.0, log_odds_offset=0.0)
+    monkeypatch.setattr(ner_module, "fit_calibration", lambda *_, **__: result)
+    pipe.calibrate(task.examples(nlp))
+    assert pipe.threshold == 0.31
+    nlp.initialize(lambda: task.examples(nlp))
+    assert pipe.threshold == 0.4
