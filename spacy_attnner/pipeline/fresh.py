@@ -17,26 +17,9 @@ class FreshStart:
     """
 
     _added: tuple[str, ...] = ()
-    _before_fit: dict[str, tuple[Any, Any]] | None = None
 
     def _remember(self, label: str) -> None:
         self._added = (*self._added, label)
-
-    def _fit(self, **settings: Any) -> None:
-        """Give settings values that fit data, until `initialize` takes them back."""
-        known = self._before_fit or {}
-        self._before_fit = dict(known)
-        for name, value in settings.items():
-            now = getattr(self, name)
-            before, fitted = known.get(name, (now, now))
-            self._before_fit[name] = (before if now == fitted else now), value
-            setattr(self, name, value)
-
-    def _take_back(self) -> None:
-        for name, (before, fitted) in (self._before_fit or {}).items():
-            if getattr(self, name) == fitted:  # nobody has set it since
-                setattr(self, name, before)
-        self._before_fit = None
 
     @contextmanager
     def _fresh(self, nlp: Language | None) -> Iterator[None]:
@@ -44,7 +27,6 @@ class FreshStart:
         component: Any = self
         added = self._added
         component.cfg["labels"] = list(added)
-        self._take_back()
         if hasattr(component, "_rehearsal_model"):
             component._rehearsal_model = None
         renew = component.model.attrs.get("renew_output")

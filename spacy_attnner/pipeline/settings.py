@@ -95,15 +95,19 @@ class Configured:
         elif name not in self.cfg.get(CHANGED, {}):
             self.cfg[CHANGED] = {**self.cfg.get(CHANGED, {}), name: self.cfg[name]}
         self.cfg[name] = value
+        fitted = self.cfg.get(BEFORE_FITTING, {})  # of which this is none any more
+        self.cfg[BEFORE_FITTING] = {k: v for k, v in fitted.items() if k != name}
 
     def _fit(self, **values: Any) -> None:
         """Set settings to what was fitted to data; `initialize` takes it back."""
-        before = {name: getattr(self, name) for name in values}
-        self.cfg[BEFORE_FITTING] = before | self.cfg.get(BEFORE_FITTING, {})
+        known = self.cfg.get(BEFORE_FITTING, {})
+        before = {name: known.get(name, getattr(self, name)) for name in values}
         for name, value in values.items():
             setattr(self, name, value)
+        self.cfg[BEFORE_FITTING] = {**self.cfg.get(BEFORE_FITTING, {}), **before}
 
     def _forget_fitted(self) -> None:
+        """Take back what was fitted, but for settings that were set since."""
         for name, value in self.cfg.pop(BEFORE_FITTING, {}).items():
             setattr(self, name, value)
 
@@ -134,8 +138,10 @@ class Configured:
         return self._loaded(differ, exclude)
 
     def _loaded(self, settings: dict[str, Any], exclude: Iterable[str]) -> Any:
+        fitted = self.cfg.get(BEFORE_FITTING, {})
         for name, value in settings.items():
             setattr(self, name, value)
+        self.cfg[BEFORE_FITTING] = fitted
         if not {"cfg", "model"} & set(exclude):
             self._check_stored()
         return self
