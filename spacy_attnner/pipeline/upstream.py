@@ -48,7 +48,7 @@ def require_vectors(
 
 def _is_missing(listener: Any, doc: Doc) -> bool:
     if isinstance(listener, Tok2VecListener):
-        return not doc.tensor.size
+        return doc.tensor is None or not doc.tensor.size  # None after `doc_cleaner`
     return not doc.has_extension("trf_data") or doc._.trf_data is None
 
 
