@@ -48,7 +48,8 @@ def require_vectors(
 
 def _is_missing(listener: Any, doc: Doc) -> bool:
     if isinstance(listener, Tok2VecListener):
-        return doc.tensor is None or not doc.tensor.size  # None after `doc_cleaner`
+        # None after `doc_cleaner`, of other tokens where some were split since
+        return doc.tensor is None or len(doc.tensor) != len(doc)
     return not doc.has_extension("trf_data") or doc._.trf_data is None
 
 
