@@ -15,7 +15,7 @@ from ..layers.inner_product import InnerProductPairs, candidate_logits
 from .bridge import device_of_array
 from .candidates import Candidates
 from .lists import flatten, no_backprop, split
-from .relations import pair_model, token_width
+from .relations import of_known_width, pair_model
 from .resize import grow_output, renew_output
 
 
@@ -37,14 +37,16 @@ def build_inner_product_pairs(
     tok2vec: Any layer from documents to token vectors.
     hidden: Width of e.
     type_width: Width of the embedding of entity types; 0 for none.
-    width: Width of the token vectors, where the tok2vec does not know its own.
+    width: Width of the token vectors, where the tok2vec does not know its own; if
+        neither does, they are projected to `hidden`.
     nO: Number of relation labels; found from the data if None.
 
     Returns one array per document, the log odds of each pair, (n_pairs, n_labels).
     """
+    tok2vec, width = of_known_width(tok2vec, width, hidden)
     make_module = partial(
         InnerProductPairs,
-        width=token_width(tok2vec, width),
+        width=width,
         hidden=hidden,
         type_width=type_width,
     )

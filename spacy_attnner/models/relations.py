@@ -24,7 +24,7 @@ from .bridge import (
 from .candidates import Candidates
 from .documents import vectors_of_words
 from .exclusive import exclusive_labels
-from .lists import flatten, no_backprop, split
+from .lists import flatten, no_backprop, split, tokenwise
 from .pair_arrays import Arrays, pair_arrays
 from .resize import grow_output, renew_output
 
@@ -65,14 +65,16 @@ def build_entity_pair_attention(
     strongest: Let pairs see the strongest ones of the same head and of the same tail.
     exclusive: Let a pair have one label at most: its logits are the log odds of a
         softmax over the labels and none.
-    width: Width of the token vectors, where the tok2vec does not know its own.
+    width: Width of the token vectors, where the tok2vec does not know its own; if
+        neither does, they are projected to `hidden`.
     nO: Number of relation labels; found from the data if None.
 
     Returns one array of logits per document, (n_pairs, n_labels).
     """
+    tok2vec, width = of_known_width(tok2vec, width, hidden)
     make_module = partial(
         EntityPairAttention,
-        width=token_width(tok2vec, width),
+        width=width,
         hidden=hidden,
         n_heads=n_heads,
         type_width=type_width,
@@ -96,12 +98,12 @@ def build_entity_pair_attention(
     return model
 
 
-def token_width(tok2vec: Model, width: int | None) -> int:
-    """The width of token vectors; raises ValueError where nobody says it."""
-    width = width or tok2vec.maybe_get_dim("nO")
-    if width is None:
-        raise ValueError("the tok2vec's width is not known: give `width`")
-    return width
+def of_known_width(tok2vec: Model, width: int | None, other: int) -> tuple[Model, int]:
+    """A tok2vec and its width; projected to `other` where nobody says the width."""
+    known = width or tok2vec.maybe_get_dim("nO")
+    if known is None:  # some listeners learn it late
+        return chain(tok2vec, tokenwise(Linear(nO=other))), other
+    return tok2vec, known
 
 
 def pair_model(

@@ -15,6 +15,8 @@ from .documents import chain_of_words, tokens_and_structure
 from .lists import flatten, split, tokenwise
 from .resize import grow_output, renew_output
 
+WIDTH = 128  # of pooled vectors, where the tok2vec learns its own late
+
 
 @registry.architectures("spacy-attnner.AttentionTextClassifier.v1")
 def build_attention_text_classifier(
@@ -29,7 +31,8 @@ def build_attention_text_classifier(
 
     tok2vec: Any layer from documents to token vectors.
     exclusive_classes: Softmax if true, else one sigmoid per category.
-    width: Width of the pooled vectors; the tok2vec's own, where it is known, if None.
+    width: Width of the pooled vectors; if None the tok2vec's own, or 128 where that is
+        not known.
     n_heads: Attention heads.
     hidden: Width of the attention's scoring layer.
     nO: Number of categories; found from the data if None.
@@ -38,11 +41,8 @@ def build_attention_text_classifier(
     """
     tok2vec_width = tok2vec.maybe_get_dim("nO")
     layers: list[Model] = [tok2vec]
-    if width is None or width == tok2vec_width:
-        if tok2vec_width is None:
-            raise ValueError("the tok2vec's width is not known: give `width`")
-        width = tok2vec_width
-    else:
+    width = width or tok2vec_width or WIDTH
+    if width != tok2vec_width:
         layers.append(tokenwise(Linear(nO=width, nI=tok2vec_width)))
     pooled = (n_heads + 1) * width
     pooling = torch_layer(

@@ -4,7 +4,9 @@ import copy
 
 import pytest
 import spacy
+from spacy import registry
 from spacy.training import Example
+from thinc.api import Model
 
 LISTENER = {
     "@architectures": "spacy.Tok2VecListener.v1",
@@ -89,3 +91,22 @@ def test_rehearsing_and_calibrating_read_it(make_task, request):
     pipe = nlp.get_pipe("attn_ner")
     found = [copy.deepcopy(pipe).calibrate(seen), pipe.calibrate(unseen)]
     assert found[0].temperature == pytest.approx(found[1].temperature)
+
+
+@pytest.mark.parametrize("name", ["EntityPairAttention", "InnerProductPairs"])
+def test_a_width_that_is_learnt_late_is_projected(make_task, name):
+    build = registry.architectures.get(f"spacy-attnner.{name}.v1")
+    task = make_task("attn_rel")
+    nlp = task.blank()
+    tok2vec = registry.resolve({"model": task.config["model"]["tok2vec"]})["model"]
+    late = Model(
+        "late",
+        lambda model, X, is_train: model.layers[0](X, is_train),
+        init=lambda model, X=None, Y=None: model.layers[0].initialize(X=X),
+        layers=[tok2vec],
+        dims={"nO": None},
+    )
+    nlp.get_pipe("attn_rel").model = build(late, hidden=20)
+    examples = task.examples(nlp)
+    task.train(nlp, examples, 2, nlp.initialize(lambda: examples))
+    assert len(list(nlp.pipe(["Mira Okafor left .", ""]))) == 2
