@@ -42,7 +42,7 @@ lint: $(INSTALLED)
 clean:
 	rm -rf $(VENV) corpus training packages packages.partial metrics vectors \
 	  vectors.partial project.lock .pytest_cache .ruff_cache .hypothesis build \
-	  spacy_attnner.egg-info
+	  spacy_attnner.egg-info .*.attn
 
 $(INSTALLED): $(SOURCES)
 	@$(PYTHON) -c 'import sys; v = sys.version_info; \

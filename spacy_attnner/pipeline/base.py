@@ -72,8 +72,9 @@ class AttnPipe(Configured, FreshStart, TrainablePipe):
     def require_vectors(self, docs: list[Doc]) -> None:
         """Run a shared encoder on documents that it has not seen, if there is one.
 
-        Raises ValueError where it cannot be found.
+        Raises ValueError where it cannot be found, or the component not be used yet.
         """
+        require_initialized(self.name, self.model)
         require_vectors(self.model, docs, self.name, self._owner.find())
 
     def add_label(self, label: str) -> int:

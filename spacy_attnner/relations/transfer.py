@@ -25,7 +25,8 @@ def merge_docs(
     """One document of several, as `Doc.from_docs`, with relations and confidences.
 
     docs: At least one document.
-    ensure_whitespace, attrs, exclude: As in `Doc.from_docs`.
+    ensure_whitespace, attrs, exclude: As in `Doc.from_docs`; tensors are kept where all
+        documents have some of one width.
     key: The span group whose relations are kept; None for all.
 
     Raises ValueError if there is no document, or if some have relation annotation and
@@ -37,7 +38,10 @@ def merge_docs(
     for doc in docs:
         align_groups(doc)
     from_docs: Any = Doc.from_docs  # spaCy's stub does not know `exclude`
-    merged: Doc = from_docs(docs, ensure_whitespace, attrs, exclude=exclude)
+    # spaCy joins tensors of all documents, or none: some may have lost theirs
+    shapes = {getattr(doc.tensor, "shape", (0,))[1:] for doc in docs if len(doc)}
+    unlike = () if len(shapes) < 2 else ("tensor",)
+    merged: Doc = from_docs(docs, ensure_whitespace, attrs, exclude=[*exclude, *unlike])
     if "spans" not in exclude:
         _merge_confidences(docs, merged)
         if _are_annotated(docs, key):
