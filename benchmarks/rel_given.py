@@ -162,7 +162,7 @@ def main() -> None:
     """Train and score what is not in the results yet."""
     options = parse()
     done = json.loads(options.output.read_text()) if options.output.exists() else {}
-    runs = done.get("runs", [])
+    runs, explored = done.get("runs", []), done.get("explored", [])
     known = {(each["row"], each["seed"]) for each in runs}
     rows = [f"{data}: {row}" for row in options.rows for data in options.data]
     todo = [(r, s) for s in options.seeds for r in rows if (r, s) not in known]
@@ -175,7 +175,8 @@ def main() -> None:
         for row, seed in tqdm(todo, desc="trainings"):
             corpus = made if row.startswith("directed") else options.corpus
             runs.append(run(row, seed, corpus, options))
-            write_result(options.output, command, {"runs": runs})
+            content = {"runs": runs, "explored": explored}
+            write_result(options.output, command, content)
             tqdm.write(json.dumps(runs[-1]))
     every = [f"{data}: {row}" for data in DATA for row in CHANGES]
     sys.stdout.write(table(every, runs, {}) + "\n")
