@@ -62,7 +62,8 @@ def test_the_rate_is_that_of_thinc_with_the_steps_of_the_config(path):
 @pytest.mark.parametrize("steps", [20, 400, 9000])
 def test_the_rate_follows_max_steps(path, steps):
     found = rates(path, max_steps=steps)
-    assert max(found) == found[min(200, steps // 8)]
+    learn_rate = Config().from_disk(path)["training"]["optimizer"]["learn_rate"]
+    assert max(found) == found[min(learn_rate["warmup_steps"], steps // 8)]
     assert found[steps - 1] > 0.0
     assert not any(found[steps:])
 

@@ -59,6 +59,8 @@ def _forward(
     lengths = [len(X) for X in Xs]
     words = flat_words(docs)
     X = _chosen(model, flatten(model, Xs, layer.maybe_get_dim("nI")), words)
+    if not len(X):
+        return _without_words(model, Xs, bp_tok2vec)
     Y, bp_layer = layer((X, *structure(docs)), is_train)
     Ys = split(_put_back(model, Y, words), lengths)
     if not is_train:
@@ -69,6 +71,15 @@ def _forward(
         return bp_tok2vec(split(_put_back(model, dX, words), lengths))
 
     return Ys, backprop
+
+
+def _without_words(
+    model: Model, Xs: list[Floats2d], bp_tok2vec: Callable
+) -> tuple[list[Floats2d], Callable]:
+    """Zeros for whitespace, of which no gradient comes back."""
+    width = model.layers[1].get_dim("nO")
+    Ys = [model.ops.alloc2f(len(X), width) for X in Xs]
+    return Ys, lambda dYs: bp_tok2vec([model.ops.xp.zeros_like(X) for X in Xs])
 
 
 def chain_of_words(tok2vec: Tok2Vec, *layers: Model) -> Model:

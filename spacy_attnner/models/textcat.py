@@ -111,6 +111,8 @@ def _forward(
     lengths = [len(X) for X in Xs]
     layer = model.layers[0]
     X = flatten(model, Xs, layer.maybe_get_dim("nI"))
+    if not len(X):  # nothing that a gradient could come to
+        return model.ops.alloc2f(len(Xs), layer.get_dim("nO")), lambda dY: Xs
     Y, bp = layer((X, lengths), is_train)
 
     def backprop(dY: Any) -> list[Floats2d]:

@@ -95,8 +95,7 @@ class Configured:
         elif name not in self.cfg.get(CHANGED, {}):
             self.cfg[CHANGED] = {**self.cfg.get(CHANGED, {}), name: self.cfg[name]}
         self.cfg[name] = value
-        fitted = self.cfg.get(BEFORE_FITTING, {})  # of which this is none any more
-        self.cfg[BEFORE_FITTING] = {k: v for k, v in fitted.items() if k != name}
+        self._remember_fitted(name)
 
     def _fit(self, **values: Any) -> None:
         """Set settings to what was fitted to data; `initialize` takes it back."""
@@ -104,7 +103,14 @@ class Configured:
         before = {name: known.get(name, getattr(self, name)) for name in values}
         for name, value in values.items():
             setattr(self, name, value)
-        self.cfg[BEFORE_FITTING] = {**self.cfg.get(BEFORE_FITTING, {}), **before}
+        self._remember_fitted(**before)
+
+    def _remember_fitted(self, forget: str = "", /, **before: Any) -> None:
+        """What settings were before they were fitted, of one or more not any more."""
+        known = self.cfg.pop(BEFORE_FITTING, {}) | before
+        known.pop(forget, None)
+        if known:
+            self.cfg[BEFORE_FITTING] = known
 
     def _forget_fitted(self) -> None:
         """Take back what was fitted, but for settings that were set since."""
@@ -141,7 +147,7 @@ class Configured:
         fitted = self.cfg.get(BEFORE_FITTING, {})
         for name, value in settings.items():
             setattr(self, name, value)
-        self.cfg[BEFORE_FITTING] = fitted
+        self._remember_fitted(**fitted)
         if not {"cfg", "model"} & set(exclude):
             self._check_stored()
         return self

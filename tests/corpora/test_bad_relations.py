@@ -291,5 +291,7 @@ def test_relations_of_what_the_component_is_not_given(examples, pipeline):
     found = examples(jsonl([GOOD]))
     sgd = pipeline.initialize(lambda: found)
     bare = [Example(pipeline.make_doc("Ada met Bo in Oslo"), found[0].reference)]
+    assert pipeline.update(bare, sgd=sgd)["attn_rel"] > 0  # given the gold entities
+    bare[0].predicted.set_ents([], default="outside")
     assert pipeline.update(bare, sgd=sgd)["attn_rel"] == 0
     assert pipeline.evaluate(bare)["rel_r"] == 0.0

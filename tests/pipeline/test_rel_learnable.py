@@ -173,8 +173,8 @@ def reach(nlp, words, ents, pair, **settings):
 @pytest.mark.parametrize(
     ("n_between", "ents", "settings", "said"),
     [
-        (47, (0, 48), {"max_length": 40}, "30 .* 47 tokens .*max_length to 47"),
-        (47, (0, 48), {"same_sentence": True}, "30 .* 47 tokens .* same_sentence"),
+        (47, (0, 48), {"max_length": 40}, "30 .* 47 words .*max_length to 47"),
+        (47, (0, 48), {"same_sentence": True}, "30 .* 47 words .* same_sentence"),
         (3, (0,), {}, "30 because head or tail is not among the spans"),
         (3, (0, 4), {"spans_key": "other"}, "30 because head or tail .* spans_key"),
         (47, (0, 48), {"max_length": 47}, None),

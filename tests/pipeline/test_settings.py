@@ -106,6 +106,7 @@ def test_a_number_goes_before_fitted_thresholds(make_task, tmp_path):
     assert len(task.found(loaded(doc))) > n_found > 0
     override = {"components": {"attn_rel": {"threshold": 1.0}}}
     assert spacy.load(tmp_path, config=override).get_pipe("attn_rel").threshold == 1.0
+    loaded = spacy.load(tmp_path)
     loaded.initialize(lambda: task.examples(loaded))
     assert_set(loaded, "attn_rel", "threshold", 0.5)
     assert_set(loaded, "attn_rel", "thresholds", {})

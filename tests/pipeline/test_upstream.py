@@ -82,7 +82,7 @@ def test_rehearsing_and_calibrating_read_it(make_task, request):
             Example(nlp.make_doc(s[0]), nlp.make_doc(s[0])) for s in task.sentences
         ]
         losses = nlp.rehearse(known, sgd=optimizer)
-        assert losses["attn_ner"] < 1e-4  # nothing was learnt since: nothing to mend
+        assert losses["attn_ner"] < 0.01  # nothing was learnt since: nothing to mend
     assert nlp.evaluate(task.examples(nlp))["ents_f"] == before
     unseen = task.examples(nlp)
     seen = task.examples(nlp)
