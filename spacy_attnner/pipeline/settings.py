@@ -52,7 +52,10 @@ class Owner:
         self.find = (lambda: None) if nlp is None else weakref.ref(nlp)
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
-        return Owner, ()  # a copy belongs to none
+        return Owner, ()  # what was sent elsewhere belongs to none
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Owner":
+        return Owner(memo.get(id(self.find())))  # the copy of the pipeline, if any
 
     def config_of(self, component: Any) -> dict[str, Any] | None:
         """The component's part of its pipeline's config, to be changed."""

@@ -32,7 +32,7 @@ def require_vectors(
     Raises ValueError where the upstream is not to be found.
     """
     for listener in listeners_of(model):
-        missing = [doc for doc in docs if len(doc) and _is_missing(listener, doc)]
+        missing = [doc for doc in docs if _is_missing(listener, doc)]
         if not missing:
             continue
         upstream = _upstream_of(listener, nlp)
@@ -49,8 +49,9 @@ def require_vectors(
 def _is_missing(listener: Any, doc: Doc) -> bool:
     if isinstance(listener, Tok2VecListener):
         # None after `doc_cleaner`, of other tokens where some were split since
-        return doc.tensor is None or len(doc.tensor) != len(doc)
-    return not doc.has_extension("trf_data") or doc._.trf_data is None
+        return doc.tensor is None or (len(doc) > 0 and len(doc.tensor) != len(doc))
+    known = doc.has_extension("trf_data") and doc._.trf_data is not None
+    return len(doc) > 0 and not known
 
 
 def _upstream_of(listener: Any, nlp: Language | None) -> Any:

@@ -1,6 +1,7 @@
 """Settings: one value in the component, the pipeline's config and on disk."""
 
 import copy
+import pickle
 
 import pytest
 import spacy
@@ -74,9 +75,18 @@ def test_the_config_goes_before_what_is_stored(case, tmp_path):
     assert_set(spacy.load(tmp_path), task.name, key, value)
 
 
-def test_a_copy_of_the_pipeline_remembers_it_too(case, tmp_path):
+def test_a_copy_of_the_pipeline_has_settings_of_its_own(case):
     task, key, value = case
-    nlp = copy.deepcopy(initialized(task))
+    nlp = initialized(task)
+    copied = copy.deepcopy(nlp)
+    setattr(copied.get_pipe(task.name), key, value)
+    assert_set(copied, task.name, key, value)
+    assert nlp.config["components"][task.name][key] != value
+
+
+def test_a_pipeline_that_was_sent_elsewhere_remembers_it_too(case, tmp_path):
+    task, key, value = case
+    nlp = pickle.loads(pickle.dumps(initialized(task)))
     setattr(nlp.get_pipe(task.name), key, value)
     nlp.to_disk(tmp_path)
     assert_set(spacy.load(tmp_path), task.name, key, value)
