@@ -49,6 +49,8 @@ CHANGES: dict[str, list[Change]] = {
     "entities not marked in the encoder": [UNMARKED],
     "no maxima of the words around": [SEGMENTS],
     "several labels for one pair": [SEVERAL],
+    "marks without types": [setting(f"{PAIRS}.tok2vec.entities.types", False)],
+    "no distance": [setting(f"{PAIRS}.distance_width", 0)],
     "none of these": [UNMARKED, SEGMENTS, SEVERAL],
     "words learnt beside the vectors": [
         setting(f"{PAIRS}.tok2vec.embed.word_width", 50)
