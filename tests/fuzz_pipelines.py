@@ -168,12 +168,7 @@ def draw_texts(rng: random.Random) -> list[str]:
 def check(rng: random.Random, nlp: Language, texts: list[str]) -> None:
     """Raises an error where something fails or is not read back as it was."""
     batch_size = rng.choice([1, 3, 64])
-    try:
-        docs = list(nlp.pipe(texts, batch_size=batch_size))
-    except ValueError as error:
-        if "[E093]" not in str(error):
-            raise
-        return  # spaCy's own merging can leave entities that it refuses to read
+    docs = list(nlp.pipe(texts, batch_size=batch_size))
     assert [doc.text for doc in docs] == texts
     if rng.random() < 0.3:  # once more over the same documents
         docs = list(nlp.pipe(docs, batch_size=batch_size))
@@ -233,7 +228,12 @@ def _check_copies(nlp: Language, texts: list[str]) -> None:
 def run(trained: Trained, seed: int) -> None:
     """Draw a pipeline and texts by a seed, and check them."""
     rng = random.Random(seed)
-    check(rng, draw_pipeline(rng, trained), draw_texts(rng))
+    try:
+        check(rng, draw_pipeline(rng, trained), draw_texts(rng))
+    except ValueError as error:
+        # spaCy's own merging can leave entities that it refuses to read
+        if "[E093]" not in str(error):
+            raise
 
 
 def main() -> None:
