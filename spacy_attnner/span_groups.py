@@ -10,6 +10,7 @@ at the end of the document. Every group that this package writes is an
 import struct
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import srsly
@@ -128,6 +129,12 @@ def realigned_spans(group: SpanGroup) -> list[Span]:
 
 def stored_spans(group: SpanGroup) -> list[StoredSpan]:
     """What a group holds of each span, see `STORED_SPAN`."""
+    with suppress(IndexError):  # of a span past the last token
+        spans = [SpanGroup.__getitem__(group, i) for i in range(len(group))]
+        return [
+            (s.id, s.kb_id, s.label, s.start, s.end, s.start_char, s.end_char)
+            for s in spans
+        ]
     # only the bytes give offsets of spans that cannot be made
     bare = SpanGroup(group.doc)
     bare.extend(group)
