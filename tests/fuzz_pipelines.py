@@ -228,11 +228,15 @@ def _check_copies(nlp: Language, texts: list[str]) -> None:
 def run(trained: Trained, seed: int) -> None:
     """Draw a pipeline and texts by a seed, and check them."""
     rng = random.Random(seed)
+    nlp = draw_pipeline(rng, trained)
     try:
-        check(rng, draw_pipeline(rng, trained), draw_texts(rng))
+        check(rng, nlp, draw_texts(rng))
     except ValueError as error:
         # spaCy's own merging can leave entities that it refuses to read
-        if "[E093]" not in str(error):
+        merges = any(
+            nlp.get_pipe_meta(name).factory in CHANGES for name in nlp.pipe_names
+        )
+        if not merges or "[E093]" not in str(error):
             raise
 
 
