@@ -1,11 +1,9 @@
-"""Attention: multi-head scaled dot-product, additive scores, and pooling."""
+"""Attention: multi-head scaled dot-product, and additive scores."""
 
 import math
 
 import torch
 from torch import Tensor, nn
-
-from .segments import segment_softmax, segment_sum
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
@@ -85,26 +83,3 @@ class AdditiveAttention(nn.Module):
         if self.query is not None and query is not None:
             hidden = hidden + self.query(query)[..., None, :]
         return self.score(hidden.tanh())
-
-
-class AttentionPooling(nn.Module):
-    """Multi-head additive attention over the tokens of each sequence of a flat batch.
-
-    Source: Lin et al. (2017), "A Structured Self-Attentive Sentence Embedding".
-
-    width: Width of the tokens. hidden: Width of the scoring layer.
-    n_heads: Heads; the output concatenates them.
-    """
-
-    def __init__(self, *, width: int, hidden: int, n_heads: int = 1) -> None:
-        super().__init__()
-        self.attention = AdditiveAttention(width=width, hidden=hidden, n_heads=n_heads)
-
-    def weights(self, X: Tensor, lengths: Tensor) -> Tensor:
-        """Attention weights, (n_tokens, n_heads), that sum to 1 over each sequence."""
-        return segment_softmax(self.attention(X), lengths)
-
-    def forward(self, X: Tensor, lengths: Tensor) -> Tensor:
-        """Pool X, (n_tokens, width), to (batch_size, n_heads * width)."""
-        heads = self.weights(X, lengths).split(1, -1)  # each (N, 1)
-        return torch.cat([segment_sum(each * X, lengths) for each in heads], -1)

@@ -10,7 +10,9 @@ N_DIRECT = 384  # code points with a row of their own: Latin, with its extension
 N_HASHED = 128  # rows that all other code points share
 N_CHARACTERS = 1 + N_DIRECT + N_HASHED  # row 0 is padding
 CODE_POINTS = f"utf-32-{sys.byteorder[0]}e"  # four bytes each, in the machine's order
-PIECE = 512  # words of like length encoded at once in prediction
+# Words encoded at once in prediction
+PIECE_CPU = 512
+PIECE_GPU = 2**15
 
 
 def character_ids(words: Sequence[str], max_length: int) -> Tensor:
@@ -63,23 +65,34 @@ class CharacterCNN(nn.Module):
             embed_width, width, kernel_size, padding=kernel_size // 2
         )
 
-    def forward(self, characters: Tensor, words: Tensor) -> Tensor:
+    def forward(self, characters: Tensor, words: Tensor | None = None) -> Tensor:
         """Encode every distinct word once and copy it to its tokens.
 
         characters: Rows of `character_ids`, 0 for padding, (n_words, max_length).
-        words: The word of every token, shape (n_tokens,).
+        words: The word of every token, shape (n_tokens,); the words as they are if None.
 
         Returns shape (n_tokens, width).
         """
-        if self.training or len(characters) <= PIECE:
-            return self._encode(characters)[words]
-        lengths = (characters != 0).sum(1)
-        order = lengths.argsort()
-        Y = self.filters.weight.new_empty((len(characters), self.width))
-        for piece in order.split(PIECE):
-            longest = max(1, int(lengths[piece[-1]]))
-            Y[piece] = self._encode(characters[piece, :longest]).to(Y.dtype)
-        return Y[words]
+        Y = self._encode(characters)
+        return Y if words is None else Y[words]
+
+    def encode_in_pieces(self, words: Sequence[str], max_length: int) -> Tensor:
+        """Encode words in prediction; on a CPU those of like lengths together.
+
+        Returns shape (n_words, width).
+        """
+        weight = self.filters.weight
+        order = list(range(len(words)))
+        size = PIECE_GPU if weight.is_cuda else PIECE_CPU
+        if len(words) > size and not weight.is_cuda:
+            order.sort(key=lambda i: len(words[i]))
+        Y = weight.new_empty((len(words), self.width))
+        for i in range(0, len(words), size):
+            piece = order[i : i + size]
+            rows = character_ids([words[j] for j in piece], max_length)
+            place = slice(i, i + size) if weight.is_cuda else piece
+            Y[place] = self._encode(rows.to(weight.device)).to(Y.dtype)
+        return Y
 
     def _encode(self, characters: Tensor) -> Tensor:
         X = self.dropout(self.embed(characters)).transpose(1, 2)  # (n_words, E, L)

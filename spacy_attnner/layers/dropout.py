@@ -17,14 +17,20 @@ class LockedDropout(nn.Module):
         super().__init__()
         self.p = p
 
-    def forward(self, X: Tensor) -> Tensor:
-        """Drop features of X: (batch_size, seq_len, width), shape unchanged."""
-        if not self.training or self.p == 0.0:
+    def forward(
+        self, X: Tensor, sequences: Tensor | None = None, n_sequences: int = 0
+    ) -> Tensor:
+        """Drop features of X, (n_tokens, width), in training.
+
+        sequences: The sequence that each token is of, (n_tokens,). n_sequences: How many
+            there are.
+        """
+        if not self.training or self.p == 0.0 or sequences is None:
             return X
         keep = torch.empty(
-            (X.shape[0], 1, X.shape[2]), dtype=X.dtype, device=X.device
+            (n_sequences, X.shape[1]), dtype=X.dtype, device=X.device
         ).bernoulli_(1.0 - self.p)
-        return X * keep / (1.0 - self.p)
+        return X * (keep / (1.0 - self.p))[sequences]
 
 
 def set_dropout(module: nn.Module, rate: float) -> None:

@@ -1,10 +1,9 @@
 """Entity pairs by the product of their spans alone."""
 
-import torch
 from torch import Tensor, nn
 
 from .pair_batch import PairBatch
-from .spans import SpanPooling
+from .pairs import SpanPooling
 
 
 class InnerProductPairs(nn.Module):
@@ -29,62 +28,13 @@ class InnerProductPairs(nn.Module):
         self.head = nn.Linear(self.spans.width, hidden)
         self.tail = nn.Linear(self.spans.width, hidden)
 
-    def forward(self, X: Tensor, lengths: Tensor, *batch: Tensor) -> Tensor:
+    def forward(self, X: Tensor, batch: PairBatch) -> Tensor:
         """Features of all pairs, shape (n_pairs, hidden).
 
-        X: Token vectors, (n_tokens, width). lengths: Unused, the flat batch's lengths.
-        batch: The fields of a `PairBatch`, in order.
+        X: Token vectors, (n_tokens, width).
         """
-        b = PairBatch(*batch)
-        if not len(b.pairs):
+        if not len(batch):
             return X.new_zeros((0, self.hidden)) + 0.0 * X.sum()
-        spans = self.dropout(self.spans(X, b.spans, b.types))
-        return self.head(spans)[b.pairs[:, 0]] * self.tail(spans)[b.pairs[:, 1]]
-
-
-def candidate_logits(scores: Tensor, groups: Tensor) -> Tensor:
-    """Log odds of each pair under a softmax over the candidates of its group.
-
-    p_i = exp(a_i) / (1 + Σ_j exp(a_j)), j over the pairs of i's group; the 1 is that of
-    no relation. What is returned is log(p_i / (1 - p_i)).
-
-    log(p_i / (1 - p_i)) = a_i - log(1 + Σ_{j ≠ i} exp(a_j)), and the sum without its
-    largest term is made of the others: what is left of it would be rounding.
-
-    scores: a, shape (n_pairs, n_labels). groups: Shape (n_pairs,), from 0.
-    """
-    if not len(scores):
-        return scores
-    scores = scores.double()
-    lowest = torch.finfo(torch.float64).min
-    is_top = _is_top(scores.detach(), groups)  # (n_pairs, n_labels)
-    top, total = _log_total(scores, groups)
-    mass = (scores - top[groups]).exp()
-    rest = (total[groups] - mass).masked_fill(is_top, 1.0)
-    second, others = _log_total(scores.masked_fill(is_top, lowest), groups)
-    log_rest = torch.where(
-        is_top, (second + others.log())[groups], top[groups] + rest.log()
-    )
-    return (scores - log_rest).float()
-
-
-def _is_top(scores: Tensor, groups: Tensor) -> Tensor:
-    """One pair of the largest score of each group, bool, (n_pairs, n_labels)."""
-    index = groups[:, None].expand_as(scores)
-    shape = (int(groups.max()) + 1, scores.shape[1])
-    top = scores.new_zeros(shape).scatter_reduce(
-        0, index, scores, "amax", include_self=False
-    )
-    rows = torch.arange(len(scores), device=scores.device)[:, None].expand_as(scores)
-    rows = rows.masked_fill(scores < top[groups], len(scores))
-    first = rows.new_full(shape, len(scores)).scatter_reduce(0, index, rows, "amin")
-    return rows == first[groups]
-
-
-def _log_total(scores: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
-    """1 + Σ exp(a) of each group, as exp(top) * total, both (n_groups, n_labels)."""
-    index = groups[:, None].expand_as(scores)
-    top = scores.new_zeros((int(groups.max()) + 1, scores.shape[1]))  # no relation: 0
-    top = top.scatter_reduce(0, index, scores.detach(), "amax")
-    mass = (scores - top[groups]).exp()
-    return top, (-top).exp().scatter_add(0, index, mass)
+        spans = self.dropout(self.spans(X, batch))
+        head, tail = batch.pairs.unbind(1)
+        return self.head(spans)[head] * self.tail(spans)[tail]

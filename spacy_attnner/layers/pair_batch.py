@@ -1,16 +1,29 @@
 """Ordered pairs of spans, and the words that each of them reads."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
+import numpy
 import torch
 from torch import Tensor
 
+from .layout import Ints, numbers, positions, upload
+
 BEFORE, HEAD, BETWEEN, TAIL, AFTER = range(5)  # where a token stands, seen from a pair
+DISTANCES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # tokens between two spans
+# Pairs times tokens of a block: on a CPU they should stay in the cache, on a GPU only
+# the memory has to be bounded.
+CELLS_CPU = 2**17
+CELLS_GPU = 2**23
+# A block's largest group has at most so many times the pairs of any other.
+PADDING = 1.5
 
 
-@dataclass(frozen=True)
 class PairBatch:
     """The spans and ordered pairs of a flat batch of documents.
+
+    It is made of arrays of the host, and gives tensors of a device.
 
     spans: First token and end (exclusive) of each span, flat, (n_spans, 2).
     types: Rows of the span's type embedding, (n_spans, N_TYPE_HASHES).
@@ -18,38 +31,231 @@ class PairBatch:
     contexts: First token and end (exclusive) of each pair's context, (n_pairs, 2).
     """
 
-    spans: Tensor
-    types: Tensor
-    pairs: Tensor
-    contexts: Tensor
+    def __init__(
+        self,
+        device: torch.device,
+        spans: Ints,
+        types: Ints,
+        pairs: Ints,
+        contexts: Ints,
+    ) -> None:
+        self._device = device
+        self._spans, self._types = numpy.asarray(spans), numpy.asarray(types)
+        self._pairs, self._contexts = numpy.asarray(pairs), numpy.asarray(contexts)
 
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    @property
+    def n_spans(self) -> int:
+        """How many spans there are."""
+        return len(self._spans)
+
+    @cached_property
+    def _tensors(self) -> list[Tensor]:
+        arrays = self._types, self._pairs, self._contexts, *self._ends
+        return upload(self._device, *arrays, self._distances)
+
+    @property
+    def types(self) -> Tensor:
+        """Rows of each span's type embedding, (n_spans, N_TYPE_HASHES)."""
+        return self._tensors[0]
+
+    @property
+    def pairs(self) -> Tensor:
+        """Head and tail span of each pair, (n_pairs, 2)."""
+        return self._tensors[1]
+
+    @property
+    def contexts(self) -> Tensor:
+        """First token and end of each pair's context, (n_pairs, 2)."""
+        return self._tensors[2]
+
+    @property
     def ends(self) -> tuple[Tensor, Tensor]:
         """First token and end of each pair's head and tail, each (n_pairs, 2)."""
-        return self.spans[self.pairs[:, 0]], self.spans[self.pairs[:, 1]]
+        return self._tensors[3], self._tensors[4]
 
-    def between(self) -> Tensor:
-        """First token and end of what lies between head and tail, (n_pairs, 2).
+    @property
+    def distances(self) -> Tensor:
+        """Bucket of the tokens between head and tail; their order doubles them."""
+        return self._tensors[5]
 
-        Where nothing does, the end is not behind the first token.
+    @cached_property
+    def _ends(self) -> tuple[Ints, Ints]:
+        return self._spans[self._pairs[:, 0]], self._spans[self._pairs[:, 1]]
+
+    @cached_property
+    def _distances(self) -> Ints:
+        head, tail = self._ends
+        forward = head[:, 0] < tail[:, 0]
+        gap = numpy.where(forward, tail[:, 0] - head[:, 1], head[:, 0] - tail[:, 1])
+        bucket = numpy.searchsorted(DISTANCES, gap.clip(0, DISTANCES[-1]))
+        return bucket + forward * len(DISTANCES)
+
+    @cached_property
+    def spans_by_length(self) -> tuple[list[Tensor], Tensor]:
+        """Tokens of spans of the same length, (n, length) each; and the row of each
+        span among all of these, (n_spans,)."""
+        first, lengths = self._spans[:, 0], self._spans[:, 1] - self._spans[:, 0]
+        order = numpy.argsort(lengths, kind="stable")
+        tokens, begin = [], 0
+        for length, n in zip(
+            *numpy.unique(lengths, return_counts=True), strict=True
+        ):
+            chosen = order[begin : begin + n]
+            tokens.append(first[chosen, None] + numpy.arange(length))
+            begin += n
+        *tensors, rows = upload(self._device, *tokens, numpy.argsort(order))
+        return tensors, rows
+
+    @cached_property
+    def between(self) -> "Ranges":
+        """What lies between head and tail; where nothing does, the range is empty."""
+        head, tail = self._ends
+        first = numpy.minimum(head[:, 1], tail[:, 1])
+        return Ranges(self._device, first, numpy.maximum(head[:, 0], tail[:, 0]))
+
+    @cached_property
+    def around(self) -> tuple["Ranges", "Ranges"]:
+        """What the context has before and behind both spans."""
+        head, tail = self._ends
+        first, end = self._contexts.T
+        begin = numpy.minimum(head[:, 0], tail[:, 0])
+        behind = numpy.maximum(head[:, 1], tail[:, 1])
+        return (
+            Ranges(self._device, first, begin),
+            Ranges(self._device, behind, end),
+        )
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest context."""
+        return int((self._contexts[:, 1] - self._contexts[:, 0]).max())
+
+    @cached_property
+    def blocks(self) -> list["Block"]:
+        """The pairs, in blocks that read the same words at once."""
+        limit = CELLS_GPU if self._device.type == "cuda" else CELLS_CPU
+        blocks = list(_cut_blocks(self._contexts, limit))
+        arrays = [x for b in blocks for x in (b.pairs, b.place, b.contexts)]
+        tensors = iter(upload(self._device, *arrays))
+        return [
+            Block(next(tensors), next(tensors), next(tensors), b.size, b.longest)
+            for b in blocks
+        ]
+
+    @cached_property
+    def block_order(self) -> Tensor:
+        """The row of each pair among those of all blocks, (n_pairs,)."""
+        return torch.cat([block.pairs for block in self.blocks]).argsort()
+
+
+@dataclass(frozen=True)
+class Block:
+    """Groups of pairs; the contexts of a group's pairs begin with the same token.
+
+    pairs: Rows of the block's pairs, (n,).
+    place: Group of each of them and its place there, (2, n).
+    contexts: First token and end (exclusive) of what each group reads, (n_groups, 2).
+    size: Pairs of the largest group.
+    longest: Tokens of the longest context.
+    """
+
+    pairs: Tensor
+    place: Tensor
+    contexts: Tensor
+    size: int
+    longest: int
+
+    def spread(self, X: Tensor, fill: float = 0) -> Tensor:
+        """Rows of the block's pairs, (n, …), as (n_groups, size, …)."""
+        result = X.new_full((len(self.contexts), self.size, *X.shape[1:]), fill)
+        return result.index_put(tuple(self.place), X)
+
+
+def _cut_blocks(contexts: Ints, limit: int) -> Iterator[Block]:
+    """Cut pairs into blocks of groups of like sizes, on the host.
+
+    contexts: First token and end (exclusive) of each pair's context, (n_pairs, 2).
+    """
+    first, group, sizes = numpy.unique(
+        contexts[:, 0], return_inverse=True, return_counts=True
+    )
+    end = numpy.zeros_like(first)
+    numpy.maximum.at(end, group, contexts[:, 1])
+    by_size = numpy.argsort(-sizes, kind="stable")
+    rank = numpy.argsort(by_size)
+    pairs = numpy.argsort(rank[group], kind="stable")
+    sizes, bounds = sizes[by_size], numpy.stack([first, end], 1)[by_size]
+    lengths = bounds[:, 1] - bounds[:, 0]
+    begin = 0  # pair that the block begins with
+    for i, j in _cuts(sizes.tolist(), lengths.tolist(), limit):
+        own = sizes[i:j]
+        n_pairs = int(own.sum())
+        yield Block(
+            pairs[begin : begin + n_pairs],  # type: ignore[arg-type]
+            numpy.stack([numbers(own), positions(own)]),  # type: ignore[arg-type]
+            bounds[i:j],  # type: ignore[arg-type]
+            int(own[0]),
+            int(lengths[i:j].max()),
+        )
+        begin += n_pairs
+
+
+def _cuts(
+    sizes: list[int], lengths: list[int], limit: int
+) -> Iterator[tuple[int, int]]:
+    """First group and end of each block; sizes fall."""
+    start = longest = 0
+    for i, (size, length) in enumerate(zip(sizes, lengths, strict=True)):
+        longest = max(longest, length)
+        cells = (i + 1 - start) * sizes[start] * longest
+        if i > start and (cells > limit or size * PADDING < sizes[start]):
+            yield start, i
+            start, longest = i, length
+    if sizes:
+        yield start, len(sizes)
+
+
+class Ranges:
+    """Ranges of rows, of which the maxima are found all at once.
+
+    Every range is covered by two windows of a power of two rows, which may overlap; the
+    maxima of all windows of that length are made of those of half the length (Bender
+    and Farach-Colton 2000, "The LCA Problem Revisited"). Time and memory are those of
+    n_rows * log(longest range) + n_ranges rows.
+
+    first, end: First row and end (exclusive) of each, on the host, (n_ranges,).
+    """
+
+    def __init__(self, device: torch.device, first: Ints, end: Ints) -> None:
+        lengths = (end - first).clip(0)
+        level = numpy.frexp(lengths)[1] - 1  # floor of log2; -1 for none
+        self._n = len(first)
+        self._levels: list[tuple[Tensor, Tensor, Tensor]] = []
+        arrays = []
+        for k in range(int(level.max()) + 1 if len(level) else 0):
+            chosen = numpy.flatnonzero(level == k)
+            arrays += [chosen, first[chosen], end[chosen] - 2**k]
+        tensors = upload(device, *arrays) if arrays else []
+        self._levels = list(zip(*[iter(tensors)] * 3, strict=True))
+
+    def max(self, X: Tensor) -> Tensor:
+        """The maximum of each column over each range; 0 where a range is empty.
+
+        X: Shape (n_rows, width). Returns shape (n_ranges, width).
         """
-        head, tail = self.ends()
-        first = torch.minimum(head[:, 1], tail[:, 1])
-        return torch.stack([first, torch.maximum(head[:, 0], tail[:, 0])], 1)
-
-    def around(self) -> tuple[Tensor, Tensor]:
-        """First token and end of what the context has before and behind both spans.
-
-        Shape (n_pairs, 2) each; nothing where the end is not behind the first token.
-        """
-        head, tail = self.ends()
-        first, end = self.contexts.unbind(1)
-        before = torch.stack([first, torch.minimum(head[:, 0], tail[:, 0])], 1)
-        behind = torch.stack([torch.maximum(head[:, 1], tail[:, 1]), end], 1)
-        return before, behind
-
-    def chosen(self, rows: Tensor | slice) -> "PairBatch":
-        """The pairs of the given rows."""
-        return replace(self, pairs=self.pairs[rows], contexts=self.contexts[rows])
+        result = X.new_zeros((self._n, X.shape[1]))
+        windows = X  # maxima of all windows of 2 ** k rows
+        for k, (chosen, first, last) in enumerate(self._levels):
+            if k:
+                half = 2 ** (k - 1)
+                windows = torch.maximum(windows[:-half], windows[half:])
+            if len(chosen):
+                found = torch.maximum(windows[first], windows[last])
+                result = result.index_copy(0, chosen, found)
+        return result
 
 
 def token_places(tokens: Tensor, head: Tensor, tail: Tensor) -> Tensor:

@@ -5,8 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .pair_batch import BEFORE, PairBatch, token_places
-from .pair_blocks import Block, cut_blocks
+from .pair_batch import BEFORE, Block, PairBatch, token_places
 
 
 class PairContext(nn.Module):
@@ -41,23 +40,21 @@ class PairContext(nn.Module):
         queries: Of the pairs, (n_pairs, hidden).
         keys, values: Of the tokens, (n_tokens, hidden) each.
         """
-        read, order = [], []
-        for block in cut_blocks(batch.contexts):
+        read = []
+        for block in batch.blocks:
             weights = self._weights(queries, keys, batch, block)  # (H, G, M, C)
             V = self._by_group(values, block)  # (H, G, C, D)
             mixed = (weights @ V).permute(1, 2, 0, 3)  # (G, M, H, D)
             read.append(mixed[tuple(block.place)].flatten(1))
-            order.append(block.pairs)
-        return torch.cat(read)[torch.cat(order).argsort()]
+        return torch.cat(read)[batch.block_order]
 
     def weights(self, queries: Tensor, keys: Tensor, batch: PairBatch) -> Tensor:
         """Attention of pairs, (n_pairs, n_heads, n); n words from each context's first.
 
         Each head's weights add up to 1 over the pair's context and are 0 behind it.
         """
-        longest = int((batch.contexts[:, 1] - batch.contexts[:, 0]).max())
-        result = keys.new_zeros((len(queries), self.n_heads, longest))
-        for block in cut_blocks(batch.contexts):
+        result = keys.new_zeros((len(queries), self.n_heads, batch.longest))
+        for block in batch.blocks:
             weights = self._weights(queries, keys, batch, block).permute(1, 2, 0, 3)
             found = weights[tuple(block.place)]  # (n, H, C)
             result[block.pairs, :, : found.shape[2]] = found
@@ -71,7 +68,7 @@ class PairContext(nn.Module):
         Q = block.spread(queries[block.pairs]).unflatten(2, (H, D))  # (G, M, H, D)
         Q = Q.permute(2, 0, 1, 3).flatten(0, 1)  # (H * G, M, D)
         K = self._by_group(keys, block).flatten(0, 1)  # (H * G, C, D)
-        bias = self._bias(batch.chosen(block.pairs), block, K.shape[1])
+        bias = self._bias(batch, block)
         scores = torch.baddbmm(
             bias.to(Q.dtype).view(len(Q), block.size, -1),
             Q,
@@ -80,13 +77,14 @@ class PairContext(nn.Module):
         )
         return scores.softmax(-1).unflatten(0, (H, -1))
 
-    def _bias(self, batch: PairBatch, block: Block, longest: int) -> Tensor:
+    def _bias(self, batch: PairBatch, block: Block) -> Tensor:
         """What the places of words add to their scores: (n_heads, G * M * longest).
 
         A pair cuts the words at the ends of head and tail, between which the place is
         the same, and at the end of its context, behind which nothing is read.
         """
-        head, tail = batch.ends()
+        head, tail = (ends[block.pairs] for ends in batch.ends)
+        longest = block.longest
         cuts = torch.cat([head, tail], 1).sort(1).values  # (n, 4)
         places = token_places(cuts, head, tail)  # of what begins there
         bias = self.place(
@@ -95,11 +93,11 @@ class PairContext(nn.Module):
         nothing = torch.finfo(bias.dtype).min
         bias = nn.functional.pad(bias, (0, 0, 0, 1), value=nothing)  # (n, 6, H)
         table = bias.flatten(0, 1).T.contiguous()  # (H, n * 6)
-        first, end = batch.contexts[:, :1], batch.contexts[:, 1:]
+        first, end = batch.contexts[block.pairs].split(1, 1)
         cuts = torch.cat([torch.minimum(cuts, end), end], 1) - first
         cuts = block.spread(cuts.int(), fill=longest).flatten(0, 1)  # (G * M, 5)
         steps = torch.arange(longest, device=cuts.device, dtype=torch.int32)
-        rows = 6 * torch.arange(len(batch.pairs), device=cuts.device)
+        rows = 6 * torch.arange(len(block.pairs), device=cuts.device)
         index = block.spread(rows).flatten()[:, None].repeat(1, longest)
         for cut in cuts.unbind(1):
             index += steps >= cut[:, None]
@@ -111,9 +109,8 @@ class PairContext(nn.Module):
         words: Keys or values of the tokens, (n_tokens, hidden). Those behind a group's
         context are some other token's.
         """
-        first, end = block.contexts.unbind(1)
-        steps = torch.arange(int((end - first).max()), device=words.device)
-        tokens = (first[:, None] + steps).clamp_max(len(words) - 1)  # (G, C)
+        steps = torch.arange(block.longest, device=words.device)
+        tokens = (block.contexts[:, :1] + steps).clamp_max(len(words) - 1)  # (G, C)
         heads = torch.arange(self.n_heads, device=words.device).view(-1, 1, 1)
         table = words.view(len(words) * self.n_heads, -1)  # (N * H, D)
         return nn.functional.embedding(tokens * self.n_heads + heads, table)

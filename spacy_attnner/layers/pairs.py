@@ -3,12 +3,36 @@
 import torch
 from torch import Tensor, nn
 
-from .pair_batch import PairBatch
+from .attention import AdditiveAttention
+from .pair_batch import DISTANCES, PairBatch
 from .pair_context import PairContext
-from .range_max import range_max
-from .spans import SpanPooling
 
-DISTANCES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # tokens between two spans
+N_TYPE_ROWS = 256
+N_TYPE_HASHES = 3
+
+
+class SpanPooling(nn.Module):
+    """A span as its attention-pooled, its max-pooled tokens and its type."""
+
+    def __init__(self, *, width: int, hidden: int, type_width: int) -> None:
+        super().__init__()
+        self.attention = AdditiveAttention(width=width, hidden=hidden)
+        self.types = nn.Embedding(N_TYPE_ROWS, type_width)
+        nn.init.normal_(self.types.weight, std=0.3)
+        self.width = 2 * width + type_width
+
+    def forward(self, X: Tensor, batch: PairBatch) -> Tensor:
+        """What the spans of a batch are, (n_spans, 2 * width + type_width)."""
+        by_length, rows = batch.spans_by_length  # without any padding: most are short
+        pooled = [X.new_empty((0, 2 * X.shape[1]))]
+        for tokens in by_length:
+            words = X[tokens]  # (n, length, width)
+            weights = self.attention(words).softmax(1)  # (n, length, 1)
+            attended = (weights * words).sum(1)
+            pooled.append(torch.cat([attended, words.amax(1)], -1))
+        types = self.types(batch.types).sum(1)
+        return torch.cat([torch.cat(pooled)[rows], types], -1)
+
 
 
 class EntityPairAttention(nn.Module):
@@ -66,25 +90,25 @@ class EntityPairAttention(nn.Module):
         n_features = 2 + product + attention + between + 2 * around
         self.output = nn.Linear(n_features * hidden + distance_width, hidden)
         self.others = nn.Linear(3 * hidden, hidden) if strongest else None
-        self.register_buffer("limits", torch.tensor(DISTANCES), persistent=False)
 
-    def forward(self, X: Tensor, lengths: Tensor, *batch: Tensor) -> Tensor:
+    def forward(
+        self, X: Tensor, batch: PairBatch, strongest: Tensor | None = None
+    ) -> Tensor:
         """Features of all pairs, shape (n_pairs, hidden).
 
-        X: Token vectors, (n_tokens, width). lengths: Unused, the flat batch's lengths.
-        batch: The fields of a `PairBatch`, in order; after them, where these are only
-            some of their spans' pairs, what `strongest` found of all.
+        X: Token vectors, (n_tokens, width).
+        strongest: Where the batch has only some of its spans' pairs, what `strongest`
+            found of all.
         """
-        b = PairBatch(*batch[:4])
-        if not len(b.pairs):
+        if not len(batch):
             return X.new_zeros((0, self.hidden)) + 0.0 * X.sum()
-        own = self.own(X, b)
+        own = self.own(X, batch)
         if self.others is None:
             return own
-        heads, tails = batch[4] if len(batch) > 4 else self.strongest(own, b)
+        heads, tails = self.strongest(own, batch) if strongest is None else strongest
         W = self.others.weight  # (hidden, 3 * hidden)
         Y = own @ W[:, : self.hidden].T + self.others.bias
-        Y = Y + _of_pairs((heads, tails), W[:, self.hidden :], b)
+        Y = Y + _of_pairs((heads, tails), W[:, self.hidden :], batch)
         return own + self.dropout(Y.relu())
 
     def strongest(self, own: Tensor, b: PairBatch) -> Tensor:
@@ -92,9 +116,9 @@ class EntityPairAttention(nn.Module):
 
         own: Features of the pairs, (n_pairs, hidden), none of them negative.
         """
-        found = own.new_zeros((2 * len(b.spans), self.hidden))
+        found = own.new_zeros((2 * b.n_spans, self.hidden))
         for i in (0, 1):
-            rows = (b.pairs[:, i : i + 1] + i * len(b.spans)).expand_as(own)
+            rows = (b.pairs[:, i : i + 1] + i * b.n_spans).expand_as(own)
             found = found.scatter_reduce(0, rows, own, "amax")
         return found.view(2, -1, self.hidden)
 
@@ -110,9 +134,9 @@ class EntityPairAttention(nn.Module):
             queries, keys = self._queries(spans, b), self.context.key(X)
             features.append(self.context(queries, keys, values, b))
         if self.between:
-            features.append(range_max(values, b.between()))
+            features.append(b.between.max(values))
         if self.around:
-            features += [range_max(values, words) for words in b.around()]
+            features += [ranges.max(values) for ranges in b.around]
         return self.dropout(self._mix(spans, features, b).relu())
 
     def weights(self, X: Tensor, batch: PairBatch) -> Tensor:
@@ -126,7 +150,7 @@ class EntityPairAttention(nn.Module):
 
     def _spans(self, X: Tensor, b: PairBatch) -> tuple[Tensor, Tensor]:
         """Spans as heads and as tails, (n_spans, hidden) each."""
-        spans = self.dropout(self.spans(X, b.spans, b.types))
+        spans = self.dropout(self.spans(X, b))
         return self.head(spans).relu(), self.tail(spans).relu()
 
     def _queries(self, spans: tuple[Tensor, Tensor], b: PairBatch) -> Tensor:
@@ -146,15 +170,7 @@ class EntityPairAttention(nn.Module):
         for i, feature in enumerate(features, start=2):
             Y = Y + feature @ W[:, i * hidden : (i + 1) * hidden].T
         distances = self.distances.weight @ W[:, (2 + len(features)) * hidden :].T
-        return Y + distances[self._distance(*b.ends())]
-
-    def _distance(self, head: Tensor, tail: Tensor) -> Tensor:
-        """Bucket of the tokens between head and tail; the order doubles them."""
-        forward = head[:, 0] < tail[:, 0]
-        gap = torch.where(forward, tail[:, 0] - head[:, 1], head[:, 0] - tail[:, 1])
-        limits: Tensor = self.limits  # type: ignore[assignment]
-        bucket = torch.bucketize(gap.clamp(0, DISTANCES[-1]), limits)
-        return bucket + forward.long() * len(DISTANCES)
+        return Y + distances[b.distances]
 
 
 def _of_pairs(spans: tuple[Tensor, Tensor], W: Tensor, b: PairBatch) -> Tensor:

@@ -8,6 +8,7 @@ safetensors, so nothing is unpickled.
 import contextlib
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import numpy
@@ -35,6 +36,7 @@ class AttnShim(PyTorchShim):
     """
 
     _updates = 0
+    version = object()  # another one whenever the weights may be others
 
     def __init__(
         self, make_module: Callable[[], torch.nn.Module], **settings: Any
@@ -54,6 +56,7 @@ class AttnShim(PyTorchShim):
             torch.default_generator.manual_seed(seed)  # not the GPU's
             self._model = self._make_module().to(self.device)
         self._updates = 0
+        self.version = object()
 
     def copy(self) -> "AttnShim":
         """A copy with an id of its own, by which an optimizer tells the two apart.
@@ -76,11 +79,13 @@ class AttnShim(PyTorchShim):
         state = {**self.__dict__, "_device": str(self.device)}
         state["_model"] = to_safetensors(self._model)
         del state["_grad_scaler"]
+        state.pop("version", None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         weights, device = state.pop("_model"), torch.device(state.pop("_device"))
         self.__dict__.update(state)
+        self.version = object()
         self._grad_scaler = PyTorchGradScaler(self._mixed_precision)
         with torch.random.fork_rng(devices=[]):
             module = self._make_module()
@@ -88,16 +93,35 @@ class AttnShim(PyTorchShim):
         with Shim.global_id_lock:  # shims made later get other ids
             Shim.global_id = max(Shim.global_id, self.id)
 
+    def from_bytes(self, bytes_data: bytes) -> "AttnShim":
+        """Load weights; raises ValueError as `from_safetensors` does."""
+        super().from_bytes(bytes_data)
+        self.version = object()
+        return self
+
     def predict(self, inputs: ArgsKwargs) -> Any:
         """Run the module in evaluation mode, without gradients."""
-        self._model.eval()
+        return self.predict_with(
+            lambda module: module(*inputs.args, **inputs.kwargs)
+        )
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """Move the module to the CPU or to a GPU."""
+        super().to_device(device_type, device_id)
+        self.version = object()
+
+    def predict_with(self, ask: Callable[[Any], torch.Tensor]) -> torch.Tensor:
+        """What a function finds out of the module, as a prediction."""
+        if self._model.training:
+            self._model.eval()
         with torch.no_grad():
-            return self._run(inputs)
+            return self._run(ask)
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
         """Run the module in training mode; returns its output and a backprop."""
         self._model.train()
-        output = self._run(inputs)
+        self.version = object()  # an update will follow
+        output = self._run(lambda module: module(*inputs.args, **inputs.kwargs))
 
         def backprop(grads: ArgsKwargs) -> Any:
             torch.autograd.backward(*grads.args, **grads.kwargs)
@@ -107,13 +131,13 @@ class AttnShim(PyTorchShim):
 
         return output, backprop
 
-    def _run(self, inputs: ArgsKwargs) -> torch.Tensor:
+    def _run(self, ask: Callable[[Any], torch.Tensor]) -> torch.Tensor:
         # bfloat16 has the range of float32, so unlike Thinc's float16 it needs no
         # scaled gradients; NumPy does not know it, so what leaves is float32
-        with torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self._mixed_precision
-        ):
-            return self._model(*inputs.args, **inputs.kwargs).float()
+        if not self._mixed_precision:
+            return ask(self._model)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            return ask(self._model).float()
 
     def _key(self, name: str) -> tuple[int, str]:
         # Thinc keys its own parameters (model id, name); shims count their ids apart,
@@ -132,6 +156,7 @@ class AttnShim(PyTorchShim):
             # them together at every call where one of them has moved
             parameter.data.copy_(xp2torch(weights, device=parameter.device))
             parameter.grad = None
+        self.version = object()
         self._updates += 1
         if self._updates % TRIM_EVERY == 0 and self.device.type == "cpu":
             trim_heap()
@@ -140,6 +165,7 @@ class AttnShim(PyTorchShim):
     def use_params(self, params: dict) -> Any:
         """Run with other values of the parameters, an optimizer's averages say."""
         backup = {}
+        version, self.version = self.version, object()
         for name, parameter in self._model.named_parameters():
             value = params.get(self._key(name))
             if value is not None:
@@ -151,6 +177,7 @@ class AttnShim(PyTorchShim):
             for name, parameter in self._model.named_parameters():
                 if name in backup:
                     parameter.data.copy_(backup[name])
+            self.version = version
 
 
 def to_safetensors(module: torch.nn.Module) -> bytes:
@@ -195,6 +222,7 @@ def torch_layer(
     convert_outputs: Callable,
     dims: dict[str, int | None] | None = None,
     mixed_precision: bool = False,
+    predict: Callable[[Model, Any], Any] | None = None,
 ) -> Model:
     """Wrap a PyTorch module as a Thinc layer, which draws its weights in `initialize`.
 
@@ -204,6 +232,7 @@ def torch_layer(
     convert_outputs: (model, (X, Y), is_train) -> (output, callback for the gradient).
     dims: Sizes to tell Thinc.
     mixed_precision: Compute in bfloat16 where PyTorch's autocast allows.
+    predict: Makes predictions of (model, X) in another way, with `predict_with`.
     """
     shim = AttnShim(
         make_module,
@@ -213,7 +242,7 @@ def torch_layer(
     )
     return Model(
         name,
-        _forward,
+        partial(_forward, predict=predict),
         init=_init,
         attrs={
             "convert_inputs": convert_inputs,
@@ -230,11 +259,25 @@ def _init(model: Model, X: Any = None, Y: Any = None) -> None:
     model.attrs["dropout_rate"] = 0.0
 
 
-def _forward(model: Model, X: Any, is_train: bool) -> tuple[Any, Callable]:
+def _forward(
+    model: Model, X: Any, is_train: bool, *, predict: Callable | None
+) -> tuple[Any, Callable]:
     one_thread_in_workers()  # before the inputs become tensors
     if is_train:
         set_dropout(model.shims[0]._model, model.attrs["dropout_rate"] or 0.0)
+    elif predict is not None:
+        return predict(model, X), no_backprop
     return forward_pytorch(model, X, is_train)
+
+
+def no_backprop(dY: Any) -> Any:
+    """What a prediction returns for backprop, so that it holds on to no array."""
+    raise RuntimeError("a prediction has no gradient: call the layer with is_train")
+
+
+def predict_with(model: Model, ask: Callable[[Any], torch.Tensor]) -> torch.Tensor:
+    """What a function finds out of the module of a layer made by `torch_layer`."""
+    return cast(AttnShim, model.shims[0]).predict_with(ask)
 
 
 def device_of(model: Model) -> torch.device:
@@ -283,3 +326,25 @@ def ints_to_torch(model: Model, X: Any) -> torch.Tensor:
     """Integers as int64 on the module's device."""
     one_thread_in_workers()
     return torch.as_tensor(X, dtype=torch.int64).to(device_of(model))
+
+
+def apply_function(
+    model: Model, function: Callable[[torch.Tensor], torch.Tensor], X: Any, is_train: bool
+) -> tuple[Any, Callable]:
+    """Apply a differentiable PyTorch function to an array, where the array is.
+
+    Returns an array, and the function's backprop.
+    """
+    device = device_of_array(X)
+    inputs = xp2torch(X, requires_grad=is_train, device=device)
+    outputs = function(inputs)
+    Y = torch2xp(outputs.detach(), ops=model.ops)
+    if not is_train:
+        return Y, no_backprop
+
+    def backprop(dY: Any) -> Any:
+        gradient = xp2torch(dY, device=device)
+        (d_inputs,) = torch.autograd.grad(outputs, inputs, gradient)
+        return torch2xp(d_inputs, ops=model.ops)
+
+    return Y, backprop

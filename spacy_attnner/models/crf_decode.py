@@ -19,7 +19,8 @@ from ..layers import crf
 from ..layers.k_best import combine_k_best, k_best
 from ..layers.viterbi import viterbi
 from .bridge import device_of_array
-from .lists import flatten, split
+from .rows import Parts as split
+from .rows import flatten
 
 CRF_PARAMS = ("transitions", "start", "end")
 AT_ONCE = 2**22  # scores decoded at once: bounds the memory

@@ -9,7 +9,7 @@ from thinc.types import Floats2d, FloatsXd
 from ..layers.lattice import FORBIDDEN, Chain
 from ..layers.rehearsal import crf_divergence
 from .crf_decode import CRF_PARAMS, Problem, Sequences, make_problem
-from .lists import split
+from .rows import Parts as split
 
 
 def crf_rehearsal(

@@ -12,6 +12,7 @@ from thinc.api import Linear, Model, torch2xp, zero_init
 from thinc.types import Floats2d, FloatsXd
 
 from ..layers import crf
+from .batch import Batch
 from .crf_decode import (
     CRF_PARAMS,
     Sequences,
@@ -21,13 +22,10 @@ from .crf_decode import (
     make_problem,
 )
 from .crf_rehearsal import crf_rehearsal
-from .documents import (
-    chain_of_words,
-    document_lengths_each,
-    sentence_lengths_each,
-)
-from .lists import split, tokenwise
-from .resize import grow_output, renew_output
+from .output_size import grow_output, renew_output
+from .rows import Parts as split
+from .rows import chain_of_words
+from .rows import rowwise as tokenwise
 from .workers import one_thread_in_workers
 
 
@@ -81,13 +79,21 @@ def build_crf_tagger(
     model.attrs["crf_decode"] = crf_decode
     model.attrs["crf_marginals"] = crf_marginals
     model.attrs["crf_k_best"] = crf_k_best
-    model.attrs["sequences"] = (
-        sentence_lengths_each if sentences else document_lengths_each
-    )
+    model.attrs["sequences"] = _sentences if sentences else _documents
     model.attrs["sentences"] = sentences
     model.attrs["temperature"] = temperature
     model.attrs["log_odds_offset"] = 0.0
     return model
+
+
+def _sentences(docs):
+    batch = Batch.of(docs)
+    ends = batch.sentence_counts.cumsum()[:-1]
+    return numpy.split(batch.sentence_lengths, ends)
+
+
+def _documents(docs):
+    return list(Batch.of(docs).document_lengths[:, None])
 
 
 def _init_tagger(

@@ -5,26 +5,19 @@ from functools import partial
 from typing import Any
 
 import numpy
-from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import ArgsKwargs, Linear, Model, chain
+from thinc.api import ArgsKwargs, Model
 
-from ..layers.context import DocumentContext
+from ..layers.group_context import DocumentContext
+from .batch import Batch
 from .bridge import array_output, torch_layer
-from .documents import (
-    Tok2Vec,
-    document_lengths,
-    tokens_and_structure,
-    with_structure,
-    word_numbers,
-)
-from .lists import tokenwise
+from .rows import Tok2Vec, projected, with_structure, words_and_structure
 
 
 @registry.architectures("spacy-attnner.DocumentContext.v1")
 def build_document_context(
     tok2vec: Tok2Vec,
-    width: int,
+    width: int | None = None,
     value_width: int = 128,
     n_heads: int = 4,
     repeats: bool = True,
@@ -36,14 +29,22 @@ def build_document_context(
     document.
 
     tok2vec: Any layer from documents to token vectors, a listener too.
-    width: Width of the output; a tok2vec of another width is projected to it.
+    width: Width of the output, the tok2vec's own if None; a tok2vec of another width is
+        projected to it.
     value_width: Width of each of the two things added; divisible by n_heads.
     n_heads: Heads of the attention that pools them.
     repeats: Add the other places of the word.
     state: Add the state of the document.
 
-    Returns a model of shape List[(n_tokens, width)].
+    Returns a model of shape List[(n_tokens, width)]. Raises ValueError where nobody
+    says the width.
     """
+    width = width or tok2vec.maybe_get_dim("nO")
+    if width is None:
+        raise ValueError(
+            f"the width of {tok2vec.name!r} below DocumentContext.v1 is not known: set "
+            "the context's width"
+        )
     make_module = partial(
         DocumentContext,
         width=width,
@@ -54,7 +55,7 @@ def build_document_context(
     )
     inputs: Model = tok2vec
     if tok2vec.maybe_get_dim("nO") != width:
-        inputs = chain(tok2vec, tokenwise(Linear(nO=width)))
+        inputs = projected(tok2vec, width)
     owned = inputs is not tok2vec or tok2vec.attrs.get("owned", False)
     context = torch_layer(
         "document_context",
@@ -66,13 +67,13 @@ def build_document_context(
     return with_structure(inputs, context, _structure)
 
 
-def _structure(docs: list[Doc]) -> tuple[numpy.ndarray, ...]:
-    return word_numbers(docs), document_lengths(docs)
+def _structure(batch: Batch) -> tuple[numpy.ndarray, ...]:
+    return batch.word_numbers, batch.document_lengths
 
 
 def _inputs(
     model: Model, inputs: tuple[Any, ...], is_train: bool, *, overwrite: bool
 ) -> tuple[ArgsKwargs, Callable]:
-    converted, backprop = tokens_and_structure(model, inputs, is_train)
+    converted, backprop = words_and_structure(model, inputs, is_train)
     converted.kwargs["overwrite"] = overwrite and not is_train
     return converted, backprop

@@ -7,12 +7,12 @@ from typing import Any, cast
 
 import numpy
 from spacy.attrs import LOWER, ORTH
-from spacy.tokens import Doc
 from spacy.vectors import Vectors
-from spacy.vocab import Vocab
 from thinc.api import Model, Ops, glorot_uniform_init
 from thinc.types import Floats2d
 from thinc.util import get_array_module, to_numpy
+
+from .batch import Words
 
 N_PROBES = 16  # words whose vectors tell one table from another
 PROBES = ("the", "of", "ferry", "London", "1987", "Ann")  # of tables without keys
@@ -20,8 +20,8 @@ PROBED = 4  # values that are remembered of each
 ATTRS = {ORTH: "ORTH", LOWER: "LOWER"}
 
 
-def static_vectors(width: int) -> Model[list[Doc], Floats2d]:
-    """Look up each token in the vocab's vectors and project to `width`.
+def static_vectors(width: int) -> Model[Words, Floats2d]:
+    """Look up each word in the vocab's vectors and project to `width`.
 
     As spaCy's `StaticVectors`, but without a dropout of its own (the encoder's locked
     dropout would double it), and it knows the table that it was trained with: width,
@@ -29,7 +29,7 @@ def static_vectors(width: int) -> Model[list[Doc], Floats2d]:
     them once; a table that has grown, as spaCy's own grows where tokens are merged, or
     that has another name, is the same.
 
-    Returns shape (n_tokens, width); tokens without a vector give zeros.
+    Returns shape (n_words, width); words without a vector give zeros.
     Raises ValueError where the vocab has no vectors, or another table than in training.
     """
     return Model(
@@ -80,9 +80,9 @@ def _probe(vectors: Vectors, keys: list[Any]) -> Iterator[tuple[Any, list[float]
 
 
 def _init(init_W: Callable, model: Model, X: Any = None, Y: Any = None) -> None:
-    if not X:
+    if X is None:
         raise ValueError("static vectors cannot be initialized without a document")
-    vectors = X[0].vocab.vectors
+    vectors = X.vocab.vectors
     width = vectors.shape[1]
     if not width:
         raise ValueError(
@@ -142,53 +142,43 @@ def _named(table: dict[str, Any] | str) -> str:
     return "{name} ({rows} x {width}, by {attr})".format_map(table)
 
 
-def _rows(ops: Ops, docs: list[Doc], vocab: Vocab) -> tuple[Floats2d, Any]:
-    """Vectors of the distinct words, zeros for unknown ones, and the row of each token.
-
-    Shapes (n_words, table width) and (n_tokens,).
-    """
-    vectors = vocab.vectors
-    attr = getattr(vectors, "attr", ORTH)
-    keys = numpy.concatenate([doc.to_array([attr, LOWER]) for doc in docs])
-    distinct, first, tokens = numpy.unique(
-        keys[:, 0], return_index=True, return_inverse=True
-    )
+def _lookup(ops: Ops, words: Words) -> Floats2d:
+    """Vectors of words, zeros for unknown ones, (n_words, table width)."""
+    vectors = words.vocab.vectors
+    keys = words.column(getattr(vectors, "attr", ORTH))
     if getattr(vectors, "mode", "default") == "floret":
-        V: Any = ops.asarray2f(vectors.get_batch(distinct))
-    else:
-        # spaCy 3.8 forgets a table's attr when it saves it, so a lower-case table
-        # comes back as one of ORTH: what is not found as it stands is tried lower-case
-        rows: Any = to_numpy(vectors.find(keys=distinct))
-        unknown = numpy.flatnonzero(rows < 0)
-        rows[unknown] = to_numpy(vectors.find(keys=keys[first[unknown], 1]))
-        # the table may be on the GPU and the model not, or the other way round
-        xp = get_array_module(vectors.data)
-        V = ops.asarray2f(vectors.data[xp.asarray(rows)])
-        V[ops.xp.asarray(rows < 0)] = 0.0  # row -1 is the last word's
-    return V, ops.xp.asarray(tokens)
+        return ops.asarray2f(vectors.get_batch(keys))
+    # spaCy 3.8 forgets a table's attr when it saves it, so a lower-case table comes
+    # back as one of ORTH: what is not found as it stands is tried lower-case
+    rows: Any = to_numpy(vectors.find(keys=keys))
+    unknown = numpy.flatnonzero(rows < 0)
+    if len(unknown):
+        lower = words.column(LOWER)[unknown]
+        rows[unknown] = to_numpy(vectors.find(keys=lower))
+    # the table may be on the GPU and the model not, or the other way round
+    xp = get_array_module(vectors.data)
+    V: Any = ops.asarray2f(vectors.data[xp.asarray(rows)])
+    unknown = unknown[rows[unknown] < 0]
+    if len(unknown):  # row -1 is the last word's
+        V[ops.xp.asarray(unknown)] = 0.0
+    return V
 
 
 def _forward(
-    model: Model[list[Doc], Floats2d],
-    docs: list[Doc],
-    is_train: bool,
-    *,
-    checked: _Checked,
+    model: Model[Words, Floats2d], words: Words, is_train: bool, *, checked: _Checked
 ) -> tuple[Floats2d, Callable]:
-    ops = model.ops
-    if not sum(map(len, docs)):
+    ops: Any = model.ops
+    if not len(words):
         return ops.alloc2f(0, model.get_dim("nO")), lambda dY: []
-    vocab = docs[0].vocab
-    _check(model, vocab.vectors, checked)
-    V_words, tokens = _rows(ops, docs, vocab)
+    _check(model, words.vocab.vectors, checked)
     W = cast(Floats2d, model.get_param("W"))
-    if not is_train:  # a word is projected once, however often it comes up
-        Y_words: Any = ops.gemm(V_words, W, trans2=True)
-        return Y_words[tokens], lambda dY: []
-    V = ops.as_contig(cast(Any, V_words)[tokens])
+    distinct, own = words.distinct()
+    V: Any = _lookup(ops, distinct)
+    if own is not None:
+        V = ops.as_contig(V[ops.xp.asarray(own)])
     Y = ops.gemm(V, W, trans2=True)
 
-    def backprop(dY: Floats2d) -> list[Doc]:
+    def backprop(dY: Floats2d) -> list:
         model.inc_grad("W", ops.gemm(dY, V, trans1=True))
         return []
 

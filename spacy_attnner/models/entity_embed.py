@@ -9,7 +9,7 @@ from spacy.util import registry
 from thinc.api import HashEmbed, Model
 from thinc.types import Floats2d
 
-from .lists import unflatten
+from .rows import Parts, Tok2Vec, flatten
 
 BEGINS, GOES_ON = 1, 2
 
@@ -17,7 +17,7 @@ BEGINS, GOES_ON = 1, 2
 @registry.architectures("spacy-attnner.EntityEmbed.v1")
 def build_entity_embed(
     width: int = 16, rows: int = 500, types: bool = True, spans_key: str = ""
-) -> Model[list[Doc], list[Floats2d]]:
+) -> Tok2Vec:
     """Embed whether an entity begins with a word, goes on with it, or neither.
 
     With it an encoder knows what stands between two entities, as it does by the
@@ -28,16 +28,14 @@ def build_entity_embed(
     types: Let the vectors differ with the entity's label.
     spans_key: Span group to take the entities from; `doc.ents` if empty.
     """
-    embed = HashEmbed(width, rows, seed=13)
-    embedded = Model(
+    return Model(
         "entity_embed",
         _forward,
         init=_init,
-        layers=[embed],
+        layers=[HashEmbed(width, rows, seed=13)],
         dims={"nO": width},
         attrs={"types": types, "spans_key": spans_key},
     )
-    return unflatten(embedded)
 
 
 def _init(model: Model, X: Any = None, Y: Any = None) -> None:
@@ -45,8 +43,8 @@ def _init(model: Model, X: Any = None, Y: Any = None) -> None:
 
 
 def _forward(
-    model: Model[list[Doc], Floats2d], docs: list[Doc], is_train: bool
-) -> tuple[Floats2d, Callable]:
+    model: Tok2Vec, docs: list[Doc], is_train: bool
+) -> tuple[list[Floats2d], Callable]:
     types, key = model.attrs["types"], model.attrs["spans_key"]
     ids = [numpy.zeros(0, dtype="uint64")]
     for doc in docs:
@@ -55,11 +53,12 @@ def _forward(
     flat: Any = model.ops.xp.asarray(numpy.concatenate(ids))
     Y, bp_embed = model.layers[0](flat, is_train)
 
-    def backprop(dY: Floats2d) -> list[Doc]:
-        bp_embed(dY)
+    def backprop(dYs: list[Floats2d]) -> list[Doc]:
+        if dYs:
+            bp_embed(flatten(model, dYs))
         return []
 
-    return Y, backprop
+    return Parts(Y, [len(doc) for doc in docs]), backprop
 
 
 def _entity_ids(n_tokens: int, spans: Any, types: bool) -> numpy.ndarray:

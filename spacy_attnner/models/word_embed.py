@@ -4,16 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy
 from spacy.attrs import IDS
-from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import HashEmbed, Model, concatenate, uniform_init
-from thinc.types import Floats2d, Ints2d
-from thinc.util import to_numpy
+from thinc.api import HashEmbed, Model, uniform_init
+from thinc.types import Floats2d
 
-from .lists import unflatten
-from .vectors import static_vectors
+from .batch import Words
+from .rows import Tok2Vec, beside_each_other, tok2vec_of_words
+from .static_vectors import static_vectors
 
 
 @registry.architectures("spacy-attnner.WordEmbed.v1")
@@ -24,7 +22,7 @@ def build_word_embed(
     word_dropout: float = 0.5,
     shape_width: int = 16,
     shape_rows: int = 500,
-) -> Model[list[Doc], list[Floats2d]]:
+) -> Tok2Vec:
     """Concatenate static vectors, hashed lower-case words and hashed word shapes.
 
     A width of 0 leaves the part out. The hash embeddings are Bloom embeddings (Serrà
@@ -47,9 +45,9 @@ def build_word_embed(
         parts.append(_hashed("SHAPE", shape_width, shape_rows))
     if not parts:
         raise ValueError("vector_width, word_width and shape_width are all 0")
-    joined = parts[0] if len(parts) == 1 else concatenate(*parts)
-    joined.set_dim("nO", vector_width + word_width + shape_width, force=True)
-    return unflatten(joined)
+    return tok2vec_of_words(
+        parts[0] if len(parts) == 1 else beside_each_other(*parts)
+    )
 
 
 def _hashed(attr: str, width: int, rows: int, hide: float = 0.0) -> Model:
@@ -60,7 +58,7 @@ def _hashed(attr: str, width: int, rows: int, hide: float = 0.0) -> Model:
         f"hashed({attr})",
         _forward_hashed,
         init=_init_hashed,
-        layers=[_token_attr(attr, hide), embed],
+        layers=[_word_attr(attr, hide), embed],
         dims={"nO": width},
     )
 
@@ -70,40 +68,33 @@ def _init_hashed(model: Model, X: Any = None, Y: Any = None) -> None:
 
 
 def _forward_hashed(
-    model: Model[list[Doc], Floats2d], docs: list[Doc], is_train: bool
+    model: Model[Words, Floats2d], words: Words, is_train: bool
 ) -> tuple[Floats2d, Callable]:
     attr, embed = model.layers
-    ids, _ = attr(docs, is_train)
-    if not is_train:  # each distinct id once
-        words, tokens = numpy.unique(to_numpy(ids), return_inverse=True)
-        xp: Any = model.ops.xp
-        Y, _ = embed(xp.asarray(words), is_train)
-        return Y[xp.asarray(tokens)], lambda dY: []
+    ids, _ = attr(words, is_train)
     Y, bp_embed = embed(ids, is_train)
 
-    def backprop(dY: Floats2d) -> list[Doc]:
+    def backprop(dY: Floats2d) -> list:
         bp_embed(dY)
         return []
 
     return Y, backprop
 
 
-def _token_attr(attr: str, hide: float) -> Model[list[Doc], Ints2d]:
-    """One attribute of every token, shape (n_tokens, 1), some hidden in training."""
+def _word_attr(attr: str, hide: float) -> Model[Words, Any]:
+    """One attribute of every word, shape (n_words,), some hidden in training."""
     if not 0.0 <= hide < 1.0:
         raise ValueError(f"word_dropout {hide} is not in [0, 1)")
     return Model(
         f"token_attr({attr})",
-        _forward,
+        _forward_attr,
         attrs={"attr": IDS[attr], "hide": hide},
     )
 
 
-def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[Ints2d, Callable]:
-    ops, attr = model.ops, model.attrs["attr"]
-    xp: Any = ops.xp
-    arrays = [xp.asarray(doc.to_array(attr), dtype="uint64") for doc in docs]
-    ids = xp.concatenate([xp.zeros(0, dtype="uint64"), *arrays])
+def _forward_attr(model: Model, words: Words, is_train: bool) -> tuple[Any, Callable]:
+    xp: Any = model.ops.xp
+    ids = xp.asarray(words.column(model.attrs["attr"]), dtype="uint64")
     if is_train and model.attrs["hide"]:
         hidden = xp.random.uniform(0.0, 1.0, ids.shape) < model.attrs["hide"]
         ids = xp.where(hidden, ids.dtype.type(0), ids)

@@ -2,26 +2,26 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy
-import torch
-from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import Model, torch2xp, xp2torch
+from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..layers.inner_product import InnerProductPairs, candidate_logits
-from .bridge import device_of_array
-from .candidates import Candidates
-from .lists import flatten, no_backprop, split
-from .relations import of_known_width, pair_model
-from .resize import grow_output, renew_output
+from ..layers.inner_product import InnerProductPairs
+from ..layers.layout import upload
+from ..layers.pair_logits import candidate_logits
+from .bridge import apply_function, device_of_array
+from .candidate_pairs import Candidates
+from .entity_pairs import of_known_width, pair_model
+from .output_size import grow_output, renew_output
+from .rows import Parts, Tok2Vec, flatten
 
 
 @registry.architectures("spacy-attnner.InnerProductPairs.v1")
 def build_inner_product_pairs(
-    tok2vec: Model[list[Doc], list[Floats2d]],
+    tok2vec: Tok2Vec,
     hidden: int = 128,
     type_width: int = 32,
     width: int | None = None,
@@ -68,34 +68,24 @@ def _init(model: Model, X: list[Candidates] | None = None, Y: Any = None) -> Non
 def _forward(
     model: Model, batch: list[Candidates], is_train: bool
 ) -> tuple[list[Floats2d], Callable]:
-    products = model.layers[0]
-    scores, bp_products = products(batch, is_train)
+    scores, bp_products = model.layers[0](batch, is_train)
     counts = [len(c) for c in batch]
     flat = flatten(model, scores)
-    device = device_of_array(flat)
-    X = xp2torch(flat, requires_grad=is_train, device=device)
-    groups = torch.from_numpy(_tails(batch)).to(device)
-    Y = candidate_logits(X, groups)
-    logits = split(_to_array(model, Y.detach()), counts)
-    if not is_train:
-        return logits, no_backprop
+    tails, n_spans = _tails(batch)
+    (groups,) = upload(device_of_array(flat), tails)
+    function = partial(candidate_logits, groups=groups, n_groups=n_spans)
+    logits, bp_function = apply_function(model, function, flat, is_train)
 
     def backprop(dYs: list[Floats2d]) -> Any:
-        dY = xp2torch(flatten(model, dYs), device=device)
-        (dX,) = torch.autograd.grad(Y, X, dY)
-        return bp_products(split(_to_array(model, dX), counts))
+        return bp_products(Parts(bp_function(flatten(model, dYs)), counts))
 
-    return logits, backprop
+    return Parts(logits, counts), backprop
 
 
-def _to_array(model: Model, X: torch.Tensor) -> Floats2d:
-    return cast(Floats2d, torch2xp(X, ops=model.ops))
-
-
-def _tails(batch: list[Candidates]) -> numpy.ndarray:
-    """The tail of each pair, numbered over the batch, shape (n_pairs,)."""
+def _tails(batch: list[Candidates]) -> tuple[numpy.ndarray, int]:
+    """The tail of each pair, numbered over the batch, (n_pairs,); and how many spans."""
     tails, n_spans = [], 0
     for c in batch:
         tails.append(c.pairs[:, 1] + n_spans)
         n_spans += len(c.spans)
-    return numpy.concatenate(tails)
+    return numpy.concatenate(tails), n_spans

@@ -3,20 +3,18 @@
 from functools import partial
 
 import numpy
-from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import Linear, Model, chain, concatenate
 
-from ..layers.encoders import SequenceEncoder
+from ..layers.sequence_encoder import SequenceEncoder
+from .batch import Batch
 from .bridge import array_output, torch_layer
-from .documents import (
+from .rows import (
     Tok2Vec,
-    document_lengths,
-    sentence_lengths,
-    tokens_and_structure,
+    concatenated,
+    projected,
     with_structure,
+    words_and_structure,
 )
-from .lists import tokenwise
 
 
 @registry.architectures("spacy-attnner.AttentionEncoder.v1")
@@ -50,14 +48,10 @@ def build_attention_encoder(
     Returns a model of shape List[(n_tokens, width)].
     """
     parts = [each for each in (embed, characters, entities) if each is not None]
-    inputs = concatenate(*parts) if len(parts) > 1 else embed
-    widths = [part.maybe_get_dim("nO") for part in parts]
-    layers: list[Model] = [inputs]
-    if None in widths:  # a listener learns its width late: absorb it
-        input_width = width
-        layers.append(tokenwise(Linear(nO=width)))
-    else:
-        input_width = sum(n for n in widths if n is not None)
+    inputs = concatenated(*parts) if len(parts) > 1 else embed
+    input_width = inputs.maybe_get_dim("nO")
+    if input_width is None:  # a listener learns its width late: absorb it
+        inputs, input_width = projected(inputs, width), width
     make_module = partial(
         SequenceEncoder,
         input_width=input_width,
@@ -70,23 +64,19 @@ def build_attention_encoder(
     encoder = torch_layer(
         "attention_encoder",
         make_module,
-        convert_inputs=tokens_and_structure,
+        convert_inputs=words_and_structure,
         convert_outputs=array_output,
         dims={"nI": input_width, "nO": width},
         mixed_precision=mixed_precision,
     )
-    model = with_structure(
-        chain(*layers) if len(layers) > 1 else inputs,
-        encoder,
-        _sentences if sentences else _documents,
-    )
+    model = with_structure(inputs, encoder, _sentences if sentences else _documents)
     model.attrs["sentences"] = sentences
     return model
 
 
-def _sentences(docs: list[Doc]) -> tuple[numpy.ndarray, ...]:
-    return (sentence_lengths(docs),)
+def _sentences(batch: Batch) -> tuple[numpy.ndarray, ...]:
+    return (batch.sentence_lengths,)
 
 
-def _documents(docs: list[Doc]) -> tuple[numpy.ndarray, ...]:
-    return (document_lengths(docs),)
+def _documents(batch: Batch) -> tuple[numpy.ndarray, ...]:
+    return (batch.document_lengths,)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy
 from spacy.tokens import Doc
 from spacy.util import registry
 from thinc.api import Linear, Model, Softmax, zero_init
@@ -11,16 +12,22 @@ from thinc.types import Floats2d
 
 from ..layers.pooling import DocumentPooling
 from .bridge import array_output, torch_layer
-from .documents import chain_of_words, tokens_and_structure
-from .lists import flatten, split, tokenwise
-from .resize import grow_output, renew_output
+from .output_size import grow_output, renew_output
+from .rows import (
+    Parts,
+    Tok2Vec,
+    chain_of_words,
+    flatten,
+    rowwise,
+    words_and_structure,
+)
 
 WIDTH = 128  # of pooled vectors, where the tok2vec learns its own late
 
 
 @registry.architectures("spacy-attnner.AttentionTextClassifier.v1")
 def build_attention_text_classifier(
-    tok2vec: Model[list[Doc], list[Floats2d]],
+    tok2vec: Tok2Vec,
     exclusive_classes: bool,
     width: int | None = None,
     n_heads: int = 4,
@@ -43,12 +50,12 @@ def build_attention_text_classifier(
     layers: list[Model] = [tok2vec]
     width = width or tok2vec_width or WIDTH
     if width != tok2vec_width:
-        layers.append(tokenwise(Linear(nO=width, nI=tok2vec_width)))
+        layers.append(rowwise(Linear(nO=width, nI=tok2vec_width)))
     pooled = (n_heads + 1) * width
     pooling = torch_layer(
         "attention_pooling",
         partial(DocumentPooling, width=width, n_heads=n_heads, hidden=hidden),
-        convert_inputs=tokens_and_structure,
+        convert_inputs=words_and_structure,
         convert_outputs=array_output,
         dims={"nI": width, "nO": pooled},
     )
@@ -108,7 +115,7 @@ def _init(model: Model, X: Any = None, Y: Any = None) -> None:
 def _forward(
     model: Model, Xs: list[Floats2d], is_train: bool
 ) -> tuple[Floats2d, Callable]:
-    lengths = [len(X) for X in Xs]
+    lengths = numpy.array([len(X) for X in Xs])
     layer = model.layers[0]
     X = flatten(model, Xs, layer.maybe_get_dim("nI"))
     if not len(X):  # nothing that a gradient could come to
@@ -116,6 +123,6 @@ def _forward(
     Y, bp = layer((X, lengths), is_train)
 
     def backprop(dY: Any) -> list[Floats2d]:
-        return split(bp(dY), lengths)
+        return Parts(bp(dY), lengths)
 
     return Y, backprop

@@ -1,16 +1,16 @@
 """The sequence encoder: BiLSTM, then gated multi-head self-attention."""
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 
+import numpy
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from .attention import MultiHeadAttention
 from .dropout import LockedDropout
-from .packing import pack, token_positions
-from .padding import pad, padding_mask, unpad
-from .windows import Windows, cut_windows
+from .layout import Ints, Packed, Windows, cut_windows, upload
 
 # Windows encoded at once in prediction: on a CPU, an LSTM's step should stay in the
 # cache; on a GPU, only the memory has to be bounded.
@@ -48,7 +48,7 @@ class SequenceEncoder(nn.Module):
             raise ValueError(f"width {width} is odd; a BiLSTM has two halves")
         if depth < 1:
             raise ValueError(f"depth {depth} is less than 1")
-        cut_windows(torch.zeros(0, dtype=torch.int64), window, margin)
+        cut_windows(numpy.zeros(0, dtype="int64"), window, margin)
         self.width = width
         self.window = window
         self.margin = margin
@@ -82,54 +82,81 @@ class SequenceEncoder(nn.Module):
                     if name.startswith("bias_ih"):  # forget gate open at the start
                         parameter.data.chunk(4)[1].fill_(1.0)
 
-    def forward(self, X: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, X: Tensor, lengths: Ints) -> Tensor:
         """Encode.
 
         X: Tokens of all sequences, one after the other, (n_tokens, input_width).
-        lengths: Tokens of each sequence, shape (batch_size,), int64.
+        lengths: Tokens of each sequence, on the host, shape (batch_size,).
 
         Returns shape (n_tokens, width).
         """
         if not len(X):
             return X.new_zeros((0, self.width))
-        lengths = lengths[lengths > 0]
-        windows = cut_windows(lengths, self.window, self.margin)
+        lengths = numpy.asarray(lengths)
+        windows = cut_windows(lengths[lengths > 0], self.window, self.margin)
+        if len(windows.lengths) == 1 and not self.training:
+            return self._encode_one(X)
+        most = PIECE_GPU if X.is_cuda else PIECE_CPU
+        size = len(windows.lengths) if self.training else most
+        pieces = list(windows.pieces(size))
+        indices = iter(upload(X.device, *self._indices(pieces)))
+        encoded = (self._encode(X, p, windows, indices) for p in pieces)
         if self.training:
-            return self._encode(X[windows.tokens], windows.lengths)[windows.owner]
-        return self._encode_in_pieces(X, windows)
-
-    def _encode_in_pieces(self, X: Tensor, windows: Windows) -> Tensor:
-        """Encode windows of like lengths together, (n_tokens, width)."""
-        order = windows.lengths.argsort(descending=True, stable=True)
-        starts = windows.lengths.cumsum(0) - windows.lengths
-        owned = torch.full_like(windows.tokens, -1)  # token that each row owns
-        owned[windows.owner] = torch.arange(len(X), device=X.device)
+            ((H, rows),) = encoded
+            return H[rows.argsort()]
         Y = X.new_empty((len(X), self.width))
-        for piece in order.split(PIECE_GPU if X.is_cuda else PIECE_CPU):
-            lengths = windows.lengths[piece]
-            rows = starts[piece].repeat_interleave(lengths) + token_positions(lengths)
-            H = self._encode(X[windows.tokens[rows]], lengths).to(Y.dtype)
-            tokens = owned[rows]
-            if len(Y) < len(windows.tokens):
-                H, tokens = H[tokens >= 0], tokens[tokens >= 0]
-            Y[tokens] = H
+        for H, rows in encoded:
+            Y[rows] = H.to(Y.dtype)
         return Y
 
-    def _encode(self, X: Tensor, lengths: Tensor) -> Tensor:
-        X = _drop(self.input_dropout, X, lengths)  # (N, input_width)
-        packing = pack(lengths)
-        order = torch.empty_like(packing.forward)
-        order[packing.forward] = torch.arange(len(order), device=order.device)
-        sizes = torch.tensor(packing.sizes, device="cpu")  # there PyTorch wants them
+    def _indices(self, pieces: list[Packed]) -> list[Ints]:
+        """What `_encode` asks for of each piece, in this order."""
+        found = []
+        for piece in pieces:
+            found += [piece.rows, piece.owned, piece.rows[piece.owned]]
+            if self.training:
+                found.append(piece.windows)
+            if self.attention is not None:
+                found += [piece.padded, piece.lengths]
+        return found
+
+    def _encode(
+        self, X: Tensor, piece: Packed, windows: Windows, indices: Iterator[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Vectors of what a piece owns, (n_owned, width), and the rows that these are."""
+        tokens, owned, rows = (next(indices) for _ in range(3))
+        mask = (next(indices), len(windows.lengths)) if self.training else ()
+        sizes = torch.from_numpy(piece.sizes)  # of the CPU, as PyTorch wants them
+        H = self.input_dropout(X[tokens], *mask)  # (N, input_width), packed
         for lstm in self.lstms:
-            with _full_precision(X):
-                H = lstm(PackedSequence(X[order], sizes))[0].data  # packed order
-            X = _drop(self.output_dropout, H[packing.forward], lengths)  # (N, width)
-        if self.attention is None or self.gate is None:
-            return X
-        Y = pad(X, lengths)  # (B, T, width)
-        Y = Y + self.gate * self.attention(Y, padding_mask(lengths))
-        return unpad(Y, lengths)
+            with _full_precision(H):
+                H = lstm(PackedSequence(H, sizes))[0].data
+            H = self.output_dropout(H, *mask)  # (N, width)
+        if self.attention is not None:
+            H = self._attend(H, piece, next(indices), next(indices))
+        return H[owned] if len(owned) < len(H) else H, rows
+
+    def _attend(
+        self, H: Tensor, piece: Packed, padded: Tensor, lengths: Tensor
+    ) -> Tensor:
+        """Self-attention within each window; H: (N, width), packed."""
+        size, n_steps = len(piece.order), len(piece.sizes)
+        X = H.new_zeros((size * n_steps, self.width)).index_copy(0, padded, H)
+        mask = torch.arange(n_steps, device=H.device) < lengths[:, None]  # (B, T)
+        Y = self.attention(X.view(size, n_steps, -1), mask)
+        return H + self.gate * Y.flatten(0, 1)[padded]
+
+    def _encode_one(self, X: Tensor) -> Tensor:
+        """A single window, in prediction."""
+        H = X[:, None]  # (T, 1, input_width)
+        for lstm in self.lstms:
+            with _full_precision(H):
+                H = lstm(H)[0]
+        H = H[:, 0].to(X.dtype)
+        if self.attention is None:
+            return H
+        mask = torch.ones((1, len(H)), dtype=torch.bool, device=H.device)
+        return H + self.gate * self.attention(H[None], mask)[0]
 
 
 def _full_precision(X: Tensor) -> AbstractContextManager:
@@ -138,10 +165,3 @@ def _full_precision(X: Tensor) -> AbstractContextManager:
     The gradients, which nobody scales, would vanish in that.
     """
     return torch.autocast("cuda", enabled=False) if X.is_cuda else nullcontext()
-
-
-def _drop(dropout: LockedDropout, X: Tensor, lengths: Tensor) -> Tensor:
-    """Locked dropout of a flat batch; padded only where there is something to drop."""
-    if not dropout.training or dropout.p == 0.0:
-        return X
-    return unpad(dropout(pad(X, lengths)), lengths)

@@ -12,28 +12,31 @@ from thinc.api import ArgsKwargs, Linear, Model, chain, zero_init
 from thinc.types import Floats2d
 
 from ..layers.pair_batch import PairBatch
-from ..layers.pairs import EntityPairAttention
-from ..words import word_places
+from ..layers.pair_logits import exclusive_logits
+from ..layers.pairs import N_TYPE_HASHES, N_TYPE_ROWS, EntityPairAttention
+from ..words import word_places, words_before
+from .batch import Batch
 from .bridge import (
+    apply_function,
     array_output,
+    device_of,
     floats_to_torch,
     from_torch,
-    ints_to_torch,
+    no_backprop,
+    predict_with,
     torch_layer,
 )
-from .candidates import Candidates
-from .documents import vectors_of_words
-from .exclusive import exclusive_labels
-from .lists import flatten, no_backprop, split, tokenwise
-from .pair_arrays import Arrays, pair_arrays
-from .resize import grow_output, renew_output
+from .candidate_pairs import Candidates
+from .output_size import grow_output, renew_output
+from .rows import Parts, Tok2Vec, flatten, projected, vectors_of_words
 
+Arrays = tuple[numpy.ndarray, ...]  # of a `PairBatch`
 PAIRS_AT_ONCE = 65_536  # scored at once in prediction: bounds the memory
 
 
 @registry.architectures("spacy-attnner.EntityPairAttention.v1")
 def build_entity_pair_attention(
-    tok2vec: Model[list[Doc], list[Floats2d]],
+    tok2vec: Tok2Vec,
     hidden: int = 128,
     n_heads: int = 4,
     type_width: int = 32,
@@ -102,12 +105,12 @@ def of_known_width(tok2vec: Model, width: int | None, other: int) -> tuple[Model
     """A tok2vec and its width; projected to `other` where nobody says the width."""
     known = width or tok2vec.maybe_get_dim("nO")
     if known is None:  # some listeners learn it late
-        return chain(tok2vec, tokenwise(Linear(nO=other))), other
+        return projected(tok2vec, other), other
     return tok2vec, known
 
 
 def pair_model(
-    tok2vec: Model[list[Doc], list[Floats2d]],
+    tok2vec: Tok2Vec,
     make_module: Callable[[], torch.nn.Module],
     hidden: int,
     *,
@@ -118,8 +121,8 @@ def pair_model(
 ) -> Model[list[Candidates], list[Floats2d]]:
     """A linear layer over what a module makes of the pairs of documents.
 
-    make_module: Makes the module, from token vectors, lengths and the fields of a
-        `PairBatch` to features, (n_pairs, hidden).
+    make_module: Makes the module, from token vectors and a `PairBatch` to features,
+        (n_pairs, hidden).
     exclusive: Whether at most one label holds of a pair.
     """
     pairs = torch_layer(
@@ -134,9 +137,13 @@ def pair_model(
         "entity_pairs",
         _forward,
         init=init_pairs,
-        layers=[tok2vec, pairs, chain(output, exclusive_labels())]
-        if exclusive
-        else [tok2vec, pairs, output],
+        layers=[
+            tok2vec,
+            pairs,
+            chain(output, Model("exclusive_labels", _forward_exclusive))
+            if exclusive
+            else output,
+        ],
         refs={"tok2vec": tok2vec, "pairs": pairs, "output_layer": output},
         attrs={
             "context": context,
@@ -158,53 +165,61 @@ def _forward(
     model: Model, batch: list[Candidates], is_train: bool
 ) -> tuple[list[Floats2d], Callable]:
     tok2vec, pairs, output = model.layers
-    docs = [c.doc for c in batch]
+    docs = Batch(c.doc for c in batch)
     Xs, bp_tok2vec = vectors_of_words(tok2vec, docs, is_train)
-    lengths = [len(X) for X in Xs]
+    X = flatten(model, Xs)
     arrays = pair_arrays(batch, model.attrs["context"], model.attrs["max_context"])
     counts = [len(c) for c in batch]
     if not is_train:
-        Y = _predict(model, flatten(model, Xs), lengths, arrays)
-        return split(Y, counts), no_backprop
-    H, bp_pairs = pairs((flatten(model, Xs), lengths, arrays), is_train)
+        return Parts(_predict(model, X, arrays), counts), no_backprop
+    H, bp_pairs = pairs((X, arrays), is_train)
     Y, bp_output = output(H, is_train)
 
     def backprop(dYs: list[Floats2d]) -> Any:
         dX = bp_pairs(bp_output(flatten(model, dYs)))
-        return bp_tok2vec(split(dX, lengths))
+        return bp_tok2vec(Parts(dX, docs.document_lengths))
 
-    return split(Y, counts), backprop
+    return Parts(Y, counts), backprop
 
 
-def _predict(model: Model, X: Floats2d, lengths: list[int], arrays: Arrays) -> Floats2d:
+def _forward_exclusive(
+    model: Model[Floats2d, Floats2d], scores: Floats2d, is_train: bool
+) -> tuple[Floats2d, Callable]:
+    return apply_function(model, exclusive_logits, scores, is_train)
+
+
+def _predict(model: Model, X: Floats2d, arrays: Arrays) -> Floats2d:
     """Logits of all pairs, some at a time: their features take far more memory."""
     _, pairs, output = model.layers
-    n_labels = model.get_ref("output_layer").get_dim("nO")
     spans, types, ordered, contexts = arrays
     starts = range(0, len(ordered), PAIRS_AT_ONCE)
+    if len(starts) < 2:
+        return output.predict(pairs.predict((X, arrays)))
     parts = [slice(start, start + PAIRS_AT_ONCE) for start in starts]
     chosen = [(spans, types, ordered[part], contexts[part]) for part in parts]
-    rest = () if len(parts) < 2 else _strongest(pairs, X, chosen)
+    strongest = _strongest(pairs, X, chosen)
+    n_labels = model.get_ref("output_layer").get_dim("nO")
     logits = model.ops.alloc2f(len(ordered), n_labels)
     for part, some in zip(parts, chosen, strict=True):
-        logits[part] = output.predict(pairs.predict((X, lengths, (*some, *rest))))
+        logits[part] = output.predict(pairs.predict((X, some, *strongest)))
     return logits
 
 
 def _strongest(pairs: Model, X: Floats2d, parts: list[Arrays]) -> tuple[Any, ...]:
     """What parts of a batch's pairs have to know of each other, if anything."""
-    module = pairs.shims[0]._model
-    if getattr(module, "others", None) is None:
-        return ()
-    module.eval()
-    with torch.no_grad():
+
+    def ask(module: Any) -> torch.Tensor:
         tokens = floats_to_torch(pairs, X, False)
         found = tokens.new_zeros(())  # no feature is negative
         for arrays in parts:
-            batch = PairBatch(*(ints_to_torch(pairs, array) for array in arrays))
+            batch = PairBatch(tokens.device, *arrays)
             here = module.strongest(module.own(tokens, batch), batch)
             found = torch.maximum(found, here)
-    return (from_torch(pairs, found),)
+        return found
+
+    if getattr(pairs.shims[0]._model, "others", None) is None:
+        return ()
+    return (from_torch(pairs, predict_with(pairs, ask)),)
 
 
 def pair_attention(
@@ -222,14 +237,12 @@ def pair_attention(
     candidates = Candidates(doc, [span for pair in pairs for span in pair], order)
     settings = model.attrs["context"], model.attrs["max_context"]
     arrays = pair_arrays([candidates], *settings)
-    (X,), _ = vectors_of_words(tok2vec, [doc], False)
+    (X,), _ = vectors_of_words(tok2vec, Batch([doc]), False)
     words = word_places(doc)
     places = numpy.arange(len(doc)) if words is None else words
-    tensors = [ints_to_torch(layer, array) for array in arrays]
-    module = layer.shims[0]._model
-    module.eval()
-    with torch.no_grad():
-        found = module.weights(floats_to_torch(layer, X, False), PairBatch(*tensors))
+    batch = PairBatch(device_of(layer), *arrays)
+    tokens = floats_to_torch(layer, X, False)
+    found = predict_with(layer, lambda module: module.weights(tokens, batch))
     weights = found.float().cpu().numpy()  # (n_pairs, n_heads, longest context)
     result = []
     for (first, end), of_pair in zip(arrays[-1].tolist(), weights, strict=True):
@@ -240,17 +253,49 @@ def pair_attention(
 
 
 def _pair_inputs(
-    model: Model, X: tuple[Floats2d, list[int], tuple], is_train: bool
+    model: Model, X: tuple[Any, ...], is_train: bool
 ) -> tuple[ArgsKwargs, Callable]:
-    tokens, lengths, arrays = X
-    args = (
-        floats_to_torch(model, tokens, is_train),
-        ints_to_torch(model, lengths),
-        *(ints_to_torch(model, array) for array in arrays[:4]),
-        *(floats_to_torch(model, array, False) for array in arrays[4:]),
-    )
+    tokens, arrays, *strongest = X
 
     def backprop(d_inputs: ArgsKwargs) -> Any:
         return from_torch(model, d_inputs.args[0])
 
+    args = (
+        floats_to_torch(model, tokens, is_train),
+        PairBatch(device_of(model), *arrays),
+        *(floats_to_torch(model, array, False) for array in strongest),
+    )
     return ArgsKwargs(args=args, kwargs={}), backprop
+
+
+def pair_arrays(batch: list[Candidates], context: int, max_context: int) -> Arrays:
+    """Spans, types, pairs and contexts of a batch, in flat word positions."""
+    spans, types, pairs, contexts = [], [], [], []
+    word = n_spans = 0
+    for c in batch:
+        before = words_before(c.doc)
+        bounds = numpy.array(
+            [(s.start, s.end) for s in c.spans], dtype="int64"
+        ).reshape(-1, 2)
+        bounds = before[bounds]  # words, not tokens
+        both = bounds[c.pairs]  # (n_pairs, 2, 2)
+        first = (both[:, :, 0].min(1) - context).clip(0)
+        end = (both[:, :, 1].max(1) + context).clip(None, before[-1])
+        end = numpy.minimum(end, first + max_context)
+        contexts.append(numpy.stack([first, end], 1) + word)
+        spans.append(bounds + word)
+        pairs.append(c.pairs + n_spans)
+        types += [type_rows(span.label) for span in c.spans]
+        word += int(before[-1])
+        n_spans += len(c.spans)
+    return (
+        numpy.concatenate(spans),
+        numpy.array(types, dtype="int64").reshape(-1, N_TYPE_HASHES),
+        numpy.concatenate(pairs),
+        numpy.concatenate(contexts),
+    )
+
+
+def type_rows(label: int) -> list[int]:
+    """Rows of an entity type's embedding, from its 64-bit hash."""
+    return [(label >> (20 * i)) % N_TYPE_ROWS for i in range(N_TYPE_HASHES)]

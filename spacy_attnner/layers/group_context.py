@@ -1,0 +1,247 @@
+"""Context beyond a token's own sequence: the same word elsewhere, and the document."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .layout import Ints, numbers, runs, upload
+
+SCORE_BOUND = 5.0  # nats: no token weighs more than e^10 times as much as another
+# Tokens worked on at once: bounds the memory, and on a CPU stays in the cache
+CHUNK_CPU = 4096
+CHUNK_GPU = 2**16
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Weighted sums over the tokens of each group, not yet divided.
+
+    values: Shape (n_groups, n_heads, head_width).
+    weights: Sums of the weights, shape (n_groups, n_heads).
+    own: What `GroupAttention.weigh` said of the tokens, kept where they are few.
+    """
+
+    values: Tensor
+    weights: Tensor
+    own: tuple[Tensor, Tensor] | None = None
+
+
+def _at_once(X: Tensor) -> int:
+    return CHUNK_GPU if X.is_cuda else CHUNK_CPU
+
+
+def _chunks(X: Tensor, first: int, end: int) -> Iterator[slice]:
+    size = _at_once(X)
+    return (slice(i, min(i + size, end)) for i in range(first, end, size))
+
+
+class GroupAttention(nn.Module):
+    """Attention pooling of the tokens of each group, with a learned score per head.
+
+    The scores, w_h · x_j, are bounded to ±`SCORE_BOUND` by a tanh, so that a token can
+    be taken out of its group's sums again without losing the rest to rounding.
+
+    width: Width of the tokens.
+    value_width: Width of what is pooled; divisible by n_heads.
+    n_heads: Number of scores.
+    """
+
+    def __init__(self, *, width: int, value_width: int, n_heads: int) -> None:
+        super().__init__()
+        if n_heads < 1 or value_width % n_heads:
+            raise ValueError(
+                f"value_width {value_width} is not divisible by n_heads {n_heads}"
+            )
+        self.n_heads = n_heads
+        self.score = nn.Linear(width, n_heads)
+        self.value = nn.Linear(width, value_width)
+
+    def weigh(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights, (n_tokens, n_heads), and weighted values, (…, head_width), of X."""
+        scores = SCORE_BOUND * (self.score(X) / SCORE_BOUND).tanh()
+        weights = scores.exp()  # (N, H)
+        values = self.value(X).view(len(X), self.n_heads, -1)  # (N, H, D)
+        return weights, weights[:, :, None] * values
+
+    def pool(
+        self, X: Tensor, groups: Tensor, n_groups: int, rows: Tensor | None = None
+    ) -> Pooled:
+        """Sum up groups.
+
+        X: Shape (n_tokens, width).
+        groups: The group of each token, or of each of `rows`, (n,).
+        rows: Which tokens are pooled; all if None.
+        """
+        head_width = self.value.out_features // self.n_heads
+        values = X.new_zeros((n_groups, self.n_heads, head_width))
+        weights = X.new_zeros((n_groups, self.n_heads))
+        own = None
+        for part in (chunks := list(_chunks(X, 0, len(groups)))):
+            own = self.weigh(X[part] if rows is None else X[rows[part]])
+            weights = weights.index_add_(0, groups[part], own[0])
+            values = values.index_add_(0, groups[part], own[1])
+        return Pooled(values, weights, own if len(chunks) == 1 else None)
+
+    def means(self, pooled: Pooled) -> Tensor:
+        """Weighted mean of each group, shape (n_groups, value_width)."""
+        return (pooled.values / pooled.weights[:, :, None]).flatten(1)
+
+    def means_of_others(self, X: Tensor, groups: Tensor, pooled: Pooled) -> Tensor:
+        """Weighted mean of a token's group without itself.
+
+        X: Tokens that were pooled, or some of them.
+        groups: The group of each, which has more than one token.
+
+        Returns shape (n_tokens, value_width).
+        """
+        own = pooled.own  # of all that were pooled
+        weights, values = own if own and len(own[0]) == len(X) else self.weigh(X)
+        values = pooled.values[groups] - values  # (N, H, D)
+        weights = pooled.weights[groups] - weights  # (N, H)
+        return (values / weights[:, :, None]).flatten(1)
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Tokens whose word stands elsewhere in their document, too.
+
+    rows: These tokens, on the host and on the device, (n,).
+    groups: The word of each, on the host and on the device, (n,).
+    """
+
+    rows: tuple[Ints, Tensor]
+    groups: tuple[Ints, Tensor]
+
+    def between(self, first: int, end: int) -> "Repeats":
+        """Those of a stretch of tokens."""
+        i, j = numpy.searchsorted(self.rows[0], [first, end]).tolist()
+        (rows, rows_), (groups, groups_) = self.rows, self.groups
+        return Repeats((rows[i:j], rows_[i:j]), (groups[i:j], groups_[i:j]))
+
+
+class DocumentContext(nn.Module):
+    """Adds to every token what its document says of it.
+
+    y_i = x_i + tanh(W [x_i; m_i; r_i; d_i])
+
+    m_i pools the other tokens of the document that are the same word, r_i is 1 where
+    there are any, d_i pools all tokens of the document. Pooling is two passes over
+    the tokens, so cost is linear in the length of a document.
+
+    Source: the other places of a word are Luo, Xiao and Zhao (2020), "Hierarchical
+    Contextualized Representation for Named Entity Recognition"; a global state at each
+    token is Liu et al. (2019), "GCDT: A Global Context Enhanced Deep Transition
+    Architecture for Sequence Labeling", there of the sentence.
+
+    width: Width of the inputs and outputs.
+    value_width: Width of m and of d; divisible by n_heads.
+    n_heads: Heads of each of the two poolings.
+    repeats: Whether there are m and r.
+    state: Whether there is d.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        value_width: int,
+        n_heads: int,
+        repeats: bool = True,
+        state: bool = True,
+    ) -> None:
+        super().__init__()
+        if not (repeats or state):
+            raise ValueError("without repeats and state no context is left to add")
+        sizes = {"width": width, "value_width": value_width, "n_heads": n_heads}
+        self.words = GroupAttention(**sizes) if repeats else None
+        self.document = GroupAttention(**sizes) if state else None
+        added = (value_width + 1) * repeats + value_width * state
+        self.mix = nn.Linear(width + added, width)
+        self.dropout = nn.Dropout(0.0)
+
+    def forward(
+        self, X: Tensor, words: Ints, lengths: Ints, overwrite: bool = False
+    ) -> Tensor:
+        """Mix in the context.
+
+        X: Tokens of all documents, one after the other, shape (n_tokens, width).
+        words: The distinct word of each token, on the host; no two documents share a
+            number, shape (n_tokens,).
+        lengths: Tokens of each document, on the host, shape (n_documents,).
+        overwrite: Whether the result may take the place of X, of which nobody has
+            another use; only without gradients.
+
+        Returns shape (n_tokens, width).
+        """
+        if not len(X):
+            return X
+        lengths = numpy.asarray(lengths)
+        lengths = lengths[lengths > 0]  # no mean of nothing, which is NaN
+        rows, groups = _repeated(numpy.asarray(words))
+        at, of, documents = upload(X.device, rows, groups, numbers(lengths))
+        repeats = Repeats((rows, at), (groups, of))
+        mixed = (
+            part
+            for tokens, own in runs(lengths.tolist(), _at_once(X))
+            for part in self._mix_in(X, tokens, own, repeats, documents)
+        )
+        if torch.is_grad_enabled():
+            return torch.cat([Y for _, Y in mixed])
+        result = X if overwrite else torch.empty_like(X)
+        for tokens, Y in mixed:
+            result[tokens] = Y
+        return result
+
+    def _mix_in(
+        self, X: Tensor, tokens: slice, own: slice, repeats: Repeats, documents: Tensor
+    ) -> Iterator[tuple[slice, Tensor]]:
+        """Yields chunks of a run of documents, each out of what these pool and itself.
+
+        tokens: Of the run. own: Its documents.
+        """
+        # W [x; m; r; d] is a sum of products; that of d is one for a whole document
+        W = self.mix.weight
+        width = X.shape[1]
+        n = self.words.value.out_features + 1 if self.words is not None else 0
+        W_x, W_repeats, W_state = W.split([width, n, W.shape[1] - width - n], 1)
+        first, end = tokens.start, tokens.stop
+        repeats = repeats.between(first, end)
+        pooled, lowest = self._pool_words(X, repeats)
+        states = None
+        if self.document is not None:
+            groups = documents[tokens] - own.start
+            states = self.document.pool(X[tokens], groups, own.stop - own.start)
+            states = F.linear(self.document.means(states), W_state)
+        for part in _chunks(X, first, end):
+            Y = F.linear(X[part], W_x, self.mix.bias)  # (n, width)
+            here = repeats.between(part.start, part.stop)
+            if self.words is not None and pooled is not None and len(here.rows[0]):
+                rows, groups = here.rows[1], here.groups[1] - lowest
+                others = self.words.means_of_others(X[rows], groups, pooled)
+                others = F.linear(others, W_repeats[:, :-1], W_repeats[:, -1])
+                Y = Y.index_add(0, rows - part.start, others)
+            if states is not None:
+                Y = Y + (
+                    states if len(states) == 1 else states[documents[part] - own.start]
+                )
+            yield part, X[part] + self.dropout(Y.tanh())
+
+    def _pool_words(self, X: Tensor, repeats: Repeats) -> tuple[Pooled | None, int]:
+        """Sums over the places of each word, and the number of the first of them."""
+        rows, groups = repeats.rows[1], repeats.groups
+        if self.words is None or not len(rows):
+            return None, 0
+        lowest, highest = int(groups[0].min()), int(groups[0].max())
+        n_groups = highest + 1 - lowest
+        return self.words.pool(X, groups[1] - lowest, n_groups, rows), lowest
+
+
+def _repeated(words: Ints) -> tuple[Ints, Ints]:
+    """Tokens whose word has several, and these words numbered, (n,) each."""
+    several = numpy.bincount(words) > 1
+    rows = numpy.flatnonzero(several[words])
+    return rows, (several.cumsum() - 1)[words[rows]]

@@ -1,0 +1,137 @@
+"""`spacy-attnner.CharacterCNN.v1`."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+from spacy.attrs import ORTH
+from spacy.util import registry
+from thinc.api import ArgsKwargs, Model, torch2xp
+from thinc.types import Floats2d
+
+from ..layers.characters import CharacterCNN, character_ids
+from .batch import Words
+from .bridge import (
+    AttnShim,
+    array_output,
+    ints_to_torch,
+    predict_with,
+    torch_layer,
+)
+from .rows import Tok2Vec, tok2vec_of_words
+
+REMEMBERED = 8192  # words whose vectors are kept from one prediction to the next
+
+
+@registry.architectures("spacy-attnner.CharacterCNN.v1")
+def build_character_cnn(
+    width: int = 60,
+    embed_width: int = 30,
+    kernel_size: int = 3,
+    max_length: int = 24,
+) -> Tok2Vec:
+    """Token vectors out of characters (Ma and Hovy, 2016).
+
+    width: Width of the output.
+    embed_width: Width of a character's embedding.
+    kernel_size: Characters that a filter sees; odd.
+    max_length: Characters read of a word; of longer ones the two ends.
+    """
+    if max_length < 2:
+        raise ValueError(f"max_length {max_length} is less than 2 characters")
+    layer = torch_layer(
+        "character_cnn",
+        partial(
+            CharacterCNN, embed_width=embed_width, width=width, kernel_size=kernel_size
+        ),
+        convert_inputs=partial(_inputs, max_length=max_length),
+        convert_outputs=array_output,
+        dims={"nO": width},
+        predict=partial(_predict, memory=WordMemory(), max_length=max_length),
+    )
+    return tok2vec_of_words(layer)
+
+
+def _inputs(
+    model: Model, words: Words, is_train: bool, *, max_length: int
+) -> tuple[ArgsKwargs, Callable]:
+    """The characters of the distinct words, and the word of each token."""
+    distinct, own = words.distinct()
+    characters = character_ids(distinct.strings(), max_length)
+    args = (ints_to_torch(model, characters), ints_to_torch(model, own))
+    return ArgsKwargs(args=args, kwargs={}), lambda d_inputs: []
+
+
+def _predict(
+    model: Model, words: Words, *, memory: "WordMemory", max_length: int
+) -> Floats2d:
+    distinct, own = words.distinct()
+    strings = distinct.vocab.strings if len(distinct) else {}
+
+    def encode(orths: list[int]) -> Floats2d:
+        texts = [strings[orth] for orth in orths]
+        Y = predict_with(
+            model, lambda module: module.encode_in_pieces(texts, max_length)
+        )
+        return cast(Floats2d, torch2xp(Y, ops=model.ops))
+
+    version = cast(AttnShim, model.shims[0]).version
+    xp: Any = model.ops.xp
+    Y = memory.look_up(version, distinct.column(ORTH).tolist(), encode, xp)
+    return Y if own is None else Y[xp.asarray(own)]
+
+
+class WordMemory:
+    """Vectors of words that were seen lately, as long as the weights stay the same.
+
+    Words are told apart by the hashes of their strings, so that nothing here keeps a
+    string alive. Where another thread is busy with it, it is passed over.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[int, int] = {}
+        self._version: object = None
+        self._table: Any = None
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return WordMemory, ()
+
+    def look_up(
+        self,
+        version: object,
+        orths: list[int],
+        predict: Callable[[list[int]], Any],
+        xp: Any,
+    ) -> Any:
+        """Vectors of distinct words, (n_words, width).
+
+        version: Of the weights.
+        predict: Finds the vectors of words that are not here.
+        xp: NumPy or CuPy, whose arrays it returns.
+        """
+        if len(orths) > REMEMBERED or not self._lock.acquire(blocking=False):
+            return predict(orths)
+        try:
+            new = self._forget(version, orths)
+            if new or self._table is None:
+                self._add(new, predict(new), xp)
+            return self._table[xp.asarray([self._rows[orth] for orth in orths])]
+        finally:
+            self._lock.release()
+
+    def _forget(self, version: object, orths: list[int]) -> list[int]:
+        """The words that are not here, for which there is room then."""
+        new = [orth for orth in orths if orth not in self._rows]
+        if version is self._version and len(self._rows) + len(new) <= REMEMBERED:
+            return new
+        self._rows, self._table, self._version = {}, None, version
+        return orths
+
+    def _add(self, orths: list[int], Y: Any, xp: Any) -> None:
+        if self._table is None:
+            self._table = xp.zeros((REMEMBERED, Y.shape[1]), dtype=Y.dtype)
+        first = len(self._rows)
+        self._table[first : first + len(orths)] = Y
+        self._rows.update(zip(orths, range(first, first + len(orths)), strict=True))

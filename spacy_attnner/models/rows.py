@@ -1,0 +1,342 @@
+"""Between documents, one array per document, and one flat array for a batch.
+
+What spaCy's layers hand to each other is a list with an array per document. Here such a
+list remembers the flat array that its arrays are parts of, so that the next layer that
+wants it flat pays nothing.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy
+from spacy.tokens import Doc
+from thinc.api import ArgsKwargs, Linear, Model, chain
+from thinc.layers.chain import init as init_chain
+from thinc.types import Floats2d
+
+from .batch import Batch, Words
+from .bridge import floats_to_torch, from_torch, no_backprop
+
+Tok2Vec = Model[list[Doc], list[Floats2d]]
+Structure = Callable[[Batch], tuple[numpy.ndarray, ...]]
+
+
+class Parts(list[Floats2d]):
+    """Consecutive parts of a flat array, (n_rows, width), and the whole."""
+
+    def __init__(self, whole: Floats2d, lengths: Any) -> None:
+        ends = numpy.cumsum(lengths).tolist()
+        super().__init__(
+            whole[end - n : end] for end, n in zip(ends, lengths, strict=True)
+        )
+        self.whole = whole
+
+
+def flatten(model: Model, Xs: list[Floats2d], width: int | None = None) -> Floats2d:
+    """Join the arrays of a batch into one, (n_rows, width); parts are not copied.
+
+    Arrays without rows may have another width: those of spacy-transformers' empty
+    documents have 0. Where no array has rows, `width` is the result's, if it is given.
+    """
+    if isinstance(Xs, Parts):
+        X = Xs.whole
+    else:
+        filled = [X for X in Xs if len(X)] or Xs[:1]
+        X = filled[0] if len(filled) == 1 else model.ops.xp.concatenate(filled, axis=0)
+    if width is not None and not len(X):
+        X = model.ops.alloc2f(0, width)
+    return model.ops.as_contig(X)
+
+
+# layers that see words by themselves
+
+
+def tok2vec_of_words(layer: Model[Words, Floats2d]) -> Tok2Vec:
+    """A tok2vec of a layer for which a word is the same wherever it stands.
+
+    In prediction the layer is asked about each distinct word once.
+    """
+    return Model(
+        f"unflatten({layer.name})",
+        _forward_words,
+        init=_init_words,
+        layers=[layer],
+        dims={"nO": layer.maybe_get_dim("nO")},
+    )
+
+
+def _init_words(model: Model, X: Any = None, Y: Any = None) -> None:
+    model.layers[0].initialize(X=Batch.of(X).tokens if X else None)
+    if model.has_dim("nO") is None and model.layers[0].has_dim("nO"):
+        model.set_dim("nO", model.layers[0].get_dim("nO"))
+
+
+def _forward_words(
+    model: Model, docs: list[Doc], is_train: bool
+) -> tuple[list[Floats2d], Callable]:
+    batch = Batch.of(docs)
+    if not is_train:
+        words, own = batch.distinct
+        Y: Any = model.layers[0].predict(words)
+        return Parts(Y[model.ops.xp.asarray(own)], batch.lengths), no_backprop
+    Y, bp = model.layers[0](batch.tokens, is_train)
+
+    def backprop(dYs: list[Floats2d]) -> Any:
+        return bp(flatten(model, dYs)) if dYs else []
+
+    return Parts(Y, batch.lengths), backprop
+
+
+def beside_each_other(*layers: Model) -> Model[Words, Floats2d]:
+    """Concatenate what layers say of words, (n_words, sum of their widths)."""
+    widths = [layer.get_dim("nO") for layer in layers]
+    return Model(
+        "|".join(layer.name for layer in layers),
+        _forward_beside,
+        init=_init_beside,
+        layers=layers,
+        dims={"nO": sum(widths)},
+    )
+
+
+def _init_beside(model: Model, X: Any = None, Y: Any = None) -> None:
+    for layer in model.layers:
+        layer.initialize(X=X)
+
+
+def _forward_beside(
+    model: Model, words: Words, is_train: bool
+) -> tuple[Floats2d, Callable]:
+    results = [layer(words, is_train) for layer in model.layers]
+    Ys = [Y for Y, _ in results]
+    return _side_by_side(model, Ys), _split_backprop(
+        model, [bp for _, bp in results], [Y.shape[1] for Y in Ys]
+    )
+
+
+def _side_by_side(model: Model, Ys: list[Any]) -> Any:
+    return Ys[0] if len(Ys) == 1 else model.ops.xp.concatenate(Ys, axis=1)
+
+
+def _split_backprop(
+    model: Model, backprops: list[Callable], widths: list[int]
+) -> Callable:
+    ends = numpy.cumsum(widths).tolist()
+
+    def backprop(dY: Any) -> Any:
+        for bp, end, width in zip(backprops, ends, widths, strict=True):
+            bp(model.ops.as_contig(dY[:, end - width : end]))
+        return []
+
+    return backprop
+
+
+def concatenated(*tok2vecs: Tok2Vec) -> Tok2Vec:
+    """Concatenate tok2vecs; those of words by themselves see each word once."""
+    widths = [tok2vec.maybe_get_dim("nO") for tok2vec in tok2vecs]
+    known = [width for width in widths if width is not None]
+    return Model(
+        "|".join(tok2vec.name for tok2vec in tok2vecs),
+        _forward_concatenated,
+        init=_init_beside,
+        layers=tok2vecs,
+        dims={"nO": sum(known) if len(known) == len(widths) else None},
+    )
+
+
+def _forward_concatenated(
+    model: Model, docs: list[Doc], is_train: bool
+) -> tuple[list[Floats2d], Callable]:
+    batch = Batch.of(docs)
+    if not is_train:
+        return Parts(_predict_concatenated(model, batch), batch.lengths), no_backprop
+    results = [layer(batch, is_train) for layer in model.layers]
+    Ys = [flatten(model, Xs) for Xs, _ in results]
+    backprops = [
+        lambda dY, bp=bp: bp(Parts(dY, batch.lengths)) for _, bp in results
+    ]
+    bp_all = _split_backprop(model, backprops, [Y.shape[1] for Y in Ys])
+
+    def backprop(dYs: list[Floats2d]) -> Any:
+        return bp_all(flatten(model, dYs))
+
+    return Parts(_side_by_side(model, Ys), batch.lengths), backprop
+
+
+def _predict_concatenated(model: Model, batch: Batch) -> Any:
+    """All at once where all are of words, (n_tokens, width)."""
+    if not all(layer._func is _forward_words for layer in model.layers):
+        Ys = [layer.predict(batch) for layer in model.layers]
+        return _side_by_side(model, [flatten(model, Xs) for Xs in Ys])
+    words, own = batch.distinct
+    Ys = [layer.layers[0].predict(words) for layer in model.layers]
+    return _side_by_side(model, Ys)[model.ops.xp.asarray(own)]
+
+
+# layers behind a tok2vec
+
+
+def rowwise(layer: Model[Floats2d, Floats2d]) -> Model:
+    """Run a layer on the joined rows of a list with one array per document."""
+    return Model(
+        f"tokenwise({layer.name})", _forward_rows, init=_init_rows, layers=[layer]
+    )
+
+
+def projected(tok2vec: Tok2Vec, width: int) -> Tok2Vec:
+    """A tok2vec with a linear layer behind it."""
+    return chain(tok2vec, rowwise(Linear(nO=width)))
+
+
+def _init_rows(model: Model, X: Any = None, Y: Any = None) -> None:
+    model.layers[0].initialize(X=flatten(model, X) if X else None)
+
+
+def _forward_rows(
+    model: Model, Xs: list[Floats2d], is_train: bool
+) -> tuple[list[Floats2d], Callable]:
+    lengths = [len(X) for X in Xs]
+    layer = model.layers[0]
+    Y, bp = layer(flatten(model, Xs, layer.maybe_get_dim("nI")), is_train)
+    if not is_train:
+        return Parts(Y, lengths), no_backprop
+
+    def backprop(dYs: list[Floats2d]) -> list[Floats2d]:
+        return Parts(bp(flatten(model, dYs)), lengths)
+
+    return Parts(Y, lengths), backprop
+
+
+def with_structure(tok2vec: Tok2Vec, layer: Model, structure: Structure) -> Tok2Vec:
+    """Run a flat layer on a tok2vec's words and integers that describe the documents.
+
+    The model's attribute `owned` says that a prediction is its caller's alone: a
+    listener's, for example, is kept for other components.
+
+    tok2vec: From documents to token vectors.
+    layer: From (words of all documents, (n_words, width), and integers) to words;
+        whitespace tokens get zeros.
+    structure: Gives those integers.
+    """
+    return Model(
+        f"with_structure({layer.name})",
+        partial(_forward_structure, structure=structure),
+        init=_init_structure,
+        layers=[tok2vec, layer],
+        attrs={"owned": True},
+        dims={"nO": layer.maybe_get_dim("nO")},
+    )
+
+
+def _init_structure(model: Model, X: Any = None, Y: Any = None) -> None:
+    tok2vec, layer = model.layers
+    tok2vec.initialize(X=X)
+    layer.initialize()
+
+
+def _forward_structure(
+    model: Model, docs: list[Doc], is_train: bool, *, structure: Structure
+) -> tuple[list[Floats2d], Callable]:
+    batch = Batch.of(docs)
+    tok2vec, layer = model.layers
+    Xs, bp_tok2vec = tok2vec(batch, is_train)
+    X = _of_words(model, flatten(model, Xs, layer.maybe_get_dim("nI")), batch)
+    if not len(X):
+        return _without_words(model, Xs, bp_tok2vec)
+    Y, bp_layer = layer((X, *structure(batch)), is_train)
+    Ys = Parts(_of_tokens(model, Y, batch), batch.lengths)
+    if not is_train:
+        return Ys, no_backprop
+
+    def backprop(dYs: list[Floats2d]) -> Any:
+        dX = bp_layer(_of_words(model, flatten(model, dYs), batch))
+        return bp_tok2vec(Parts(_of_tokens(model, dX, batch), batch.lengths))
+
+    return Ys, backprop
+
+
+def _without_words(
+    model: Model, Xs: list[Floats2d], bp_tok2vec: Callable
+) -> tuple[list[Floats2d], Callable]:
+    """Zeros for whitespace, of which no gradient comes back."""
+    width = model.layers[1].get_dim("nO")
+    Ys = [model.ops.alloc2f(len(X), width) for X in Xs]
+    return Ys, lambda dYs: bp_tok2vec([model.ops.xp.zeros_like(X) for X in Xs])
+
+
+def chain_of_words(tok2vec: Tok2Vec, *layers: Model) -> Model:
+    """As Thinc's `chain`; the layers behind a tok2vec are given the words alone.
+
+    tok2vec: From documents to token vectors.
+    layers: The first is given one array per document, (n_words, width).
+    """
+    model = chain(tok2vec, *layers)
+    return Model(
+        model.name,
+        _forward_chain,
+        init=init_chain,
+        dims={name: model.maybe_get_dim(name) for name in model.dim_names},
+        layers=model.layers,
+    )
+
+
+def _forward_chain(
+    model: Model, docs: list[Doc], is_train: bool
+) -> tuple[Any, Callable]:
+    X, bp_tok2vec = vectors_of_words(model.layers[0], Batch.of(docs), is_train)
+    backprops = [bp_tok2vec]
+    for layer in model.layers[1:]:
+        X, backprop = layer(X, is_train)
+        backprops.append(backprop)
+
+    def backprop_all(dY: Any) -> Any:
+        for each in reversed(backprops):
+            dY = each(dY)
+        return dY
+
+    return X, backprop_all
+
+
+def vectors_of_words(
+    tok2vec: Tok2Vec, batch: Batch, is_train: bool
+) -> tuple[list[Floats2d], Callable]:
+    """What a tok2vec says of the words of each document, (n_words, width)."""
+    Xs, bp_tok2vec = tok2vec(batch, is_train)
+    if batch.words is None:
+        return Xs, bp_tok2vec
+
+    def backprop(dYs: list[Floats2d]) -> Any:
+        dX = _of_tokens(tok2vec, flatten(tok2vec, dYs), batch)
+        return bp_tok2vec(Parts(dX, batch.lengths))
+
+    X = _of_words(tok2vec, flatten(tok2vec, Xs), batch)
+    return Parts(X, batch.document_lengths), backprop
+
+
+def _of_words(model: Model, X: Any, batch: Batch) -> Any:
+    """The rows of words among those of all tokens."""
+    return X if batch.words is None else X[model.ops.xp.asarray(batch.words)]
+
+
+def _of_tokens(model: Model, X: Any, batch: Batch) -> Any:
+    """Rows of words among zeros for whitespace; the reverse of `_of_words`."""
+    if batch.words is None:
+        return X
+    xp: Any = model.ops.xp
+    Y = xp.zeros((sum(batch.lengths), X.shape[1]), dtype=X.dtype)
+    Y[xp.asarray(batch.words)] = X
+    return Y
+
+
+def words_and_structure(
+    model: Model, inputs: tuple[Any, ...], is_train: bool
+) -> tuple[ArgsKwargs, Callable]:
+    """`convert_inputs` of a module that takes (flat words, integers of the host, …)."""
+    X, *integers = inputs
+
+    def backprop(d_inputs: ArgsKwargs) -> Any:
+        return from_torch(model, d_inputs.args[0])
+
+    args = (floats_to_torch(model, X, is_train), *integers)
+    return ArgsKwargs(args=args, kwargs={}), backprop
