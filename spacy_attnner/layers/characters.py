@@ -3,8 +3,12 @@
 import sys
 from collections.abc import Sequence
 
+import numpy
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .layout import Ints
 
 N_DIRECT = 384  # code points with a row of their own: Latin, with its extensions
 N_HASHED = 128  # rows that all other code points share
@@ -15,7 +19,7 @@ PIECE_CPU = 512
 PIECE_GPU = 2**15
 
 
-def character_ids(words: Sequence[str], max_length: int) -> Tensor:
+def character_ids(words: Sequence[str], max_length: int) -> Ints:
     """Embedding rows of words' characters; of a long word, its two halves' ends.
 
     Computed for all words at once, which takes no longer than to look them up: nothing
@@ -28,15 +32,14 @@ def character_ids(words: Sequence[str], max_length: int) -> Tensor:
         w if len(w) <= max_length else w[:head] + w[len(w) - (max_length - head) :]
         for w in words
     ]
-    lengths = torch.tensor([len(word) for word in words], dtype=torch.int64)
+    lengths = numpy.array([len(word) for word in words], dtype="int64")
     longest = max(1, int(lengths.max())) if words else 1
-    rows = torch.zeros((len(words), longest), dtype=torch.int64)
+    rows = numpy.zeros((len(words), longest), dtype="int64")
     text = "".join(words).encode(CODE_POINTS, "surrogatepass")
     if text:
-        codes = torch.frombuffer(bytearray(text), dtype=torch.int32).long()
-        hashed = 1 + N_DIRECT + codes % N_HASHED
-        ids = torch.where(codes < N_DIRECT, 1 + codes, hashed)
-        rows[torch.arange(longest) < lengths[:, None]] = ids
+        codes = numpy.frombuffer(text, dtype="int32").astype("int64")
+        ids = numpy.where(codes < N_DIRECT, 1 + codes, 1 + N_DIRECT + codes % N_HASHED)
+        rows[numpy.arange(longest) < lengths[:, None]] = ids
     return rows
 
 
@@ -65,38 +68,57 @@ class CharacterCNN(nn.Module):
             embed_width, width, kernel_size, padding=kernel_size // 2
         )
 
-    def forward(self, characters: Tensor, words: Tensor | None = None) -> Tensor:
+    def forward(self, characters: Tensor, words: Tensor) -> Tensor:
         """Encode every distinct word once and copy it to its tokens.
 
         characters: Rows of `character_ids`, 0 for padding, (n_words, max_length).
-        words: The word of every token, shape (n_tokens,); the words as they are if None.
+        words: The word of every token, shape (n_tokens,).
 
         Returns shape (n_tokens, width).
         """
-        Y = self._encode(characters)
-        return Y if words is None else Y[words]
+        X = self.dropout(self.embed(characters)).transpose(1, 2)  # (n_words, E, L)
+        Y = self.filters(X).transpose(1, 2)  # (n_words, L, width)
+        return _highest(Y, characters)[words]
 
-    def encode_in_pieces(self, words: Sequence[str], max_length: int) -> Tensor:
+    def tables(self) -> Tensor:
+        """What every character adds to the filters at each place that they see.
+
+        Shape (kernel_size, N_CHARACTERS, width). A convolution is a sum of these; that
+        takes far less than to multiply every character of a text anew.
+        """
+        return torch.einsum("ce,wek->kcw", self.embed.weight, self.filters.weight)
+
+    def encode(self, words: Sequence[str], max_length: int, tables: Tensor) -> Tensor:
         """Encode words in prediction; on a CPU those of like lengths together.
+
+        tables: Of the same weights.
 
         Returns shape (n_words, width).
         """
-        weight = self.filters.weight
         order = list(range(len(words)))
-        size = PIECE_GPU if weight.is_cuda else PIECE_CPU
-        if len(words) > size and not weight.is_cuda:
+        size = PIECE_GPU if tables.is_cuda else PIECE_CPU
+        if len(words) > size and not tables.is_cuda:
             order.sort(key=lambda i: len(words[i]))
-        Y = weight.new_empty((len(words), self.width))
+        Y = tables.new_empty((len(words), self.width))
         for i in range(0, len(words), size):
             piece = order[i : i + size]
-            rows = character_ids([words[j] for j in piece], max_length)
-            place = slice(i, i + size) if weight.is_cuda else piece
-            Y[place] = self._encode(rows.to(weight.device)).to(Y.dtype)
+            ids = character_ids([words[j] for j in piece], max_length)
+            place = slice(i, i + size) if len(words) <= size else piece
+            Y[place] = self._add_up(torch.from_numpy(ids).to(tables.device), tables)
         return Y
 
-    def _encode(self, characters: Tensor) -> Tensor:
-        X = self.dropout(self.embed(characters)).transpose(1, 2)  # (n_words, E, L)
-        Y = self.filters(X)  # (n_words, width, L)
-        padding = (characters == 0)[:, None, :]
-        padding = padding & (characters != 0).any(-1)[:, None, None]
-        return Y.masked_fill(padding, torch.finfo(Y.dtype).min).amax(-1)
+    def _add_up(self, characters: Tensor, tables: Tensor) -> Tensor:
+        n = len(tables)
+        padded = F.pad(characters, (n // 2, n // 2))
+        length = characters.shape[1]
+        Y = F.embedding(padded[:, :length], tables[0])  # (n_words, L, width)
+        for k in range(1, n):
+            Y += F.embedding(padded[:, k : k + length], tables[k])
+        return _highest(Y, characters) + self.filters.bias
+
+
+def _highest(Y: Tensor, characters: Tensor) -> Tensor:
+    """Maximum over the characters of each word, (n_words, width); of none their sum."""
+    nothing = characters == 0  # (n_words, L)
+    nothing[:, 0] = False
+    return Y.masked_fill(nothing[..., None], torch.finfo(Y.dtype).min).amax(1)

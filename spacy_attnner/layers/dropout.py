@@ -22,8 +22,8 @@ class LockedDropout(nn.Module):
     ) -> Tensor:
         """Drop features of X, (n_tokens, width), in training.
 
-        sequences: The sequence that each token is of, (n_tokens,). n_sequences: How many
-            there are.
+        sequences: The sequence that each token is of, (n_tokens,).
+        n_sequences: How many there are.
         """
         if not self.training or self.p == 0.0 or sequences is None:
             return X

@@ -141,7 +141,7 @@ class Packed:
 
 
 def runs(lengths: Sequence[int], most: int) -> Iterator[tuple[slice, slice]]:
-    """Rows and numbers of runs of sequences of at most `most` rows, or of one longer."""
+    """Rows and numbers of sequences, `most` rows at a time, or one longer sequence."""
     ends = [0, *numpy.cumsum(lengths).tolist()]
     first = 0
     for last in range(1, len(ends)):

@@ -100,9 +100,7 @@ class PairBatch:
         first, lengths = self._spans[:, 0], self._spans[:, 1] - self._spans[:, 0]
         order = numpy.argsort(lengths, kind="stable")
         tokens, begin = [], 0
-        for length, n in zip(
-            *numpy.unique(lengths, return_counts=True), strict=True
-        ):
+        for length, n in zip(*numpy.unique(lengths, return_counts=True), strict=True):
             chosen = order[begin : begin + n]
             tokens.append(first[chosen, None] + numpy.arange(length))
             begin += n

@@ -41,9 +41,7 @@ def candidate_logits(scores: Tensor, groups: Tensor, n_groups: int) -> Tensor:
     top, total = _log_total(scores, groups, n_groups)
     mass = (scores - top[groups]).exp()
     rest = (total[groups] - mass).masked_fill(is_top, 1.0)
-    second, others = _log_total(
-        scores.masked_fill(is_top, lowest), groups, n_groups
-    )
+    second, others = _log_total(scores.masked_fill(is_top, lowest), groups, n_groups)
     log_rest = torch.where(
         is_top, (second + others.log())[groups], top[groups] + rest.log()
     )

@@ -34,7 +34,6 @@ class SpanPooling(nn.Module):
         return torch.cat([torch.cat(pooled)[rows], types], -1)
 
 
-
 class EntityPairAttention(nn.Module):
     """Features of ordered entity pairs.
 

@@ -123,7 +123,7 @@ class SequenceEncoder(nn.Module):
     def _encode(
         self, X: Tensor, piece: Packed, windows: Windows, indices: Iterator[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Vectors of what a piece owns, (n_owned, width), and the rows that these are."""
+        """Vectors of what a piece owns, (n_owned, width), and which rows these are."""
         tokens, owned, rows = (next(indices) for _ in range(3))
         mask = (next(indices), len(windows.lengths)) if self.training else ()
         sizes = torch.from_numpy(piece.sizes)  # of the CPU, as PyTorch wants them

@@ -44,7 +44,7 @@ class Batch(list[Doc]):
 
     @cached_property
     def words(self) -> numpy.ndarray | None:
-        """Places of the words among the tokens, (n_words,); None where all are words."""
+        """Places of words among the tokens, (n_words,); None where all are words."""
         spaces = self.column(IS_SPACE)
         return numpy.flatnonzero(spaces == 0) if spaces.any() else None
 

@@ -101,9 +101,7 @@ class AttnShim(PyTorchShim):
 
     def predict(self, inputs: ArgsKwargs) -> Any:
         """Run the module in evaluation mode, without gradients."""
-        return self.predict_with(
-            lambda module: module(*inputs.args, **inputs.kwargs)
-        )
+        return self.predict_with(lambda module: module(*inputs.args, **inputs.kwargs))
 
     def to_device(self, device_type: str, device_id: int) -> None:
         """Move the module to the CPU or to a GPU."""
@@ -329,7 +327,10 @@ def ints_to_torch(model: Model, X: Any) -> torch.Tensor:
 
 
 def apply_function(
-    model: Model, function: Callable[[torch.Tensor], torch.Tensor], X: Any, is_train: bool
+    model: Model,
+    function: Callable[[torch.Tensor], torch.Tensor],
+    X: Any,
+    is_train: bool,
 ) -> tuple[Any, Callable]:
     """Apply a differentiable PyTorch function to an array, where the array is.
 

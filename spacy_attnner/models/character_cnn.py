@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
+import torch
 from spacy.attrs import ORTH
 from spacy.util import registry
 from thinc.api import ArgsKwargs, Model, torch2xp
@@ -69,16 +70,18 @@ def _predict(
     distinct, own = words.distinct()
     strings = distinct.vocab.strings if len(distinct) else {}
 
-    def encode(orths: list[int]) -> Floats2d:
+    def tables() -> torch.Tensor:
+        return predict_with(model, lambda module: module.tables())
+
+    def encode(orths: list[int], tables: torch.Tensor) -> Floats2d:
         texts = [strings[orth] for orth in orths]
-        Y = predict_with(
-            model, lambda module: module.encode_in_pieces(texts, max_length)
-        )
+        Y = predict_with(model, lambda m: m.encode(texts, max_length, tables))
         return cast(Floats2d, torch2xp(Y, ops=model.ops))
 
     version = cast(AttnShim, model.shims[0]).version
     xp: Any = model.ops.xp
-    Y = memory.look_up(version, distinct.column(ORTH).tolist(), encode, xp)
+    orths = distinct.column(ORTH).tolist()
+    Y = memory.look_up(orths, version, tables, encode, xp)
     return Y if own is None else Y[xp.asarray(own)]
 
 
@@ -90,9 +93,10 @@ class WordMemory:
     """
 
     def __init__(self) -> None:
+        self._version: object = None  # of the weights
+        self._tables: Any = None
         self._rows: dict[int, int] = {}
-        self._version: object = None
-        self._table: Any = None
+        self._vectors: Any = None
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
@@ -100,38 +104,38 @@ class WordMemory:
 
     def look_up(
         self,
-        version: object,
         orths: list[int],
-        predict: Callable[[list[int]], Any],
+        version: object,
+        tables: Callable[[], Any],
+        encode: Callable[[list[int], Any], Any],
         xp: Any,
     ) -> Any:
         """Vectors of distinct words, (n_words, width).
 
         version: Of the weights.
-        predict: Finds the vectors of words that are not here.
-        xp: NumPy or CuPy, whose arrays it returns.
+        tables: Makes of them what `encode` needs.
+        encode: Finds the vectors of words that are not here.
+        xp: NumPy or CuPy, whose arrays these are.
         """
         if len(orths) > REMEMBERED or not self._lock.acquire(blocking=False):
-            return predict(orths)
+            return encode(orths, tables())
         try:
-            new = self._forget(version, orths)
-            if new or self._table is None:
-                self._add(new, predict(new), xp)
-            return self._table[xp.asarray([self._rows[orth] for orth in orths])]
+            if version is not self._version:
+                self._rows, self._vectors = {}, None
+                self._tables, self._version = tables(), version
+            new = [orth for orth in orths if orth not in self._rows]
+            if len(self._rows) + len(new) > REMEMBERED:
+                self._rows, new = {}, orths
+            if new or self._vectors is None:
+                self._add(new, encode(new, self._tables), xp)
+            rows = self._rows
+            return self._vectors[xp.asarray([rows[orth] for orth in orths])]
         finally:
             self._lock.release()
 
-    def _forget(self, version: object, orths: list[int]) -> list[int]:
-        """The words that are not here, for which there is room then."""
-        new = [orth for orth in orths if orth not in self._rows]
-        if version is self._version and len(self._rows) + len(new) <= REMEMBERED:
-            return new
-        self._rows, self._table, self._version = {}, None, version
-        return orths
-
     def _add(self, orths: list[int], Y: Any, xp: Any) -> None:
-        if self._table is None:
-            self._table = xp.zeros((REMEMBERED, Y.shape[1]), dtype=Y.dtype)
+        if self._vectors is None:
+            self._vectors = xp.zeros((REMEMBERED, Y.shape[1]), dtype=Y.dtype)
         first = len(self._rows)
-        self._table[first : first + len(orths)] = Y
+        self._vectors[first : first + len(orths)] = Y
         self._rows.update(zip(orths, range(first, first + len(orths)), strict=True))

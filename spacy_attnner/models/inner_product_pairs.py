@@ -83,7 +83,7 @@ def _forward(
 
 
 def _tails(batch: list[Candidates]) -> tuple[numpy.ndarray, int]:
-    """The tail of each pair, numbered over the batch, (n_pairs,); and how many spans."""
+    """The tail of each pair, numbered over the batch, (n_pairs,); the span count."""
     tails, n_spans = [], 0
     for c in batch:
         tails.append(c.pairs[:, 1] + n_spans)

@@ -153,9 +153,7 @@ def _forward_concatenated(
         return Parts(_predict_concatenated(model, batch), batch.lengths), no_backprop
     results = [layer(batch, is_train) for layer in model.layers]
     Ys = [flatten(model, Xs) for Xs, _ in results]
-    backprops = [
-        lambda dY, bp=bp: bp(Parts(dY, batch.lengths)) for _, bp in results
-    ]
+    backprops = [lambda dY, bp=bp: bp(Parts(dY, batch.lengths)) for _, bp in results]
     bp_all = _split_backprop(model, backprops, [Y.shape[1] for Y in Ys])
 
     def backprop(dYs: list[Floats2d]) -> Any:

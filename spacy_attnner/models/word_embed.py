@@ -45,9 +45,7 @@ def build_word_embed(
         parts.append(_hashed("SHAPE", shape_width, shape_rows))
     if not parts:
         raise ValueError("vector_width, word_width and shape_width are all 0")
-    return tok2vec_of_words(
-        parts[0] if len(parts) == 1 else beside_each_other(*parts)
-    )
+    return tok2vec_of_words(parts[0] if len(parts) == 1 else beside_each_other(*parts))
 
 
 def _hashed(attr: str, width: int, rows: int, hide: float = 0.0) -> Model:
