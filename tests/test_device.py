@@ -18,14 +18,14 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from spacy_attnner.layers import blocks, crf, packing, padding, pairs, segments, windows
 from spacy_attnner.layers.characters import CharacterCNN
-from spacy_attnner.layers.encoders import SequenceEncoder
+from spacy_attnner.layers.sequence_encoder import SequenceEncoder
 from spacy_attnner.layers.inner_product import InnerProductPairs, candidate_logits
 from spacy_attnner.layers.k_best import k_best
 from spacy_attnner.layers.pooling import DocumentPooling
 from spacy_attnner.layers.range_max import range_max
 from spacy_attnner.layers.viterbi import viterbi
-from spacy_attnner.models.resize import grown_layer
-from spacy_attnner.models.vectors import static_vectors
+from spacy_attnner.models.output_size import grown_layer
+from spacy_attnner.models.static_vectors import static_vectors
 from spacy_attnner.relations import Relation, set_relations
 
 sys.path.insert(0, str(Path(__file__).parent))

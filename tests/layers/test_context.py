@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from spacy_attnner.layers import context
-from spacy_attnner.layers.context import DocumentContext, GroupAttention
+from spacy_attnner.layers import group_context as context
+from spacy_attnner.layers.group_context import DocumentContext, GroupAttention
 
 LENGTHS = torch.tensor([5, 0, 1, 7])
 #                       one document of 5      1  and one of 7

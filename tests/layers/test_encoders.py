@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from spacy_attnner.layers import encoders
-from spacy_attnner.layers.encoders import SequenceEncoder
+from spacy_attnner.layers import sequence_encoder as encoders
+from spacy_attnner.layers.sequence_encoder import SequenceEncoder
 
 LENGTHS = [3, 0, 61, 1, 0, 11, 2]
 

@@ -10,7 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from thinc.api import Model
 
-from spacy_attnner.models.candidates import make_candidate_pairs
+from spacy_attnner.models.candidate_pairs import make_candidate_pairs
 
 WORD_EMBED = {
     "@architectures": "spacy-attnner.WordEmbed.v1",

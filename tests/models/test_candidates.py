@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from spacy_attnner.models.candidates import Candidates, make_candidate_pairs
-from spacy_attnner.models.pair_arrays import pair_arrays, type_rows
+from spacy_attnner.models.candidate_pairs import Candidates, make_candidate_pairs
+from spacy_attnner.models.entity_pairs import pair_arrays, type_rows
 
 VOCAB = Vocab()
 

@@ -4,7 +4,7 @@ import numpy
 import pytest
 import spacy
 
-from spacy_attnner.models.embed import build_word_embed
+from spacy_attnner.models.word_embed import build_word_embed
 
 TEXTS = ["Rain and more rain.", "", "Rain", "NO RAIN"]
 

@@ -4,7 +4,7 @@ import numpy
 import pytest
 from thinc.api import Adam, Linear
 
-from spacy_attnner.models.resize import NEW_BIAS, grow_output, grown_layer
+from spacy_attnner.models.output_size import NEW_BIAS, grow_output, grown_layer
 
 
 @pytest.mark.parametrize(

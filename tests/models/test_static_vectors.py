@@ -8,7 +8,7 @@ import spacy
 from spacy.tokens import Doc
 from spacy.vectors import Vectors
 
-from spacy_attnner.models.vectors import static_vectors
+from spacy_attnner.models.static_vectors import static_vectors
 from spacy_attnner.vectors import AttrVectors
 
 WORDS = {"harbour": 0, "tromsø": 1, "ferry": 2}

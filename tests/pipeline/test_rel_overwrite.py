@@ -10,7 +10,7 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 from thinc.api import Model
 
-from spacy_attnner.models.candidates import make_candidate_pairs
+from spacy_attnner.models.candidate_pairs import make_candidate_pairs
 from spacy_attnner.pipeline.rel import AttnRel
 from spacy_attnner.relations import (
     Relation,

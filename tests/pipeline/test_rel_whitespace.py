@@ -6,7 +6,7 @@ import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_attnner.models.candidates import make_candidate_pairs
+from spacy_attnner.models.candidate_pairs import make_candidate_pairs
 from spacy_attnner.pipeline.rel_gold import gold_labels_of
 from spacy_attnner.relations import Relation, set_relations
 from spacy_attnner.scoring import score_relations
