@@ -114,7 +114,7 @@ class CharacterCNN(nn.Module):
         Y = F.embedding(padded[:, :length], tables[0])  # (n_words, L, width)
         for k in range(1, n):
             Y += F.embedding(padded[:, k : k + length], tables[k])
-        return _highest(Y, characters) + self.filters.bias
+        return torch.add(_highest(Y, characters), self.filters.bias)  # type: ignore
 
 
 def _highest(Y: Tensor, characters: Tensor) -> Tensor:

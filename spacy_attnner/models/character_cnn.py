@@ -128,8 +128,8 @@ class WordMemory:
                 self._rows, new = {}, orths
             if new or self._vectors is None:
                 self._add(new, encode(new, self._tables), xp)
-            rows = self._rows
-            return self._vectors[xp.asarray([rows[orth] for orth in orths])]
+            rows, vectors = self._rows, self._vectors
+            return vectors[xp.asarray([rows[orth] for orth in orths])]
         finally:
             self._lock.release()
 

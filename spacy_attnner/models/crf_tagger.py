@@ -22,7 +22,6 @@ from .crf_decode import (
     make_problem,
 )
 from .crf_rehearsal import crf_rehearsal
-from .output_size import grow_output, renew_output
 from .rows import Parts as split
 from .rows import chain_of_words
 from .rows import rowwise as tokenwise
@@ -72,8 +71,6 @@ def build_crf_tagger(
     model.set_ref("output_layer", emissions)
     model.set_ref("crf", transitions)
     model.init = partial(_init_tagger, model.init, temperature)
-    model.attrs["resize_output"] = grow_output
-    model.attrs["renew_output"] = renew_output
     model.attrs["crf_loss"] = crf_loss
     model.attrs["crf_rehearsal"] = crf_rehearsal
     model.attrs["crf_decode"] = crf_decode

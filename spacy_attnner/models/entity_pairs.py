@@ -27,7 +27,6 @@ from .bridge import (
     torch_layer,
 )
 from .candidate_pairs import Candidates
-from .output_size import grow_output, renew_output
 from .rows import Parts, Tok2Vec, flatten, projected, vectors_of_words
 
 Arrays = tuple[numpy.ndarray, ...]  # of a `PairBatch`
@@ -88,7 +87,7 @@ def build_entity_pair_attention(
         around=around,
         strongest=strongest,
     )
-    model = pair_model(
+    return pair_model(
         tok2vec,
         make_module,
         hidden,
@@ -97,8 +96,6 @@ def build_entity_pair_attention(
         exclusive=exclusive,
         nO=nO,
     )
-    model.attrs["pair_attention"] = pair_attention if attention else None
-    return model
 
 
 def of_known_width(tok2vec: Model, width: int | None, other: int) -> tuple[Model, int]:
@@ -148,8 +145,6 @@ def pair_model(
         attrs={
             "context": context,
             "max_context": max_context,
-            "resize_output": grow_output,
-            "renew_output": renew_output,
         },
     )
 
@@ -220,6 +215,12 @@ def _strongest(pairs: Model, X: Floats2d, parts: list[Arrays]) -> tuple[Any, ...
     if getattr(pairs.shims[0]._model, "others", None) is None:
         return ()
     return (from_torch(pairs, predict_with(pairs, ask)),)
+
+
+def reads_words(model: Model) -> bool:
+    """Whether the pairs of a model attend to words."""
+    layer = model.maybe_get_ref("pairs")
+    return layer is not None and getattr(layer.shims[0]._model, "attention", False)
 
 
 def pair_attention(

@@ -15,7 +15,6 @@ from ..layers.pair_logits import candidate_logits
 from .bridge import apply_function, device_of_array
 from .candidate_pairs import Candidates
 from .entity_pairs import of_known_width, pair_model
-from .output_size import grow_output, renew_output
 from .rows import Parts, Tok2Vec, flatten
 
 
@@ -57,7 +56,6 @@ def build_inner_product_pairs(
         init=_init,
         layers=[products],
         refs={name: products.get_ref(name) for name in products.ref_names},
-        attrs={"resize_output": grow_output, "renew_output": renew_output},
     )
 
 

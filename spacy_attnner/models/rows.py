@@ -282,7 +282,13 @@ def chain_of_words(tok2vec: Tok2Vec, *layers: Model) -> Model:
 def _forward_chain(
     model: Model, docs: list[Doc], is_train: bool
 ) -> tuple[Any, Callable]:
-    X, bp_tok2vec = vectors_of_words(model.layers[0], Batch.of(docs), is_train)
+    batch = Batch.of(docs)
+    if not is_train and not any(batch.lengths):
+        # spacy-transformers' listener fails where no document has tokens
+        X: Any = Parts(model.ops.alloc2f(0, 0), batch.lengths)
+        bp_tok2vec: Callable = no_backprop
+    else:
+        X, bp_tok2vec = vectors_of_words(model.layers[0], batch, is_train)
     backprops = [bp_tok2vec]
     for layer in model.layers[1:]:
         X, backprop = layer(X, is_train)

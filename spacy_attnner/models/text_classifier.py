@@ -12,7 +12,6 @@ from thinc.types import Floats2d
 
 from ..layers.pooling import DocumentPooling
 from .bridge import array_output, torch_layer
-from .output_size import grow_output, renew_output
 from .rows import (
     Parts,
     Tok2Vec,
@@ -69,22 +68,8 @@ def build_attention_text_classifier(
     model = chain_of_words(*layers)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", output)
-    model.attrs["resize_output"] = grow_output
-    model.attrs["renew_output"] = renew_output
     model.attrs["multi_label"] = not exclusive_classes
-    model.attrs["predict_empty"] = predict_empty
     return model
-
-
-def predict_empty(model: Model, n_docs: int) -> Floats2d:
-    """What the model gives for documents without tokens, without asking its tok2vec.
-
-    spacy-transformers' listener fails where no document has any.
-    """
-    Y: Any = [model.ops.alloc2f(0, 0)] * n_docs
-    for layer in model.layers[1:]:
-        Y = layer.predict(Y)
-    return Y
 
 
 def _sigmoid() -> Model[Floats2d, Floats2d]:

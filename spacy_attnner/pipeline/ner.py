@@ -14,15 +14,15 @@ from thinc.api import Model, Optimizer
 from ..calibration import MARGIN, Calibration
 from ..confidence import CONFIDENCES_KEY, scores_of, set_confidences
 from ..extensions import register_confidence
+from ..layers.layout import runs
+from ..models.batch import Batch
 from ..words import n_words, tokens_of, word_places
 from .base import AttnPipe
 from .biluo import allowed_tags, incorrect_paths
-from .defaults import default_model
-from .learnable import Survey, require_initialized
+from .component import default_model
 from .ner_calibration import fit_calibration
-from .ner_survey import EntitySurvey
-from .sentence_use import warn_of_sentences
 from .settings import check_threshold, is_number, setting
+from .surveys import EntitySurvey, Survey
 from .upstream import release_listeners
 
 SPANS_KEY = CONFIDENCES_KEY
@@ -135,7 +135,6 @@ class AttnNER(AttnPipe):
             incorrect_spans_key=incorrect_spans_key,
         )
         self.scorer = scorer
-        self._rehearsal_model: Model | None = None  # set by `nlp.resume_training`
         register_confidence()
 
     def __setstate__(self, state: Any) -> None:
@@ -172,17 +171,20 @@ class AttnNER(AttnPipe):
     def predict(self, docs: Iterable[Doc]) -> list[list[Any]]:
         """Decode each document: its entities with their marginal probability."""
         docs = list(docs)
-        require_initialized(self.name, self.model)
-        warn_of_sentences(self, docs)
+        self.ready(docs)
         return [ents for part in _parts(docs) for ents in self._decode(part)]
 
-    def _decode(self, docs: list[Doc]) -> list[list[Any]]:
-        if not any(map(n_words, docs)):
-            return [[] for _ in docs]
+    def _decode(self, batch: Batch) -> list[list[Any]]:
+        if not batch.document_lengths.any():
+            return [[] for _ in batch]
+        emissions = self.model.predict(batch)
         found = self.model.attrs["crf_decode"](
-            self.model, self._emissions(docs), self._sequences(docs)
+            self.model, emissions, self._sequences(batch)
         )
-        return [_on_tokens(doc, spans) for doc, spans in zip(docs, found, strict=True)]
+        if batch.words is None:
+            return found
+        pairs = zip(batch, found, strict=True)
+        return [_on_tokens(doc, spans) for doc, spans in pairs]
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[list[Any]]) -> None:
         """Set `doc.ents` and the span group that holds the component's scores.
@@ -250,7 +252,7 @@ class AttnNER(AttnPipe):
         docs = [example.predicted for example in examples]
         if self._rehearsal_model is None or not any(map(n_words, docs)):
             return losses
-        self.require_vectors(docs)
+        self.ready(docs)
         release_listeners(self.model)
         teacher = self._rehearsal_model
         rehearsal = self.model.attrs["crf_rehearsal"]
@@ -315,7 +317,7 @@ class AttnNER(AttnPipe):
 
     def _emissions(self, docs: list[Doc]) -> list[Any]:
         """The model's output, an array of shape (n_words, n_tags) for each document."""
-        self.require_vectors(docs)
+        self.ready(docs)
         return self.model.predict(docs) if docs else []
 
     def _sequences(self, docs: list[Doc]) -> list[numpy.ndarray]:
@@ -356,7 +358,7 @@ class AttnNER(AttnPipe):
         """
         examples = list(examples)
         validate_examples(examples, "AttnNER.calibrate")
-        self.require_vectors([example.predicted for example in examples])
+        self.ready([example.predicted for example in examples])
         result = fit_calibration(
             self.model,
             self.labels,
@@ -398,15 +400,7 @@ def _with_whitespace(doc: Doc, marginals: numpy.ndarray) -> numpy.ndarray:
     return tokens
 
 
-def _parts(docs: list[Doc]) -> Iterator[list[Doc]]:
+def _parts(docs: list[Doc]) -> Iterator[Batch]:
     """Runs of documents of at most `AT_ONCE` tokens, or of one longer document."""
-    part: list[Doc] = []
-    n_tokens = 0
-    for doc in docs:
-        if part and n_tokens + len(doc) > AT_ONCE:
-            yield part
-            part, n_tokens = [], 0
-        part.append(doc)
-        n_tokens += len(doc)
-    if part:
-        yield part
+    sizes = [len(doc) for doc in docs]
+    return (Batch(docs[own]) for _, own in runs(sizes, AT_ONCE))

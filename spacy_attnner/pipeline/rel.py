@@ -13,6 +13,7 @@ from thinc.api import Model
 
 from ..confidence import confidences
 from ..extensions import register_relations
+from ..models.entity_pairs import pair_attention, reads_words
 from ..relations import (
     RELATIONS_KEY,
     Relation,
@@ -23,8 +24,7 @@ from ..relations import (
 )
 from ..words import n_words
 from .base import AttnPipe
-from .defaults import default_model
-from .learnable import Survey, require_initialized
+from .component import default_model
 from .rel_gold import gold_labels_of
 from .rel_reach import (
     ReachWatch,
@@ -34,8 +34,8 @@ from .rel_reach import (
     with_gold_spans,
 )
 from .rel_thresholds import best_thresholds
-from .sentence_use import warn_of_sentences
 from .settings import check_threshold, setting
+from .surveys import Survey
 
 DEFAULT_MODEL = default_model(
     "spacy-attnner.EntityPairAttention.v1", width=256, depth=2, n_heads=0
@@ -219,21 +219,18 @@ class AttnRel(AttnPipe):
         """Counts the relations that the candidates reach, too."""
         return RelationSurvey(self.name, self.task, self.get_candidates)
 
-    def _prepare(self, survey: Survey) -> None:
-        super()._prepare(survey)
-        self._reach.restart(survey.labels.total())
-
-    def initialize(
+    def _initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],
-        *,
-        nlp: Language | None = None,
-        labels: Iterable[str] | None = None,
+        survey: Survey,
+        nlp: Language | None,
+        found: bool,
+        **settings: Any,
     ) -> None:
-        """Find the labels, the entity types that they join, and the model's sizes."""
+        self._reach.restart(survey.labels.total())
         self.cfg["types"] = []
         self._learn_types(get_examples())
-        super().initialize(get_examples, nlp=nlp, labels=labels)
+        super()._initialize(get_examples, survey, nlp, found, **settings)
 
     def _learn_types(self, examples: Iterable[Example]) -> None:
         """Remember the entity types that relations join."""
@@ -269,15 +266,15 @@ class AttnRel(AttnPipe):
         The score of a pair and a label is P(label | pair), with `entity_confidence`
         times P(head) times P(tail).
         """
-        require_initialized(self.name, self.model)
+        docs = list(docs)
+        self.ready([])
         batch = [self.candidates(doc) for doc in docs]
-        warn_of_sentences(self, (candidates.doc for candidates in batch))
         if self.known_types_only:
             self._types.count(self.name, self.cfg["types"], batch)
         scores: list[Any] = [numpy.zeros((0, len(self.labels))) for _ in batch]
         busy = [i for i, candidates in enumerate(batch) if len(candidates)]
         if busy:
-            self.require_vectors([batch[i].doc for i in busy])
+            self.ready([batch[i].doc for i in busy])
             logits = self.model.predict([batch[i] for i in busy])
             for i, values in zip(busy, logits, strict=True):
                 scores[i] = self.model.ops.to_numpy(self.model.ops.sigmoid(values))
@@ -363,14 +360,13 @@ class AttnRel(AttnPipe):
         add up to 1; words further away than the model's `context` have none. Raises
         ValueError where the model has no attention.
         """
-        read = self.model.attrs.get("pair_attention")
-        if read is None:
+        if not reads_words(self.model):
             raise ValueError(
                 f"the model of {self.name!r} has no attention over words: use "
                 "spacy-attnner.EntityPairAttention.v1 with attention = true"
             )
-        self.require_vectors([doc])
-        return read(self.model, doc, list(pairs))
+        self.ready([doc])
+        return pair_attention(self.model, doc, list(pairs))
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Score what was predicted and, in one more pass, what is with gold entities.
@@ -412,7 +408,7 @@ class AttnRel(AttnPipe):
                 continue
             known = self._truth(example, candidates)
             n_reached += int(known.sum())
-            truth = ops.asarray(known)
+            truth: Any = ops.xp.asarray(known)
             probabilities = ops.sigmoid(logits)
             d_scores.append((probabilities - truth) * scale)
             likelihood = ops.xp.where(truth > 0, probabilities, 1 - probabilities)

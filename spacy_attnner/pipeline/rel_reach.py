@@ -10,8 +10,8 @@ from spacy.training import Example
 
 from ..relations import RELATIONS_KEY, Relation, get_relations, has_relations
 from ..words import words_before
-from .learnable import Survey
 from .rel_gold import Key, PairRows, aligned_key, key_of_words
+from .surveys import Survey
 
 MOST_LOST = 0.03  # share of gold relations out of reach that is taken in silence
 MOST_RELATIONS = 500  # gold relations in documents without entities, in silence

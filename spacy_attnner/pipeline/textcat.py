@@ -1,7 +1,7 @@
 """`attn_textcat` and `attn_textcat_multilabel`: spaCy's categorizers over attention."""
 
 from collections.abc import Callable, Iterable
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy
@@ -10,25 +10,21 @@ from spacy.language import Language
 from spacy.pipeline.textcat import TextCategorizer
 from spacy.pipeline.textcat_multilabel import MultiLabel_TextCategorizer
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model
 
-from .categories import require_classes, warn_of_strange_categories
-from .defaults import default_model
-from .fresh import FreshStart
-from .learnable import (
+from .component import Component, default_model
+from .settings import check_threshold, setting
+from .surveys import (
+    CategorySurvey,
     Survey,
-    Watch,
+    note_sentences,
     require_finite,
     require_initialized,
-    warn_of_nothing,
+    warn_of_strange_categories,
 )
-from .sentence_use import forget_sentences, note_sentences, warn_of_sentences
-from .settings import Configured, check_threshold, setting
-from .upstream import release_listeners, require_vectors
-
-TASK = "categories"
+from .upstream import release_listeners
 
 default_classifier = partial(
     default_model,
@@ -110,7 +106,22 @@ def make_attn_textcat_multilabel(
     return component.belongs_to(nlp)
 
 
-class _Categories(Configured, FreshStart):
+def require_classes(name: str, model: Model, *, exclusive: bool) -> None:
+    """Raises ValueError for a model whose classes are not the component's kind.
+
+    exclusive: Whether exactly one category applies.
+    """
+    if model.attrs.get("multi_label", not exclusive) is exclusive:
+        other = "attn_textcat_multilabel" if exclusive else "attn_textcat"
+        raise ValueError(
+            f"the model of {name!r} has exclusive_classes = "
+            f"{str(not exclusive).lower()}: set components.{name}.model."
+            f"exclusive_classes to {str(exclusive).lower()}, or use the factory "
+            f"{other!r}"
+        )
+
+
+class _Categories(Component):
     """What both categorizers change of spaCy's: masking, sorting, settings, checks."""
 
     SETTINGS = ("threshold",)
@@ -120,32 +131,30 @@ class _Categories(Configured, FreshStart):
         check_threshold,
     )
 
+    task = "categories"
     exclusive: bool
-    told_of_sentences = False
-    name: str
-    model: Model
-    cfg: dict[str, Any]
-    labels: tuple[str, ...]
 
     def __init__(self, vocab: Vocab, model: Model, name: str, **settings: Any) -> None:
         require_classes(name, model, exclusive=self.exclusive)
         check_threshold(name, settings.get("threshold", 0.0))
         super().__init__(vocab, model, name, **settings)  # type: ignore[call-arg]
 
-    @cached_property
-    def watch(self) -> Watch:
-        """What updates brought so far."""
-        return Watch()
+    def gold_labels(self, example: Example) -> Iterable[str]:
+        """Categories that apply to the reference."""
+        return (cat for cat, value in example.reference.cats.items() if value)
+
+    def is_annotated(self, example: Example) -> bool:
+        """Whether the reference has a category that the component knows."""
+        return bool(self._own(example))
+
+    def new_survey(self) -> Survey:
+        """Counts the categories that never apply, too."""
+        return CategorySurvey(self.name, self.task)
 
     def predict(self, docs: Iterable[Doc]) -> Any:
         """Probabilities, shape (n_docs, n_labels); also of documents without tokens."""
         docs = list(docs)
-        require_vectors(self.model, docs, self.name, self._owner.find())
-        require_initialized(self.name, self.model)
-        warn_of_sentences(self, docs)
-        predict_empty = self.model.attrs.get("predict_empty")
-        if docs and predict_empty is not None and not any(map(len, docs)):
-            return self.model.ops.to_numpy(predict_empty(self.model, len(docs)))
+        self.ready(docs)
         return self.model.ops.to_numpy(self.model.predict(docs))
 
     def update(self, examples: Iterable[Example], **settings: Any) -> dict[str, float]:
@@ -153,7 +162,7 @@ class _Categories(Configured, FreshStart):
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
         require_initialized(self.name, self.model)
-        self.watch.count(self.name, TASK, (bool(self._own(eg)) for eg in examples))
+        self.watch.count(self.name, self.task, map(self.is_annotated, examples))
         note_sentences(self, (example.predicted for example in examples))
         losses = super().update(examples, **settings)  # type: ignore[misc]
         release_listeners(self.model)
@@ -166,60 +175,29 @@ class _Categories(Configured, FreshStart):
             self._remember(label)
         return added
 
-    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """As spaCy's."""
-        examples = list(examples)
-        warn_of_nothing(self.name, examples)
-        return super().score(examples, **kwargs)  # type: ignore[misc]
-
     def get_loss(self, examples: Iterable[Example], scores: Any) -> tuple[float, Any]:
         """As spaCy's; raises ValueError where the loss is no number."""
         loss, d_scores = super().get_loss(examples, scores)  # type: ignore[misc]
         require_finite(self.name, loss)
         return loss, d_scores
 
-    def initialize(
+    def _initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],
-        *,
-        nlp: Language | None = None,
-        labels: Iterable[str] | None = None,
+        survey: Survey,
+        nlp: Language | None,
+        found: bool,
         **settings: Any,
     ) -> None:
-        """As spaCy's, with labels in alphabetical order.
-
-        Where labels are given, other categories are taken to be another component's:
-        they are ignored, here and in updates, and said once where no other has them.
+        """As spaCy's. Where labels are given, other categories are taken to be another
+        component's: ignored, and said once where no other has them.
         """
-        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        survey, found = Survey(self.name, TASK), set()
-        for example in get_examples():
-            cats = example.reference.cats
-            survey.add(example, (cat for cat, value in cats.items() if value))
-            found |= cats.keys()
-        survey.require_documents()
-        with self._fresh(nlp):
-            for label in sorted(found) if labels is None else labels:
-                self.add_label(label)
-            if not self.labels:
-                raise ValueError(
-                    f"{self.name!r} found no categories in the training data: "
-                    "annotate doc.cats, or take the component out of the pipeline"
-                )
-            self._prepare(survey, sorted(found - set(self.labels)), nlp)
-            if labels is None:
-                self.cfg["ignored"] = None
-            super().initialize(  # type: ignore[misc]
-                get_examples, nlp=nlp, labels=self.labels, **settings
-            )
-
-    def _prepare(self, survey: Survey, others: list[str], nlp: Language | None) -> None:
-        """Say what cannot be learnt; begin to count what updates bring."""
-        survey.warn(self.labels, nlp)
-        self.cfg["ignored"] = others
+        others = sorted(set(survey.known) - set(self.labels))
+        self.cfg["ignored"] = None if found else others
         warn_of_strange_categories(self.name, others, nlp)
-        self.watch.restart(survey.examples)
-        forget_sentences(self)
+        super(Component, self).initialize(  # type: ignore[misc]
+            get_examples, nlp=nlp, labels=self.labels, **settings
+        )
 
     def _own(self, example: Example) -> dict[str, float]:
         """The categories of an example that the component knows."""

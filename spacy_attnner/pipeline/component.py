@@ -1,0 +1,200 @@
+"""What all components share: labels, a fresh start, and that they say what is wrong."""
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import numpy
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example, validate_get_examples
+from thinc.api import Model
+
+from ..models.output_size import renew_output
+from .settings import Configured
+from .surveys import (
+    Survey,
+    Watch,
+    forget_sentences,
+    require_initialized,
+    warn_of_nothing,
+    warn_of_sentences,
+)
+from .upstream import require_vectors
+
+
+class Component(Configured):
+    """A spaCy component of this package, above one of spaCy's classes.
+
+    `initialize` makes it a new one: labels that were found in data, or stored, are
+    forgotten; those that a user gave to `add_label` stay, in their order.
+    """
+
+    task = ""  # what the labels label, for messages
+    told_of_sentences = False
+    labels: tuple[str, ...]
+    model: Model
+    _added: tuple[str, ...] = ()
+    _rehearsal_model: Any = None
+
+    @cached_property
+    def watch(self) -> Watch:
+        """What updates brought so far."""
+        return Watch()
+
+    def gold_labels(self, example: Example) -> Iterable[str]:
+        """Labels that an example's reference uses."""
+        raise NotImplementedError
+
+    def is_annotated(self, example: Example) -> bool:
+        """Whether an example's reference says anything of what the labels label."""
+        raise NotImplementedError
+
+    def new_survey(self) -> Survey:
+        """What counts the training data at initialization."""
+        return Survey(self.name, self.task)
+
+    def ready(self, docs: list[Doc]) -> None:
+        """Prepare for a prediction: run a shared encoder where it has not been run.
+
+        Raises ValueError where it cannot be found, or the component not be used yet.
+        """
+        require_initialized(self.name, self.model)
+        require_vectors(self.model, docs, self.name, self._owner.find())
+        warn_of_sentences(self, docs)
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Iterable[str] | None = None,
+        **settings: Any,
+    ) -> None:
+        """Find the labels, set the model's sizes and draw its weights.
+
+        Nothing stays of an earlier training: weights are drawn by the `training.seed`
+        of the config of `nlp`, and of the labels only those stay that were added with
+        `add_label`.
+
+        get_examples: Returns a representative sample of examples.
+        labels: The labels, as `spacy init labels` writes them; found in the examples
+            if None.
+
+        Raises ValueError where there is no example or no label; warns of what the
+        examples do not let the component learn.
+        """
+        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        survey = self.new_survey()
+        for example in get_examples():
+            survey.add(example, self.gold_labels(example))
+        survey.require_documents()
+        with self._fresh(nlp):
+            for label in sorted(survey.known) if labels is None else labels:
+                self.add_label(label)
+            if not self.labels:
+                raise ValueError(
+                    f"{self.name!r} found no {self.task} in the training data: "
+                    f"annotate some, give initialize.components.{self.name}.labels, or "
+                    "take the component out of the pipeline"
+                )
+            survey.warn(self.labels, nlp)
+            self.watch.restart(survey.examples)
+            forget_sentences(self)
+            self._initialize(get_examples, survey, nlp, labels is None, **settings)
+
+    def _initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        survey: Survey,
+        nlp: Language | None,
+        found: bool,
+        **settings: Any,
+    ) -> None:
+        """Set the model's sizes. found: Whether the labels are those of the data."""
+        raise NotImplementedError
+
+    def add_label(self, label: str) -> int:
+        """Add a label; returns 1, or 0 where the label was there."""
+        raise NotImplementedError
+
+    def _remember(self, label: str) -> None:
+        self._added = (*self._added, label)
+
+    @contextmanager
+    def _fresh(self, nlp: Language | None) -> Iterator[None]:
+        """Initialize the component within this; weights come from the config's seed."""
+        added = self._added
+        self._forget_fitted()
+        self.cfg["labels"] = list(added)
+        self._rehearsal_model = None
+        self.model = renew_output(self.model)
+        try:
+            with config_seed(nlp, self.name):
+                yield
+        finally:
+            self._added = added
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Score predicted documents against their references, as the scorer does."""
+        examples = list(examples)
+        warn_of_nothing(self.name, examples)
+        return super().score(examples, **kwargs)  # type: ignore[misc]
+
+
+@contextmanager
+def config_seed(nlp: Language | None, name: str) -> Iterator[None]:
+    """Draw weights by `training.seed` of a pipeline's config, if it has one.
+
+    NumPy's generator, from which all weights come, goes on where it was before.
+
+    name: Of the component, so that no two begin with the same weights.
+    """
+    config = {} if nlp is None else nlp.config.interpolate()
+    seed = config.get("training", {}).get("seed")
+    if seed is None:
+        yield
+        return
+    state = numpy.random.get_state()
+    numpy.random.seed([seed % 2**32, zlib.crc32(name.encode("utf8"))])
+    try:
+        yield
+    finally:
+        numpy.random.set_state(state)
+
+
+def default_model(
+    architecture: str,
+    *,
+    width: int,
+    depth: int,
+    n_heads: int,
+    characters: bool = True,
+    **settings: Any,
+) -> dict[str, Any]:
+    """A model over an encoder of its own that needs no static vectors.
+
+    architecture: Registered name of the model, which takes a `tok2vec`.
+    width, depth, n_heads: Of `AttentionEncoder.v1`.
+    characters: Whether words are also read letter by letter.
+    settings: Of the architecture.
+    """
+    tok2vec: dict[str, Any] = {
+        "@architectures": "spacy-attnner.AttentionEncoder.v1",
+        "width": width,
+        "depth": depth,
+        "n_heads": n_heads,
+        "embed": {
+            "@architectures": "spacy-attnner.WordEmbed.v1",
+            "vector_width": 0,
+            "word_width": 64,
+        },
+    }
+    if characters:
+        tok2vec["characters"] = {
+            "@architectures": "spacy-attnner.CharacterCNN.v1",
+            "width": 60,
+        }
+    return {"@architectures": architecture, **settings, "tok2vec": tok2vec}
