@@ -128,8 +128,9 @@ class WordMemory:
                 self._rows, new = {}, orths
             if new or self._vectors is None:
                 self._add(new, encode(new, self._tables), xp)
-            rows, vectors = self._rows, self._vectors
-            return vectors[xp.asarray([rows[orth] for orth in orths])]
+            rows, vectors = self._rows, cast(Any, self._vectors)
+            places = [rows[orth] for orth in orths]
+            return vectors[xp.asarray(places, dtype="int64")]
         finally:
             self._lock.release()
 

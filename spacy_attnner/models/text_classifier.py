@@ -12,6 +12,7 @@ from thinc.types import Floats2d
 
 from ..layers.pooling import DocumentPooling
 from .bridge import array_output, torch_layer
+from .output_size import grow_output
 from .rows import (
     Parts,
     Tok2Vec,
@@ -68,6 +69,7 @@ def build_attention_text_classifier(
     model = chain_of_words(*layers)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", output)
+    model.attrs["resize_output"] = grow_output  # as spaCy's categorizers ask for
     model.attrs["multi_label"] = not exclusive_classes
     return model
 

@@ -36,6 +36,7 @@ class Component(Configured):
     told_of_sentences = False
     labels: tuple[str, ...]
     model: Model
+    add_label: Callable[[str], int]
     _added: tuple[str, ...] = ()
     _rehearsal_model: Any = None
 
@@ -114,10 +115,6 @@ class Component(Configured):
         **settings: Any,
     ) -> None:
         """Set the model's sizes. found: Whether the labels are those of the data."""
-        raise NotImplementedError
-
-    def add_label(self, label: str) -> int:
-        """Add a label; returns 1, or 0 where the label was there."""
         raise NotImplementedError
 
     def _remember(self, label: str) -> None:

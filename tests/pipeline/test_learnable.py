@@ -65,7 +65,7 @@ def test_no_warning_about_labels_of_a_stream(task, blank):
 
 
 def test_updates_without_annotation_are_said_once(task, blank, monkeypatch):
-    monkeypatch.setattr("spacy_attnner.pipeline.learnable.FEW", 7)
+    monkeypatch.setattr("spacy_attnner.pipeline.surveys.FEW", 7)
     examples = task.examples(blank)
     sgd = blank.initialize(lambda: examples)
     nothing = [task.blank_example(blank, each) for each in task.sentences]
