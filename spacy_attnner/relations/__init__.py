@@ -31,7 +31,14 @@ from .storage import (
     realign_relations,
     set_relations,
 )
-from .transfer import copy_doc, merge_docs, move_relation, span_to_doc, spans_to_docs
+from .transfer import (
+    copy_doc,
+    merge_docs,
+    move_relation,
+    span_to_doc,
+    spans_to_docs,
+    split_sentences,
+)
 
 __all__ = [
     "RELATIONS_KEY",
@@ -52,4 +59,5 @@ __all__ = [
     "set_relations",
     "span_to_doc",
     "spans_to_docs",
+    "split_sentences",
 ]

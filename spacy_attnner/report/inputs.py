@@ -5,8 +5,8 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.training import Example
 
+from ..corpora.training_data import make_corpus
 from ..errors import UserError, sound
-from .sentences import make_corpus
 
 
 def check_data(data: Path) -> None:

@@ -8,6 +8,7 @@ from spacy.training import Example
 from tqdm import tqdm
 
 from ..atomic import check_apart, check_file, is_same, write_text
+from ..corpora.training_data import check_choice, has_sentences
 from ..errors import UserError
 from ..pipelines import load_pipeline, running, use_gpu
 from ..terminal import visible
@@ -15,7 +16,6 @@ from .content import Report, make_report
 from .html import to_html
 from .inputs import check_data, read_examples
 from .plots import require_matplotlib
-from .sentences import check_choice, has_sentences
 
 
 def report_pipeline(
