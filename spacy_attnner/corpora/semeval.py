@@ -101,9 +101,9 @@ def _read_entries(source: Source) -> Iterator[_Entry]:
     entry: _Entry | None = None
     for line in map(str.strip, source.lines()):
         if sentence := SENTENCE.fullmatch(line):
-            if entry:
-                yield entry
-            entry = _Entry(source.line, sentence[1], None)
+            last, entry = entry, _Entry(source.line, sentence[1], None)
+            if last:
+                yield last
         elif line and entry is None:
             raise ValueError(
                 f"{line[:40]!r} precedes the first sentence; write NUMBER<TAB>"
