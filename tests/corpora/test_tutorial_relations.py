@@ -9,7 +9,7 @@ from spacy.training import Corpus, Example
 
 from spacy_attnner import Relation, get_rel, get_relations, has_relations, set_relations
 from spacy_attnner.corpora.training_data import GoldEntitiesCorpus
-from spacy_attnner.export.run import export_relations
+from spacy_attnner.export.write import export_relations
 from spacy_attnner.relations import add_relations, doc_to_json, spans_to_docs
 from spacy_attnner.report.inputs import read_examples
 from spacy_attnner.scoring import score_relations
