@@ -116,10 +116,8 @@ def read_lines(path: Path) -> Iterator[tuple[str, str]]:
             raise UserError("stdin is closed", "Pipe texts into it, or name a file.")
         yield from _decode_lines(sys.stdin.buffer, "stdin")
         return
-    try:
+    with sound(f"{path} cannot be read", AGAIN):
         file = path.open("rb")
-    except OSError as error:
-        raise _unreadable(path, error) from error
     with file:
         yield from _decode_lines(file, str(path))
 
@@ -137,10 +135,8 @@ def _read_file(path: Path) -> str:
 
     Raises UserError if it cannot be read or is not UTF-8.
     """
-    try:
+    with sound(f"{path} cannot be read", AGAIN):
         raw = path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from error
     return _decode(raw, str(path), 1).removeprefix("\ufeff")
 
 
@@ -154,7 +150,10 @@ def _decode(raw: bytes, name: str, number: int) -> str:
         return raw.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
         number += raw.count(b"\n", 0, error.start)
-        raise _not_utf8(f"{name}:{number}", error) from error
+        bad = raw[error.start : error.end]
+        raise UserError(
+            f"{name}:{number}: {bad!r} is not UTF-8", "Save the file as UTF-8."
+        ) from error
 
 
 def _check_text(
@@ -182,16 +181,6 @@ def _check_text(
         notes.append(problem)
         return ""
     return text
-
-
-def _unreadable(path: Path, error: Exception) -> UserError:
-    """What to say of a file that cannot be read."""
-    return UserError(f"{path} cannot be read: {error}", AGAIN)
-
-
-def _not_utf8(where: str, error: UnicodeDecodeError) -> UserError:
-    bad = error.object[error.start : error.end]
-    return UserError(f"{where}: {bad!r} is not UTF-8", "Save the file as UTF-8.")
 
 
 def _read_record(line: str, where: str) -> tuple[str, DocInfo]:
