@@ -20,7 +20,7 @@ from spacy_attnner.calibration import (
     shift,
     smoothed,
 )
-from spacy_attnner.report.scores import measure_reliability
+from spacy_attnner.report.reliability import measure_reliability
 
 
 def sigmoid(x):

@@ -22,14 +22,8 @@ from .comparison import (
     pair_comparison,
     pick_examples,
 )
-from .scores import (
-    Reliability,
-    Score,
-    ScoreTable,
-    measure_reliability,
-    score_entities,
-    score_tags,
-)
+from .reliability import Reliability, measure_reliability
+from .scores import Score, ScoreTable, score_entities, score_tags
 
 NONE = "-"
 DIAGONAL = "Gold types down, predicted across; the diagonal holds boundary errors, too."

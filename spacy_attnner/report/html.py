@@ -12,7 +12,8 @@ from ..errors import UserError
 from . import content
 from .comparison import Confusion, Mistake
 from .content import NONE, Report, Table, percent
-from .scores import Reliability, ScoreTable
+from .reliability import Reliability
+from .scores import ScoreTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

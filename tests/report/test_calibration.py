@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_attnner.report.scores import measure_reliability
+from spacy_attnner.report.reliability import measure_reliability
 
 
 def test_by_hand():
