@@ -42,6 +42,11 @@ class Entity:
     confidence: float | None = None
 
     @property
+    def span(self) -> tuple[int, int]:
+        """Its tokens, the end exclusive."""
+        return self.start, self.end
+
+    @property
     def key(self) -> tuple[int, int, str]:
         """What has to be the same for a prediction to be correct."""
         return self.start, self.end, self.label
@@ -109,7 +114,7 @@ class Pair:
         if self.predicted is None:
             return MISSED
         same_type = self.gold.label == self.predicted.label
-        if _span(self.gold) == _span(self.predicted):
+        if self.gold.span == self.predicted.span:
             return CORRECT if same_type else TYPE
         return BOUNDARY if same_type else BOTH
 
@@ -142,7 +147,7 @@ def pair_entities(gold: Sequence[Entity], predicted: Sequence[Entity]) -> list[P
         tokens = range(ent.start, ent.end)
         overlaps = Counter(gold_at[i] for i in tokens if i in gold_at)
         for g, overlap in overlaps.items():
-            same_span = _span(gold[g]) == _span(ent)
+            same_span = gold[g].span == ent.span
             same_type = gold[g].label == ent.label
             candidates.append((not same_span, not same_type, -overlap, g, p))
     paired: dict[int, int] = {}
@@ -182,24 +187,17 @@ def confuse(pairs: Sequence[Pair]) -> Confusion:
     return Confusion(labels, counts)
 
 
-def _span(entity: Entity) -> tuple[int, int]:
-    return entity.start, entity.end
-
-
 def _label(entity: Entity | None) -> str | None:
     return entity.label if entity else None
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A wrong prediction, or a gold entity that was missed.
+class Error:
+    """What is wrong.
 
     kind: One of `ERRORS`.
     gold_text, gold_label: The gold entity; None if there is none.
     predicted_text, predicted_label: The prediction; None if there is none.
-    confidence: The prediction's.
-    document: Which document, or sentence, it is in, from 0.
-    left, text, right: The tokens of both entities and those around them.
     """
 
     kind: str
@@ -207,6 +205,24 @@ class Mistake:
     gold_label: str | None
     predicted_text: str | None
     predicted_label: str | None
+
+
+@dataclass(frozen=True)
+class Frequent(Error):
+    """An error that was made `count` times."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Mistake(Error):
+    """A wrong prediction, or a gold entity that was missed, in its place.
+
+    confidence: The prediction's.
+    document: Which document, or sentence, it is in, from 0.
+    left, text, right: The tokens of both entities and those around them.
+    """
+
     confidence: float | None
     document: int
     left: str
@@ -214,28 +230,12 @@ class Mistake:
     right: str
 
 
-@dataclass(frozen=True)
-class Frequent:
-    """A mistake that was made `count` times. The fields are those of `Mistake`."""
-
-    kind: str
-    gold_text: str | None
-    gold_label: str | None
-    predicted_text: str | None
-    predicted_label: str | None
-    count: int
-
-
 def find_mistakes(
     comparison: Comparison, pairs: Iterable[Pair], document: int
 ) -> list[Mistake]:
     """The mistakes among the pairs of a document."""
     doc = comparison.doc
-    return [
-        _mistake(doc, pair, document, [e for e in (pair.gold, pair.predicted) if e])
-        for pair in pairs
-        if pair.kind in ERRORS
-    ]
+    return [_mistake(doc, pair, document) for pair in pairs if pair.kind in ERRORS]
 
 
 def most_frequent(mistakes: Iterable[Mistake], n: int) -> list[Frequent]:
@@ -266,20 +266,19 @@ def surface(span: Span) -> str:
     return "".join(char if char.isprintable() else "�" for char in text)
 
 
-def _mistake(
-    doc: Doc, pair: Pair, document: int, entities: Sequence[Entity]
-) -> Mistake:
+def _mistake(doc: Doc, pair: Pair, document: int) -> Mistake:
+    gold, predicted = pair.gold, pair.predicted
+    entities = [entity for entity in (gold, predicted) if entity]
     start = min(entity.start for entity in entities)
     end = max(entity.end for entity in entities)
-    gold, predicted = pair.gold, pair.predicted
     return Mistake(
         kind=pair.kind,
         gold_text=surface(doc[gold.start : gold.end]) if gold else None,
-        gold_label=gold.label if gold else None,
+        gold_label=_label(gold),
         predicted_text=(
             surface(doc[predicted.start : predicted.end]) if predicted else None
         ),
-        predicted_label=predicted.label if predicted else None,
+        predicted_label=_label(predicted),
         confidence=predicted.confidence if predicted else None,
         document=document,
         left=surface(doc[max(0, start - CONTEXT) : start]),

@@ -11,6 +11,7 @@ from .comparison import (
     ERRORS,
     Comparison,
     Confusion,
+    Error,
     Frequent,
     Mistake,
     Pair,
@@ -205,7 +206,7 @@ def frequent(mistakes: list[Frequent]) -> Table:
     return Table(("n", "kind", "gold", "predicted"), "rlll", rows)
 
 
-def entities_of(mistake: Frequent | Mistake) -> tuple[str, str]:
+def entities_of(mistake: Error) -> tuple[str, str]:
     """The gold entity and the predicted one, each with its type."""
     return (
         _entity(mistake.gold_text, mistake.gold_label),
