@@ -12,7 +12,7 @@ import json
 import statistics
 from pathlib import Path
 
-from spacy_attnner.report.plots import BLUE, ORANGE, as_svg, drawing
+from spacy_attnner.report.html import BLUE, ORANGE, as_svg, drawing
 
 OFFSETS = {"dev": (-0.17, BLUE), "test": (0.17, ORANGE)}
 

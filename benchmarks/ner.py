@@ -16,7 +16,7 @@ from ablation import Ablation, Change, instead_of, main, setting
 from spacy.training import Corpus
 from thinc.api import Config
 
-from spacy_attnner.corpora.gold_sentences import create_gold_sentences
+from spacy_attnner.corpora.training_data import create_gold_sentences
 
 ROOT = Path(__file__).parent.parent
 MODEL = "components.attn_ner.model"

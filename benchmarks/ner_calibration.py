@@ -23,7 +23,7 @@ from spacy_attnner.atomic import write_text
 from spacy_attnner.calibration import MARGIN
 from spacy_attnner.project.calibrate import calibrate_pipeline
 from spacy_attnner.report.content import Report
-from spacy_attnner.report.plots import plot_reliability
+from spacy_attnner.report.html import plot_reliability
 from spacy_attnner.report.run import report_pipeline
 
 RESULTS = Path(__file__).parent / "results"

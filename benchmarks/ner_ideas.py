@@ -20,7 +20,7 @@ from thinc.api import Model, concatenate, torch2xp, xp2torch
 from thinc.types import Floats2d
 from torch import Tensor, nn
 
-from spacy_attnner.corpora.gold_sentences import create_gold_sentences
+from spacy_attnner.corpora.training_data import create_gold_sentences
 from spacy_attnner.layers.characters import CharacterCNN
 from spacy_attnner.models.bridge import array_output, torch_layer
 from spacy_attnner.models.characters import _CharacterInputs

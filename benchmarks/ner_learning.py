@@ -33,7 +33,7 @@ from spacy.training import Corpus, Example
 from tqdm import tqdm
 from trainings import spacy_train
 
-from spacy_attnner.corpora.gold_sentences import create_gold_sentences
+from spacy_attnner.corpora.training_data import create_gold_sentences
 
 ROOT = Path(__file__).parent.parent
 SPACY = ROOT / "benchmarks" / "configs" / "spacy_ner.cfg"

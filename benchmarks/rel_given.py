@@ -30,7 +30,7 @@ from thinc.api import Config
 from tqdm import tqdm
 from trainings import spacy_train
 
-from spacy_attnner.corpora.reader import GoldEntitiesCorpus
+from spacy_attnner.corpora.training_data import GoldEntitiesCorpus
 from spacy_attnner.relations import Relation, copy_doc, get_relations, set_relations
 
 ROOT = Path(__file__).parent.parent

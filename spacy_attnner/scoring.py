@@ -30,13 +30,7 @@ from spacy.training import Example
 from spacy.util import minibatch, registry
 
 from .confidence import scored_groups
-from .relations import (
-    Relation,
-    copy_doc,
-    drop_relations,
-    get_relations,
-    has_relations,
-)
+from .relations import copy_doc, drop_relations, get_relations, has_relations
 from .span_groups import trimmed
 
 GOLD_ENTITIES = "rel_gold_ents"
@@ -160,11 +154,10 @@ def _with_gold_entities(example: Example, spans_key: str) -> Doc:
 
 
 def _relation_keys(doc: Doc) -> Counter:
-    return Counter(_relation_key(relation) for relation in get_relations(doc))
-
-
-def _relation_key(relation: Relation) -> tuple:
-    return _argument_key(relation.head), _argument_key(relation.tail), relation.label
+    return Counter(
+        (_argument_key(each.head), _argument_key(each.tail), each.label)
+        for each in get_relations(doc)
+    )
 
 
 def _argument_key(span: Span) -> tuple[int, int, str]:

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from spacy_attnner.cli import attn_cli
 from spacy_attnner.errors import UserError, reported
-from spacy_attnner.export.decoding import STDIN, read_lines
+from spacy_attnner.export.texts import STDIN, read_lines
 from spacy_attnner.project import evaluate, install, vectors
 from spacy_attnner.project.evaluations import EVALUATIONS
 from spacy_attnner.project.fitting import write_pipeline

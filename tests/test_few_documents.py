@@ -6,7 +6,7 @@ from pathlib import Path
 import spacy
 from spacy.cli.train import train
 
-from spacy_attnner.corpora.convert import convert
+from spacy_attnner.corpora.conversion import convert
 
 ROOT = Path(__file__).resolve().parents[1]
 TOPICS = {"business", "sports", "politics", "culture", "science", "crime"}

@@ -7,8 +7,8 @@ import spacy
 from spacy.cli.train import train
 from spacy.tokens import DocBin
 
-from spacy_attnner.corpora.marked_text import read_marked_text
-from spacy_attnner.corpora.reader import GoldEntitiesCorpus
+from spacy_attnner.corpora.semeval import read_marked_text
+from spacy_attnner.corpora.training_data import GoldEntitiesCorpus
 from spacy_attnner.relations import Relation, get_relations, set_relations
 
 CONFIG = Path(__file__).parent.parent / "configs" / "rel_given.cfg"

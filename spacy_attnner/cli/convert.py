@@ -63,8 +63,8 @@ def convert_cli(
     annotations and the package's own JSONL. What is known to be flawed in a corpus is
     repaired, counted and listed; anything else is an error that names the line.
     """
-    from ..corpora.convert import convert
-    from ..corpora.errors import CorpusError
+    from ..corpora.conversion import convert
+    from ..corpora.reading import CorpusError
 
     try:
         summary = convert(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from ..export.identifiers import BASE
+from ..export.statements import BASE
 from ..terminal import msg
 from .app import attn_cli
 
@@ -78,7 +78,7 @@ def relations_cli(
     """
     from spacy.cli._util import import_code
 
-    from ..export.run import export_relations
+    from ..export.write import export_relations
 
     if n_process == 0:
         raise typer.BadParameter("0 processes read nothing", param_hint="--n-process")

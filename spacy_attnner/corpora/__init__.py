@@ -1,1 +1,1 @@
-"""Corpus readers and converters, one file a format."""
+"""Corpora: readers by format, conversion, and what training shows of a document."""

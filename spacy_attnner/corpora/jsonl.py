@@ -13,22 +13,26 @@ have character offsets with `text` and token offsets with `tokens`, the end excl
 annotated", an empty list "annotated, there is none". `meta` is passed over.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ..relations import get_relations, has_relations, set_relations
-from .checks import check_keys, check_type
-from .errors import CorpusError, check_label, require_documents
-from .jsonl_spans import read_entities, read_relations
-from .lines import read_json_lines
+from ..relations import Relation, get_relations, has_relations, set_relations
+from .reading import (
+    Labels,
+    Source,
+    check_keys,
+    check_label,
+    check_type,
+    read_label,
+)
 
 TOKEN_KEYS = ("text", "tokens", "spaces", "sent_starts")
 KEYS = (*TOKEN_KEYS, "entities", "relations", "cats", "meta")
-Labels = Collection[str] | None
 
 
 def read_jsonl(
@@ -41,19 +45,14 @@ def read_jsonl(
 
     Raises CorpusError if a line or the file is malformed.
     """
-    return require_documents(path, _read_docs(path, nlp, labels))
+    source = Source(path, labels)
+    records = source.json_lines()
+    return source.documents(record_to_doc(r, nlp, labels=labels) for r in records)
 
 
-def _read_docs(path: str | Path, nlp: Language, labels: Labels) -> Iterator[Doc]:
-    for number, record in read_json_lines(path):
-        try:
-            doc = json_to_doc(record, nlp, labels=labels)
-        except ValueError as error:
-            raise CorpusError(path, number, str(error)) from error
-        yield doc
-
-
-def json_to_doc(record: dict[str, Any], nlp: Language, *, labels: Labels = None) -> Doc:
+def record_to_doc(
+    record: dict[str, Any], nlp: Language, *, labels: Labels = None
+) -> Doc:
     """Make a document of one object of the format.
 
     Raises ValueError if it is malformed or carries a label that is not allowed.
@@ -65,12 +64,12 @@ def json_to_doc(record: dict[str, Any], nlp: Language, *, labels: Labels = None)
     spans: list[Span] = []
     if "entities" in record:
         in_text = "text" in record
-        spans = read_entities(
+        spans = _read_entities(
             doc, record["entities"], characters=in_text, labels=labels
         )
         doc.set_ents(spans, default="outside")
     if "relations" in record:
-        set_relations(doc, read_relations(record["relations"], spans, labels=labels))
+        set_relations(doc, _read_relations(record["relations"], spans, labels=labels))
     doc.cats = _read_cats(record.get("cats", {}), labels)
     return doc
 
@@ -111,8 +110,106 @@ def _read_cats(value: Any, labels: Labels) -> dict[str, float]:
     return {label: float(given) for label, given in cats.items()}
 
 
-def doc_to_json(doc: Doc, *, as_text: bool = False) -> dict[str, Any]:
-    """Make an object of the format; `json_to_doc` makes the same document of it.
+def _read_entities(
+    doc: Doc, items: Any, *, characters: bool, labels: Labels
+) -> list[Span]:
+    """Make spans of a list of entities, in its order.
+
+    items: A list of {"start", "end", "label"}, as JSON gave it.
+    characters: Whether the offsets count characters; otherwise they count tokens.
+    labels: The labels allowed; None allows any.
+
+    Raises ValueError if one is malformed or out of range, does not begin and end with
+    a token, or overlaps another.
+    """
+    spans = [
+        read_entity(doc, item, f"entities[{i}]", characters, labels)
+        for i, item in enumerate(check_type(items, list, "entities"))
+    ]
+    ordered = sorted(spans, key=lambda span: (span.start, span.end))
+    for one, other in pairwise(ordered):
+        if other.start < one.end:
+            raise ValueError(
+                f"entities {one.text!r} ({one.label_}) and {other.text!r} "
+                f"({other.label_}) overlap; remove one"
+            )
+    return spans
+
+
+def read_entity(
+    doc: Doc, item: Any, name: str, characters: bool, labels: Labels
+) -> Span:
+    """Make a span of one {"start", "end", "label"}; `name` is what errors call it.
+
+    Raises ValueError if it is malformed, out of range, or does not begin and end with
+    a token.
+    """
+    check_keys(item, name, required=("start", "end", "label"))
+    start = check_type(item["start"], int, f"{name} start")
+    end = check_type(item["end"], int, f"{name} end")
+    label = read_label(item, name, labels)
+    size, unit = (len(doc.text), "characters") if characters else (len(doc), "tokens")
+    if not 0 <= start < end <= size:
+        raise ValueError(
+            f"{name} {label!r} spans {start} to {end}, out of range: the document has "
+            f"{size} {unit}; give 0 <= start < end <= {size}"
+        )
+    if not characters:
+        return Span(doc, start, end, label)
+    span = doc.char_span(start, end, label)
+    if span is None:
+        left, right = _nearest_boundaries(doc, start, end)
+        raise ValueError(
+            f"{name} {doc.text[start:end]!r} ({start} to {end}) does not begin and end "
+            f"with a token; the nearest that does is {doc.text[left:right]!r} "
+            f"({left} to {right})"
+        )
+    return span
+
+
+def _nearest_boundaries(doc: Doc, start: int, end: int) -> tuple[int, int]:
+    """The character offsets nearest to these where a token begins and one ends."""
+    left = min((token.idx for token in doc), key=lambda at: abs(at - start))
+    ends = (token.idx + len(token) for token in doc)
+    right = min((at for at in ends if at > left), key=lambda at: abs(at - end))
+    return left, right
+
+
+def _read_relations(items: Any, spans: list[Span], *, labels: Labels) -> list[Relation]:
+    """Make relations of a list of {"head", "tail", "label"} over these entities.
+
+    Raises ValueError if one is malformed, points at no entity, joins an entity to
+    itself, or is given twice.
+    """
+    found: dict[tuple[int, int, str], Relation] = {}
+    for i, item in enumerate(check_type(items, list, "relations")):
+        name = f"relations[{i}]"
+        check_keys(item, name, required=("head", "tail", "label"))
+        label = read_label(item, name, labels)
+        head, tail = (_read_index(item, key, name, spans) for key in ("head", "tail"))
+        flaw = "joins an entity to itself" if head == tail else ""
+        flaw = "is given twice" if (head, tail, label) in found else flaw
+        if flaw:
+            raise ValueError(
+                f"{name} {label!r} from {spans[head].text!r} to {spans[tail].text!r} "
+                f"{flaw}; remove it"
+            )
+        found[head, tail, label] = Relation(spans[head], spans[tail], label)
+    return list(found.values())
+
+
+def _read_index(item: Any, key: str, name: str, spans: list[Span]) -> int:
+    index = check_type(item[key], int, f"{name} {key}")
+    if not 0 <= index < len(spans):
+        raise ValueError(
+            f"{name} {key} is {index}, which is no entity: the document has "
+            f"{len(spans)}; give its place in entities, counted from 0"
+        )
+    return index
+
+
+def doc_to_record(doc: Doc, *, as_text: bool = False) -> dict[str, Any]:
+    """Make an object of the format; `record_to_doc` makes the same document of it.
 
     as_text: Write `text` and character offsets instead of `tokens`; the tokens and the
         sentence starts are then left to whoever reads it.

@@ -16,26 +16,32 @@ https://prodi.gy/docs/api-interfaces#relations; `tutorials/rel_component` in
 https://github.com/explosion/projects has a file of these.
 """
 
-from collections.abc import Callable, Collection, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
+from spacy.util import filter_spans
 
-from ..relations import set_relations
-from .checks import check_type
-from .errors import CorpusError, Repairs, require_documents
-from .lines import read_json_lines
-from .prodigy_relations import read_relations
-from .prodigy_spans import keep_longest, read_spans
+from ..relations import Relation, set_relations
+from .jsonl import read_entity
+from .reading import CorpusError, Labels, Repairs, Source, check_type, read_label
 
 LEFT_OUT = {
     "reject": "example that was rejected: left out",
     "ignore": "example that was ignored: left out",
 }
 BINARY = "example that answers one suggestion only (_is_binary): left out"
+UNLABELLED = "span without a label: given the label of such entities"
+OVERLAP = "span that overlaps a longer or an earlier one: left out"
+NO_SPAN = "relation argument that is no span: relation dropped"
+OVERLAPPED = "relation of a span that was left out: dropped"
+MOVED = "relation argument that is part of a span: moved to the span"
+SELF = "relation that joins a span to itself: dropped"
+TWICE = "relation given twice: dropped"
+ARGUMENTS = ("head", "child")
+Key = tuple[int, int, str]
 
 
 def read_prodigy(
@@ -43,7 +49,7 @@ def read_prodigy(
     nlp: Language,
     *,
     entity_label: str = "ENTITY",
-    labels: Collection[str] | None = None,
+    labels: Labels = None,
     repairs: Repairs | None = None,
 ) -> Iterator[Doc]:
     """Read the accepted examples of a Prodigy JSONL file.
@@ -55,35 +61,30 @@ def read_prodigy(
 
     Raises CorpusError if a line or the file is malformed, or no example is accepted.
     """
-    repairs = Repairs() if repairs is None else repairs
-    docs = _read_docs(path, nlp, entity_label, labels, repairs)
-    return require_documents(path, docs)
+    source = Source(path, labels, repairs)
+    return source.documents(_read_docs(source, nlp, entity_label))
 
 
-def _read_docs(
-    path: str | Path,
-    nlp: Language,
-    entity_label: str,
-    labels: Collection[str] | None,
-    repairs: Repairs,
-) -> Iterator[Doc]:
+def _read_docs(source: Source, nlp: Language, entity_label: str) -> Iterator[Doc]:
     accepted = left_out = 0
-    for number, example in read_json_lines(path):
-        record = partial(repairs.record, path=path, line=number)
-        try:
-            if reason := _reason_to_leave_out(example):
-                left_out += 1
-                record(reason, detail=repr(str(example.get("text"))[:40]))
-                continue
-            doc = _make_doc(example, nlp)
-            _annotate(doc, example, entity_label, labels, record)
-        except ValueError as error:
-            raise CorpusError(path, number, str(error)) from error
+    for example in source.json_lines():
+        if reason := _reason_to_leave_out(example):
+            left_out += 1
+            source.repaired(reason, repr(str(example.get("text"))[:40]))
+            continue
         accepted += 1
+        doc = _make_doc(example, nlp)
+        spans = _read_spans(doc, example.get("spans", []), entity_label, source)
+        entities = _keep_longest(spans, source)
+        if "spans" in example:
+            doc.set_ents(entities, default="outside")
+        if "relations" in example:
+            items = example["relations"]
+            set_relations(doc, _read_relations(doc, items, entities, spans, source))
         yield doc
     if left_out and not accepted:
         message = f"none of the {left_out:,} examples was accepted; accept some"
-        raise CorpusError(path, None, message)
+        raise CorpusError(source.path, None, message)
 
 
 def _reason_to_leave_out(example: Any) -> str | None:
@@ -125,21 +126,116 @@ def _make_doc(example: dict[str, Any], nlp: Language) -> Doc:
     return Doc(nlp.vocab, words=words, spaces=spaces)
 
 
-def _annotate(
-    doc: Doc,
-    example: dict[str, Any],
-    entity_label: str,
-    labels: Collection[str] | None,
-    record: Callable[..., None],
-) -> None:
-    spans = read_spans(
-        doc, example.get("spans", []), entity_label, labels=labels, record=record
-    )
-    entities = keep_longest(spans, record)
-    if "spans" in example:
-        doc.set_ents(entities, default="outside")
-    if "relations" in example:
-        relations = read_relations(
-            doc, example["relations"], entities, spans, labels=labels, record=record
+def _read_spans(doc: Doc, items: Any, entity_label: str, source: Source) -> list[Span]:
+    """Make spans of a list of objects, in its order.
+
+    Each has a `label`, or gets `entity_label`, and either the character offsets `start`
+    and `end` or the tokens `token_start` and `token_end`, inclusive.
+    """
+    spans = []
+    for i, item in enumerate(check_type(items, list, "spans")):
+        name = f"spans[{i}]"
+        check_type(item, dict, name)
+        label = item.get("label")
+        characters = "start" in item or "end" in item
+        start, end = _read_offsets(item, name, characters)
+        if label is None:
+            label = entity_label
+            source.repaired(UNLABELLED, f"{name} of {doc.text[:40]!r}")
+        entity = {"start": start, "end": end, "label": label}
+        spans.append(read_entity(doc, entity, name, characters, source.labels))
+    return spans
+
+
+def _read_offsets(item: dict[str, Any], name: str, characters: bool) -> tuple[int, int]:
+    keys = ("start", "end") if characters else ("token_start", "token_end")
+    for key in keys:
+        if key not in item:
+            raise ValueError(
+                f"missing key {key!r} in {name}; give {' and '.join(keys)}"
+            )
+    start, end = (check_type(item[key], int, f"{name} {key}") for key in keys)
+    return start, end if characters else end + 1
+
+
+def _keep_longest(spans: list[Span], source: Source) -> list[Span]:
+    """Leave out spans until none overlaps another: `doc.ents` holds no others."""
+    kept = filter_spans(spans)
+    places = {id(span) for span in kept}
+    for span in spans:
+        if id(span) not in places:
+            source.repaired(OVERLAP, f"{span.text!r} ({span.label_})")
+    return kept
+
+
+def _read_relations(
+    doc: Doc, items: Any, entities: list[Span], spans: list[Span], source: Source
+) -> list[Relation]:
+    """Make relations of a list of objects, repairing and counting what is flawed.
+
+    entities: The spans that became entities.
+    spans: All spans of the example.
+    """
+    found: dict[Key, Relation] = {}
+    for i, item in enumerate(check_type(items, list, "relations")):
+        name = f"relations[{i}]"
+        if "label" not in check_type(item, dict, name):
+            raise ValueError(f"missing key 'label' in {name}; name its type")
+        label = read_label(item, name, source.labels)
+        texts = [doc[_read_token(doc, item, key, name)].text for key in ARGUMENTS]
+        (head, head_flaw), (tail, tail_flaw) = (
+            _find(item, key, name, entities, spans) for key in ARGUMENTS
         )
-        set_relations(doc, relations)
+        if head is None or tail is None:
+            flaw = head_flaw if head is None else tail_flaw
+        else:
+            flaw = _add(found, Relation(head, tail, label)) or head_flaw or tail_flaw
+        if flaw:
+            source.repaired(flaw, f"{label} from {texts[0]!r} to {texts[1]!r}")
+    return list(found.values())
+
+
+def _read_token(doc: Doc, item: dict[str, Any], key: str, name: str) -> int:
+    token = check_type(item.get(key), int, f"{name} {key}")
+    if not 0 <= token < len(doc):
+        raise ValueError(
+            f"{name} {key} is token {token}, counted from 0; the example has only "
+            f"{len(doc)}"
+        )
+    return token
+
+
+def _add(found: dict[Key, Relation], relation: Relation) -> str | None:
+    """Add a relation, unless it has a flaw, which is returned."""
+    head, tail, label = relation.head, relation.tail, relation.label
+    if head == tail:
+        return SELF
+    if (head.start, tail.start, label) in found:
+        return TWICE
+    found[head.start, tail.start, label] = relation
+    return None
+
+
+def _find(
+    item: dict[str, Any], key: str, name: str, entities: list[Span], spans: list[Span]
+) -> tuple[Span | None, str | None]:
+    """The entity that an argument means, None if it means none, and its flaw."""
+    token = item[key]
+    place = check_type(item.get(f"{key}_span") or {}, dict, f"{name} {key}_span")
+    # not its token_start: Prodigy stored token_end there where a span begins the text
+    offsets = place.get("start"), place.get("end")
+    candidates = [*entities, *spans]
+    exact = [span for span in candidates if (span.start_char, span.end_char) == offsets]
+    around = [span for span in candidates if span.start <= token < span.end]
+    if exact and exact[0] not in around:
+        raise ValueError(
+            f"{name} {key} is token {token}, which is not in its {key}_span "
+            f"{exact[0].text!r}; correct one of them"
+        )
+    if not around:
+        return None, NO_SPAN
+    span = (exact or around)[0]
+    if span not in entities:
+        return None, OVERLAPPED
+    whole = bool(exact) or (offsets == (None, None) and token == span.end - 1)
+    return span, None if whole else MOVED

@@ -1,10 +1,8 @@
 """Relations of documents in the formats that tables and graphs are made of."""
 
-from .csv import to_csv
-from .cypher import to_cypher
 from .graph import to_networkx
-from .jsonl import to_jsonl
-from .ntriples import to_ntriples
+from .statements import to_cypher, to_ntriples
+from .tables import to_csv, to_jsonl
 from .triples import Argument, DocInfo, Triple, read_triples
 from .write import Written, write_relations
 

@@ -6,8 +6,7 @@ from io import BytesIO
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .text import REPLACEMENT, to_json
-from .triples import Source, Triple, read_triples
+from .triples import REPLACEMENT, Source, flat, read_triples, to_json
 
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
@@ -16,6 +15,11 @@ if TYPE_CHECKING:
 
 # XML 1.0 has no way to write these (https://www.w3.org/TR/xml/#charsets)
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+ATTRIBUTES = (
+    *("label", "score", "doc", "doc_id", "meta"),
+    *("head_start_char", "head_end_char", "tail_start_char", "tail_end_char"),
+    "context",
+)
 
 
 def to_networkx(docs: Iterable[Source], *, threshold: float = 0.0) -> "MultiDiGraph":
@@ -40,7 +44,9 @@ def to_networkx(docs: Iterable[Source], *, threshold: float = 0.0) -> "MultiDiGr
             node = (argument.text, argument.label)
             graph.add_node(node, text=argument.text, label=argument.label)
             nodes.append(node)
-        graph.add_edges_from([(*nodes, _attributes(triple))])
+        columns = flat(triple)
+        edge = {name: columns[name] for name in ATTRIBUTES if name in columns}
+        graph.add_edges_from([(*nodes, edge)])
     return graph
 
 
@@ -81,21 +87,6 @@ def import_networkx() -> ModuleType:
             "install it: pip install 'spacy-attnner[graph]'"
         ) from error
     return networkx
-
-
-def _attributes(triple: Triple) -> dict[str, Any]:
-    given = {"doc_id": triple.doc_id, "meta": triple.meta}
-    return {
-        "label": triple.label,
-        "score": triple.score,
-        "doc": triple.doc,
-        **{key: value for key, value in given.items() if value is not None},
-        "head_start_char": triple.head.start_char,
-        "head_end_char": triple.head.end_char,
-        "tail_start_char": triple.tail.start_char,
-        "tail_end_char": triple.tail.end_char,
-        "context": triple.context,
-    }
 
 
 def _for_xml(attributes: Mapping[str, Any]) -> dict[str, str | int | float]:

@@ -1,5 +1,7 @@
 """Relations of documents as plain records, one after the other."""
 
+import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import isfinite
@@ -8,8 +10,15 @@ from typing import Any
 from spacy.tokens import Doc, Span
 
 from ..relations import Relation, get_relations
-from .context import get_context
-from .text import storable
+
+AROUND = 20  # tokens to each side of an argument, where no sentences are known
+LONGEST = 100  # tokens to each side within a sentence: a table may be one
+GAP = 30  # tokens between two pieces from which on they are written as two
+BETWEEN = " … "
+REPLACEMENT = "\ufffd"
+SURROGATE = re.compile("[\ud800-\udfff]")
+# str.splitlines() ends a line at these, which JSON leaves as they are
+LINE_ENDS = re.compile("[\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,18 @@ class Triple:
     meta: Any = None
 
 
+def flat(triple: Triple) -> dict[str, Any]:
+    """A triple as columns, `head_text` and the like for its arguments.
+
+    What was not given (`doc_id`, `meta`) is left out.
+    """
+    columns = vars(triple).copy()
+    for side in ("head", "tail"):
+        argument = columns.pop(side)
+        columns |= {f"{side}_{name}": value for name, value in vars(argument).items()}
+    return {name: value for name, value in columns.items() if value is not None}
+
+
 def read_triples(docs: Iterable[Source], *, threshold: float = 0.0) -> Iterator[Triple]:
     """The relations of documents, each document let go before the next is taken.
 
@@ -92,7 +113,7 @@ def _triples_of(
             label=storable(relation.label),
             tail=_argument(relation.tail),
             score=relation.score,
-            context=get_context(relation.head, relation.tail, sentences=sentences),
+            context=_context(relation.head, relation.tail, sentences),
             meta=info.meta,
         )
 
@@ -107,3 +128,45 @@ def _describe(relation: Relation, number: int) -> str:
         f"{relation.tail.text!r} in document {number} has the score {relation.score}; "
         "set a probability"
     )
+
+
+def _context(head: Span, tail: Span, sentences: bool) -> str:
+    """The sentences of both arguments, or the tokens around them.
+
+    Its length is bounded, so that the relations of a long document do not copy it
+    each: arguments far apart give two pieces with an ellipsis between them.
+
+    sentences: Whether the document has sentence starts.
+    """
+    doc = head.doc
+    first, second = sorted(_piece(doc, span, sentences) for span in (head, tail))
+    if second[0] - first[1] <= GAP:
+        return doc[first[0] : max(first[1], second[1])].text
+    return BETWEEN.join(doc[start:end].text for start, end in (first, second))
+
+
+def _piece(doc: Doc, span: Span, sentences: bool) -> tuple[int, int]:
+    """Tokens around an argument, from start to end."""
+    reach = LONGEST if sentences else AROUND
+    start, end = max(0, span.start - reach), min(len(doc), span.end + reach)
+    if sentences and span.start < span.end:  # an empty span is in no sentence
+        start = max(start, doc[span.start].sent.start)
+        end = min(end, doc[span.end - 1].sent.end)
+    return start, end
+
+
+def storable(text: str) -> str:
+    """The text with U+FFFD for lone surrogates, which UTF-8 cannot encode.
+
+    A file name that is not UTF-8 has them, and so may an escape in JSON.
+    """
+    return SURROGATE.sub(REPLACEMENT, text)
+
+
+def to_json(value: Any) -> str:
+    """JSON on one line, whatever takes it apart into lines.
+
+    Raises TypeError or ValueError for what JSON does not know: other types, NaN.
+    """
+    text = storable(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    return LINE_ENDS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -1,20 +1,26 @@
-"""The relations of documents in a file."""
+"""The relations of documents, or of what a pipeline reads, in a file."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..atomic import Output, replacing
-from ..relations import get_relations
-from .csv import to_csv
-from .cypher import to_cypher
+from spacy.language import Language
+from spacy.tokens import Doc
+from tqdm import tqdm
+
+from ..atomic import Output, check_apart, check_file, replacing
+from ..errors import UserError
+from ..pipelines import load_pipeline, running, use_gpu
+from ..relations import get_relations, has_relations
+from ..terminal import visible
 from .graph import import_networkx, write_graphml
-from .identifiers import BASE, check_base
-from .jsonl import to_jsonl
-from .ntriples import to_ntriples
-from .triples import Source
+from .statements import BASE, check_base, to_cypher, to_ntriples
+from .tables import to_csv, to_jsonl
+from .texts import STDIN, choose_kind, read_texts
+from .triples import DocInfo, Source
 
 FORMATS = ("jsonl", "csv", "nt", "cypher", "graphml")
+SET_BY_RELATIONS = {"doc._.relations", "doc._.rel"}
 
 
 @dataclass
@@ -100,3 +106,137 @@ def _counted(
 def _put(lines: Iterable[str], output: Output) -> None:
     for line in lines:
         output.write(line.encode("utf-8"))
+
+
+def export_relations(
+    model: str,
+    texts: Path,
+    output: Path,
+    *,
+    format: str | None = None,
+    input_format: str | None = None,
+    threshold: float | None = None,
+    batch_size: int | None = None,
+    n_process: int = 1,
+    gpu_id: int = -1,
+    base: str = BASE,
+    spreadsheet: bool = False,
+) -> Written:
+    """Let a pipeline read texts and write the relations that it finds.
+
+    model: A pipeline's folder, or the name of an installed one.
+    texts: A .txt, .jsonl or .spacy file, a folder of .txt files, or - for stdin.
+    output: The file to write.
+    format: One of jsonl, csv, nt, cypher, graphml; None tells it from `output`.
+    input_format: One of txt, jsonl, spacy; None tells it from `texts`.
+    threshold: Keep relations from this probability on, in place of what the pipeline's
+        `attn_rel` has; None leaves it as it is.
+    batch_size: Texts a batch; the pipeline's own if None.
+    n_process: Worker processes; -1 for as many as there are cores.
+    gpu_id: GPU, or -1 for the CPU.
+    base, spreadsheet: As for `write_relations`.
+
+    A text with half of a surrogate pair, which no pipeline reads, counts as an empty
+    one and is named in the result.
+
+    Raises UserError if one of them cannot be used, or no component sets relations;
+    no file is written then.
+    """
+    kind = choose_kind(texts, input_format)
+    format = _check_choices(output, format, base)
+    _check_places(model, texts, output)
+    use_gpu(gpu_id)
+    nlp = load_pipeline(model)
+    _check_components(nlp, model)
+    if threshold is not None:
+        _set_threshold(nlp, threshold)
+    unreadable: list[str] = []
+    docs = nlp.pipe(
+        read_texts(texts, kind, nlp, unreadable),
+        as_tuples=True,
+        batch_size=batch_size,
+        n_process=n_process,
+    )
+    bar = tqdm(docs, desc=visible(texts.name), unit="doc", leave=False, disable=None)
+    with running(model):
+        written = write_relations(
+            _checked(bar, nlp, model, texts),
+            output,
+            format=format,
+            threshold=threshold or 0.0,
+            base=base,
+            spreadsheet=spreadsheet,
+        )
+    written.unreadable = unreadable
+    return written
+
+
+def _check_choices(output: Path, format: str | None, base: str) -> str:
+    """The format of the output."""
+    try:
+        check_base(base)
+    except ValueError as error:
+        raise UserError(str(error), "Say so: --base IRI") from error
+    try:
+        format = choose_format(output, format)
+    except ValueError as error:
+        endings = ", ".join(f".{name}" for name in FORMATS)
+        raise UserError(
+            str(error), f"Name a file that ends in {endings}, or add --format."
+        ) from error
+    if format == "graphml":
+        try:
+            import_networkx()
+        except ImportError as error:
+            raise UserError(
+                str(error), "Or choose another format, such as csv."
+            ) from error
+    return format
+
+
+def _check_places(model: str, texts: Path, output: Path) -> None:
+    check_file(output, f"-o {output}/triples.csv")
+    given = None if texts == STDIN else texts
+    check_apart(output, {"texts": given, "pipeline": model})
+
+
+def _check_components(nlp: Language, model: str) -> None:
+    """Other people's components need not declare what they set: they are tried."""
+    for name, pipe in nlp.pipeline:
+        if SET_BY_RELATIONS & set(nlp.get_pipe_meta(name).assigns):
+            return
+        if not pipe.__module__.startswith(("spacy.", "spacy_attnner.")):
+            return
+    raise _no_relations(nlp, model)
+
+
+def _no_relations(nlp: Language, model: str) -> UserError:
+    names = ", ".join(nlp.pipe_names) or "none"
+    return UserError(
+        f"the pipeline {model!r} sets no relations; its components: {names}",
+        "Give a pipeline with a component for relations, such as attn_rel.",
+    )
+
+
+def _set_threshold(nlp: Language, threshold: float) -> None:
+    """Else what `attn_rel` drops by thresholds of its own would be missing."""
+    from ..pipeline.rel import AttnRel
+
+    for _, pipe in nlp.pipeline:
+        if isinstance(pipe, AttnRel):
+            pipe.cfg.update(threshold=threshold, thresholds={})
+
+
+def _checked(
+    docs: Iterable[tuple[Doc, DocInfo]], nlp: Language, model: str, texts: Path
+) -> Iterator[tuple[Doc, DocInfo]]:
+    count, found = 0, False
+    for doc, info in docs:
+        count += 1
+        found = found or has_relations(doc)
+        yield doc, info
+    if not count:
+        name = "stdin" if texts == STDIN else str(texts)
+        raise UserError(f"{name} holds no text", "Give at least one.")
+    if not found:
+        raise _no_relations(nlp, model)

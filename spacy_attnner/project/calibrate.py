@@ -5,10 +5,10 @@ from pathlib import Path
 from spacy.language import Language
 
 from ..calibration import Calibration, TooFewPredicted
+from ..corpora.training_data import check_choice, has_sentences
 from ..errors import UserError
 from ..pipeline.ner import AttnNER
 from ..pipeline.rel import AttnRel
-from ..report.sentences import check_choice, has_sentences
 from ..terminal import msg
 from .fitting import check_paths, find_component, load_fitted, write_pipeline
 from .fitting_data import annotate_before, read_examples

@@ -110,8 +110,8 @@ def _check_files(source: dict[str, Any], project_dir: Path) -> None:
 
 
 def _convert_part(part: Part, folder: Path, project_dir: Path, name: str) -> None:
-    from ..corpora.convert import convert
-    from ..corpora.errors import CorpusError
+    from ..corpora.conversion import convert
+    from ..corpora.reading import CorpusError
 
     msg.divider(name)
     for split, file in part.files.items():

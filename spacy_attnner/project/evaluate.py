@@ -11,8 +11,7 @@ from spacy.training import Corpus, Example
 from tqdm import tqdm
 
 from ..atomic import check_files, replacing_files, write_json, write_text
-from ..corpora.gold_sentences import create_gold_sentences
-from ..corpora.reader import GoldEntitiesCorpus
+from ..corpora.training_data import GoldEntitiesCorpus, create_gold_sentences
 from ..errors import UserError, sound
 from ..pipelines import load_pipeline, running, use_gpu
 from ..report.content import calibrate_examples

@@ -7,9 +7,9 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 from tqdm import tqdm
 
+from ..corpora.training_data import make_corpus
 from ..errors import UserError, sound
 from ..pipelines import running
-from ..report.sentences import make_corpus
 
 
 def read_examples(

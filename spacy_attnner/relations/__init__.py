@@ -20,18 +20,26 @@ everything here goes by, see `spacy_attnner.span_groups`.
 
 from ..span_groups import group_spans
 from .as_json import doc_from_json, doc_to_json
-from .attributes import get_rel, set_rel
 from .relation import Relation
 from .storage import (
     RELATIONS_KEY,
     add_relations,
     drop_relations,
+    get_rel,
     get_relations,
     has_relations,
     realign_relations,
+    set_rel,
     set_relations,
 )
-from .transfer import copy_doc, merge_docs, move_relation, span_to_doc, spans_to_docs
+from .transfer import (
+    copy_doc,
+    merge_docs,
+    move_relation,
+    span_to_doc,
+    spans_to_docs,
+    split_sentences,
+)
 
 __all__ = [
     "RELATIONS_KEY",
@@ -52,4 +60,5 @@ __all__ = [
     "set_relations",
     "span_to_doc",
     "spans_to_docs",
+    "split_sentences",
 ]

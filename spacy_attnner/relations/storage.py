@@ -1,15 +1,38 @@
-"""Relations in span groups: reading and writing."""
+"""How a document keeps relations, read and written: in span groups and, as spaCy's
+relation tutorial does, in its user data.
+
+The tutorial's `.spacy` files, and what its component predicts, have `doc._.rel`:
+{(first token of the head, first token of the tail): {label: score}}, for entities of
+`doc.ents`. In gold annotation a score of 0 says that two entities are not related.
+"""
 
 from collections.abc import Iterable
+from numbers import Integral
+from typing import Any
 
 from spacy.tokens import Doc, Span
 
-from ..span_groups import TRIPLES, AlignedSpanGroup, align_groups, group_spans
-from .checks import check_free, check_new, check_relation, stored_triples
-from .relation import Relation, relation_key, span_key
-from .tutorial import USER_DATA_KEY, has_tutorial_relations, read_tutorial_relations
+from ..span_groups import (
+    TRIPLES,
+    AlignedSpanGroup,
+    align_groups,
+    group_spans,
+    text_start,
+)
+from .relation import (
+    Relation,
+    check_free,
+    check_new,
+    check_relation,
+    relation_key,
+    span_key,
+    stored_triples,
+)
 
 RELATIONS_KEY = "relations"
+USER_DATA_KEY: Any = ("._.", "rel", None, None)  # where spaCy keeps `doc._.rel`
+SHAPE = "{(head start, tail start): {label: score}}"
+RelDict = dict[tuple[int, int], dict[str, float]]
 
 
 def has_relations(doc: Doc, key: str | None = None) -> bool:
@@ -18,7 +41,7 @@ def has_relations(doc: Doc, key: str | None = None) -> bool:
     key: One span group; None for any, and for what spaCy's tutorial keeps in user data.
     """
     if key is None:
-        return bool(relation_keys(doc)) or has_tutorial_relations(doc)
+        return bool(relation_keys(doc)) or _has_tutorial_relations(doc)
     return key in doc.spans and TRIPLES in doc.spans[key].attrs
 
 
@@ -46,7 +69,7 @@ def get_relations(doc: Doc, key: str | None = None) -> list[Relation]:
         return _read(doc, key) if has_relations(doc, key) else []
     keys = relation_keys(doc)
     if not keys:
-        return read_tutorial_relations(doc)
+        return _read_tutorial_relations(doc)
     if len(keys) == 1:
         return _read(doc, keys[0])
     return _distinct([relation for each in keys for relation in _read(doc, each)])
@@ -55,8 +78,8 @@ def get_relations(doc: Doc, key: str | None = None) -> list[Relation]:
 def relations_by_key(doc: Doc) -> dict[str, list[Relation]]:
     """The relations of each span group; {} where there is no relation annotation."""
     keys = relation_keys(doc)
-    if not keys and has_tutorial_relations(doc):
-        return {RELATIONS_KEY: read_tutorial_relations(doc)}
+    if not keys and _has_tutorial_relations(doc):
+        return {RELATIONS_KEY: _read_tutorial_relations(doc)}
     return {key: _read(doc, key) for key in keys}
 
 
@@ -101,7 +124,7 @@ def drop_relations(doc: Doc) -> None:
     """Take all relation annotation off a document, that of the tutorial, too."""
     for key in relation_keys(doc):
         del doc.spans[key]
-    if has_tutorial_relations(doc):
+    if _has_tutorial_relations(doc):
         del doc.user_data[USER_DATA_KEY]
 
 
@@ -177,3 +200,97 @@ def _index(span: Span, spans: list[Span], index: dict) -> int:
         index[key] = len(spans)
         spans.append(span)
     return index[key]
+
+
+def get_rel(doc: Doc) -> RelDict:
+    """`doc._.rel`: {(head start, tail start): {label: score}}, as spaCy's tutorial.
+
+    Arguments that begin at the same token are told apart by `get_relations` alone:
+    here the highest of their scores is given.
+    """
+    result: RelDict = {}
+    for relation in get_relations(doc):
+        pair = relation.head.start, relation.tail.start
+        labels = result.setdefault(pair, {})
+        known = labels.get(relation.label, relation.score)
+        labels[relation.label] = max(known, relation.score)
+    return result
+
+
+def set_rel(doc: Doc, rel: RelDict) -> None:
+    """Set relations in the shape of spaCy's tutorial; keys are starts of `doc.ents`.
+
+    Labels with a score of 0 are left out: in the tutorial's gold annotation they say
+    that two entities are not related.
+
+    Raises ValueError if `rel` has another shape, or if a key's token starts no entity.
+    """
+    set_relations(doc, _relations_of_dict(doc, rel))
+
+
+def _has_tutorial_relations(doc: Doc) -> bool:
+    """Whether the user data of a document has relations.
+
+    What is no dictionary, or one of strings, is somebody else's attribute of that name.
+    """
+    rel = doc.user_data.get(USER_DATA_KEY)
+    if not isinstance(rel, dict):
+        return False
+    return not rel or not all(isinstance(key, str) for key in rel)
+
+
+def _read_tutorial_relations(doc: Doc) -> list[Relation]:
+    """The relations in the user data of a document, [] without any.
+
+    Raises ValueError if they have another shape than the tutorial's.
+    """
+    if not _has_tutorial_relations(doc):
+        return []
+    return _relations_of_dict(doc, doc.user_data[USER_DATA_KEY])
+
+
+def _relations_of_dict(doc: Doc, rel: Any) -> list[Relation]:
+    """Relations in the shape of spaCy's tutorial, without those that score 0.
+
+    Raises ValueError if `rel` has another shape, or if a key's token starts no entity.
+    """
+    try:
+        if not isinstance(rel, dict):
+            raise ValueError(f"{rel!r} is not {SHAPE}")
+        starts = {ent.start: ent for ent in doc.ents}
+        return [
+            relation
+            for pair, labels in rel.items()
+            for relation in _relations_of_pair(doc, pair, labels, starts)
+        ]
+    except ValueError as error:
+        raise ValueError(f"doc._.rel of {text_start(doc)}: {error}") from error
+
+
+def _relations_of_pair(
+    doc: Doc, pair: Any, labels: Any, starts: dict[int, Span]
+) -> list[Relation]:
+    is_pair = isinstance(pair, tuple) and len(pair) == 2
+    if not is_pair or not isinstance(labels, dict):
+        raise ValueError(f"{{{pair!r}: {labels!r}}} is not {SHAPE}")
+    scored = {label: score for label, score in labels.items() if score != 0}
+    if not scored:
+        return []
+    head, tail = (_entity(start, starts) for start in pair)
+    if head is tail:
+        raise ValueError(
+            f"relation {next(iter(scored))!r} joins {head.text!r} to itself"
+        )
+    relations = [Relation(head, tail, *each) for each in scored.items()]
+    for relation in relations:
+        check_relation(relation, doc)
+    return relations
+
+
+def _entity(start: Any, starts: dict[int, Span]) -> Span:
+    if not isinstance(start, Integral) or start not in starts:
+        raise ValueError(
+            f"relation argument {start} is not the first token of an entity; "
+            f"entities of this document start at {sorted(starts)}"
+        )
+    return starts[int(start)]

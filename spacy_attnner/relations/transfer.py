@@ -135,6 +135,19 @@ def spans_to_docs(
         yield part
 
 
+def split_sentences(doc: Doc) -> Iterator[Doc]:
+    """A document of every sentence; without sentence starts there is just one.
+
+    A relation stays if both its arguments lie in the sentence. Like `Span.as_doc`, this
+    leaves `doc.cats` behind: they hold for the document, not for its sentences.
+    """
+    sentences = list(doc.sents) if doc.has_annotation("SENT_START") else []
+    if len(sentences) < 2:
+        yield doc
+    else:
+        yield from spans_to_docs(sentences)
+
+
 def copy_doc(doc: Doc, *, leave_out: Collection[str] = ()) -> Doc:
     """A copy of a document, as `doc.copy()`, whatever became of its tokens.
 

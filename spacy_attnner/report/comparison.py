@@ -1,12 +1,29 @@
-"""The gold and the predicted entities of a document, over the same tokens."""
+"""The gold and the predicted entities of a document over the same tokens: which belong
+together, what kind of error each is, and how it stands in the text."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..confidence import confidences
+
+CORRECT = "correct"
+TYPE = "type"
+BOUNDARY = "boundary"
+BOTH = "boundary+type"
+MISSED = "missed"
+SPURIOUS = "spurious"
+ERRORS = {
+    TYPE: "same span, another type",
+    BOUNDARY: "overlapping span, same type",
+    BOTH: "overlapping span, another type",
+    MISSED: "gold entity without a prediction",
+    SPURIOUS: "prediction without a gold entity",
+}
+CONTEXT = 8  # tokens on either side of a mistake
 
 
 @dataclass(frozen=True)
@@ -23,6 +40,11 @@ class Entity:
     end: int
     label: str
     confidence: float | None = None
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Its tokens, the end exclusive."""
+        return self.start, self.end
 
     @property
     def key(self) -> tuple[int, int, str]:
@@ -75,3 +97,195 @@ def _aligned(example: Example) -> list[Entity]:
             start, end = int(indices[0]), int(indices[-1]) + 1
             entities.append(Entity(start, end, ent.label_, confidence))
     return entities
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A gold entity and the prediction that belongs to it; one of them may be None."""
+
+    gold: Entity | None
+    predicted: Entity | None
+
+    @property
+    def kind(self) -> str:
+        """`correct`, or one of `ERRORS`."""
+        if self.gold is None:
+            return SPURIOUS
+        if self.predicted is None:
+            return MISSED
+        same_type = self.gold.label == self.predicted.label
+        if self.gold.span == self.predicted.span:
+            return CORRECT if same_type else TYPE
+        return BOUNDARY if same_type else BOTH
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How many pairs there are of every gold and predicted type.
+
+    labels: The types of rows and columns but for the last one of each, "none".
+    counts: `counts[gold][predicted]`; the last column counts what was missed, the last
+        row what was spurious. The diagonal holds boundary errors, too.
+    """
+
+    labels: list[str]
+    counts: list[list[int]]
+
+
+def pair_entities(gold: Sequence[Entity], predicted: Sequence[Entity]) -> list[Pair]:
+    """Pair entities that overlap, each with one other at most.
+
+    The same span goes first, then the same type, then the larger overlap. What is left
+    over is missed or spurious: of two predictions over one gold entity, the second is
+    spurious.
+
+    gold: Entities that do not overlap each other.
+    """
+    gold_at = {i: g for g, ent in enumerate(gold) for i in range(ent.start, ent.end)}
+    candidates = []
+    for p, ent in enumerate(predicted):
+        tokens = range(ent.start, ent.end)
+        overlaps = Counter(gold_at[i] for i in tokens if i in gold_at)
+        for g, overlap in overlaps.items():
+            same_span = gold[g].span == ent.span
+            same_type = gold[g].label == ent.label
+            candidates.append((not same_span, not same_type, -overlap, g, p))
+    paired: dict[int, int] = {}
+    free = set(range(len(predicted)))
+    for *_, g, p in sorted(candidates):
+        if g not in paired and p in free:
+            paired[g] = p
+            free.remove(p)
+    pairs = [
+        Pair(ent, predicted[paired[g]] if g in paired else None)
+        for g, ent in enumerate(gold)
+    ]
+    return pairs + [Pair(None, predicted[p]) for p in sorted(free)]
+
+
+def pair_comparison(comparison: Comparison) -> list[Pair]:
+    """The pairs of a document."""
+    return pair_entities(comparison.gold, comparison.predicted)
+
+
+def count_kinds(pairs: Iterable[Pair]) -> dict[str, int]:
+    """How many pairs there are of each kind, `correct` first."""
+    counts = Counter(pair.kind for pair in pairs)
+    return {kind: counts[kind] for kind in (CORRECT, *ERRORS)}
+
+
+def confuse(pairs: Sequence[Pair]) -> Confusion:
+    """Count the pairs of every gold and predicted type."""
+    found = {ent.label for pair in pairs for ent in (pair.gold, pair.predicted) if ent}
+    labels = sorted(found)
+    index: dict[str | None, int] = {label: i for i, label in enumerate(labels)}
+    index[None] = len(labels)
+    counts = [[0] * len(index) for _ in index]
+    for pair in pairs:
+        row, column = index[_label(pair.gold)], index[_label(pair.predicted)]
+        counts[row][column] += 1
+    return Confusion(labels, counts)
+
+
+def _label(entity: Entity | None) -> str | None:
+    return entity.label if entity else None
+
+
+@dataclass(frozen=True)
+class Error:
+    """What is wrong.
+
+    kind: One of `ERRORS`.
+    gold_text, gold_label: The gold entity; None if there is none.
+    predicted_text, predicted_label: The prediction; None if there is none.
+    """
+
+    kind: str
+    gold_text: str | None
+    gold_label: str | None
+    predicted_text: str | None
+    predicted_label: str | None
+
+
+@dataclass(frozen=True)
+class Frequent(Error):
+    """An error that was made `count` times."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Mistake(Error):
+    """A wrong prediction, or a gold entity that was missed, in its place.
+
+    confidence: The prediction's.
+    document: Which document, or sentence, it is in, from 0.
+    left, text, right: The tokens of both entities and those around them.
+    """
+
+    confidence: float | None
+    document: int
+    left: str
+    text: str
+    right: str
+
+
+def find_mistakes(
+    comparison: Comparison, pairs: Iterable[Pair], document: int
+) -> list[Mistake]:
+    """The mistakes among the pairs of a document."""
+    doc = comparison.doc
+    return [_mistake(doc, pair, document) for pair in pairs if pair.kind in ERRORS]
+
+
+def most_frequent(mistakes: Iterable[Mistake], n: int) -> list[Frequent]:
+    """The `n` mistakes that were made most often, with the same words and types."""
+    counts = Counter(
+        (m.kind, m.gold_text, m.gold_label, m.predicted_text, m.predicted_label)
+        for m in mistakes
+    )
+    order = sorted(counts.items(), key=lambda item: -item[1])  # stable
+    return [Frequent(*key, count) for key, count in order[:n]]
+
+
+def pick_examples(mistakes: Sequence[Mistake], n: int) -> dict[str, list[Mistake]]:
+    """Up to `n` mistakes of each kind, those that the model was surest of first.
+
+    Sure mistakes are worth reading first: there the annotation may be wrong. What has
+    no confidence stays in the order of the documents.
+    """
+    return {
+        kind: sorted((m for m in mistakes if m.kind == kind), key=_unsureness)[:n]
+        for kind in ERRORS
+    }
+
+
+def surface(span: Span) -> str:
+    """A span's text on one line; characters that control a terminal become `�`."""
+    text = " ".join(span.text.split())
+    return "".join(char if char.isprintable() else "�" for char in text)
+
+
+def _mistake(doc: Doc, pair: Pair, document: int) -> Mistake:
+    gold, predicted = pair.gold, pair.predicted
+    entities = [entity for entity in (gold, predicted) if entity]
+    start = min(entity.start for entity in entities)
+    end = max(entity.end for entity in entities)
+    return Mistake(
+        kind=pair.kind,
+        gold_text=surface(doc[gold.start : gold.end]) if gold else None,
+        gold_label=_label(gold),
+        predicted_text=(
+            surface(doc[predicted.start : predicted.end]) if predicted else None
+        ),
+        predicted_label=_label(predicted),
+        confidence=predicted.confidence if predicted else None,
+        document=document,
+        left=surface(doc[max(0, start - CONTEXT) : start]),
+        text=surface(doc[start:end]),
+        right=surface(doc[end : end + CONTEXT]),
+    )
+
+
+def _unsureness(mistake: Mistake) -> float:
+    return 0.0 if mistake.confidence is None else -mistake.confidence

@@ -1,15 +1,25 @@
-"""A report as one HTML page that needs no other file and no network."""
+"""A report as one HTML page with plots that needs no other file and no network."""
 
-from collections.abc import Iterable
+import io
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from html import escape
+from typing import TYPE_CHECKING, Any
 
-from . import columns
-from .columns import NONE, Table, percent
-from .content import Report
-from .mistakes import Mistake
-from .plots import plot_confusion, plot_reliability, plot_scores
+from ..errors import UserError
+from . import content
+from .comparison import Confusion, Mistake
+from .content import NONE, Report, Table, percent
+from .reliability import Reliability
+from .scores import ScoreTable
 
-STYLE = """
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1d2530; background: #fff;
   max-width: 62rem; margin: 2rem auto; padding: 0 1.2rem; }
 h1 { font-size: 1.4rem; overflow-wrap: anywhere; }
@@ -27,6 +37,19 @@ th { border-bottom-color: #aab3c2; }
 mark { background: #ffe9a8; padding: 0 .15rem; border-radius: 2px; }
 svg { max-width: 100%; height: auto; }
 """
+BLUE, ORANGE, GREEN, GREY = "#4269d0", "#e8873a", "#3a9a6b", "#c3c9d4"
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "spacy-attnner",  # the same report, the same file
+    "text.parse_math": False,  # a $ in a label is a $
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+}
+NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 def to_html(report: Report) -> str:
@@ -39,9 +62,9 @@ def to_html(report: Report) -> str:
         [
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>",
+            f"<title>{title}</title>\n<style>{CSS}</style>\n</head>\n<body>",
             f"<h1>{title}</h1>",
-            *_paragraphs([report.data, *columns.summary(report)]),
+            *_paragraphs([report.data, *content.summary(report)]),
             _figures(report),
             *_sections(report),
             "</body>\n</html>\n",
@@ -53,31 +76,31 @@ def _sections(report: Report) -> list[str]:
     parts = [
         "<h2>Entities</h2>",
         _beside(
-            _table(columns.entity_scores(report.entities)),
+            _table(content.entity_scores(report.entities)),
             plot_scores(report.entities),
         ),
         "<h2>Errors</h2>",
-        _table(columns.kinds(report)),
+        _table(content.kinds(report)),
         "<h3>Gold and predicted types</h3>",
-        f"<p>{columns.DIAGONAL}</p>",
+        f"<p>{content.DIAGONAL}</p>",
         plot_confusion(report.confusion),
     ]
     if report.frequent:
-        parts += ["<h3>Most frequent</h3>", _table(columns.frequent(report.frequent))]
+        parts += ["<h3>Most frequent</h3>", _table(content.frequent(report.frequent))]
     for kind, mistakes in report.examples.items():
         if mistakes:
             parts += [f"<h3>Examples: {escape(kind)}</h3>", _examples(mistakes)]
     if report.calibration is not None:
         parts += [
             "<h2>Confidence</h2>",
-            *_paragraphs([columns.calibration_summary(report.calibration)]),
+            *_paragraphs([content.calibration_summary(report.calibration)]),
             _beside(
                 plot_reliability(report.calibration),
-                _table(columns.reliability(report.calibration)),
-                _table(columns.thresholds(report.calibration)),
+                _table(content.reliability(report.calibration)),
+                _table(content.thresholds(report.calibration)),
             ),
         ]
-    return [*parts, "<h2>Tags</h2>", _table(columns.tag_scores(report.tags))]
+    return [*parts, "<h2>Tags</h2>", _table(content.tag_scores(report.tags))]
 
 
 def _figures(report: Report) -> str:
@@ -100,7 +123,7 @@ def _examples(mistakes: Iterable[Mistake]) -> str:
     rows = []
     for mistake in mistakes:
         confidence = NONE if mistake.confidence is None else f"{mistake.confidence:.3f}"
-        cells = [escape(cell) for cell in columns.entities_of(mistake)]
+        cells = [escape(cell) for cell in content.entities_of(mistake)]
         context = (
             f"{escape(mistake.left)} <mark>{escape(mistake.text)}</mark> "
             f"{escape(mistake.right)}"
@@ -134,3 +157,106 @@ def _beside(*parts: str) -> str:
 
 def _paragraphs(lines: Iterable[str]) -> list[str]:
     return [f"<p>{escape(line)}</p>" for line in lines]
+
+
+def require_matplotlib() -> None:
+    """Raises UserError if the plots cannot be drawn."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"the HTML report needs matplotlib, which does not import: {error}",
+            "Install it: pip install 'spacy-attnner[report]'; or leave out --html.",
+        ) from error
+
+
+def plot_scores(scores: ScoreTable) -> str:
+    """Precision, recall and F1 of every type as bars."""
+    labels = list(scores.per_label)
+    height = 0.9 + 0.55 * len(labels)
+    with drawing(6.4, height) as (figure, axes):
+        for i, (name, color) in enumerate(
+            (("precision", BLUE), ("recall", ORANGE), ("f1", GREEN))
+        ):
+            values = [getattr(score, name) for score in scores.per_label.values()]
+            rows = [row + 0.26 * (i - 1) for row in range(len(labels))]
+            bars = axes.barh(rows, values, 0.24, color=color, label=name.capitalize())
+            axes.bar_label(bars, fmt=lambda x: f"{100 * x:.1f}", padding=2, fontsize=7)
+        axes.set_yticks(range(len(labels)), labels)
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1.08)
+        axes.grid(axis="x", color=GREY, linewidth=0.5)
+        axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+        return as_svg(figure)
+
+
+def plot_confusion(confusion: Confusion) -> str:
+    """Gold against predicted types; a shade is a share of the gold type."""
+    labels = [*confusion.labels, "none"]
+    size = 1.6 + 0.62 * len(labels)
+    shares = [[n / max(1, sum(row)) for n in row] for row in confusion.counts]
+    with drawing(size, size * 0.86) as (figure, axes):
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for i, row in enumerate(confusion.counts):
+            for j, n in enumerate(row):
+                color = "white" if shares[i][j] > 0.5 else "black"
+                axes.text(j, i, f"{n:,}", ha="center", va="center", color=color)
+        axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
+        axes.set_yticks(range(len(labels)), labels)
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("gold")
+        axes.spines[:].set_visible(False)
+        return as_svg(figure)
+
+
+def plot_reliability(calibration: Reliability) -> str:
+    """Share that is correct against confidence; the diagonal is perfect calibration."""
+    filled = [b for b in calibration.bins if b.n]
+    width = 1 / len(calibration.bins)
+    with drawing(4.6, 4.2) as (figure, axes):
+        middles = [(b.low + b.high) / 2 for b in filled]
+        heights = [b.correct or 0.0 for b in filled]
+        axes.bar(middles, heights, 0.92 * width, color=BLUE, label="correct")
+        axes.plot(
+            [b.confidence or 0.0 for b in filled],
+            heights,
+            "o",
+            color=ORANGE,
+            markersize=4,
+            label="mean confidence",
+        )
+        axes.plot([0, 1], [0, 1], "--", color="black", linewidth=0.8)
+        for x, height, each in zip(middles, heights, filled, strict=True):
+            axes.text(
+                *(x, height + 0.01, f"{each.n:,}"),
+                ha="center",
+                fontsize=6,
+                color="#444",
+            )
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1.06)
+        axes.set_xlabel("confidence")
+        axes.set_ylabel("share correct")
+        axes.legend(loc="upper left")
+        return as_svg(figure)
+
+
+@contextmanager
+def drawing(width: float, height: float) -> "Iterator[tuple[Figure, Axes]]":
+    """One set of axes in the style of all plots; width and height in inches."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        # text is drawn by the browser, which has fonts for it
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.subplots()
+
+
+def as_svg(figure: "Figure") -> str:
+    """The figure without XML prolog, and without ids that other plots use, too."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata=NO_METADATA)
+    text = buffer.getvalue()
+    return re.sub(r'<g id="[^"]*"', "<g", text[text.index("<svg") :]).strip()

@@ -8,14 +8,12 @@ from spacy.training import Example
 from tqdm import tqdm
 
 from ..atomic import check_apart, check_file, is_same, write_text
-from ..errors import UserError
+from ..corpora.training_data import check_choice, has_sentences, make_corpus
+from ..errors import UserError, sound
 from ..pipelines import load_pipeline, running, use_gpu
 from ..terminal import visible
 from .content import Report, make_report
-from .html import to_html
-from .inputs import check_data, read_examples
-from .plots import require_matplotlib
-from .sentences import check_choice, has_sentences
+from .html import require_matplotlib, to_html
 
 
 def report_pipeline(
@@ -47,10 +45,10 @@ def report_pipeline(
     sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
     check_choice(**sentences)
     _check_outputs(model, data, json_path, html_path)
-    check_data(data)
+    _check_data(data)
     use_gpu(gpu_id)
     nlp = load_pipeline(model)
-    examples = read_examples(nlp, data, **sentences)
+    examples = read_annotated(nlp, data, **sentences)
     unit = _unit(examples, data, **sentences)
     with running(model):
         _predict(nlp, examples, visible(data.name), batch_size)
@@ -86,6 +84,45 @@ def _check_outputs(
         )
     if html_path is not None:
         require_matplotlib()
+
+
+def _check_data(data: Path) -> None:
+    """Raises UserError if there is no `.spacy` file to read."""
+    way_out = (
+        f"Convert it: python -m spacy attn convert {data} {data.with_suffix('.spacy')}"
+    )
+    if not data.exists():
+        raise UserError(
+            f"{data} does not exist", "Give a .spacy file of annotated documents."
+        )
+    if data.is_dir() and not any(data.rglob("*.spacy")):
+        raise UserError(f"the folder {data} holds no .spacy file", "Give one.")
+    if data.is_file() and data.suffix != ".spacy":
+        raise UserError(f"{data} is not a .spacy file", way_out)
+
+
+def read_annotated(
+    nlp: Language, data: Path, *, gold_preproc: bool = False, gold_sents: bool = False
+) -> list[Example]:
+    """Read annotated documents, with their sentence starts, or their sentences.
+
+    Raises UserError if there is none, or none has its entities annotated.
+    """
+    corpus = make_corpus(data, gold_preproc=gold_preproc, gold_sents=gold_sents)
+    with sound(f"{data} cannot be read", "Make it again; it may be cut short."):
+        examples = list(corpus(nlp))
+    if not examples:
+        raise UserError(
+            f"{data} holds no document", "Give a file of annotated documents."
+        )
+    references = [example.reference for example in examples]
+    if not any(doc.has_annotation("ENT_IOB") for doc in references):
+        raise UserError(
+            f"no entities are annotated in the {len(references):,} documents of {data}",
+            "Annotate entities; in JSONL, a document without any has the key "
+            '"entities" with an empty list.',
+        )
+    return examples
 
 
 def _unit(

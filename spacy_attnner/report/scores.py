@@ -1,12 +1,15 @@
-"""Precision, recall and F1 per label, with their averages."""
+"""Precision, recall and F1 of entities and of tags, with their averages."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy
 from numpy.typing import NDArray
 
-from .comparison import Comparison
+from .comparison import Comparison, Entity
+
+OUTSIDE = "O"
 
 
 @dataclass(frozen=True)
@@ -67,23 +70,16 @@ def score_labels(
 
 def score_entities(comparisons: Iterable[Comparison]) -> ScoreTable:
     """Scores of entities whose span and type are exactly right, as conlleval's."""
-    correct: dict[str, int] = {}
-    predicted: dict[str, int] = {}
-    gold: dict[str, int] = {}
+    correct: Counter[str] = Counter()
+    predicted: Counter[str] = Counter()
+    gold: Counter[str] = Counter()
     for comparison in comparisons:
-        open_keys = {entity.key for entity in comparison.gold}
-        for entity in comparison.gold:
-            _add(gold, entity.label)
-        for entity in comparison.predicted:
-            _add(predicted, entity.label)
-            if entity.key in open_keys:
-                open_keys.remove(entity.key)
-                _add(correct, entity.label)
+        gold.update(entity.label for entity in comparison.gold)
+        predicted.update(entity.label for entity in comparison.predicted)
+        found = {entity.key for entity in comparison.predicted}
+        right = {entity.key for entity in comparison.gold} & found
+        correct.update(label for _, _, label in right)
     return score_labels(sorted({*gold, *predicted}), correct, predicted, gold)
-
-
-def _add(counts: dict[str, int], label: str) -> None:
-    counts[label] = counts.get(label, 0) + 1
 
 
 def _prf(tp: NDArray, predicted: NDArray, gold: NDArray) -> NDArray:
@@ -99,3 +95,55 @@ def _divide(a: NDArray, b: NDArray) -> NDArray:
 def _score(values: NDArray, support: int) -> Score:
     precision, recall, f1 = values.tolist()
     return Score(precision, recall, f1, support)
+
+
+def score_tags(comparisons: Iterable[Comparison]) -> ScoreTable:
+    """Scores of B-LOC, I-LOC, …, O; the micro average is the accuracy.
+
+    Tokens whose annotation is missing are left out.
+    """
+    correct: Counter[str] = Counter()
+    predicted: Counter[str] = Counter()
+    gold: Counter[str] = Counter()
+    for comparison in comparisons:
+        for gold_tag, predicted_tag in tag_pairs(comparison):
+            gold[gold_tag] += 1
+            predicted[predicted_tag] += 1
+            correct[gold_tag] += gold_tag == predicted_tag
+    labels = sorted({*gold, *predicted}, key=_order)
+    return score_labels(labels, correct, predicted, gold)
+
+
+def tag_pairs(comparison: Comparison) -> list[tuple[str, str]]:
+    """Gold and predicted tag of every annotated token of a document."""
+    n_tokens = len(comparison.doc)
+    gold = iob2_tags(comparison.gold, n_tokens)
+    found = sorted(
+        (*comparison.predicted, *comparison.ignored), key=lambda entity: entity.start
+    )
+    predicted = iob2_tags(found, n_tokens)
+    return [
+        (gold[token.i], predicted[token.i])
+        for token in comparison.doc
+        if token.ent_iob != 0
+    ]
+
+
+def iob2_tags(entities: Sequence[Entity], n_tokens: int) -> list[str]:
+    """One tag a token: B- begins an entity, I- goes on with it, O is outside.
+
+    Where tokens differ from the gold ones two predictions can fall on the same token;
+    the first keeps it.
+    """
+    tags = [OUTSIDE] * n_tokens
+    for entity in entities:
+        inside = range(entity.start, entity.end)
+        if all(tags[i] == OUTSIDE for i in inside):
+            for i in inside:
+                tags[i] = f"I-{entity.label}"
+            tags[entity.start] = f"B-{entity.label}"
+    return tags
+
+
+def _order(tag: str) -> tuple[bool, str, str]:
+    return tag == OUTSIDE, tag[2:], tag[:1]

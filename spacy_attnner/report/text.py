@@ -1,13 +1,12 @@
 """A report as text for the terminal."""
 
-from wasabi.tables import table
+from wasabi.tables import table as format_table
 from wasabi.util import color
 
 from ..terminal import visible
-from . import columns
-from .columns import NONE, Table
-from .content import Report
-from .mistakes import Mistake
+from . import content
+from .comparison import Mistake
+from .content import NONE, Report, Table
 
 WIDTH = 79
 LONGEST = 40  # characters of an entity
@@ -19,13 +18,13 @@ def to_text(report: Report, *, colored: bool = False) -> str:
     colored: Bold headings, for a terminal.
     """
     title = visible(f"{report.model} on {report.data}")
-    parts = [title, *columns.summary(report)]
+    parts = [title, *content.summary(report)]
     sections = [
-        ("Entities", [_table(columns.entity_scores(report.entities))]),
-        ("Tags", [_table(columns.tag_scores(report.tags))]),
-        ("Errors", [_table(columns.kinds(report))]),
-        ("Types", [columns.DIAGONAL, _table(columns.confusion(report.confusion))]),
-        ("Most frequent errors", [_table(columns.frequent(report.frequent))]),
+        ("Entities", [_table(content.entity_scores(report.entities))]),
+        ("Tags", [_table(content.tag_scores(report.tags))]),
+        ("Errors", [_table(content.kinds(report))]),
+        ("Types", [content.DIAGONAL, _table(content.confusion(report.confusion))]),
+        ("Most frequent errors", [_table(content.frequent(report.frequent))]),
         ("Examples", _examples(report)),
         ("Confidence", _confidence(report)),
     ]
@@ -64,9 +63,9 @@ def _confidence(report: Report) -> list[str]:
     if calibration is None:
         return []
     return [
-        columns.calibration_summary(calibration),
-        _table(columns.reliability(calibration)),
-        _table(columns.thresholds(calibration)),
+        content.calibration_summary(calibration),
+        _table(content.reliability(calibration)),
+        _table(content.thresholds(calibration)),
     ]
 
 
@@ -75,15 +74,15 @@ def _heading(title: str, colored: bool) -> str:
     return color(line, bold=True) if colored else line
 
 
-def _table(content: Table) -> str:
-    if not content.rows:
+def _table(table: Table) -> str:
+    if not table.rows:
         return ""
-    text = table(
-        [tuple(map(_shorten, row)) for row in content.rows],
-        header=tuple(map(visible, content.header)),
+    text = format_table(
+        [tuple(map(_shorten, row)) for row in table.rows],
+        header=tuple(map(visible, table.header)),
         divider=True,
         max_col=LONGEST,
-        aligns=tuple(content.aligns),  # type: ignore[arg-type]
+        aligns=tuple(table.aligns),  # type: ignore[arg-type]
     )
     return "\n".join(line.rstrip() for line in text.rstrip("\n").split("\n"))
 

@@ -8,11 +8,12 @@ import spacy
 from spacy.tokens import DocBin
 from spacy.training import Example
 
-from spacy_attnner.corpora import conll04, prodigy_relations
-from spacy_attnner.corpora.convert import convert
-from spacy_attnner.corpora.errors import CorpusError, Repairs
+from spacy_attnner.corpora import prodigy as flaws
+from spacy_attnner.corpora.conll import DROPPED
+from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.corpora.formats import detect_format, read_corpus
-from spacy_attnner.corpora.reader import GoldEntitiesCorpus
+from spacy_attnner.corpora.reading import CorpusError, Repairs
+from spacy_attnner.corpora.training_data import GoldEntitiesCorpus
 from spacy_attnner.relations import (
     Relation,
     get_relations,
@@ -122,10 +123,10 @@ ERRORS = [
     ("semeval2010", [("Ada", "", "Oslo")], 2, "'(e1,e2)' is none of LABEL(e1,e2)"),
 ]
 REPAIRED = [
-    ("prodigy", [GOOD, NO_ENTITY], prodigy_relations.NO_SPAN),
-    ("conll04", [GOOD, NO_ENTITY], conll04.DROPPED),
-    ("prodigy", [GOOD, SELF], prodigy_relations.SELF),
-    ("prodigy", [GOOD, GOOD], prodigy_relations.TWICE),
+    ("prodigy", [GOOD, NO_ENTITY], flaws.NO_SPAN),
+    ("conll04", [GOOD, NO_ENTITY], DROPPED),
+    ("prodigy", [GOOD, SELF], flaws.SELF),
+    ("prodigy", [GOOD, GOOD], flaws.TWICE),
 ]
 
 
@@ -198,7 +199,7 @@ def test_relations_without_entities(read):
     (doc,), repairs = read(json.dumps(record))
     assert triples(doc) == []
     assert not doc.has_annotation("ENT_IOB")
-    assert repairs == {prodigy_relations.NO_SPAN: 1}
+    assert repairs == {flaws.NO_SPAN: 1}
 
 
 @pytest.mark.parametrize("score", [1.0, 0.25])

@@ -1,9 +1,7 @@
 import pytest
 
-from spacy_attnner.corpora.errors import CorpusError
-from spacy_attnner.corpora.lines import read_lines
-from spacy_attnner.corpora.sst2 import read_sst2
-from spacy_attnner.corpora.trec import read_trec
+from spacy_attnner.corpora.labelled_text import read_sst2, read_trec
+from spacy_attnner.corpora.reading import CorpusError, Source
 
 TREC = "NUM:date When did caf\xe9s open ?\nHUM:ind Who sang ?\n\nNUM:count How many ?\n"
 
@@ -84,11 +82,11 @@ def test_a_file_without_documents_is_an_error(write, vocab, read):
 
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(CorpusError, match=r"nowhere\.txt: no such file; give the path"):
-        list(read_lines(tmp_path / "nowhere.txt"))
+        list(Source(tmp_path / "nowhere.txt").lines())
     with pytest.raises(CorpusError, match="is a directory, not a file"):
-        list(read_lines(tmp_path))
+        list(Source(tmp_path).lines())
 
 
 def test_lines_end_only_at_a_line_feed(write):
     path = write("\ufeffone\u2028two\r\nthree\x85four")
-    assert list(read_lines(path)) == [(1, "one\u2028two"), (2, "three\x85four")]
+    assert list(Source(path).lines()) == ["one\u2028two", "three\x85four"]

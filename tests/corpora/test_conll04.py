@@ -1,8 +1,8 @@
 import pytest
 
-from spacy_attnner.corpora import conll04
-from spacy_attnner.corpora.conll04 import read_conll04
-from spacy_attnner.corpora.errors import CorpusError, Repairs
+from spacy_attnner.corpora import conll
+from spacy_attnner.corpora.conll import read_conll04
+from spacy_attnner.corpora.reading import CorpusError, Repairs
 from spacy_attnner.relations import get_relations, has_relations
 
 
@@ -52,15 +52,15 @@ def test_a_stray_inside_tag_begins_an_entity(write, vocab):
     repairs = Repairs()
     (doc,) = read_conll04(write(make(*rows)), vocab, repairs=repairs)
     assert triples(doc) == [("Ada", "Live_In", "Far North")]
-    assert repairs == {conll04.STRAY_TAG: 2, conll04.OF_STRAY: 1}
+    assert repairs == {conll.STRAY_TAG: 2, conll.OF_STRAY: 1}
     assert "corpus.txt:5: I-Loc on 'Far North'" in repairs.notes[0]
 
 
 @pytest.mark.parametrize(
     ("tail", "found", "repair"),
     [
-        (2, [("Ada", "Live_In", "Far North")], conll04.ATTACHED),
-        (1, [], conll04.DROPPED),
+        (2, [("Ada", "Live_In", "Far North")], conll.ATTACHED),
+        (1, [], conll.DROPPED),
         (0, [], None),
     ],
 )
@@ -83,7 +83,7 @@ def test_a_moved_argument_may_make_a_duplicate(write, vocab, tails):
     repairs = Repairs()
     (doc,) = read_conll04(write(make(*rows)), vocab, repairs=repairs)
     assert triples(doc) == [("Ada", "Live_In", "Far North")]
-    assert repairs[conll04.MERGED] == 1
+    assert repairs[conll.MERGED] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
-from spacy_attnner.corpora.conll2003 import NO_DOCUMENTS, read_conll2003
-from spacy_attnner.corpora.errors import CorpusError, Repairs
+from spacy_attnner.corpora.conll import NO_DOCUMENTS, read_conll2003
+from spacy_attnner.corpora.reading import CorpusError, Repairs
 from spacy_attnner.relations import has_relations
 
 IOB1 = """-DOCSTART- -X- O O

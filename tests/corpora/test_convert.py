@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 import spacy_attnner.cli.convert as module
 from spacy_attnner.cli import attn_cli
 from spacy_attnner.cli.convert import Format
-from spacy_attnner.corpora.convert import convert
-from spacy_attnner.corpora.errors import CorpusError
+from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.corpora.formats import FORMATS, detect_format, read_corpus
+from spacy_attnner.corpora.reading import CorpusError
 from spacy_attnner.errors import UserError
 from spacy_attnner.relations import get_relations, has_relations
 

@@ -4,7 +4,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.training.augment import create_lower_casing_augmenter
 
-from spacy_attnner.corpora.reader import (
+from spacy_attnner.corpora.training_data import (
     GoldEntitiesCorpus,
     create_gold_entities_reader,
     set_gold_entities,

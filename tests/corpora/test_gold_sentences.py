@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_attnner.corpora.gold_sentences import create_gold_sentences, draw_runs
+from spacy_attnner.corpora.training_data import create_gold_sentences, draw_runs
 
 WORDS = ["Rain", "fell", ".", "Ann", "stayed", ".", "No", "one", "came", "."]
 STARTS = [0, 3, 6]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_attnner.corpora.tags import decode_iob
+from spacy_attnner.corpora.conll import decode_iob
 
 LABELS = st.sampled_from(["PER", "ORG", "A-B"])
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Span
 
-from spacy_attnner.corpora.errors import CorpusError
-from spacy_attnner.corpora.jsonl import doc_to_json, json_to_doc, read_jsonl
+from spacy_attnner.corpora.jsonl import doc_to_record, read_jsonl, record_to_doc
+from spacy_attnner.corpora.reading import CorpusError
 from spacy_attnner.relations import Relation, has_relations, set_relations
 
 PER, LOC = {"start": 0, "end": 3, "label": "PER"}, {"start": 13, "end": 17}
@@ -34,7 +34,7 @@ TOKENS = {
 
 
 def test_text(nlp):
-    doc = json_to_doc(TEXT, nlp)
+    doc = record_to_doc(TEXT, nlp)
     assert [(e.text, e.label_) for e in doc.ents] == [("Ada", "PER"), ("Oslo", "LOC")]
     assert [(r.head.text, r.tail.text) for r in doc._.relations] == [("Ada", "Oslo")]
     assert doc.cats == {"news": 0.0, "fiction": 1.0}
@@ -42,34 +42,34 @@ def test_text(nlp):
 
 
 def test_tokens(nlp):
-    doc = json_to_doc(TOKENS, nlp)
+    doc = record_to_doc(TOKENS, nlp)
     assert doc.text == "Ada slept. Bo left Oslo"
     assert [sent.text for sent in doc.sents] == ["Ada slept.", "Bo left Oslo"]
     assert [(e.text, e.label_) for e in doc.ents] == [("Bo", "PER"), ("Oslo", "LOC")]
-    assert json_to_doc({"tokens": ["Ada"]}, nlp).has_unknown_spaces
+    assert record_to_doc({"tokens": ["Ada"]}, nlp).has_unknown_spaces
 
 
 @pytest.mark.parametrize("form", [{"text": "Ada lives"}, {"tokens": ["Ada", "lives"]}])
 def test_an_absent_key_means_not_annotated(nlp, form):
-    doc = json_to_doc(form, nlp)
+    doc = record_to_doc(form, nlp)
     assert not doc.has_annotation("ENT_IOB")
     assert not has_relations(doc)
     assert doc.cats == {}
-    assert doc_to_json(doc, as_text="text" in form) == form or "spaces" in form
+    assert doc_to_record(doc, as_text="text" in form) == form or "spaces" in form
 
 
 @pytest.mark.parametrize("form", [{"text": "Ada lives"}, {"tokens": ["Ada", "lives"]}])
 def test_an_empty_list_means_none(nlp, form):
     record = {**form, "entities": [], "relations": []}
-    doc = json_to_doc(record, nlp)
+    doc = record_to_doc(record, nlp)
     assert doc.has_annotation("ENT_IOB", require_complete=True)
     assert has_relations(doc)
-    assert doc_to_json(doc, as_text="text" in form) == record
+    assert doc_to_record(doc, as_text="text" in form) == record
 
 
 def test_an_empty_document(nlp):
     for record in ({"text": ""}, {"tokens": []}):
-        doc = json_to_doc({**record, "entities": [], "relations": []}, nlp)
+        doc = record_to_doc({**record, "entities": [], "relations": []}, nlp)
         assert len(doc) == 0
         assert has_relations(doc)
 
@@ -77,13 +77,13 @@ def test_an_empty_document(nlp):
 def test_entities_may_come_in_any_order(nlp):
     flipped = {"head": 1, "tail": 0, "label": "Live_In"}
     record = {**TEXT, "entities": [LOC, PER], "relations": [flipped]}
-    expected = doc_to_json(json_to_doc(TEXT, nlp))
-    assert doc_to_json(json_to_doc(record, nlp)) == expected
+    expected = doc_to_record(record_to_doc(TEXT, nlp))
+    assert doc_to_record(record_to_doc(record, nlp)) == expected
 
 
 @st.composite
 def token_records(draw):
-    """Objects in the form that `doc_to_json` writes."""
+    """Objects in the form that `doc_to_record` writes."""
     word = st.text("abé日'-1", min_size=1, max_size=3)
     words = draw(st.lists(word, min_size=2, max_size=12))
     n = len(words)
@@ -117,20 +117,20 @@ def token_records(draw):
 @settings(deadline=None)
 @given(record=token_records())
 def test_tokens_survive_the_way_through_a_doc(nlp, record):
-    assert doc_to_json(json_to_doc(record, nlp)) == record
+    assert doc_to_record(record_to_doc(record, nlp)) == record
 
 
 @settings(deadline=None)
 @given(record=token_records())
 def test_text_survives_the_way_through_a_doc(nlp, record):
-    text = doc_to_json(json_to_doc(record, nlp), as_text=True)
+    text = doc_to_record(record_to_doc(record, nlp), as_text=True)
     tokens = nlp(text["text"])
     entities = text.get("entities", [])
     if all(tokens.char_span(each["start"], each["end"]) for each in entities):
-        assert doc_to_json(json_to_doc(text, nlp), as_text=True) == text
+        assert doc_to_record(record_to_doc(text, nlp), as_text=True) == text
     else:
         with pytest.raises(ValueError, match="does not begin and end with a token"):
-            json_to_doc(text, nlp)
+            record_to_doc(text, nlp)
 
 
 @settings(deadline=None)
@@ -139,7 +139,7 @@ def test_the_nearest_boundaries_are_some(nlp, start, end):
     text = "Ada lives in Oslo."
     record = {"text": text, "entities": [{"start": start, "end": end, "label": "X"}]}
     try:
-        (ent,) = json_to_doc(record, nlp).ents
+        (ent,) = record_to_doc(record, nlp).ents
     except ValueError as error:
         if start < end:
             left, right = str(error).rsplit("(", 1)[1].rstrip(")").split(" to ")
@@ -244,15 +244,15 @@ def test_a_file_without_documents_is_an_error(nlp, write):
 
 
 def test_what_the_format_cannot_hold_is_an_error(nlp):
-    doc = json_to_doc({"tokens": ["Ada", "Oslo"], "entities": []}, nlp)
+    doc = record_to_doc({"tokens": ["Ada", "Oslo"], "entities": []}, nlp)
     set_relations(doc, [Relation(doc[0:1], doc[1:2], "Live_In")])
     with pytest.raises(ValueError, match="the head 'Ada' of relation 'Live_In' is not"):
-        doc_to_json(doc)
-    doc = json_to_doc({"tokens": ["Ada", "Oslo"]}, nlp)
+        doc_to_record(doc)
+    doc = record_to_doc({"tokens": ["Ada", "Oslo"]}, nlp)
     doc.set_ents([Span(doc, 0, 1, "PER")], default="missing")
     with pytest.raises(ValueError, match="annotated on some tokens only"):
-        doc_to_json(doc)
-    doc = json_to_doc({"tokens": ["Ada", "Oslo"]}, nlp)
+        doc_to_record(doc)
+    doc = record_to_doc({"tokens": ["Ada", "Oslo"]}, nlp)
     doc.cats = {"news": 0.7}
     with pytest.raises(ValueError, match="apply a threshold"):
-        doc_to_json(doc)
+        doc_to_record(doc)

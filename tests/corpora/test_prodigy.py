@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc
 
-from spacy_attnner.corpora import prodigy, prodigy_relations, prodigy_spans
-from spacy_attnner.corpora.errors import CorpusError, Repairs
-from spacy_attnner.corpora.json_dialects import is_prodigy
+from spacy_attnner.corpora import prodigy
+from spacy_attnner.corpora.formats import is_prodigy
 from spacy_attnner.corpora.prodigy import read_prodigy
+from spacy_attnner.corpora.reading import CorpusError, Repairs
 from spacy_attnner.relations import get_relations, has_relations
 
 WORDS = ["Mira", "Okafor", "runs", "Kestrel", "Lines", "of", "Bergen", "."]
@@ -174,8 +174,8 @@ def test_overlapping_spans_and_their_relations(read):
     assert ents(doc) == [ENTS[0], ("Kestrel Lines of Bergen", "UNIT")]
     assert triples(doc) == [("Mira Okafor", "Runs", "Kestrel Lines of Bergen")]
     assert repairs == {
-        prodigy_spans.OVERLAP: 4,
-        prodigy_relations.OVERLAPPED: 2,
+        prodigy.OVERLAP: 4,
+        prodigy.OVERLAPPED: 2,
     }
     assert "corpus.txt:1: 'Kestrel Lines' (ORG)" in repairs.notes[0]
     assert "Runs from 'Okafor' to 'Lines'" in repairs.notes[4]
@@ -186,7 +186,7 @@ def test_a_span_without_a_label_gets_one(read):
     (doc,), repairs = read(change(spans=spans), entity_label="THING")
     assert {label for _, label in ents(doc)} == {"THING"}
     assert triples(doc) == TRIPLES
-    assert repairs == {prodigy_spans.UNLABELLED: 3}
+    assert repairs == {prodigy.UNLABELLED: 3}
 
 
 @pytest.mark.parametrize(
@@ -196,17 +196,17 @@ def test_a_span_without_a_label_gets_one(read):
         (
             {"child": 2, "child_span": {"start": 12, "end": 16, "label": None}},
             [],
-            prodigy_relations.NO_SPAN,
+            prodigy.NO_SPAN,
         ),
-        ({"head": 5, "child": 7}, [], prodigy_relations.NO_SPAN),
-        ({"head": 0}, TRIPLES[:1], prodigy_relations.MOVED),
+        ({"head": 5, "child": 7}, [], prodigy.NO_SPAN),
+        ({"head": 0}, TRIPLES[:1], prodigy.MOVED),
         (
             {"child": 3, "child_span": {"start": 17, "end": 24}},
             TRIPLES[:1],
-            prodigy_relations.MOVED,
+            prodigy.MOVED,
         ),
-        ({"child": 1}, [], prodigy_relations.SELF),
-        ({"child": 0}, [], prodigy_relations.SELF),
+        ({"child": 1}, [], prodigy.SELF),
+        ({"child": 0}, [], prodigy.SELF),
     ],
 )
 def test_flawed_relations_are_repaired_and_counted(read, relation, found, repair):
@@ -222,7 +222,7 @@ def test_a_relation_given_twice_counts_once(read):
     again = [*GOOD["relations"], change(GOOD["relations"][0], color="#fff", score=0.2)]
     (doc,), repairs = read(change(relations=again))
     assert triples(doc) == TRIPLES
-    assert repairs == {prodigy_relations.TWICE: 1}
+    assert repairs == {prodigy.TWICE: 1}
 
 
 def test_one_pair_may_have_two_labels_and_both_directions(read):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from spacy_attnner.corpora import conll04
+from spacy_attnner.corpora import conll
+from spacy_attnner.corpora.conversion import Summary
 from spacy_attnner.corpora.formats import detect_format, read_corpus
-from spacy_attnner.corpora.summary import Summary
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the corpora are not here")
@@ -40,7 +40,7 @@ def test_conll2003(nlp, name, docs, sentences, entities):
 @pytest.mark.parametrize(
     ("name", "docs", "entities", "relations", "repairs"),
     [
-        ("train", 910, 3_393, 1_273, {conll04.STRAY_TAG: 7, conll04.OF_STRAY: 2}),
+        ("train", 910, 3_393, 1_273, {conll.STRAY_TAG: 7, conll.OF_STRAY: 2}),
         ("dev", 243, 877, 353, {}),
         ("test", 288, 1_079, 422, {}),
     ],

@@ -2,10 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_attnner.corpora import marked_text, semeval2010
-from spacy_attnner.corpora.errors import CorpusError, Repairs
-from spacy_attnner.corpora.marked_text import read_marked_text
-from spacy_attnner.corpora.semeval2010 import read_semeval2010
+from spacy_attnner.corpora import semeval
+from spacy_attnner.corpora.reading import CorpusError, Repairs
+from spacy_attnner.corpora.semeval import read_marked_text, read_semeval2010
 from spacy_attnner.relations import get_relations, has_relations
 
 FLOOD = "The <e1>flood</e1> was caused by days of <e2>rain</e2>."
@@ -98,7 +97,7 @@ def test_html_references_are_decoded_before_anything_is_counted(read):
     (doc,), repairs = read(f'1\t"{sentence} &notreal; &para"\nOther')
     assert doc.text == "Q&A at Ferry & Sons cost 5 < 6 € a head &notreal; &para"
     assert ents(doc) == [("Ferry & Sons", "ENTITY"), ("head", "ENTITY")]
-    assert repairs == {marked_text.DECODED: 2}
+    assert repairs == {semeval.DECODED: 2}
     assert "corpus.txt:1: 'Ferry &amp; Sons'" in repairs.notes[0]
 
 
@@ -118,7 +117,7 @@ def test_a_token_that_holds_more_than_the_entity_is_split(
     assert [token.text for token in doc] == words.split()
     assert ents(doc) == [("oven", "ENTITY"), ("baker", "ENTITY")]
     assert triples(doc) == [("oven", "Made-Of", "baker")]
-    assert set(repairs) == {semeval2010.SPLIT}
+    assert set(repairs) == {semeval.SPLIT}
     assert f"in {within!r}" in repairs.notes[0]
 
 
@@ -128,7 +127,7 @@ def test_spaces_inside_the_tags_are_moved_out(read):
     assert doc.text == "Bo of the Ferriessang ."
     assert ents(doc) == [("Bo", "ENTITY"), ("the Ferries", "ENTITY")]
     assert triples(doc) == [("Bo", "per:member_of", "the Ferries")]
-    assert repairs == {marked_text.SPACES: 2, semeval2010.SPLIT: 1}
+    assert repairs == {semeval.SPACES: 2, semeval.SPLIT: 1}
 
 
 def test_the_label_of_the_entities(read):

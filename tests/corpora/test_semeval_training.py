@@ -5,7 +5,7 @@ import spacy
 from spacy.util import load_model_from_config, registry
 from thinc.api import Config
 
-from spacy_attnner.corpora.convert import convert
+from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.relations import get_relations
 
 # the same words in both directions, so that only their order tells the label

@@ -7,7 +7,7 @@ import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_attnner.corpora.runs import create_sentence_runs
+from spacy_attnner.corpora.training_data import create_sentence_runs
 from spacy_attnner.relations import Relation, get_relations, set_relations
 
 TEXT = "Ann left Rome . Bo slept . Cy met Dee in Oslo . All was well ."

@@ -8,10 +8,10 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Corpus, Example
 
 from spacy_attnner import Relation, get_rel, get_relations, has_relations, set_relations
-from spacy_attnner.corpora.reader import GoldEntitiesCorpus
-from spacy_attnner.export.run import export_relations
+from spacy_attnner.corpora.training_data import GoldEntitiesCorpus
+from spacy_attnner.export.write import export_relations
 from spacy_attnner.relations import add_relations, doc_to_json, spans_to_docs
-from spacy_attnner.report.inputs import read_examples
+from spacy_attnner.report.run import read_annotated
 from spacy_attnner.scoring import score_relations
 
 KEY = ("._.", "rel", None, None)  # where spaCy keeps `doc._.rel`
@@ -162,7 +162,7 @@ def test_what_is_there_stays_with_what_is_added(docs):
 
 
 def test_commands_read_such_files(corpus, tmp_path):
-    examples = read_examples(NLP, corpus)
+    examples = read_annotated(NLP, corpus)
     assert [len(example.reference.ents) for example in examples] == [3, 2, 2, 0]
     nlp = spacy.blank("en")
     nlp.add_pipe("test_tutorial_relate")

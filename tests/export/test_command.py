@@ -17,9 +17,8 @@ from spacy_attnner.cli import attn_cli
 from spacy_attnner.cli.relations import Format, InputFormat
 from spacy_attnner.errors import UserError
 from spacy_attnner.export import DocInfo
-from spacy_attnner.export.run import export_relations
 from spacy_attnner.export.texts import KINDS
-from spacy_attnner.export.write import FORMATS
+from spacy_attnner.export.write import FORMATS, export_relations
 
 TEXTS = ["Mira likes rain. Nils likes X .", "", "Nobody came.", "Ann likes Bergen."]
 
@@ -188,7 +187,7 @@ def test_a_pipeline_without_relations(texts, tmp_path, components, monkeypatch):
     for name in components:
         nlp.add_pipe(name)
     # known beforehand: no text is read
-    monkeypatch.setattr("spacy_attnner.export.run.load_pipeline", lambda model: nlp)
+    monkeypatch.setattr("spacy_attnner.export.write.load_pipeline", lambda model: nlp)
     monkeypatch.setattr(nlp, "pipe", None)
     with pytest.raises(UserError) as caught:
         export_relations("some", texts, tmp_path / "out.csv")

@@ -11,8 +11,7 @@ from spacy.tokens import Doc, DocBin, Span
 
 from spacy_attnner.errors import UserError
 from spacy_attnner.export import DocInfo
-from spacy_attnner.export.decoding import STDIN
-from spacy_attnner.export.texts import choose_kind, read_texts
+from spacy_attnner.export.texts import STDIN, choose_kind, read_texts
 from spacy_attnner.relations import Relation, set_relations
 
 

@@ -6,7 +6,7 @@ from spacy.tokens import Span, SpanGroup
 from spacy.training import Example
 from spacy.util import registry
 
-from spacy_attnner.corpora.convert import convert
+from spacy_attnner.corpora.conversion import convert
 
 SEMEVAL = """
 1\t"The <e1>frost</e1> brought on a <e2>shortage</e2> of plums."

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_attnner.report.comparison import Entity
-from spacy_attnner.report.errors import (
+from spacy_attnner.report.comparison import (
     ERRORS,
     Confusion,
+    Entity,
     Pair,
     confuse,
     count_kinds,

@@ -109,7 +109,7 @@ def test_nothing_found_or_nothing_wrong(make_example, gold, predicted):
 
 def test_matplotlib_is_missing(report, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    from spacy_attnner.report.plots import require_matplotlib
+    from spacy_attnner.report.html import require_matplotlib
 
     with pytest.raises(UserError, match=r"pip install 'spacy-attnner\[report\]'"):
         require_matplotlib()

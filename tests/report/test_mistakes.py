@@ -2,12 +2,12 @@
 
 import pytest
 
-from spacy_attnner.report.comparison import compare
-from spacy_attnner.report.errors import pair_comparison
-from spacy_attnner.report.mistakes import (
+from spacy_attnner.report.comparison import (
     Frequent,
+    compare,
     find_mistakes,
     most_frequent,
+    pair_comparison,
     pick_examples,
 )
 

@@ -14,8 +14,13 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from spacy_attnner.report.comparison import compare
-from spacy_attnner.report.scores import Score, score_entities, score_labels
-from spacy_attnner.report.tags import score_tags, tag_pairs
+from spacy_attnner.report.scores import (
+    Score,
+    score_entities,
+    score_labels,
+    score_tags,
+    tag_pairs,
+)
 
 VOCAB = Vocab()
 LABELS = ("LOC", "ORG", "X-Y")

@@ -41,7 +41,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Reliability:
     """Confidences against correctness.
 
     n: Predictions with a confidence.
@@ -60,7 +60,7 @@ class Calibration:
     thresholds: list[Kept]
 
 
-def calibrate(
+def measure_reliability(
     confidences: ArrayLike,
     correct: ArrayLike,
     *,
@@ -68,7 +68,7 @@ def calibrate(
     without: int = 0,
     n_bins: int = N_BINS,
     thresholds: Sequence[float] = THRESHOLDS,
-) -> Calibration:
+) -> Reliability:
     """Expected calibration error, reliability table and scores at thresholds.
 
     confidences: Probabilities. Shape: (N,).
@@ -85,7 +85,7 @@ def calibrate(
     outside = scores[~((scores >= 0) & (scores <= 1))]
     if len(outside):
         raise ValueError(f"confidence {outside[0]} is not in [0, 1]")
-    return Calibration(
+    return Reliability(
         n=len(scores),
         without=without,
         confidence=float(scores.mean()),

@@ -1,10 +1,11 @@
-"""Triples as CSV (RFC 4180), one row each below a row of names."""
+"""Triples as lines of JSON (https://jsonlines.org) and as CSV (RFC 4180)."""
 
 import csv
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
 
-from .text import to_json
-from .triples import Source, Triple, read_triples
+from .triples import Source, flat, read_triples, to_json
 
 COLUMNS = (
     *("doc", "doc_id"),
@@ -16,6 +17,27 @@ COLUMNS = (
 # what makes a cell a formula in Excel, LibreOffice or Google Sheets; the wide forms do
 # so in some locales
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+
+
+def to_jsonl(docs: Iterable[Source], *, threshold: float = 0.0) -> Iterator[str]:
+    """Lines of JSON, each with its line end.
+
+    Keys: `doc`, `head`, `label`, `tail`, `score`, `context`, and where they were given
+    `doc_id` and `meta`; `head` and `tail` have `text`, `label`, `start_char` and
+    `end_char`.
+
+    docs: Documents, or pairs of a document and its id or `DocInfo`.
+    threshold: Leave out relations with a lower score.
+
+    Raises ValueError for a score that is no finite number, TypeError or ValueError for
+    a `meta` that is not JSON.
+    """
+    for triple in read_triples(docs, threshold=threshold):
+        record = asdict(triple)
+        for key in ("doc_id", "meta"):
+            if record[key] is None:
+                del record[key]
+        yield to_json(record) + "\n"
 
 
 class _Echo:
@@ -45,21 +67,12 @@ def to_csv(
     writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
     for triple in read_triples(docs, threshold=threshold):
-        row = _row(triple)
+        cells = flat(triple)
+        if "meta" in cells:
+            cells["meta"] = to_json(cells["meta"])
+        row = map(cells.get, COLUMNS)
         yield writer.writerow(map(_no_formula, row) if spreadsheet else row)
 
 
-def _row(triple: Triple) -> list[str | int | float | None]:
-    head, tail = triple.head, triple.tail
-    return [
-        *(triple.doc, triple.doc_id),
-        *(head.text, head.label, head.start_char, head.end_char),
-        triple.label,
-        *(tail.text, tail.label, tail.start_char, tail.end_char),
-        *(triple.score, triple.context),
-        None if triple.meta is None else to_json(triple.meta),
-    ]
-
-
-def _no_formula(cell: str | int | float | None) -> str | int | float | None:
+def _no_formula(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

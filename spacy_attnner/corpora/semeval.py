@@ -1,0 +1,244 @@
+"""SemEval-2010 Task 8: two marked nominals a sentence and the relation between them.
+
+    8001<TAB>"The <e1>flood</e1> was caused by heavy <e2>rain</e2>."
+    Cause-Effect(e2,e1)
+    Comment: not the rain of the day before
+
+A relation goes from its first argument to its second; `Other` means that no relation
+holds, of the kinds looked for. The comment may be left out; so may the relation, as in
+`TEST_FILE.txt`, and is not annotated then. Blank lines mean nothing.
+
+Only the two nominals of a sentence were looked at, so the entities of its other tokens
+are missing, not "outside". Hendrickx et al. 2010, https://aclanthology.org/S10-1006;
+the README of the data's full release describes the files.
+"""
+
+import html
+import re
+from collections.abc import Callable, Collection, Iterator
+from html.entities import html5
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from ..relations import Relation, set_relations
+from .reading import Labels, Repairs, Source, check_label, read_label
+
+SENTENCE = re.compile(r"\d+[ \t]+(.*)")
+RELATION = re.compile(r"([^\s()]+)\s*\(\s*(e[12])\s*,\s*(e[12])\s*\)")
+COMMENT = "Comment:"
+OTHER = "Other"
+TAG = re.compile(r"</?e[12]>")
+ORDERS = (
+    ["<e1>", "</e1>", "<e2>", "</e2>"],
+    ["<e2>", "</e2>", "<e1>", "</e1>"],
+)
+REFERENCE = re.compile(r"&(#\d+;|#[xX][0-9a-fA-F]+;|[A-Za-z][A-Za-z0-9]*;)")
+DECODED = "HTML character reference in the text: decoded"
+SPACES = "space between an entity and its tag: moved out of the tags"
+SPLIT = "entity that begins or ends inside a token: token split"
+Record = Callable[[str, str], None]  # counts a repair: its kind, the offending text
+
+
+class MarkedText(NamedTuple):
+    """A text and where its entities stand.
+
+    text: The sentence without its quotes and tags.
+    places: Of "e1" and "e2", the character offsets, the end exclusive.
+    """
+
+    text: str
+    places: dict[str, tuple[int, int]]
+
+
+class _Entry(NamedTuple):
+    """The lines on one sentence; `relation` is (line, text), None if it is left out."""
+
+    line: int
+    sentence: str
+    relation: tuple[int, str] | None
+
+
+def read_semeval2010(
+    path: str | Path,
+    nlp: Language,
+    *,
+    entity_label: str = "ENTITY",
+    labels: Labels = None,
+    repairs: Repairs | None = None,
+) -> Iterator[Doc]:
+    """Read a SemEval-2010 Task 8 file, one document a sentence.
+
+    nlp: The pipeline whose tokenizer splits the sentences. A token that holds more
+        than an entity is split further; to have `spacy train` see such tokens, read
+        the corpus with `gold_preproc = true`.
+    entity_label: The label of the nominals, which have no types.
+    labels: The entity and relation labels allowed; None allows any.
+    repairs: Counts the flaws that were repaired.
+
+    Raises CorpusError if a line or the file is malformed.
+    """
+    source = Source(path, labels, repairs)
+    return source.documents(_read_docs(source, nlp, entity_label))
+
+
+def _read_docs(source: Source, nlp: Language, entity_label: str) -> Iterator[Doc]:
+    for entry in _read_entries(source):
+        source.line = entry.line
+        read_label({"label": entity_label}, "entity", source.labels)
+        marked = read_marked_text(entry.sentence, source.repaired)
+        doc, spans = _make_doc(marked, nlp, entity_label, source.repaired)
+        if entry.relation:
+            source.line, text = entry.relation
+            set_relations(doc, _read_relation(text, spans, source.labels))
+        yield doc
+
+
+def _read_entries(source: Source) -> Iterator[_Entry]:
+    entry: _Entry | None = None
+    for line in map(str.strip, source.lines()):
+        if sentence := SENTENCE.fullmatch(line):
+            last, entry = entry, _Entry(source.line, sentence[1], None)
+            if last:
+                yield last
+        elif line and entry is None:
+            raise ValueError(
+                f"{line[:40]!r} precedes the first sentence; write NUMBER<TAB>"
+                '"The <e1>…</e1> … <e2>…</e2> …" in double quotes'
+            )
+        elif line and entry and not line.startswith(COMMENT):
+            if entry.relation:
+                raise ValueError(
+                    f"{line[:40]!r} follows the relation {entry.relation[1]!r}; "
+                    "a sentence has one, then `Comment: …`"
+                )
+            entry = entry._replace(relation=(source.line, line))
+    if entry:
+        yield entry
+
+
+def _make_doc(
+    marked: MarkedText, nlp: Language, label: str, record: Record
+) -> tuple[Doc, dict[str, Span]]:
+    """A document with its entities, and these by name."""
+    tokens = nlp.make_doc(marked.text)
+    spans: dict[str, Span] = {}
+    doc = split_tokens(tokens, [at for place in marked.places.values() for at in place])
+    for name, (start, end) in marked.places.items():
+        span = doc.char_span(start, end, label)
+        if span is None:
+            text = marked.text[start:end]
+            raise ValueError(
+                f"the tokenizer changes {text!r}; use one that keeps the text"
+            )
+        spans[name] = span
+        if tokens.char_span(start, end) is None:
+            within = tokens.char_span(start, end, alignment_mode="expand")
+            record(SPLIT, f"{span.text!r} in {str(within)!r}")
+    doc.set_ents(list(spans.values()), default="missing")
+    return doc, spans
+
+
+def _read_relation(text: str, spans: dict[str, Span], labels: Labels) -> list[Relation]:
+    if text == OTHER:
+        return []
+    found = RELATION.fullmatch(text)
+    if not found or found[1] == OTHER:
+        raise ValueError(
+            f"relation {text!r} is none of LABEL(e1,e2), LABEL(e2,e1) and {OTHER}; "
+            "write one of these"
+        )
+    label, head, tail = found.groups()
+    if head == tail:
+        raise ValueError(
+            f"relation {text!r} joins {head} to itself; write {label}(e1,e2) or "
+            f"{label}(e2,e1)"
+        )
+    check_label(label, labels)
+    return [Relation(spans[head], spans[tail], label)]
+
+
+def split_tokens(doc: Doc, offsets: Collection[int]) -> Doc:
+    """The same text with tokens split at these character offsets.
+
+    offsets: Where a token must begin or end. Those that stand there already, or in
+        the space between tokens, change nothing.
+
+    Returns the document itself if nothing is to be split, else a new one that holds
+    words and spaces only.
+    """
+    words: list[str] = []
+    spaces: list[bool] = []
+    for token in doc:
+        inside = {at - token.idx for at in offsets if 0 < at - token.idx < len(token)}
+        cuts = [0, *sorted(inside), len(token)]
+        words += [token.text[start:end] for start, end in pairwise(cuts)]
+        spaces += [False] * len(inside) + [bool(token.whitespace_)]
+    if len(words) == len(doc):
+        return doc
+    return Doc(doc.vocab, words=words, spaces=spaces)
+
+
+def read_marked_text(quoted: str, record: Record) -> MarkedText:
+    """Take a sentence in double quotes apart.
+
+    quoted: The sentence; quotes inside it belong to the text.
+    record: Counts a repair, `record(kind, text)`.
+
+    Raises ValueError if it is not in quotes, if either entity is not marked exactly
+    once and apart from the other, or if one is empty.
+    """
+    if len(quoted) < 2 or quoted[0] != '"' or quoted[-1] != '"':
+        raise ValueError(f"{quoted[:40]!r} is not in double quotes; add them")
+    tags = TAG.findall(quoted)
+    if tags not in ORDERS:
+        raise ValueError(
+            f"the tags of {quoted[:40]!r} are {' '.join(tags) or 'none'}; mark one "
+            "entity <e1>…</e1> and one <e2>…</e2>, neither inside the other"
+        )
+    parts = [_decode(part, record) for part in TAG.split(quoted[1:-1])]
+    _move_spaces(parts, record)
+    places: dict[str, tuple[int, int]] = {}
+    text = ""
+    for i, part in enumerate(parts):
+        if i in (1, 3):
+            if not part:
+                raise ValueError(f"nothing is in {tags[i - 1]}{tags[i]}; mark a word")
+            places[tags[i][2:4]] = len(text), len(text) + len(part)
+        text += part
+    return MarkedText(text, places)
+
+
+def _decode(part: str, record: Record) -> str:
+    decoded = REFERENCE.sub(_decode_reference, part)
+    if decoded != part:
+        record(DECODED, repr(part[:40]))
+    return decoded
+
+
+def _decode_reference(found: re.Match[str]) -> str:
+    # html.unescape() alone would also decode `&notable;`, and `Q&para` without an end
+    known = found[1].startswith("#") or found[1] in html5
+    return html.unescape(found[0]) if known else found[0]
+
+
+def _move_spaces(parts: list[str], record: Record) -> None:
+    """Leave no space at either end of the sentence or of an entity.
+
+    parts: The text before, in, between, in and after the entities.
+    """
+    for i in (1, 3):
+        entity = parts[i]
+        parts[i] = entity.strip()
+        if parts[i] == entity:
+            continue
+        record(SPACES, repr(entity))
+        # one space, be there spaces on both sides of the tag or on one
+        if entity[:1].isspace():
+            parts[i - 1] = f"{parts[i - 1].rstrip()} "
+        if entity[-1:].isspace():
+            parts[i + 1] = f" {parts[i + 1].lstrip()}"
+    parts[0], parts[-1] = parts[0].lstrip(), parts[-1].rstrip()
