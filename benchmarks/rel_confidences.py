@@ -22,9 +22,9 @@ from spacy.tokens import Doc
 from spacy.training import Corpus
 from tqdm import tqdm
 
+from spacy_attnner.confidence.reliability import measure_reliability
 from spacy_attnner.relations import get_relations
 from spacy_attnner.relations.relation import span_key
-from spacy_attnner.report.calibration import calibrate
 from spacy_attnner.scoring import score_relations
 
 RESULTS = Path(__file__).parent / "results"
@@ -55,7 +55,7 @@ def row_of(nlp: Language, data: Path) -> dict[str, float]:
         for triple, score in triples(example.predicted).items():
             believed.append(score)
             right.append(triple in gold)
-    found = calibrate(believed, right, n_gold=n_gold, thresholds=[HIGH])
+    found = measure_reliability(believed, right, n_gold=n_gold, thresholds=[HIGH])
     high = found.thresholds[0]
     return {
         "entities": round(100 * scores["ents_f"], 2),

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import typer
 
-from ..calibration import MARGIN, N_BINS, Calibration
+from ..confidence.calibration import MARGIN, Calibration
+from ..confidence.reliability import N_BINS
 from ..terminal import msg
 from .app import attn_cli
 

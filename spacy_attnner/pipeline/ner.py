@@ -11,8 +11,8 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
-from ..calibration import MARGIN, Calibration
 from ..confidence import CONFIDENCES_KEY, scores_of, set_confidences
+from ..confidence.calibration import MARGIN, Calibration
 from ..extensions import register_confidence
 from ..words import n_words, tokens_of, word_places
 from .base import AttnPipe

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from spacy.language import Language
 
-from ..calibration import Calibration, TooFewPredicted
+from ..confidence.calibration import Calibration, TooFewPredicted
 from ..errors import UserError
 from ..pipeline.ner import AttnNER
 from ..pipeline.rel import AttnRel

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .calibration import Calibration
+from ..confidence.reliability import Reliability
 from .content import Report
 from .errors import CORRECT, ERRORS, Confusion
 from .mistakes import Frequent, Mistake
@@ -85,7 +85,7 @@ def entities_of(mistake: Frequent | Mistake) -> tuple[str, str]:
     )
 
 
-def reliability(calibration: Calibration) -> Table:
+def reliability(calibration: Reliability) -> Table:
     """The bins that hold something."""
     rows = [
         (
@@ -100,7 +100,7 @@ def reliability(calibration: Calibration) -> Table:
     return Table(("confidence", "n", "mean", "% correct"), "lrrr", rows)
 
 
-def thresholds(calibration: Calibration) -> Table:
+def thresholds(calibration: Reliability) -> Table:
     """What is left above each threshold."""
     rows = [
         (
@@ -129,7 +129,7 @@ def summary(report: Report) -> list[str]:
     return lines
 
 
-def calibration_summary(calibration: Calibration) -> str:
+def calibration_summary(calibration: Reliability) -> str:
     """The figures of all predictions together."""
     line = (
         f"Expected calibration error {percent(calibration.ece)} % "

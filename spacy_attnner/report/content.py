@@ -6,7 +6,7 @@ from typing import Any
 
 from spacy.training import Example
 
-from .calibration import Calibration, calibrate
+from ..confidence.reliability import Reliability, measure_reliability
 from .comparison import Comparison, compare
 from .errors import CORRECT, Confusion, Pair, confuse, count_kinds, pair_comparison
 from .mistakes import Frequent, Mistake, find_mistakes, most_frequent, pick_examples
@@ -46,7 +46,7 @@ class Report:
     confusion: Confusion
     frequent: list[Frequent]
     examples: dict[str, list[Mistake]]
-    calibration: Calibration | None
+    calibration: Reliability | None
 
     def to_dict(self) -> dict[str, Any]:
         """Dicts, lists, strings and numbers, for JSON."""
@@ -101,13 +101,13 @@ def _all_mistakes(
     ]
 
 
-def calibrate_examples(examples: Iterable[Example]) -> Calibration | None:
+def calibrate_examples(examples: Iterable[Example]) -> Reliability | None:
     """The confidences of predicted entities; None if there are none."""
     comparisons = filter(None, map(compare, examples))
     return _calibrate([pair for each in comparisons for pair in pair_comparison(each)])
 
 
-def _calibrate(pairs: Sequence[Pair]) -> Calibration | None:
+def _calibrate(pairs: Sequence[Pair]) -> Reliability | None:
     predictions = [pair for pair in pairs if pair.predicted]
     scored = [
         (pair.predicted.confidence, pair.kind == CORRECT)
@@ -117,7 +117,7 @@ def _calibrate(pairs: Sequence[Pair]) -> Calibration | None:
     if not scored:
         return None
     confidences, correct = zip(*scored, strict=True)
-    return calibrate(
+    return measure_reliability(
         confidences,
         correct,
         n_gold=sum(pair.gold is not None for pair in pairs),

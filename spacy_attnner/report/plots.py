@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..confidence.reliability import Reliability
 from ..errors import UserError
-from .calibration import Calibration
 from .errors import Confusion
 from .scores import ScoreTable
 
@@ -81,7 +81,7 @@ def plot_confusion(confusion: Confusion) -> str:
         return as_svg(figure)
 
 
-def plot_reliability(calibration: Calibration) -> str:
+def plot_reliability(calibration: Reliability) -> str:
     """Share that is correct against confidence; the diagonal is perfect calibration."""
     filled = [b for b in calibration.bins if b.n]
     width = 1 / len(calibration.bins)

@@ -9,8 +9,9 @@ import spacy
 from spacy.tokens import DocBin, Span
 from typer.testing import CliRunner
 
-from spacy_attnner.calibration import Calibration, expected_calibration_error
 from spacy_attnner.cli import attn_cli
+from spacy_attnner.confidence.calibration import Calibration
+from spacy_attnner.confidence.reliability import expected_calibration_error
 from spacy_attnner.project import fitting as project
 from spacy_attnner.project.fitting_data import read_examples
 

@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_attnner.report.calibration import calibrate
+from spacy_attnner.confidence.reliability import measure_reliability
 
 
 def test_by_hand():
-    result = calibrate([0.95, 0.85, 0.35, 0.15], [1, 1, 1, 0], n_gold=6, n_bins=2)
+    result = measure_reliability(
+        [0.95, 0.85, 0.35, 0.15], [1, 1, 1, 0], n_gold=6, n_bins=2
+    )
     low, high = result.bins
     assert (low.low, low.high, low.n) == (0.0, 0.5, 2)
     assert (low.confidence, low.correct) == pytest.approx((0.25, 0.5))
@@ -24,14 +26,16 @@ def test_by_hand():
 
 
 def test_bins_are_closed_on_the_right():
-    result = calibrate([0.0, 0.2, 0.21, 0.4, 1.0], [1] * 5, n_gold=5, n_bins=5)
+    result = measure_reliability(
+        [0.0, 0.2, 0.21, 0.4, 1.0], [1] * 5, n_gold=5, n_bins=5
+    )
     assert [each.n for each in result.bins] == [2, 2, 0, 0, 1]
     empty = result.bins[2]
     assert empty.confidence is empty.correct is None
 
 
 def test_fifteen_bins_of_equal_width():
-    result = calibrate([1.0], [True], n_gold=1)
+    result = measure_reliability([1.0], [True], n_gold=1)
     assert len(result.bins) == 15
     assert {round(each.high - each.low, 9) for each in result.bins} == {
         round(1 / 15, 9)
@@ -40,12 +44,12 @@ def test_fifteen_bins_of_equal_width():
 
 
 def test_a_threshold_keeps_what_reaches_it():
-    result = calibrate([0.5, 0.9], [1, 1], n_gold=2)
+    result = measure_reliability([0.5, 0.9], [1, 1], n_gold=2)
     assert [kept.kept for kept in result.thresholds] == [1.0, 0.5, 0.0, 0.0]
 
 
 def test_no_gold_entity():
-    (kept, *_) = calibrate([0.7], [0], n_gold=0).thresholds
+    (kept, *_) = measure_reliability([0.7], [0], n_gold=0).thresholds
     assert (kept.precision, kept.recall) == (0.0, None)
 
 
@@ -66,7 +70,7 @@ def test_ece_as_in_the_paper(predictions, n_bins):
         conf = sum(confidence for confidence, _ in inside) / len(inside)
         expected += share * abs(acc - conf)
     confidences, correct = zip(*predictions, strict=True)
-    result = calibrate(confidences, correct, n_gold=7, n_bins=n_bins)
+    result = measure_reliability(confidences, correct, n_gold=7, n_bins=n_bins)
     assert result.ece == pytest.approx(expected)
     assert 0 <= result.ece <= 1
     found = {m: each.n for m, each in enumerate(result.bins) if each.n}
@@ -76,9 +80,9 @@ def test_ece_as_in_the_paper(predictions, n_bins):
 @pytest.mark.parametrize("score", [-0.1, 1.5, float("nan")])
 def test_no_probability(score):
     with pytest.raises(ValueError, match=rf"confidence {score} is not in \[0, 1\]"):
-        calibrate([0.5, score], [1, 1], n_gold=2)
+        measure_reliability([0.5, score], [1, 1], n_gold=2)
 
 
 def test_nothing_to_calibrate():
     with pytest.raises(ValueError, match="no confidence"):
-        calibrate([], [], n_gold=2)
+        measure_reliability([], [], n_gold=2)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_attnner.pipeline.rel_thresholds import best_threshold
+from spacy_attnner.confidence.thresholds import best_threshold
 
 
 def f1_at(threshold, scores, truth, n_gold):

@@ -1,4 +1,4 @@
-"""Fitting confidences to how often they are right, and measuring how well they do.
+"""Fitting confidences to how often they are right.
 
 Two numbers are fitted on held-out documents. The temperature (Guo et al. 2017, "On
 Calibration of Modern Neural Networks") divides all scores of the CRF. The log-odds
@@ -18,12 +18,12 @@ from dataclasses import dataclass
 
 import numpy
 
-N_BINS = 15
+from .reliability import TINY, expected_calibration_error, log_loss
+from .thresholds import same_threshold
+
 MARGIN = 1.645  # standard errors: the lower end of a one-sided 95 % interval
 TEMPERATURES = (0.2, 10.0)
 OFFSETS = (-20.0, 20.0)
-TINY = 1e-9
-EDGE = 1e-9  # what is so little above the edge of a bin is at it, but for rounding
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
@@ -73,42 +73,6 @@ class Calibration:
                 "less of a margin"
             )
         return None
-
-
-def bin_numbers(confidences: numpy.ndarray, n_bins: int = N_BINS) -> numpy.ndarray:
-    """The bin of each confidence: m of ((m - 1) / M, m / M], from 0; shape (n,).
-
-    A confidence of 0 is in the first bin, and of 1 in the last. What is above an edge
-    by rounding alone, as 0.1 + 0.2 of ten bins, is at it.
-    """
-    edges = numpy.arange(1, n_bins) / n_bins + EDGE
-    return numpy.searchsorted(edges, confidences, side="left")
-
-
-def expected_calibration_error(
-    confidences: numpy.ndarray, correct: numpy.ndarray, n_bins: int = N_BINS
-) -> float:
-    """Mean distance between confidence and accuracy over bins of equal width.
-
-    ECE = sum over the bins m of |B_m| / n * |acc(B_m) - conf(B_m)| (Guo et al. 2017,
-    eq. 3), where acc is the share of a bin's predictions that is correct and conf their
-    mean confidence; NaN of no predictions.
-
-    confidences: Shape (n,), in [0, 1]. correct: 0 or 1, shape (n,).
-    """
-    if not len(confidences):
-        return math.nan
-    bins = bin_numbers(confidences, n_bins)
-    gaps = numpy.bincount(bins, weights=confidences - correct, minlength=n_bins)
-    return float(numpy.abs(gaps).sum() / len(confidences))
-
-
-def log_loss(confidences: numpy.ndarray, targets: numpy.ndarray) -> float:
-    """Mean binary log loss, in nats; targets are 0, 1, or between; NaN of nothing."""
-    if not len(confidences):
-        return math.nan
-    p = confidences.clip(TINY, 1.0 - TINY)
-    return float(-(targets * numpy.log(p) + (1 - targets) * numpy.log1p(-p)).mean())
 
 
 def shift(confidences: numpy.ndarray, offset: float) -> numpy.ndarray:
@@ -188,33 +152,6 @@ def fit_offset(
     information = (p * (1.0 - p)).sum()
     error = math.sqrt(float((residuals**2).sum())) / max(float(information), TINY)
     return max(OFFSETS[0], offset - margin * error)
-
-
-def same_threshold(
-    scores: numpy.ndarray, kept: numpy.ndarray, threshold: float
-) -> float:
-    """The threshold on new scores that keeps what is kept, or most nearly so.
-
-    It is halfway between the scores that separate best, the lower ones of those that do
-    so alike, and has no more digits than needed. Where nothing is dropped it is the
-    old one, or the least score if that is lower.
-
-    scores: Shape (n,). kept: Bool, at least one, shape (n,). threshold: The old one.
-    """
-    order = numpy.argsort(scores, kind="stable")
-    scores, kept = scores[order], kept[order]
-    # of a threshold between scores i - 1 and i: kept ones below, dropped ones above
-    lost = numpy.cumsum(kept) - kept
-    added = numpy.cumsum(~kept[::-1])[::-1]
-    wrong = numpy.where(numpy.diff(scores, prepend=-1.0) > 0, lost + added, len(kept))
-    best = int(wrong.argmin())
-    high = float(scores[best])
-    if not best:
-        return min(threshold, high)
-    low = float(scores[best - 1])
-    middle = (low + high) / 2
-    rounded = (round(middle, digits) for digits in range(2, 17))
-    return next((each for each in rounded if low < each <= high), high)
 
 
 def calibrate(

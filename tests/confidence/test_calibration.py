@@ -7,20 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_attnner.calibration import (
+from spacy_attnner.confidence.calibration import (
     OFFSETS,
-    bin_numbers,
     calibrate,
-    expected_calibration_error,
     fit_offset,
     fit_temperature,
-    log_loss,
     minimize,
-    same_threshold,
     shift,
     smoothed,
 )
-from spacy_attnner.report.calibration import calibrate as reliability
+from spacy_attnner.confidence.reliability import (
+    bin_numbers,
+    expected_calibration_error,
+    log_loss,
+    measure_reliability,
+)
+from spacy_attnner.confidence.thresholds import same_threshold
 
 
 def sigmoid(x):
@@ -164,7 +166,7 @@ def test_an_offset_is_always_within_reason(predictions):
 def test_reports_and_calibration_measure_the_same_error(predictions, n_bins):
     edges = [(i / n_bins, True) for i in range(n_bins + 1)]
     confidences, correct = zip(*predictions, *edges, strict=True)
-    report = reliability(confidences, correct, n_gold=1, n_bins=n_bins)
+    report = measure_reliability(confidences, correct, n_gold=1, n_bins=n_bins)
     found = expected_calibration_error(
         numpy.array(confidences), numpy.array(correct, dtype=float), n_bins
     )

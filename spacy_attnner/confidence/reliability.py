@@ -1,14 +1,52 @@
 """How far confidences can be believed, and what a threshold on them keeps."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy
 from numpy.typing import ArrayLike, NDArray
 
-from ..calibration import N_BINS, bin_numbers, expected_calibration_error
-
+N_BINS = 15
+TINY = 1e-9
+EDGE = 1e-9  # what is so little above the edge of a bin is at it, but for rounding
 THRESHOLDS = (0.5, 0.9, 0.95, 0.99)
+
+
+def bin_numbers(confidences: numpy.ndarray, n_bins: int = N_BINS) -> numpy.ndarray:
+    """The bin of each confidence: m of ((m - 1) / M, m / M], from 0; shape (n,).
+
+    A confidence of 0 is in the first bin, and of 1 in the last. What is above an edge
+    by rounding alone, as 0.1 + 0.2 of ten bins, is at it.
+    """
+    edges = numpy.arange(1, n_bins) / n_bins + EDGE
+    return numpy.searchsorted(edges, confidences, side="left")
+
+
+def expected_calibration_error(
+    confidences: numpy.ndarray, correct: numpy.ndarray, n_bins: int = N_BINS
+) -> float:
+    """Mean distance between confidence and accuracy over bins of equal width.
+
+    ECE = sum over the bins m of |B_m| / n * |acc(B_m) - conf(B_m)| (Guo et al. 2017,
+    eq. 3), where acc is the share of a bin's predictions that is correct and conf their
+    mean confidence; NaN of no predictions.
+
+    confidences: Shape (n,), in [0, 1]. correct: 0 or 1, shape (n,).
+    """
+    if not len(confidences):
+        return math.nan
+    bins = bin_numbers(confidences, n_bins)
+    gaps = numpy.bincount(bins, weights=confidences - correct, minlength=n_bins)
+    return float(numpy.abs(gaps).sum() / len(confidences))
+
+
+def log_loss(confidences: numpy.ndarray, targets: numpy.ndarray) -> float:
+    """Mean binary log loss, in nats; targets are 0, 1, or between; NaN of nothing."""
+    if not len(confidences):
+        return math.nan
+    p = confidences.clip(TINY, 1.0 - TINY)
+    return float(-(targets * numpy.log(p) + (1 - targets) * numpy.log1p(-p)).mean())
 
 
 @dataclass(frozen=True)
@@ -41,7 +79,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Reliability:
     """Confidences against correctness.
 
     n: Predictions with a confidence.
@@ -60,7 +98,7 @@ class Calibration:
     thresholds: list[Kept]
 
 
-def calibrate(
+def measure_reliability(
     confidences: ArrayLike,
     correct: ArrayLike,
     *,
@@ -68,7 +106,7 @@ def calibrate(
     without: int = 0,
     n_bins: int = N_BINS,
     thresholds: Sequence[float] = THRESHOLDS,
-) -> Calibration:
+) -> Reliability:
     """Expected calibration error, reliability table and scores at thresholds.
 
     confidences: Probabilities. Shape: (N,).
@@ -85,7 +123,7 @@ def calibrate(
     outside = scores[~((scores >= 0) & (scores <= 1))]
     if len(outside):
         raise ValueError(f"confidence {outside[0]} is not in [0, 1]")
-    return Calibration(
+    return Reliability(
         n=len(scores),
         without=without,
         confidence=float(scores.mean()),

@@ -1,4 +1,4 @@
-"""The threshold of each relation label that scores best on annotated documents."""
+"""Thresholds: those that score best, and those that keep what another one kept."""
 
 from collections.abc import Mapping
 
@@ -50,3 +50,30 @@ def best_threshold(
     cuts = ((ranked + lower.clip(0.0)) / 2)[is_cut]
     best = f1[is_cut] >= f1[is_cut].max() - 1e-12
     return float(cuts[best][numpy.abs(cuts[best] - default).argmin()])
+
+
+def same_threshold(
+    scores: numpy.ndarray, kept: numpy.ndarray, threshold: float
+) -> float:
+    """The threshold on new scores that keeps what is kept, or most nearly so.
+
+    It is halfway between the scores that separate best, the lower ones of those that do
+    so alike, and has no more digits than needed. Where nothing is dropped it is the
+    old one, or the least score if that is lower.
+
+    scores: Shape (n,). kept: Bool, at least one, shape (n,). threshold: The old one.
+    """
+    order = numpy.argsort(scores, kind="stable")
+    scores, kept = scores[order], kept[order]
+    # of a threshold between scores i - 1 and i: kept ones below, dropped ones above
+    lost = numpy.cumsum(kept) - kept
+    added = numpy.cumsum(~kept[::-1])[::-1]
+    wrong = numpy.where(numpy.diff(scores, prepend=-1.0) > 0, lost + added, len(kept))
+    best = int(wrong.argmin())
+    high = float(scores[best])
+    if not best:
+        return min(threshold, high)
+    low = float(scores[best - 1])
+    middle = (low + high) / 2
+    rounded = (round(middle, digits) for digits in range(2, 17))
+    return next((each for each in rounded if low < each <= high), high)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from .span_groups import (
+from ..span_groups import (
     END_CHAR,
     LABEL,
     START_CHAR,
