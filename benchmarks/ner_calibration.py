@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from spacy_attnner.atomic import write_text
 from spacy_attnner.confidence.calibration import MARGIN
-from spacy_attnner.project.calibrate import calibrate_pipeline
+from spacy_attnner.fitting import calibrate_pipeline
 from spacy_attnner.report.content import Report
 from spacy_attnner.report.plots import plot_reliability
 from spacy_attnner.report.run import report_pipeline

@@ -9,8 +9,8 @@ from tqdm import tqdm
 
 from ..atomic import check_apart, check_file
 from ..errors import UserError
+from ..loading import load_pipeline, running, use_gpu
 from ..pipeline.rel import AttnRel
-from ..pipelines import load_pipeline, running, use_gpu
 from ..relations import has_relations
 from ..terminal import visible
 from .decoding import STDIN

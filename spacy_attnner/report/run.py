@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from ..atomic import check_apart, check_file, is_same, write_text
 from ..errors import UserError
-from ..pipelines import load_pipeline, running, use_gpu
+from ..loading import load_pipeline, running, use_gpu
 from ..terminal import visible
 from .content import Report, make_report
 from .html import to_html

@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 from spacy_attnner.cli import attn_cli
 from spacy_attnner.confidence.calibration import Calibration
 from spacy_attnner.confidence.reliability import expected_calibration_error
-from spacy_attnner.project import fitting as project
-from spacy_attnner.project.fitting_data import read_examples
+from spacy_attnner.fitting import read_examples, write_pipeline
 
 
 @pytest.fixture
@@ -266,7 +265,7 @@ def test_an_interrupted_write_leaves_the_old_pipeline(
     else:
         monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(KeyboardInterrupt):
-        project.write_pipeline(nlp, model)
+        write_pipeline(nlp, model)
     monkeypatch.undo()
     assert found(spacy.load(model), ner) == expected
     assert sorted(os.listdir(tmp_path)) == ["model"]
