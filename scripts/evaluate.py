@@ -16,15 +16,14 @@ from source import read_source
 from spacy.language import Language
 from spacy.scorer import Scorer
 from spacy.training import Corpus, Example
-from tqdm import tqdm
 
 from spacy_attnner.atomic import check_files, replacing_files, write_json, write_text
 from spacy_attnner.corpora.gold_sentences import create_gold_sentences
 from spacy_attnner.corpora.reader import GoldEntitiesCorpus
 from spacy_attnner.errors import UserError, sound
-from spacy_attnner.loading import load_pipeline, running, use_gpu
+from spacy_attnner.loading import annotate, load_pipeline, running, use_gpu
 from spacy_attnner.report.content import calibrate_examples
-from spacy_attnner.terminal import Commands, echo, msg, visible
+from spacy_attnner.terminal import Commands, echo, msg
 
 app = Commands()
 HEADLINE = (
@@ -158,7 +157,7 @@ def _evaluate(evaluation: Evaluation, training: Path, corpus: Path) -> dict[str,
     disabled = ["attn_ner"] if evaluation.gold_entities else []
     started = time.perf_counter()
     with nlp.select_pipes(disable=disabled), running(evaluation.model):
-        _predict(nlp, examples, evaluation.title)
+        annotate(nlp, examples, evaluation.title)
         seconds = time.perf_counter() - started
         scores = Scorer(nlp=nlp).score(examples)
     if "cats_acc" in evaluation.metrics:
@@ -175,7 +174,7 @@ def _evaluate(evaluation: Evaluation, training: Path, corpus: Path) -> dict[str,
         before = _load(training / evaluation.uncalibrated)
         examples_before = _read(evaluation, before, data)
         with running(evaluation.uncalibrated):
-            _predict(before, examples_before, f"{evaluation.title}, uncalibrated")
+            annotate(before, examples_before, f"{evaluation.title}, uncalibrated")
         result["calibration"] = compare_calibrations(examples_before, examples)
     return result
 
@@ -196,20 +195,6 @@ def _read(evaluation: Evaluation, nlp: Language, path: Path) -> list[Example]:
 def _check(path: Path, step: str) -> None:
     if not path.exists():
         raise UserError(f"{path} is missing", f"Run the project's {step} step first.")
-
-
-def _predict(nlp: Language, examples: list[Example], title: str) -> None:
-    docs = nlp.pipe(example.predicted for example in examples)
-    bar = tqdm(
-        docs,
-        total=len(examples),
-        desc=visible(title),
-        unit="doc",
-        leave=False,
-        disable=None,
-    )
-    for example, doc in zip(examples, bar, strict=True):
-        example.predicted = doc
 
 
 def accuracy(examples: Iterable[Example]) -> float | None:

