@@ -98,10 +98,13 @@ def test_steps_read_what_earlier_steps_write(config):
         made.update(f"{folder}/meta.json" for folder in command["outputs"])
 
 
-def test_trainings_depend_on_their_configs(config):
+def test_steps_depend_on_their_configs_and_scripts(config):
+    """But for those that every training shares."""
     for command in config["commands"]:
         for line in command["script"]:
-            used = {word for word in shlex.split(line) if word.endswith(".cfg")}
+            words = shlex.split(line)
+            used = {word for word in words if word.endswith((".cfg", ".py"))}
+            used -= {"scripts/steps.py", "scripts/stamp.py"}
             assert used <= set(command.get("deps", []))
 
 
