@@ -97,7 +97,7 @@ def download(origin: str, dest: Path, asset: Asset, network: Network) -> None:
 def _download_once(origin: str, dest: Path, asset: Asset, network: Network) -> None:
     from tqdm import tqdm
 
-    check = asset.new_check()
+    check = Check(asset)
     with replacing(dest) as file, _opened(origin, network) as (chunks, total):
         if asset.size is not None and total not in (None, asset.size):
             raise _wrong(origin, dest, check, f"one of {total:,} bytes")

@@ -75,15 +75,11 @@ class Asset:
         path = project_dir / self.dest
         if not path.is_file() or self.size not in (None, path.stat().st_size):
             return False
-        check = self.new_check()
+        check = Check(self)
         with path.open("rb") as file:
             while chunk := file.read(CHUNK):
                 check.update(chunk)
         return check.is_right()
-
-    def new_check(self) -> "Check":
-        """To be given the content of a file."""
-        return Check(self)
 
 
 class Check:
