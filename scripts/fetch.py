@@ -92,11 +92,9 @@ def _fetch_real(
 def _fetch_missing(
     project_dir: Path, missing: list[Asset], mirror: str, network: Network
 ) -> None:
-    if not missing:
-        return
-    if mirror:
+    if mirror and (missing or is_url(mirror) or "@" in mirror):  # it may be a secret
         _check_mirror(mirror)
-    elif error := probe(missing[0].url, network):
+    if missing and not mirror and (error := probe(missing[0].url, network)):
         raise error
     for asset in missing:
         origin = locate(asset, mirror)

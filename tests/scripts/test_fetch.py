@@ -376,9 +376,16 @@ SECRETS = [
 
 
 @pytest.mark.parametrize("mirror", SECRETS)
-def test_a_password_is_refused_and_not_repeated(make_project, closed_port, mirror):
+@pytest.mark.parametrize("there", [False, True])
+def test_a_password_is_refused_and_not_repeated(
+    make_project, closed_port, mirror, there
+):
     """weasel keeps the scripts of steps that succeed in project.lock."""
     project = make_project(closed_port)
+    if there:
+        for name, content in FILES.items():
+            (project / "assets" / name).parent.mkdir()
+            (project / "assets" / name).write_bytes(content)
     url = mirror.format(host=closed_port.removeprefix("http://"))
     result = CliRunner().invoke(app, [str(project), "--mirror", url])
     assert result.exit_code == 1
