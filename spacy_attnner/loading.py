@@ -59,15 +59,18 @@ def annotate(
     examples: Sequence[Example],
     title: str = "",
     *,
+    batch_size: int | None = None,
     disable: Iterable[str] = (),
     progress: bool = True,
 ) -> None:
     """Have a pipeline annotate the predicted documents of examples.
 
     title: Of the bar that shows progress where stderr is a terminal.
+    batch_size: Documents a batch; the pipeline's own if None.
     disable: Components that do not run.
     """
-    docs = nlp.pipe((each.predicted for each in examples), disable=disable)
+    predicted = (example.predicted for example in examples)
+    docs = nlp.pipe(predicted, batch_size=batch_size, disable=disable)
     bar = tqdm(
         docs,
         total=len(examples),
