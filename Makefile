@@ -24,7 +24,7 @@ SOURCES := pyproject.toml MANIFEST.in constraints.txt $(shell find spacy_attnner
 
 run: $(INSTALLED) sound-lock
 	$(BIN)/python -m spacy project run all . $(VARS)
-	$(BIN)/python -m spacy attn check en_attnner
+	$(BIN)/python scripts/check.py en_attnner
 
 # against what is installed, not against the folder that the tests run in
 test: export PYTHONSAFEPATH = 1

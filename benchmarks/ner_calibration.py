@@ -20,8 +20,8 @@ from record import use_threads, write_result
 from tqdm import tqdm
 
 from spacy_attnner.atomic import write_text
-from spacy_attnner.calibration import MARGIN
-from spacy_attnner.project.calibrate import calibrate_pipeline
+from spacy_attnner.confidence.calibration import MARGIN
+from spacy_attnner.fitting import calibrate_pipeline
 from spacy_attnner.report.content import Report
 from spacy_attnner.report.html import plot_reliability
 from spacy_attnner.report.run import report_pipeline

@@ -16,6 +16,8 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import registry
 from spacy.vocab import Vocab
+from spacy_attnner.models.characters import _CharacterInputs
+from spacy_attnner.models.lists import split, unflatten
 from thinc.api import Model, concatenate, torch2xp, xp2torch
 from thinc.types import Floats2d
 from torch import Tensor, nn
@@ -23,9 +25,7 @@ from torch import Tensor, nn
 from spacy_attnner.corpora.training_data import create_gold_sentences
 from spacy_attnner.layers.characters import CharacterCNN
 from spacy_attnner.models.bridge import array_output, torch_layer
-from spacy_attnner.models.characters import _CharacterInputs
 from spacy_attnner.models.crf_tagger import build_crf_tagger
-from spacy_attnner.models.lists import split, unflatten
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 

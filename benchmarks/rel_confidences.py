@@ -22,9 +22,9 @@ from spacy.tokens import Doc
 from spacy.training import Corpus
 from tqdm import tqdm
 
+from spacy_attnner.confidence.reliability import measure_reliability
 from spacy_attnner.relations import get_relations
 from spacy_attnner.relations.relation import span_key
-from spacy_attnner.report.reliability import measure_reliability
 from spacy_attnner.scoring import score_relations
 
 RESULTS = Path(__file__).parent / "results"

@@ -62,7 +62,7 @@ def replacing(path: Path) -> Iterator[Output]:
         workspace = Workspace(_place(path))
     with workspace:
         with writing(path):
-            file = _create(workspace.new)
+            file = workspace.new.open("xb")
         try:
             yield Output(file, path)
             with writing(path):
@@ -202,12 +202,6 @@ def writing(path: Path) -> Iterator[None]:
 
 def _place(path: Path) -> Path:
     return Path(os.path.realpath(path))
-
-
-def _create(path: Path) -> BinaryIO:
-    """A new file with the umask's permissions."""
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags, 0o666), "wb")
 
 
 def check_folder(folder: Path) -> None:

@@ -48,28 +48,3 @@ def sound(problem: str, way_out: str) -> Iterator[None]:
         if not isinstance(error, OSError | ValueError):  # such as a key alone
             what = f"{type(error).__name__}: {what}"
         raise UserError(f"{problem}: {what}", way_out) from error
-
-
-@contextmanager
-def reported() -> Iterator[None]:
-    """Turn a `UserError`, or an error of the file system, into a message and exit
-    status 1.
-    """
-    import typer
-
-    from .terminal import echo, msg, open_streams, visible_warnings
-
-    open_streams()
-    try:
-        with visible_warnings():
-            yield
-    except BrokenPipeError:  # of `attn … | head`: no error
-        raise
-    except OSError as error:
-        msg.fail(str(error))
-        echo(way_out_of(error) + "\n")
-        raise typer.Exit(1) from error
-    except UserError as error:
-        msg.fail(error.problem)
-        echo(error.way_out + "\n")  # msg would wrap its lines
-        raise typer.Exit(1) from error

@@ -1,19 +1,22 @@
-"""What commands say, with nothing in it that a terminal would obey.
+"""Commands, and what they say, with nothing in it that a terminal would obey.
 
 Labels, texts and names of files may hold escape sequences and other control
-characters: they are shown as `\\x1b`.
+characters: they are shown as `\\x1b`. What is wrong is said in a message, with exit
+status 1, and not shown as a place in the code.
 """
 
 import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import typer
 from wasabi.printer import Printer
+
+from .errors import UserError, way_out_of
 
 # C0 and C1 controls, ends of lines, changes of direction, halves of surrogate pairs
 HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -76,3 +79,42 @@ class VisiblePrinter(Printer):
 
 
 msg = VisiblePrinter()
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn a `UserError`, or an error of the file system, into a message and exit
+    status 1.
+    """
+    open_streams()
+    try:
+        with visible_warnings():
+            yield
+    except BrokenPipeError:  # of `attn … | head`: no error
+        raise
+    except OSError as error:
+        msg.fail(str(error))
+        echo(way_out_of(error) + "\n")
+        raise typer.Exit(1) from error
+    except UserError as error:
+        msg.fail(error.problem)
+        echo(error.way_out + "\n")  # msg would wrap its lines
+        raise typer.Exit(1) from error
+
+
+class Commands(typer.Typer):
+    """A command line of functions that are `reported`."""
+
+    def __init__(self, **settings: Any) -> None:
+        plain = {"rich_markup_mode": None, "add_completion": False}
+        super().__init__(**plain, pretty_exceptions_enable=False, **settings)
+
+    def command(self, *args: Any, **settings: Any) -> Callable[[Callable], Callable]:
+        """Register a function as a command; it stays what it is for other callers."""
+        register = super().command(*args, **settings)
+
+        def decorate(function: Callable) -> Callable:
+            register(reported()(function))
+            return function
+
+        return decorate

@@ -15,7 +15,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from errno import EEXIST, ENOTEMPTY
 from pathlib import Path
 
@@ -43,21 +43,17 @@ class Workspace:
     def __init__(self, target: Path) -> None:
         self.target = target
         self.made = [folder for folder in target.parents if not folder.exists()]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        clean(target)
-        try:
-            self.folder = _make_folder(target)
-        except BaseException:
-            self._remove_made()
-            raise
+        with ExitStack() as undo:
+            undo.callback(self._remove_made)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            clean(target)
+            ours = {"dir": target.parent, "prefix": _prefix(target), "suffix": SUFFIX}
+            self.folder = Path(tempfile.mkdtemp(**ours))
+            undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            self._marker = _mark(self.folder, target)
+            undo.pop_all()
         self.new = self.folder / "new"
         self.old = self.folder / "old"
-        try:
-            self._marker = _mark(self.folder, target)
-        except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self._remove_made()
-            raise
 
     def __enter__(self) -> "Workspace":
         return self
@@ -142,11 +138,6 @@ def _clean(folder: Path, target: Path) -> None:
             _delete(folder)
     finally:
         os.close(marker)
-
-
-def _make_folder(target: Path) -> Path:
-    name = tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target), suffix=SUFFIX)
-    return Path(name)
 
 
 def _prefix(target: Path) -> str:

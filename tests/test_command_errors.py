@@ -10,20 +10,26 @@ import sys
 import tempfile
 from pathlib import Path
 
+import evaluate
+import install
 import numpy as np
 import pytest
 import spacy
+import steps
 from click.testing import Result
+from evaluate import EVALUATIONS
 from spacy.tokens import DocBin, Span
 from typer.testing import CliRunner
 
+from spacy_attnner import glove
 from spacy_attnner.cli import attn_cli
-from spacy_attnner.errors import UserError, reported
+from spacy_attnner.errors import UserError
 from spacy_attnner.export.texts import STDIN, read_lines
-from spacy_attnner.project import evaluate, install, vectors
-from spacy_attnner.project.evaluations import EVALUATIONS
-from spacy_attnner.project.fitting import write_pipeline
+from spacy_attnner.fitting import write_pipeline
 from spacy_attnner.relations import Relation, set_relations
+from spacy_attnner.terminal import reported
+
+from .commands import SCRIPTS, invoke
 
 # what each command is given; OUT is what it writes, or where
 COMMANDS = {
@@ -105,7 +111,7 @@ def run(folder: Path, command: str, args: str) -> Result:
     before = Path.cwd()
     os.chdir(folder)
     try:
-        return CliRunner().invoke(attn_cli, [command, *args.split(" ")])
+        return invoke(command, args.split(" "))
     finally:
         os.chdir(before)
 
@@ -118,7 +124,7 @@ def place(made, tmp_path, monkeypatch) -> Path:
     quick = [type(quick[0])(**{**vars(quick[0]), "uncalibrated": ""})]
     monkeypatch.setattr(evaluate, "EVALUATIONS", quick)
     table = np.ones((2, 3), dtype="float32")
-    monkeypatch.setattr(vectors, "read_wheel", lambda *_: (["a", "b"], table))
+    monkeypatch.setattr(glove, "read_wheel", lambda *_: (["a", "b"], table))
     monkeypatch.setattr(install, "_pip_install", lambda wheel: None)
     return tmp_path / "place"
 
@@ -144,7 +150,23 @@ def is_plain(result: Result) -> bool:
 
 
 def test_the_list_is_whole():
-    assert {command.name for command in attn_cli.registered_commands} == set(COMMANDS)
+    registered = attn_cli.registered_commands
+    names = {command.name for command in registered} - {"info"}  # writes nothing
+    assert {*names, *SCRIPTS, "begin", "finish"} == set(COMMANDS)
+    assert len(steps.app.registered_commands) == 2
+
+
+def test_the_list_of_commands_fits_a_screen():
+    shown = CliRunner().invoke(attn_cli, ["--help"], env={"COLUMNS": "80"}).output
+    lines = shown.rstrip("\n").splitlines()
+    assert len(lines) < 24
+    assert max(map(len, lines)) <= 80
+    for command in attn_cli.registered_commands:
+        (line,) = (line for line in lines if line.split()[:1] == [command.name])
+        assert line.endswith(".")
+        assert "..." not in line
+    for title in ("Data:", "Pipelines:", "Texts:"):
+        assert title in lines
 
 
 @pytest.mark.parametrize("command", COMMANDS)

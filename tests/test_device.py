@@ -11,6 +11,7 @@ import torch
 from spacy.tokens import Span
 from spacy.training import Example
 from spacy.vectors import Vectors
+from spacy_attnner.layers.range_max import range_max
 from thinc.api import Adam, NumpyOps, fix_random_seed, set_current_ops
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
@@ -18,11 +19,10 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from spacy_attnner.layers import blocks, crf, packing, padding, pairs, segments, windows
 from spacy_attnner.layers.characters import CharacterCNN
-from spacy_attnner.layers.sequence_encoder import SequenceEncoder
 from spacy_attnner.layers.inner_product import InnerProductPairs, candidate_logits
 from spacy_attnner.layers.k_best import k_best
 from spacy_attnner.layers.pooling import DocumentPooling
-from spacy_attnner.layers.range_max import range_max
+from spacy_attnner.layers.sequence_encoder import SequenceEncoder
 from spacy_attnner.layers.viterbi import viterbi
 from spacy_attnner.models.output_size import grown_layer
 from spacy_attnner.models.static_vectors import static_vectors

@@ -140,8 +140,9 @@ def test_the_package_goes_by_functions_alone(doc, monkeypatch):
 
     monkeypatch.setattr(Underscore, "__getattr__", fail)
     monkeypatch.setattr(Underscore, "__setattr__", fail)
+    from check import _tables
+
     from spacy_attnner.export import read_triples
-    from spacy_attnner.project.check import _tables
 
     person, firm = doc.ents
     set_confidences(doc, [(person, 0.75)])

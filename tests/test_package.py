@@ -48,52 +48,47 @@ INSTALLED = [
 ]
 
 # the rooms of the package and what each may import, from the bottom to the top
-COMMANDS = {"atomic", "errors", "pipelines", "terminal"}  # what commands share
+COMMANDS = {"atomic", "errors", "loading", "terminal"}  # what commands share
 MAY_IMPORT: dict[str, set[str]] = {
     "words": set(),
     "schedules": set(),
     "vectors": set(),
-    "calibration": set(),
-    "terminal": set(),
-    "errors": {"terminal"},
+    "errors": set(),
+    "terminal": {"errors"},
     "workspace": {"errors"},
     "atomic": {"errors", "workspace"},
-    "pipelines": {"errors"},
+    "loading": {"errors", "terminal"},
+    "glove": {"vectors", "atomic", "errors", "terminal"},
     "span_groups": {"words"},
     "confidence": {"span_groups"},
     "relations": {"confidence", "span_groups"},
     "extensions": {"relations", "confidence"},
     "scoring": {"relations", "confidence", "span_groups"},
-    "corpora": {"relations", *COMMANDS} - {"pipelines"},
+    "corpora": {"relations", "atomic", "errors", "terminal"},
     "layers": set(),
     "crf": set(),
     "models": {"layers", "crf", "span_groups", "words"},
     "pipeline": {
-        *("layers", "crf", "models", "relations", "calibration", "confidence"),
-        *("scoring", "extensions", "span_groups", "words"),
+        *("layers", "crf", "models", "relations", "confidence", "scoring"),
+        *("extensions", "span_groups", "words"),
     },
+    "fitting": {"pipeline", "confidence", "corpora", "scoring", *COMMANDS},
     "export": {"pipeline", "relations", *COMMANDS},
-    "report": {"corpora", "calibration", "confidence", *COMMANDS},
-    "project": {
-        *("pipeline", "relations", "calibration", "confidence", "scoring", "corpora"),
-        *("report", "vectors", "workspace", *COMMANDS),
+    "report": {"corpora", "confidence", *COMMANDS},
+    "cli": {
+        *("confidence", "corpora", "export", "fitting", "glove", "report"),
+        *("errors", "terminal"),
     },
-    "cli": {"calibration", "corpora", "export", "report", "project", *COMMANDS},
 }
 KNOW_TORCH = {"layers", "crf", "models", "pipeline"}
 
 # not done yet: rooms to come, and names that two files or functions still share
 TO_COME = {"crf"}
 SHARED_FILES = {
-    *("calibrate", "check", "corpus", "evaluate", "fetch", "install", "stamp"),
-    *("report", "steps", "thresholds", "vectors"),  # cli/, project/
     *("characters", "context", "exclusive", "inner_product"),  # layers/, models/
-    *("relations", "textcat"),  # models/, cli/ and pipeline/
+    *("textcat", "vectors"),  # models/ and pipeline/, vectors.py
 }
-SHARED_FUNCTIONS = {
-    *("check_pipeline", "make_report", "percent"),  # project/
-    *("cut_blocks", "crf_loss"),  # layers/, models/
-}
+SHARED_FUNCTIONS = {"cut_blocks", "crf_loss"}  # layers/, models/
 
 WITHOUT_TORCH = """
 import sys

@@ -45,15 +45,15 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        shutil.copytree(ROOT / "configs", folder / "configs")
-        shutil.copytree(ROOT / "assets/sample", folder / "assets/sample")
+        for name in ("configs", "scripts", "assets/sample"):
+            shutil.copytree(ROOT / name, folder / name)
         shutil.copy(ROOT / "project.yml", folder)
         self.site = folder / "site"
         self.env = {
             **os.environ,
             "PIP_TARGET": str(self.site),
             "PYTHONPATH": str(self.site),
-            "PYTHONSAFEPATH": "1",
+            "PYTHONSAFEPATH": "",  # it would hide what is beside a script
             "NO_COLOR": "1",
         }
 

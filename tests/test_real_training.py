@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import spacy
+from corpus import make_corpora
+from fetch import fetch
 from spacy.vectors import Vectors
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,8 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "project.yml").write_bytes((ROOT / "project.yml").read_bytes())
     (folder / "assets").mkdir()
     (folder / "assets/sample").symlink_to(ROOT / "assets/sample")
-    run("attn", "fetch", ".", "--corpus", "conll", "--mirror", DATA, cwd=folder)
-    run("attn", "corpus", "corpus/SOURCE.json", "corpus", cwd=folder)
+    fetch(folder, "conll", str(DATA))
+    make_corpora(folder / "corpus/SOURCE.json", folder / "corpus", folder)
     nlp = spacy.blank("en")
     nlp.vocab.vectors = Vectors(shape=(2, 5), name="two", strings=nlp.vocab.strings)
     for row, word in enumerate(("the", "of")):

@@ -4,19 +4,20 @@ import json
 import warnings
 from pathlib import Path
 
+import check
+import evaluate
 import pytest
 import spacy
+from evaluate import Evaluation
+from source import sample_source, write_source
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
-from typer.testing import CliRunner
 
-from spacy_attnner.cli import attn_cli
-from spacy_attnner.errors import reported
-from spacy_attnner.project import check, evaluate, thresholds
-from spacy_attnner.project.evaluations import Evaluation
-from spacy_attnner.project.source import sample_source, write_source
-from spacy_attnner.project.thresholds import Thresholds
+from spacy_attnner import fitting
+from spacy_attnner.fitting import Thresholds
 from spacy_attnner.relations import Relation, set_relations
-from spacy_attnner.terminal import echo, msg, visible, visible_lines
+from spacy_attnner.terminal import echo, msg, reported, visible, visible_lines
+
+from .commands import invoke
 
 EVIL = "\x1b]0;pwned\x07"  # gives a terminal window a title
 SHOWN = "\\x1b]0;pwned\\x07"
@@ -116,9 +117,9 @@ def test_commands(place, args, monkeypatch):
     each = Evaluation("ner", f"Entities{EVIL}", "../model", "ner", ner)
     monkeypatch.setattr(evaluate, "EVALUATIONS", [each])
     fitted = Thresholds({LABEL: 0.5}, 0.0, 1.0)
-    monkeypatch.setattr(thresholds, "fit_pipeline", lambda *_, **__: fitted)
+    monkeypatch.setattr(fitting, "fit_pipeline_thresholds", lambda *_, **__: fitted)
     monkeypatch.setattr(check, "SENTENCES", (f"Mira{EVIL} likes Bergen{EVIL}",))
-    result = CliRunner().invoke(attn_cli, args)
+    result = invoke(args[0], args[1:])
     assert not result.exception or isinstance(result.exception, SystemExit)
     assert "pwned" in result.output
     assert "\x1b]" not in result.output

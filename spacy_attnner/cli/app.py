@@ -1,32 +1,41 @@
-"""The command that all others register themselves with."""
+"""The command that all others register themselves with, and how it lists them."""
 
-from collections.abc import Callable
 from typing import Any
 
-import typer
 from spacy.cli._util import app
+from typer.core import TyperGroup
 
-from ..errors import reported
+from ..terminal import Commands
+
+GROUPS = {
+    "Data": ("convert", "vectors"),
+    "Pipelines": ("calibrate", "thresholds", "report", "info"),
+    "Texts": ("relations",),
+}
 
 
-class Commands(typer.Typer):
-    """Commands that say what is wrong instead of showing where in the code it was."""
+class GroupedCommands(TyperGroup):
+    """Lists commands under headings, with the first sentence of what they do."""
 
-    def command(self, *args: Any, **settings: Any) -> Callable[[Callable], Callable]:
-        """Register a function as a command."""
-        register = super().command(*args, **settings)
-
-        def decorate(function: Callable) -> Callable:
-            register(reported()(function))
-            return function
-
-        return decorate
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write all commands, those of no group at the end."""
+        grouped = [name for names in GROUPS.values() for name in names]
+        others = [name for name in self.commands if name not in grouped]
+        for title, names in {**GROUPS, "Others": others}.items():
+            rows = [
+                (f"{name:<12}", self.commands[name].get_short_help_str(formatter.width))
+                for name in names
+                if name in self.commands
+            ]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_spacing=0)
 
 
 attn_cli = Commands(
     name="attn",
-    help="Corpora, vectors and project steps of spacy-attnner.",
+    help="Data, trained pipelines and texts with spacy-attnner.",
     no_args_is_help=True,
-    rich_markup_mode=None,
+    cls=GroupedCommands,
 )
 app.add_typer(attn_cli)

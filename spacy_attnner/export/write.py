@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from ..atomic import Output, check_apart, check_file, replacing
 from ..errors import UserError
-from ..pipelines import load_pipeline, running, use_gpu
+from ..loading import load_pipeline, running, use_gpu
 from ..relations import get_relations, has_relations
 from ..terminal import visible
 from .graph import import_networkx, write_graphml

@@ -11,8 +11,8 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
-from ..calibration import MARGIN, Calibration
 from ..confidence import CONFIDENCES_KEY, scores_of, set_confidences
+from ..confidence.calibration import MARGIN, Calibration
 from ..extensions import register_confidence
 from ..layers.layout import runs
 from ..models.batch import Batch

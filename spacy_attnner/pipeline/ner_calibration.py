@@ -8,7 +8,7 @@ from spacy.training import Example
 from thinc.api import Model
 from tqdm import tqdm
 
-from ..calibration import Calibration, TooFewPredicted, calibrate
+from ..confidence.calibration import Calibration, TooFewPredicted, calibrate
 from .biluo import drop_broken, entity_tags, gold_tags
 
 BATCH_SIZE = 64  # documents

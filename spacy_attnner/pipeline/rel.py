@@ -12,6 +12,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..confidence import confidences
+from ..confidence.thresholds import best_thresholds
 from ..extensions import register_relations
 from ..models.entity_pairs import pair_attention, reads_words
 from ..relations import (
@@ -33,7 +34,6 @@ from .rel_reach import (
     warn_of_no_entities,
     with_gold_spans,
 )
-from .rel_thresholds import best_thresholds
 from .settings import check_threshold, setting
 from .surveys import Survey
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from spacy.training import Example
 
+from ..confidence.reliability import Reliability, measure_reliability
 from .comparison import (
     CORRECT,
     ERRORS,
@@ -23,7 +24,6 @@ from .comparison import (
     pair_comparison,
     pick_examples,
 )
-from .reliability import Reliability, measure_reliability
 from .scores import Score, ScoreTable, score_entities, score_tags
 
 NONE = "-"

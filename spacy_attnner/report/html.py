@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ..confidence.reliability import Reliability
 from ..errors import UserError
 from . import content
 from .comparison import Confusion, Mistake
 from .content import NONE, Report, Table, percent
-from .reliability import Reliability
 from .scores import ScoreTable
 
 if TYPE_CHECKING:

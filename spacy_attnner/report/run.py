@@ -10,7 +10,7 @@ from tqdm import tqdm
 from ..atomic import check_apart, check_file, is_same, write_text
 from ..corpora.training_data import check_choice, has_sentences, make_corpus
 from ..errors import UserError, sound
-from ..pipelines import load_pipeline, running, use_gpu
+from ..loading import load_pipeline, running, use_gpu
 from ..terminal import visible
 from .content import Report, make_report
 from .html import require_matplotlib, to_html

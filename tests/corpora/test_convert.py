@@ -9,9 +9,9 @@ import pytest
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
-import spacy_attnner.cli.convert as module
+import spacy_attnner.cli.data_commands as module
 from spacy_attnner.cli import attn_cli
-from spacy_attnner.cli.convert import Format
+from spacy_attnner.cli.data_commands import CorpusFormat
 from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.corpora.formats import FORMATS, detect_format, read_corpus
 from spacy_attnner.corpora.reading import CorpusError
@@ -102,7 +102,7 @@ def test_an_unknown_format_is_an_error(write, nlp):
 
 
 def test_the_command_offers_every_format():
-    assert {each.value for each in Format} == set(FORMATS)
+    assert {each.value for each in CorpusFormat} == set(FORMATS)
 
 
 def test_relations_survive_the_file(run):

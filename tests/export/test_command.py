@@ -12,9 +12,9 @@ import spacy
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
-from spacy_attnner import pipelines
+from spacy_attnner import loading
 from spacy_attnner.cli import attn_cli
-from spacy_attnner.cli.relations import Format, InputFormat
+from spacy_attnner.cli.text_commands import ExportFormat, TextFormat
 from spacy_attnner.errors import UserError
 from spacy_attnner.export import DocInfo
 from spacy_attnner.export.texts import KINDS
@@ -158,8 +158,8 @@ def test_attn_rel(tmp_path):
 
 
 def test_the_lists_of_formats():
-    assert tuple(item.value for item in Format) == FORMATS
-    assert tuple(item.value for item in InputFormat) == KINDS
+    assert tuple(item.value for item in ExportFormat) == FORMATS
+    assert tuple(item.value for item in TextFormat) == KINDS
 
 
 def test_no_relation_found_is_no_error(make_model, tmp_path):
@@ -259,7 +259,7 @@ def test_no_such_gpu(texts, tmp_path, monkeypatch):
     def refuse(gpu_id, silent):
         raise ValueError(f"no device {gpu_id}")
 
-    monkeypatch.setattr(pipelines, "setup_gpu", refuse)
+    monkeypatch.setattr(loading, "setup_gpu", refuse)
     with pytest.raises(UserError, match="GPU 7 cannot be used"):
         export_relations("none", texts, tmp_path / "out.csv", gpu_id=7)
 

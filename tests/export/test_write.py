@@ -111,13 +111,13 @@ def test_a_full_disk(make_doc, tmp_path, monkeypatch, function):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     if function == "write":
-        open_file = os.fdopen
+        open_file = Path.open
 
-        def fdopen(*args):
+        def opened(*args):
             file = open_file(*args)
             return type("Full", (), {"write": full, "close": lambda _: file.close()})()
 
-        monkeypatch.setattr(os, "fdopen", fdopen)
+        monkeypatch.setattr(Path, "open", opened)
     else:
         monkeypatch.setattr(os, function, full)
     message = r"out\.csv cannot be written: .*No space left"

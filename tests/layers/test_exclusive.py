@@ -1,7 +1,6 @@
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-
 from spacy_attnner.layers.exclusive import exclusive_logits
 
 

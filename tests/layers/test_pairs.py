@@ -2,12 +2,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from spacy_attnner.layers.range_max import range_max
+from spacy_attnner.layers.spans import N_TYPE_HASHES, SpanPooling
 
 from spacy_attnner.layers import pair_blocks
 from spacy_attnner.layers.pair_batch import PairBatch, token_places
 from spacy_attnner.layers.pairs import EntityPairAttention
-from spacy_attnner.layers.range_max import range_max
-from spacy_attnner.layers.spans import N_TYPE_HASHES, SpanPooling
 
 WIDTH, HIDDEN = 5, 14
 

@@ -1,8 +1,7 @@
 import numpy
 from spacy.tokens import Doc
-from thinc.api import Model
-
 from spacy_attnner.models.documents import sentence_lengths, word_numbers
+from thinc.api import Model
 
 WORDS = ["Ferry", "to", "Bergen", ",", "FERRY", "to", "Oslo"]
 

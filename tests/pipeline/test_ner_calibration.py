@@ -9,10 +9,10 @@ import spacy
 from spacy.tokens import DocBin, Span
 from typer.testing import CliRunner
 
-from spacy_attnner.calibration import Calibration, expected_calibration_error
 from spacy_attnner.cli import attn_cli
-from spacy_attnner.project import fitting as project
-from spacy_attnner.project.fitting_data import read_examples
+from spacy_attnner.confidence.calibration import Calibration
+from spacy_attnner.confidence.reliability import expected_calibration_error
+from spacy_attnner.fitting import read_grouped_examples, write_pipeline
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_the_command(ner, nlp, model, data, tmp_path, options):
 
 def test_gold_sentences_are_shown(nlp, data):
     def starts(**settings):
-        examples, groups = read_examples(nlp, data, **settings)
+        examples, groups = read_grouped_examples(nlp, data, **settings)
         shown = [[t.i for t in e.predicted if t.is_sent_start] for e in examples]
         return shown, groups
 
@@ -210,7 +210,7 @@ def test_one_kind_of_sentences(model, data, tmp_path):
 
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_too_few_entities(ner, nlp, model, data, tmp_path, calibrated):
-    examples, _ = read_examples(nlp, data)
+    examples, _ = read_grouped_examples(nlp, data)
     there = sum(len(doc.ents) for doc in nlp.pipe(e.predicted for e in examples))
     n = there if calibrated else there + 1
     result = run(model, data, tmp_path / "output", "--min-entities", n)
@@ -265,7 +265,7 @@ def test_an_interrupted_write_leaves_the_old_pipeline(
     else:
         monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(KeyboardInterrupt):
-        project.write_pipeline(nlp, model)
+        write_pipeline(nlp, model)
     monkeypatch.undo()
     assert found(spacy.load(model), ner) == expected
     assert sorted(os.listdir(tmp_path)) == ["model"]

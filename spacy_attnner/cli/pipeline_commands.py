@@ -1,0 +1,179 @@
+"""`spacy attn calibrate`, `thresholds` and `report`: of a trained pipeline."""
+
+from pathlib import Path
+
+import typer
+
+from ..confidence.calibration import MARGIN, Calibration
+from ..confidence.reliability import N_BINS
+from ..terminal import msg
+from .app import attn_cli
+
+
+@attn_cli.command("calibrate")
+def calibrate_cli(
+    model: str = typer.Argument(..., help="The pipeline's folder or package"),
+    data: Path = typer.Argument(..., help="Annotated documents, not trained on"),
+    output: Path = typer.Argument(..., help="The folder to write; may be MODEL"),
+    component: str = typer.Option(
+        "", "--component", "-c", help="The attn_ner component, if there are several"
+    ),
+    gold_preproc: bool = typer.Option(
+        False, "--gold-preproc", "-G", help="Predict gold sentences one by one"
+    ),
+    gold_sents: bool = typer.Option(
+        False, "--gold-sents", "-s", help="Whole documents with gold sentence starts"
+    ),
+    margin: float = typer.Option(
+        MARGIN, help="Standard errors below the best fit; 0 fits DATA as they are"
+    ),
+    keep_threshold: bool = typer.Option(
+        False,
+        "--keep-threshold",
+        help="Leave the component's threshold the number it is, which keeps other "
+        "entities than before",
+    ),
+    min_entities: int = typer.Option(
+        0, min=0, help="With fewer predicted entities, write MODEL as it is"
+    ),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+) -> None:
+    """Fit the confidences of entities to how often they are right.
+
+    Give documents in the shape in which they will be read later: whole ones, with
+    --gold-sents such that know their sentences, with --gold-preproc single sentences.
+    A pipeline that is trained further needs it again.
+
+    The entities stay the same: a threshold of the component is expressed anew, so that
+    it keeps those of DATA that it kept before, and the confidences are fitted on them.
+    """
+    from ..fitting import calibrate_pipeline
+
+    result = calibrate_pipeline(
+        model,
+        data,
+        output,
+        component=component or None,
+        gold_preproc=gold_preproc,
+        gold_sents=gold_sents,
+        margin=margin,
+        keep_threshold=keep_threshold,
+        min_entities=min_entities,
+        gpu_id=gpu_id,
+    )
+    if result is not None:
+        _show_calibration(result, data.name)
+    msg.good(f"Wrote {output}")
+
+
+def _show_calibration(result: Calibration, title: str) -> None:
+    rows = [
+        (f"ECE ({N_BINS} bins)", result.ece_before, result.ece_after),
+        ("Log loss (nats)", result.log_loss_before, result.log_loss_after),
+    ]
+    msg.table(
+        [(name, f"{before:.4f}", f"{after:.4f}") for name, before, after in rows],
+        header=(title, "before", "after"),
+        divider=True,
+        aligns=("l", "r", "r"),
+    )
+    typer.echo(
+        f"{result.n_entities} entities, {result.accuracy:.1%} of them correct: "
+        f"temperature {result.temperature:.3f}, log-odds offset "
+        f"{result.log_odds_offset:+.3f}"
+    )
+    if result.threshold_before or result.threshold:
+        typer.echo(
+            f"Threshold {result.threshold_before:g} before, {result.threshold:g} now: "
+            f"{result.n_changed} entities of {title} are kept or dropped that were not"
+        )
+    if result.warning:
+        msg.warn(result.warning[:1].upper() + result.warning[1:])
+
+
+@attn_cli.command("thresholds")
+def thresholds_cli(
+    model: str = typer.Argument(..., help="The pipeline's folder or package"),
+    data: Path = typer.Argument(..., help="Annotated documents, not trained on"),
+    output: Path = typer.Argument(..., help="The folder to write; may be MODEL"),
+    component: str = typer.Option(
+        "", "--component", "-c", help="The attn_rel component, if there are several"
+    ),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+) -> None:
+    """Fit the threshold of each relation label for the highest F1.
+
+    The entities are those that the pipeline finds. A pipeline that is trained further
+    needs it again.
+    """
+    from ..fitting import fit_pipeline_thresholds
+
+    result = fit_pipeline_thresholds(
+        model, data, output, component=component or None, gpu_id=gpu_id
+    )
+    msg.table(
+        [(label, f"{value:.3f}") for label, value in result.by_label.items()],
+        header=(data.name, "threshold"),
+        divider=True,
+        aligns=("l", "r"),
+    )
+    typer.echo(f"strict F1 there: {result.before:.4f} before, {result.after:.4f} after")
+    msg.good(f"Wrote {output}")
+
+
+@attn_cli.command("report")
+def report_cli(
+    model: str = typer.Argument(..., help="An installed pipeline, or its folder"),
+    data: Path = typer.Argument(..., help="Annotated documents, a .spacy file"),
+    json_path: Path | None = typer.Option(
+        None, "--json", "-j", help="A JSON file to write"
+    ),
+    html_path: Path | None = typer.Option(
+        None, "--html", "-H", help="An HTML page with plots to write"
+    ),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+    gold_preproc: bool = typer.Option(
+        False, "--gold-preproc", "-G", help="Gold tokens, sentence by sentence"
+    ),
+    gold_sents: bool = typer.Option(
+        False, "--gold-sents", "-s", help="Whole documents with gold sentence starts"
+    ),
+    n_errors: int = typer.Option(
+        10,
+        "--n-errors",
+        "-n",
+        min=0,
+        help="How many frequent errors, and examples of each kind, to show",
+    ),
+    batch_size: int | None = typer.Option(
+        None, "--batch-size", "-b", min=1, help="Documents a batch"
+    ),
+    code: Path | None = typer.Option(
+        None, "--code", "-c", help="A Python file to import: registered functions"
+    ),
+) -> None:
+    """Compare the entities that MODEL finds with the annotated ones.
+
+    Scores of types and tags, kinds of errors with examples, and how far the
+    confidences can be believed.
+    """
+    from spacy.cli._util import import_code
+
+    from ..report.run import report_pipeline
+    from ..report.text import to_text
+
+    import_code(code)
+    report = report_pipeline(
+        model,
+        data,
+        json_path=json_path,
+        html_path=html_path,
+        gpu_id=gpu_id,
+        gold_preproc=gold_preproc,
+        gold_sents=gold_sents,
+        n_errors=n_errors,
+        batch_size=batch_size,
+    )
+    typer.echo(to_text(report, colored=True))
+    for path in filter(None, (json_path, html_path)):
+        msg.good(f"Wrote the report to {path}")

@@ -1,0 +1,109 @@
+"""`spacy attn relations`: what a pipeline finds in texts, as a file."""
+
+from enum import Enum
+from pathlib import Path
+
+import typer
+
+from ..export.statements import BASE
+from ..terminal import msg
+from .app import attn_cli
+
+MAX_NOTES = 20  # of texts that cannot be read
+
+
+class ExportFormat(str, Enum):
+    """The names that `--format` takes."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+    nt = "nt"
+    cypher = "cypher"
+    graphml = "graphml"
+
+
+class TextFormat(str, Enum):
+    """The names that `--input-format` takes."""
+
+    txt = "txt"
+    jsonl = "jsonl"
+    spacy = "spacy"
+
+
+@attn_cli.command("relations")
+def relations_cli(
+    model: str = typer.Argument(..., help="An installed pipeline, or its folder"),
+    texts: Path = typer.Argument(
+        ..., help="A .txt, .jsonl or .spacy file, a folder of .txt files, - for stdin"
+    ),
+    output: Path = typer.Option(..., "--output", "-o", help="The file to write"),
+    format: ExportFormat | None = typer.Option(
+        None, "--format", "-f", help="Its format; told from its name if left out"
+    ),
+    input_format: TextFormat | None = typer.Option(
+        None, "--input-format", "-i", help="Format of TEXTS, if the name does not say"
+    ),
+    threshold: float | None = typer.Option(
+        None,
+        "--threshold",
+        "-t",
+        min=0.0,
+        max=1.0,
+        help="Keep relations from this probability on; the pipeline's if left out",
+    ),
+    batch_size: int | None = typer.Option(
+        None, "--batch-size", "-b", min=1, help="Texts a batch"
+    ),
+    n_process: int = typer.Option(
+        1, "--n-process", "-p", min=-1, help="Worker processes, -1 for one a core"
+    ),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+    base: str = typer.Option(
+        BASE,
+        "--base",
+        help="What the names of nt and cypher begin with",
+    ),
+    spreadsheet: bool = typer.Option(
+        False, "--spreadsheet", help="In csv, put ' before what would be a formula"
+    ),
+    code: Path | None = typer.Option(
+        None, "--code", "-c", help="A Python file to import: registered functions"
+    ),
+) -> None:
+    """Write the relations that MODEL finds in TEXTS.
+
+    TEXTS has a text on every line (.txt), or an object with the key text and optionally
+    id and meta (.jsonl), or tokenized documents (.spacy). -o names a .jsonl, .csv, .nt
+    (RDF), .cypher or .graphml file, which is written completely or not at all.
+    """
+    from spacy.cli._util import import_code
+
+    from ..export.write import export_relations
+
+    if n_process == 0:
+        raise typer.BadParameter("0 processes read nothing", param_hint="--n-process")
+    import_code(code)
+    written = export_relations(
+        model,
+        texts,
+        output,
+        format=format.value if format else None,
+        input_format=input_format.value if input_format else None,
+        threshold=threshold,
+        batch_size=batch_size,
+        n_process=n_process,
+        gpu_id=gpu_id,
+        base=base,
+        spreadsheet=spreadsheet,
+    )
+    for problem in written.unreadable[:MAX_NOTES]:
+        msg.warn(problem)
+    msg.good(
+        f"Wrote {written.triples:,} triples of {written.documents:,} documents to "
+        f"{output}"
+    )
+    if written.unreadable:
+        msg.fail(
+            f"{len(written.unreadable):,} texts could not be read and count as empty",
+            exits=1,
+        )

@@ -1,0 +1,247 @@
+"""Stored pipelines that are fitted to annotated documents, and written anew.
+
+`spacy attn calibrate` fits the confidences of an `attn_ner`, `spacy attn thresholds`
+the thresholds of an `attn_rel`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import DocBin
+from spacy.training import Example
+
+from .atomic import check_apart, check_pipeline, is_same, replacing_pipeline
+from .confidence.calibration import Calibration, TooFewPredicted
+from .corpora.training_data import check_choice, has_sentences, make_corpus
+from .errors import UserError, sound
+from .loading import annotate, load_pipeline, require_pipeline, running, use_gpu
+from .pipeline.ner import AttnNER
+from .pipeline.rel import AttnRel
+from .scoring import score_relations
+from .terminal import msg
+
+Pipe = TypeVar("Pipe", bound=TrainablePipe)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What was fitted, and what it changed on the data that it was fitted to.
+
+    by_label: The threshold of each label that some pair has.
+    before, after: Strict F1 of the relations.
+    """
+
+    by_label: dict[str, float]
+    before: float
+    after: float
+
+
+def calibrate_pipeline(
+    model: str,
+    data: Path,
+    output: Path,
+    *,
+    component: str | None = None,
+    gold_preproc: bool = False,
+    gold_sents: bool = False,
+    margin: float,
+    keep_threshold: bool = False,
+    min_entities: int = 0,
+    gpu_id: int = -1,
+    progress: bool = True,
+) -> Calibration | None:
+    """Load a pipeline, calibrate it and write it to `output`, complete or not at all.
+
+    model: A pipeline's folder or the name of an installed one.
+    component: Name of the `attn_ner` component, needed if there are several.
+    gold_preproc: Predict gold sentences one by one instead of whole documents.
+    gold_sents: Predict whole documents that have their gold sentence starts.
+    margin, keep_threshold: As for `AttnNER.calibrate`.
+    min_entities: With fewer predicted entities of known correctness, the pipeline is
+        written as it is, with a warning.
+
+    Returns None if there were too few. Raises UserError where something is missing
+    or cannot be calibrated.
+    """
+    sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
+    check_choice(**sentences)
+    output, nlp = _open(model, data, output, gpu_id)
+    name, pipe = _find_component(nlp, AttnNER, "attn_ner", component)
+    examples, groups = read_grouped_examples(nlp, data, **sentences)
+    if gold_preproc or gold_sents:
+        has_sentences(examples, data)
+    _annotate_before(nlp, name, examples, progress)
+    try:
+        result = pipe.calibrate(
+            examples,
+            groups=groups,
+            margin=margin,
+            keep_threshold=keep_threshold,
+            min_entities=min_entities,
+            progress=progress,
+        )
+        _show_readers(nlp)
+    except ValueError as error:
+        if not (min_entities and isinstance(error, TooFewPredicted)):
+            problem = f"{name!r} cannot be calibrated on {data}"
+            raise UserError(problem, _sentence(error)) from error
+        result = None
+        msg.warn(
+            f"Fewer than {min_entities} entities are predicted in {data}: "
+            "the confidences stay as they are"
+        )
+    write_pipeline(nlp, output)
+    return result
+
+
+def _show_readers(nlp: Language) -> None:
+    """Say what counts confidences and was fitted to the old ones."""
+    for name, pipe in nlp.pipeline:
+        if isinstance(pipe, AttnRel) and pipe.cfg.get("entity_confidence"):
+            msg.info(
+                f"Scores of {name!r} count the confidences of entities",
+                "Fit its thresholds to the new ones: spacy attn thresholds",
+            )
+
+
+def fit_pipeline_thresholds(
+    model: str,
+    data: Path,
+    output: Path,
+    *,
+    component: str | None = None,
+    gpu_id: int = -1,
+    progress: bool = True,
+) -> Thresholds:
+    """Load a pipeline, fit thresholds and write it to `output`, complete or not at all.
+
+    model: A pipeline's folder or the name of an installed one.
+    component: Name of the `attn_rel` component, needed if there are several.
+
+    Raises UserError where something is missing or cannot be fitted.
+    """
+    output, nlp = _open(model, data, output, gpu_id)
+    name, pipe = _find_component(nlp, AttnRel, "attn_rel", component)
+    examples, _ = read_grouped_examples(nlp, data)
+    _annotate_before(nlp, name, examples, progress)
+    docs = [example.predicted for example in examples]
+
+    def score() -> float:
+        pipe.set_annotations(docs, pipe.predict(docs))
+        return score_relations(examples)["rel_f"] or 0.0
+
+    before = score()
+    try:
+        found = pipe.fit_thresholds(examples)
+    except ValueError as error:
+        problem = f"thresholds of {name!r} cannot be fitted to {data}"
+        raise UserError(problem, _sentence(error)) from error
+    result = Thresholds(found, before, score())
+    write_pipeline(nlp, output)
+    return result
+
+
+def _sentence(error: ValueError) -> str:
+    return str(error)[:1].upper() + str(error)[1:] + "."
+
+
+def _open(model: str, data: Path, output: Path, gpu_id: int) -> tuple[Path, Language]:
+    """Where to write, and the pipeline; raises UserError where one is missing, or
+    something is in the way of the output.
+    """
+    output = output.resolve()  # of a link, the folder that it points to
+    check_pipeline(output)  # first: it puts back what a killed run set aside
+    require_pipeline(model)
+    if not data.exists():
+        raise UserError(
+            f"{data} is missing", "Give a .spacy file of annotated documents."
+        )
+    check_apart(output, {"documents": data})
+    if not is_same(output, Path(model)):
+        check_apart(output, {"pipeline": model})
+    use_gpu(gpu_id, silent=True)
+    return output, load_pipeline(model)
+
+
+def _find_component(
+    nlp: Language, kind: type[Pipe], factory: str, name: str | None
+) -> tuple[str, Pipe]:
+    """The pipeline's component of a kind: the one of that name, or the only one.
+
+    factory: What that kind is called.
+
+    Raises UserError where there is none, or several and no name.
+    """
+    found: dict[str, Pipe] = {
+        key: pipe for key, pipe in nlp.pipeline if isinstance(pipe, kind)
+    }
+    if name is not None:
+        if name not in found:
+            raise UserError(
+                f"the pipeline has no {factory} component {name!r}",
+                f"It has {sorted(found)}; all its components: {nlp.pipe_names}.",
+            )
+        return name, found[name]
+    if not found:
+        raise UserError(
+            f"the pipeline has no {factory} component",
+            f"Its components are {nlp.pipe_names}; only {factory} is fitted.",
+        )
+    if len(found) > 1:
+        raise UserError(
+            f"the pipeline has several {factory} components: {sorted(found)}",
+            "Say which one: --component NAME. Each is fitted by itself.",
+        )
+    return next(iter(found.items()))
+
+
+def read_grouped_examples(
+    nlp: Language, data: Path, *, gold_preproc: bool = False, gold_sents: bool = False
+) -> tuple[list[Example], list[int]]:
+    """Examples of a `.spacy` file, and the number of each one's document.
+
+    Raises UserError where the file cannot be read or holds no documents.
+    """
+    with sound(
+        f"{data} cannot be read",
+        "Give a .spacy file, as `spacy convert` or `spacy attn convert` write it.",
+    ):
+        docs = list(DocBin().from_disk(data).get_docs(nlp.vocab))
+    corpus = make_corpus(data, gold_preproc=gold_preproc, gold_sents=gold_sents)
+    make = corpus.make_examples_gold_preproc if gold_preproc else corpus.make_examples
+    found = [
+        (shown, number)
+        for number, doc in enumerate(docs)
+        if len(doc)
+        for example in make(nlp, [doc])
+        for shown in corpus.augmenter(nlp, example)
+    ]
+    if not found:
+        raise UserError(
+            f"{data} holds no documents with tokens",
+            "Give annotated documents that the pipeline was not trained on.",
+        )
+    return [example for example, _ in found], [number for _, number in found]
+
+
+def _annotate_before(
+    nlp: Language, name: str, examples: list[Example], progress: bool
+) -> None:
+    """Run the components that come before `name` over the predicted documents."""
+    if at := nlp.pipe_names.index(name):
+        with running(str(nlp.path or nlp.meta["name"])):
+            annotate(nlp, examples, disable=nlp.pipe_names[at:], progress=progress)
+
+
+def write_pipeline(nlp: Language, output: Path) -> None:
+    """Write a pipeline beside its place, then swap it in.
+
+    Whenever the process is killed, the old pipeline or the new one is complete: in its
+    place or, for the moment between two renames, in a hidden folder beside it, from
+    where the next run puts it back.
+    """
+    with replacing_pipeline(output) as folder:
+        nlp.to_disk(folder)

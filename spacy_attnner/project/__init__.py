@@ -1,1 +1,0 @@
-"""The steps of `project.yml`: getting, checking, packaging and installing things."""
