@@ -3,6 +3,7 @@
 `pretend_cuda()` is PyTorch's half: tensors that say they are on "cuda:0", and that
 raise where an operation takes them together with tensors of the CPU. `pretend_gpu()`
 adds Thinc's half: arrays that refuse NumPy's as CuPy's do, and ops that make them.
+`counted()` counts what a GPU would be asked for.
 
 What it cannot show is what GPU kernels do: their precision, speed, order of summation,
 cuDNN, autocast, and which of them do not exist.
@@ -11,6 +12,7 @@ cuDNN, autocast, and which of them do not exist.
 import operator
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -32,6 +34,63 @@ INDEXING = {  # their second argument, the indices, may come from the CPU
     aten.index_put_.default,
     aten._index_put_impl_.default,
 }
+
+
+WAITING = {  # whose result, or its shape, the host has to know
+    aten._local_scalar_dense.default,
+    aten.bincount.default,
+    aten.equal.default,
+    aten.is_nonzero.default,
+    aten.masked_select.default,
+    aten.nonzero.default,
+    aten.repeat_interleave.Tensor,
+    aten._unique2.default,
+    aten.unique_consecutive.default,
+    aten.unique_dim.default,
+}
+
+
+@dataclass
+class Counts:
+    """What a GPU was asked for.
+
+    launches: Kernels. transfers: Copies between it and the host. waits: Times that the
+    host needed a result, and nothing was queued any more.
+    """
+
+    launches: int = 0
+    transfers: int = 0
+    waits: int = 0
+
+
+_counts = Counts()
+
+
+@contextmanager
+def counted() -> Iterator[Counts]:
+    """Count what happens inside."""
+    global _counts
+    before, _counts = _counts, Counts()
+    try:
+        yield _counts
+    finally:
+        _counts = before
+
+
+def _count(func: Any, args: tuple, kwargs: dict, here: bool, crossed: bool) -> None:
+    """Count an operation of PyTorch. here: Its result is on the device."""
+    if crossed:
+        _counts.transfers += 1
+        _counts.waits += not here
+        return
+    masks = func in INDEXING and any(
+        x is not None and x.dtype in (torch.bool, torch.uint8) for x in args[1]
+    )
+    sized = func is aten.repeat_interleave.Tensor and kwargs.get("output_size")
+    if masks or (func in WAITING and not sized):
+        _counts.waits += 1
+    if not func.is_view and func is not aten._unsafe_view.default:
+        _counts.launches += 1
 
 
 class PretendTensor(torch.Tensor):
@@ -81,9 +140,13 @@ def _dispatch(func: Any, args: tuple, kwargs: dict) -> Any:
         )
     if func is aten.copy_.default:
         here = isinstance(args[0], PretendTensor)
+    touched = here or bool(pretended)
     if kwargs.get("device") is not None:
         here = torch.device(kwargs["device"]).type != "cpu"
         kwargs = {**kwargs, "device": "cpu"}
+    if touched or here:
+        crossed = func in CROSSING and (bool(strangers) or here != bool(pretended))
+        _count(func, args, kwargs, here, crossed)
     outer = {id(x.inner): x for x in pretended}
     args, kwargs = tree_map_only(PretendTensor, lambda x: x.inner, (args, kwargs))
     result = func(*args, **kwargs)
@@ -129,8 +192,10 @@ def _lstm(func: Any, X: torch.Tensor, sizes: torch.Tensor, *others: Any) -> Any:
         raise RuntimeError("lengths of packed sequences must be int64 on the CPU")
     if torch.is_autocast_enabled("cuda"):
         raise RuntimeError("autocast runs cuDNN's LSTM in float16, also for bfloat16")
-    X, others = tree_map_only(torch.Tensor, lambda x: x.to("cpu"), (X, others))
-    return tuple(x.to(CUDA) for x in func(X, sizes, *others))
+    _counts.launches += 1
+    with counted():
+        X, others = tree_map_only(torch.Tensor, lambda x: x.to("cpu"), (X, others))
+        return tuple(x.to(CUDA) for x in func(X, sizes, *others))
 
 
 @contextmanager
@@ -157,6 +222,8 @@ class PretendArray(numpy.lib.mixins.NDArrayOperatorsMixin):
         self.inner = inner
 
     def get(self) -> numpy.ndarray:
+        _counts.transfers += 1
+        _counts.waits += 1
         return self.inner.copy()
 
     def toDlpack(self) -> "PretendArray":
@@ -194,16 +261,16 @@ class PretendArray(numpy.lib.mixins.NDArrayOperatorsMixin):
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        return bool(self.inner)
+        return bool(self.get())
 
     def __int__(self) -> int:
-        return int(self.inner)
+        return int(self.get())
 
     def __index__(self) -> int:
-        return operator.index(self.inner)
+        return operator.index(self.get())
 
     def __float__(self) -> float:
-        return float(self.inner)
+        return float(self.get())
 
     def __deepcopy__(self, memo: dict) -> "PretendArray":
         return PretendArray(self.inner.copy())
@@ -219,13 +286,20 @@ def _call(func: Any, *args: Any, crosses: bool = False, **kwargs: Any) -> Any:
         if isinstance(x, numpy.ndarray):
             if not crosses:
                 raise TypeError(f"Unsupported type {type(x)}: {func} on the GPU")
+            _counts.transfers += 1
             return x.copy()
         if isinstance(x, (list, tuple)):
             return type(x)(map(unwrap, x))
         return x
 
     kwargs = {name: unwrap(x) for name, x in kwargs.items()}
-    result = func(*map(unwrap, args), **kwargs)
+    args = tuple(map(unwrap, args))
+    indexes = func in (operator.getitem, operator.setitem)
+    if indexes and str(getattr(args[1], "dtype", "")) == "bool":
+        _counts.waits += 1
+    result = func(*args, **kwargs)
+    if not (crosses or _is_view(result, args)):
+        _counts.launches += 1
 
     def wrap(x: Any) -> Any:
         if isinstance(x, (list, tuple)):
@@ -239,6 +313,13 @@ def _call(func: Any, *args: Any, crosses: bool = False, **kwargs: Any) -> Any:
         return x
 
     return wrap(result)
+
+
+def _is_view(result: Any, args: tuple) -> bool:
+    arrays = [x for x in args if isinstance(x, numpy.ndarray)]
+    return isinstance(result, numpy.ndarray) and any(
+        numpy.may_share_memory(result, x) for x in arrays
+    )
 
 
 class PretendCupy(ModuleType):
@@ -270,7 +351,9 @@ class PretendOps(CupyOps):
     reduce_mean = Ops.reduce_mean
 
     def hash(self, ids: Any, seed: int) -> Any:
-        return self.asarray(NumpyOps().hash(ids.get(), seed))
+        _counts.launches += 1
+        with counted():
+            return self.asarray(NumpyOps().hash(ids.get(), seed))
 
     def scatter_add(self, table: Any, indices: Any, values: Any) -> None:
         _call(numpy.add.at, table, indices, values)

@@ -15,6 +15,7 @@ from ..confidence import confidences
 from ..confidence.thresholds import best_thresholds
 from ..extensions import register_relations
 from ..models.entity_pairs import pair_attention, reads_words
+from ..models.rows import flatten
 from ..relations import (
     RELATIONS_KEY,
     Relation,
@@ -276,8 +277,11 @@ class AttnRel(AttnPipe):
         if busy:
             self.ready([batch[i].doc for i in busy])
             logits = self.model.predict([batch[i] for i in busy])
-            for i, values in zip(busy, logits, strict=True):
-                scores[i] = self.model.ops.to_numpy(self.model.ops.sigmoid(values))
+            flat = self.model.ops.sigmoid(flatten(self.model, logits))
+            ends = numpy.cumsum([len(batch[i]) for i in busy])
+            parts = numpy.split(self.model.ops.to_numpy(flat), ends[:-1])
+            for i, values in zip(busy, parts, strict=True):
+                scores[i] = values
         if self.entity_confidence:
             for i in busy:
                 scores[i] = scores[i] * _confidence(batch[i])[:, None]
