@@ -129,7 +129,8 @@ class WordMemory:
             if new or self._vectors is None:
                 self._add(new, encode(new, self._tables), xp)
             rows = self._rows
-            return self._vectors[xp.asarray([rows[orth] for orth in orths])]
+            places = xp.asarray([rows[orth] for orth in orths], dtype="int64")
+            return self._vectors[places]
         finally:
             self._lock.release()
 

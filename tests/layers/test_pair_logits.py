@@ -4,7 +4,6 @@ from hypothesis import strategies as st
 
 from spacy_attnner.layers.pair_logits import candidate_logits, exclusive_logits
 
-
 # labels of a pair
 
 
