@@ -181,7 +181,7 @@ def test_where_another_thread_is_busy_it_is_passed_over(trained, docs):
 
 
 def test_what_failed_is_not_remembered(trained, docs, monkeypatch):
-    model, expected = trained(NAME), None
+    model = trained(NAME)
     encode = character_cnn.CharacterCNN.encode
 
     def fail(*args):

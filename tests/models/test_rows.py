@@ -50,7 +50,7 @@ def test_rows_of_all_documents_at_once():
 @pytest.mark.parametrize("embed", ["WordEmbed", "spaCy's"])
 def test_concatenated_predicts_what_it_trains_on(embed, build, configs, docs):
     """All of words by themselves, and beside a tok2vec that asks for documents."""
-    config = configs[embed] if embed in configs else SPACY_EMBEDDING
+    config = configs.get(embed, SPACY_EMBEDDING)
     layers = [build(config), build(configs["CharacterCNN"])]
     model = concatenated(*layers)
     model.initialize(X=docs)
