@@ -133,17 +133,22 @@ class SequenceEncoder(nn.Module):
                 H = lstm(PackedSequence(H, sizes))[0].data
             H = self.output_dropout(H, *mask)  # (N, width)
         if self.attention is not None:
-            H = self._attend(H, piece, next(indices), next(indices))
+            H = self._attend(self.attention, H, piece, indices)
         return H[owned] if len(owned) < len(H) else H, rows
 
     def _attend(
-        self, H: Tensor, piece: Packed, padded: Tensor, lengths: Tensor
+        self,
+        attention: MultiHeadAttention,
+        H: Tensor,
+        piece: Packed,
+        indices: Iterator[Tensor],
     ) -> Tensor:
         """Self-attention within each window; H: (N, width), packed."""
+        padded, lengths = next(indices), next(indices)
         size, n_steps = len(piece.order), len(piece.sizes)
         X = H.new_zeros((size * n_steps, self.width)).index_copy(0, padded, H)
         mask = torch.arange(n_steps, device=H.device) < lengths[:, None]  # (B, T)
-        Y = self.attention(X.view(size, n_steps, -1), mask)
+        Y = attention(X.view(size, n_steps, -1), mask)
         return H + self.gate * Y.flatten(0, 1)[padded]
 
     def _encode_one(self, X: Tensor) -> Tensor:
