@@ -180,22 +180,28 @@ class _Calls(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _lstm(func: Any, X: torch.Tensor, sizes: torch.Tensor, *others: Any) -> Any:
-    """Through the CPU: for a GPU there is one kernel for all of it, cuDNN's."""
+def _lstm(func: Any, X: torch.Tensor, *others: Any) -> Any:
+    """Through the CPU: for a GPU there is one kernel for all of it, cuDNN's.
+
+    others: The sizes of a packed batch, or the state of one that is not packed; and the
+        state, or the weights.
+    """
+    sizes = others[:1] if isinstance(others[0], torch.Tensor) else ()
+    others = others[len(sizes) :]
     tensors = [x for x in tree_leaves((X, others)) if isinstance(x, torch.Tensor)]
     here = {isinstance(x, PretendTensor) for x in tensors}
     if here == {False}:
-        return func(X, sizes, *others)
+        return func(X, *sizes, *others)
     if len(here) > 1:
         raise RuntimeError("input, state and weights of an LSTM are on two devices")
-    if isinstance(sizes, PretendTensor) or sizes.dtype != torch.int64:
+    if any(isinstance(x, PretendTensor) or x.dtype != torch.int64 for x in sizes):
         raise RuntimeError("lengths of packed sequences must be int64 on the CPU")
     if torch.is_autocast_enabled("cuda"):
         raise RuntimeError("autocast runs cuDNN's LSTM in float16, also for bfloat16")
     _counts.launches += 1
     with counted():
         X, others = tree_map_only(torch.Tensor, lambda x: x.to("cpu"), (X, others))
-        return tuple(x.to(CUDA) for x in func(X, sizes, *others))
+        return tuple(x.to(CUDA) for x in func(X, *sizes, *others))
 
 
 @contextmanager

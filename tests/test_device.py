@@ -11,19 +11,22 @@ import torch
 from spacy.tokens import Span
 from spacy.training import Example
 from spacy.vectors import Vectors
-from spacy_attnner.layers.range_max import range_max
 from thinc.api import Adam, NumpyOps, fix_random_seed, set_current_ops
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from spacy_attnner.layers import blocks, crf, packing, padding, pairs, segments, windows
+from spacy_attnner.layers import blocks, crf, packing, pairs
 from spacy_attnner.layers.characters import CharacterCNN
-from spacy_attnner.layers.inner_product import InnerProductPairs, candidate_logits
+from spacy_attnner.layers.group_context import DocumentContext
+from spacy_attnner.layers.inner_product import InnerProductPairs
 from spacy_attnner.layers.k_best import k_best
-from spacy_attnner.layers.pooling import DocumentPooling
+from spacy_attnner.layers.pair_batch import PairBatch, Ranges
+from spacy_attnner.layers.pair_logits import candidate_logits, exclusive_logits
+from spacy_attnner.layers.pooling import DocumentPooling, Segments
 from spacy_attnner.layers.sequence_encoder import SequenceEncoder
 from spacy_attnner.layers.viterbi import viterbi
+from spacy_attnner.models.batch import Batch
 from spacy_attnner.models.output_size import grown_layer
 from spacy_attnner.models.static_vectors import static_vectors
 from spacy_attnner.relations import Relation, set_relations
@@ -40,11 +43,14 @@ from pretend_device import (
 
 LENGTHS = torch.tensor([3, 0, 61, 1, 0, 11, 2])
 N_TOKENS = int(LENGTHS.sum())
+ON_HOST = LENGTHS.numpy()
 N_TAGS = 9
 
 
 def to_cuda(tree):
-    return tree_map_only(torch.Tensor, lambda x: x.to(CUDA), tree)
+    """Tensors on the pretended device; what is NumPy's stays on the host."""
+    tree = tree_map_only(torch.Tensor, lambda x: x.to(CUDA), tree)
+    return tree_map_only(PairBatch, lambda batch: of_pairs(CUDA, len(batch)), tree)
 
 
 def assert_same(found, expected):
@@ -128,7 +134,13 @@ def encoder(**settings):
     module = SequenceEncoder(**{**sizes, "window": 13, "margin": 3, **settings})
     if module.gate is not None:
         nn.init.ones_(module.gate)
-    return module, (torch.randn(N_TOKENS, 5), LENGTHS)
+    return module, (torch.randn(N_TOKENS, 5), ON_HOST)
+
+
+def one_sequence():
+    """In prediction it is not packed."""
+    module, (X, _) = encoder()
+    return module, (X[:11], numpy.array([11]))
 
 
 def character_cnn():
@@ -138,33 +150,40 @@ def character_cnn():
 
 def pooling():
     module = DocumentPooling(width=5, n_heads=3, hidden=7)
-    return module, (torch.randn(N_TOKENS, 5), LENGTHS)
+    return module, (torch.randn(N_TOKENS, 5), ON_HOST)
 
 
-def pair_attention(n_pairs=3, module=None):
+def context():
+    module = DocumentContext(width=5, value_width=6, n_heads=3)
+    documents = numpy.arange(len(LENGTHS)).repeat(ON_HOST)
+    words = 7 * documents + numpy.arange(N_TOKENS) % 7
+    return module, (torch.randn(N_TOKENS, 5), words, ON_HOST)
+
+
+def of_pairs(device, n_pairs=3):
+    spans = numpy.array([[1, 2], [4, 7], [8, 9]])
+    order = numpy.array([[0, 1], [2, 0], [1, 2]])[:n_pairs]
+    contexts = numpy.array([[0, 8], [0, 11], [2, 11]])[:n_pairs]
+    return PairBatch(device, spans, numpy.arange(9).reshape(3, 3), order, contexts)
+
+
+def pair_attention(n_pairs=3, module=None, **settings):
+    sizes = {"n_heads": 7, "type_width": 3, "distance_width": 2}
     module = module or pairs.EntityPairAttention(
-        width=5, hidden=14, n_heads=7, type_width=3, distance_width=2
+        width=5, hidden=14, **sizes, **settings
     )
-    spans = torch.tensor([[1, 2], [4, 7], [8, 9]])
-    order = torch.tensor([[0, 1], [2, 0], [1, 2]])[:n_pairs]
-    contexts = torch.tensor([[0, 8], [0, 11], [2, 11]])[:n_pairs]
-    types = torch.arange(9).view(3, 3)
-    return module, (
-        torch.randn(19, 5),
-        torch.tensor([19]),
-        spans,
-        types,
-        order,
-        contexts,
-    )
+    return module, (torch.randn(19, 5), of_pairs(torch.device("cpu"), n_pairs))
 
 
 MODULES = [
     encoder,
     lambda: encoder(n_heads=0, depth=1),
+    one_sequence,
     character_cnn,
     pooling,
+    context,
     pair_attention,
+    lambda: pair_attention(around=True),
     lambda: pair_attention(n_pairs=0),
     lambda: pair_attention(module=InnerProductPairs(width=5, hidden=14, type_width=3)),
 ]
@@ -189,6 +208,23 @@ def test_modules(make):
         on_gpu.eval()
         with torch.no_grad():
             assert_same(on_gpu(*to_cuda(inputs)), module.eval()(*inputs))
+
+
+def test_words_in_prediction():
+    module = CharacterCNN(embed_width=3, width=5, kernel_size=3)
+    words = ["ferry", "", "to", "東京"]
+    with torch.no_grad(), pretend_cuda():
+        expected = module.encode(words, 9, module.tables())
+        on_gpu = copy.deepcopy(module).to(CUDA)
+        assert_same(on_gpu.encode(words, 9, on_gpu.tables()), expected)
+
+
+def test_weights_of_pairs():
+    module, (X, batch) = pair_attention()
+    on_gpu = copy.deepcopy(module)
+    with torch.no_grad(), pretend_cuda():
+        found = on_gpu.to(CUDA).weights(*to_cuda((X, batch)))
+        assert_same(found, module.weights(X, batch))
 
 
 def test_dropout_of_sequences():
@@ -255,13 +291,6 @@ def crf_inputs():
         lambda e, c, n, *_: k_best(e, crf.biluo_chain(*c), n, 3),
         lambda e, c, n, *_: vars(packing.pack(n)),
         lambda e, c, n, *_: packing.token_positions(n),
-        lambda e, c, n, *_: padding.padding_mask(n),
-        lambda e, c, n, *_: padding.pad(e, n),
-        lambda e, c, n, *_: padding.unpad(padding.pad(e, n), n),
-        lambda e, c, n, *_: segments.segment_softmax(e, n),
-        lambda e, c, n, *_: vars(windows.cut_windows(n, 7, 2)),
-        lambda e, c, n, *_: range_max(e, _[1]),
-        lambda e, c, n, *_: candidate_logits(e, (n.cumsum(0) % 3).repeat_interleave(n)),
     ],
 )
 @pytest.mark.parametrize("longest", [blocks.LONGEST, 5])
@@ -272,6 +301,22 @@ def test_functions(function, longest, monkeypatch):
     inputs = crf_inputs()
     with pretend_cuda():
         assert_same(function(*to_cuda(inputs)), function(*inputs))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda X: Segments(X.device, ON_HOST).softmax(X),
+        lambda X: Segments(X.device, ON_HOST).sum(X),
+        lambda X: Ranges(X.device, ON_HOST.cumsum() - ON_HOST, ON_HOST.cumsum()).max(X),
+        lambda X: candidate_logits(X, torch.arange(N_TOKENS, device=X.device) % 3, 3),
+        lambda X: exclusive_logits(X),
+    ],
+)
+def test_functions_of_flat_batches(function):
+    X = torch.randn(N_TOKENS, N_TAGS)
+    with pretend_cuda():
+        assert_same(function(X.to(CUDA)), function(X))
 
 
 # Thinc's and spaCy's side
@@ -466,16 +511,16 @@ def test_vectors_on_another_device_than_the_model(table_on_gpu, model_on_gpu, fl
         nlp.vocab.vectors = vectors
     else:
         give_vectors(nlp)
-    docs = [nlp("ferry to Bergen")]
+    words = Batch([nlp("ferry to Bergen")]).tokens
     layer = static_vectors(3)
-    layer.initialize(X=docs)
-    expected = layer.predict(docs)
+    layer.initialize(X=words)
+    expected = layer.predict(words)
     with pretend_gpu():
         if table_on_gpu:
             nlp.vocab.vectors.data = PretendArray(nlp.vocab.vectors.data)
         if model_on_gpu:
             layer._to_ops(PretendOps())
-        Y, backprop = layer.begin_update(docs)
+        Y, backprop = layer.begin_update(words)
         assert isinstance(Y, PretendArray) == model_on_gpu
         backprop(Y)
         numpy.testing.assert_allclose(layer.ops.to_numpy(Y), expected, atol=1e-6)

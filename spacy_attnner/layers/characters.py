@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import cast
 
 import numpy
 import torch
@@ -114,7 +115,7 @@ class CharacterCNN(nn.Module):
         Y = F.embedding(padded[:, :length], tables[0])  # (n_words, L, width)
         for k in range(1, n):
             Y += F.embedding(padded[:, k : k + length], tables[k])
-        return torch.add(_highest(Y, characters), self.filters.bias)  # type: ignore
+        return _highest(Y, characters) + cast(Tensor, self.filters.bias)
 
 
 def _highest(Y: Tensor, characters: Tensor) -> Tensor:

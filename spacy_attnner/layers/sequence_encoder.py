@@ -133,7 +133,7 @@ class SequenceEncoder(nn.Module):
                 H = lstm(PackedSequence(H, sizes))[0].data
             H = self.output_dropout(H, *mask)  # (N, width)
         if self.attention is not None:
-            H = self._attend(self.attention, H, piece, next(indices), next(indices))
+            H = self._attend(self.attention, H, piece, indices)
         return H[owned] if len(owned) < len(H) else H, rows
 
     def _attend(
@@ -141,10 +141,10 @@ class SequenceEncoder(nn.Module):
         attention: MultiHeadAttention,
         H: Tensor,
         piece: Packed,
-        padded: Tensor,
-        lengths: Tensor,
+        indices: Iterator[Tensor],
     ) -> Tensor:
         """Self-attention within each window; H: (N, width), packed."""
+        padded, lengths = next(indices), next(indices)
         size, n_steps = len(piece.order), len(piece.sizes)
         X = H.new_zeros((size * n_steps, self.width)).index_copy(0, padded, H)
         mask = torch.arange(n_steps, device=H.device) < lengths[:, None]  # (B, T)

@@ -147,7 +147,7 @@ class Words:
 
     def strings(self) -> list[str]:
         """The words as texts."""
-        strings = self.vocab.strings
+        strings = self.vocab.strings if len(self) else {}
         return [strings[orth] for orth in self.column(ORTH).tolist()]
 
 

@@ -163,7 +163,7 @@ class AttnShim(PyTorchShim):
     def use_params(self, params: dict) -> Any:
         """Run with other values of the parameters, an optimizer's averages say."""
         backup = {}
-        version, self.version = self.version, object()
+        self.version = object()
         for name, parameter in self._model.named_parameters():
             value = params.get(self._key(name))
             if value is not None:
@@ -175,7 +175,7 @@ class AttnShim(PyTorchShim):
             for name, parameter in self._model.named_parameters():
                 if name in backup:
                     parameter.data.copy_(backup[name])
-            self.version = version
+            self.version = object()
 
 
 def to_safetensors(module: torch.nn.Module) -> bytes:

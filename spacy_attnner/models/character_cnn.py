@@ -126,17 +126,18 @@ class WordMemory:
             new = [orth for orth in orths if orth not in self._rows]
             if len(self._rows) + len(new) > REMEMBERED:
                 self._rows, new = {}, orths
-            if new or self._vectors is None:
-                self._add(new, encode(new, self._tables), xp)
-            rows, vectors = self._rows, cast(Any, self._vectors)
-            places = [rows[orth] for orth in orths]
-            return vectors[xp.asarray(places, dtype="int64")]
+            vectors = self._vectors
+            if new or vectors is None:
+                vectors = self._add(new, encode(new, self._tables), xp)
+            rows = self._rows
+            return vectors[xp.asarray([rows[orth] for orth in orths], dtype="int64")]
         finally:
             self._lock.release()
 
-    def _add(self, orths: list[int], Y: Any, xp: Any) -> None:
+    def _add(self, orths: list[int], Y: Any, xp: Any) -> Any:
         if self._vectors is None:
             self._vectors = xp.zeros((REMEMBERED, Y.shape[1]), dtype=Y.dtype)
         first = len(self._rows)
         self._vectors[first : first + len(orths)] = Y
         self._rows.update(zip(orths, range(first, first + len(orths)), strict=True))
+        return self._vectors

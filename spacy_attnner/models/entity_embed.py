@@ -28,7 +28,7 @@ def build_entity_embed(
     types: Let the vectors differ with the entity's label.
     spans_key: Span group to take the entities from; `doc.ents` if empty.
     """
-    return Model(
+    embed = Model(
         "entity_embed",
         _forward,
         init=_init,
@@ -36,15 +36,29 @@ def build_entity_embed(
         dims={"nO": width},
         attrs={"types": types, "spans_key": spans_key},
     )
+    # a node of its own, as in the models that are stored
+    name = f"unflatten({embed.name})"
+    return Model(name, _forward_parts, init=_init, layers=[embed], dims={"nO": width})
 
 
 def _init(model: Model, X: Any = None, Y: Any = None) -> None:
     model.layers[0].initialize()
 
 
-def _forward(
+def _forward_parts(
     model: Tok2Vec, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable]:
+    Y, bp_embed = model.layers[0](docs, is_train)
+
+    def backprop(dYs: list[Floats2d]) -> list[Doc]:
+        return bp_embed(flatten(model, dYs)) if dYs else []
+
+    return Parts(Y, [len(doc) for doc in docs]), backprop
+
+
+def _forward(
+    model: Model[list[Doc], Floats2d], docs: list[Doc], is_train: bool
+) -> tuple[Floats2d, Callable]:
     types, key = model.attrs["types"], model.attrs["spans_key"]
     ids = [numpy.zeros(0, dtype="uint64")]
     for doc in docs:
@@ -53,12 +67,11 @@ def _forward(
     flat: Any = model.ops.xp.asarray(numpy.concatenate(ids))
     Y, bp_embed = model.layers[0](flat, is_train)
 
-    def backprop(dYs: list[Floats2d]) -> list[Doc]:
-        if dYs:
-            bp_embed(flatten(model, dYs))
+    def backprop(dY: Floats2d) -> list[Doc]:
+        bp_embed(dY)
         return []
 
-    return Parts(Y, [len(doc) for doc in docs]), backprop
+    return Y, backprop
 
 
 def _entity_ids(n_tokens: int, spans: Any, types: bool) -> numpy.ndarray:

@@ -6,7 +6,6 @@ from torch import nn
 
 from spacy_attnner.layers.attention import (
     AdditiveAttention,
-    AttentionPooling,
     MultiHeadAttention,
     masked_softmax,
 )
@@ -91,19 +90,3 @@ def test_additive_attention_has_one_score_per_head():
     assert attention(torch.randn(2, 11, 5)).shape == (2, 11, 3)
     with pytest.raises(ValueError, match="n_heads 0 is less than 1"):
         AdditiveAttention(width=5, hidden=7, n_heads=0)
-
-
-def test_pooling_without_preference_is_the_mean():
-    pooling = AttentionPooling(width=2, hidden=3, n_heads=2)
-    nn.init.zeros_(pooling.attention.score.weight)
-    X = torch.tensor([[1.0, 10.0], [3.0, 30.0], [GARBAGE, GARBAGE]])
-    expected = torch.tensor([[2.0, 20.0] * 2, [GARBAGE] * 4])
-    torch.testing.assert_close(pooling(X, torch.tensor([2, 1])), expected)
-
-
-def test_pooling_weights_sum_to_one_over_the_tokens():
-    pooling = AttentionPooling(width=5, hidden=7, n_heads=3)
-    weights = pooling.weights(torch.randn(13, 5), torch.tensor([11, 0, 2]))
-    assert weights.shape == (13, 3)
-    for own in weights.split([11, 2]):
-        torch.testing.assert_close(own.sum(0), torch.ones(3))

@@ -6,17 +6,18 @@ from spacy_attnner.layers.dropout import LockedDropout, set_dropout
 
 
 def test_one_mask_per_sequence():
-    Y = LockedDropout(0.5)(torch.ones(53, 7, 11))
+    sequences = torch.arange(7 * 53) % 53
+    Y = LockedDropout(0.5)(torch.ones(7 * 53, 11), sequences, 53)
     assert set(Y.flatten().tolist()) == {0.0, 2.0}
-    assert torch.equal(Y, Y[:, :1].expand_as(Y))
+    assert torch.equal(Y, Y[:53].repeat(7, 1))
     assert not torch.equal(Y[0], Y[1])
     assert Y.mean().item() == pytest.approx(1.0, abs=0.1)
 
 
 @pytest.mark.parametrize(("p", "training"), [(0.0, True), (0.5, False)])
 def test_no_dropout(p, training):
-    X = torch.randn(2, 3, 5)
-    assert torch.equal(LockedDropout(p).train(training)(X), X)
+    X, sequences = torch.randn(3, 5), torch.tensor([0, 1, 1])
+    assert torch.equal(LockedDropout(p).train(training)(X, sequences, 2), X)
 
 
 def test_the_rate_reaches_every_dropout():

@@ -1,12 +1,47 @@
 import time
 from functools import partial
 
+import numpy
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils.rnn import pad_sequence
 
 from spacy_attnner.layers.attention import masked_softmax
-from spacy_attnner.layers.padding import pad, padding_mask
-from spacy_attnner.layers.pooling import DocumentPooling
+from spacy_attnner.layers.pooling import AttentionPooling, DocumentPooling, Segments
+
+
+def segments(*lengths):
+    return Segments(torch.device("cpu"), numpy.array(lengths, dtype="int64"))
+
+
+@given(st.lists(st.integers(0, 5), max_size=7))
+def test_segments_are_what_each_is_by_itself(lengths):
+    X, own = torch.randn(sum(lengths), 3), segments(*lengths)
+    parts = list(zip(X.split(lengths), range(len(lengths)), strict=True))
+    softmax, total, highest = own.softmax(X), own.sum(X), own.max(X)
+    assert total.shape == highest.shape == (len(lengths), 3)
+    for (x, i), weights in zip(parts, softmax.split(lengths), strict=True):
+        torch.testing.assert_close(weights, x.softmax(0))
+        torch.testing.assert_close(total[i], x.sum(0))
+        assert torch.equal(highest[i], x.amax(0) if len(x) else torch.zeros(3))
+
+
+def test_pooling_without_preference_is_the_mean():
+    pooling = AttentionPooling(width=2, hidden=3, n_heads=2)
+    nn.init.zeros_(pooling.attention.score.weight)
+    X = torch.tensor([[1.0, 10.0], [3.0, 30.0], [1e6, 1e6]])
+    expected = torch.tensor([[2.0, 20.0] * 2, [1e6] * 4])
+    torch.testing.assert_close(pooling(X, segments(2, 1)), expected)
+
+
+def test_pooling_weights_sum_to_one_over_the_tokens():
+    pooling = AttentionPooling(width=5, hidden=7, n_heads=3)
+    weights = pooling.weights(torch.randn(13, 5), segments(11, 0, 2))
+    assert weights.shape == (13, 3)
+    for own in weights.split([11, 2]):
+        torch.testing.assert_close(own.sum(0), torch.ones(3))
 
 
 def test_document_pooling_by_hand():
@@ -42,8 +77,8 @@ def test_documents_without_tokens_give_zeros_and_no_nan():
 
 def padded(pooling, X, lengths):
     """The same with all documents made equally long."""
-    mask = padding_mask(lengths)
-    Xp = pad(X, lengths)  # (B, T, width)
+    Xp = pad_sequence(X.split(lengths.tolist()), batch_first=True)  # (B, T, width)
+    mask = torch.arange(Xp.shape[1]) < lengths[:, None]
     scores = pooling.pool.attention(Xp).transpose(1, 2)  # (B, H, T)
     attended = (masked_softmax(scores, mask[:, None, :]) @ Xp).flatten(1)
     lowest = torch.finfo(X.dtype).min

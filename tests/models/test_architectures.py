@@ -4,7 +4,7 @@ import numpy
 import pytest
 from spacy import registry
 
-from spacy_attnner.models import relations
+from spacy_attnner.models import entity_pairs
 from spacy_attnner.words import n_words
 
 NAMES = [
@@ -92,7 +92,7 @@ def test_batch_equals_single(name, trained, inputs_of):
 def test_pairs_some_at_a_time(name, settings, size, trained, inputs_of, monkeypatch):
     model, X = trained(name, **settings), inputs_of(name)
     expected = model.predict(X)
-    monkeypatch.setattr(relations, "PAIRS_AT_ONCE", size)
+    monkeypatch.setattr(entity_pairs, "PAIRS_AT_ONCE", size)
     for found, whole in zip(model.predict(X), expected, strict=True):
         numpy.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-5)
 

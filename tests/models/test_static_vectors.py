@@ -8,6 +8,8 @@ import spacy
 from spacy.tokens import Doc
 from spacy.vectors import Vectors
 
+from spacy_attnner.models.batch import Batch
+from spacy_attnner.models.rows import tok2vec_of_words
 from spacy_attnner.models.static_vectors import static_vectors
 from spacy_attnner.vectors import AttrVectors
 
@@ -52,9 +54,13 @@ def give():
     return set_vectors
 
 
-def make_layer(docs, width=WIDTH):
+def words_of(*docs):
+    return Batch(docs).tokens
+
+
+def make_layer(*docs, width=WIDTH):
     layer = static_vectors(width)
-    layer.initialize(X=docs)
+    layer.initialize(X=words_of(*docs))
     layer.set_param("W", numpy.eye(width, WIDTH, dtype="float32"))
     return layer
 
@@ -63,19 +69,20 @@ def make_layer(docs, width=WIDTH):
 def test_capitalised_words_find_the_lower_case_row(kind, give):
     nlp = give(kind)
     doc = nlp("HARBOUR Tromsø ferry Ferry")
-    (found,) = [make_layer([doc]).predict([doc])]
+    found = make_layer(doc).predict(words_of(doc))
     numpy.testing.assert_array_equal(found, DATA[[0, 1, 2, 2]])
 
 
 @pytest.mark.parametrize("kind", ["LOWER", "ORTH", "AttrVectors"])
 def test_they_still_do_after_the_pipeline_was_saved(kind, give, tmp_path):
     nlp = give(kind)
-    layer = make_layer([nlp("ferry")])
+    layer = make_layer(nlp("ferry"))
     nlp.to_disk(tmp_path)
     from_bytes = make_nlp(kind).from_bytes(nlp.to_bytes())
     for loaded in (spacy.load(tmp_path), from_bytes):
         doc = loaded("HARBOUR Tromsø ferry Ferry")
-        numpy.testing.assert_array_equal(layer.predict([doc]), DATA[[0, 1, 2, 2]])
+        found = layer.predict(words_of(doc))
+        numpy.testing.assert_array_equal(found, DATA[[0, 1, 2, 2]])
 
 
 def test_a_row_for_the_word_as_it_stands_is_preferred(give):
@@ -83,14 +90,14 @@ def test_a_row_for_the_word_as_it_stands_is_preferred(give):
     nlp.vocab.vectors.resize((4, WIDTH))
     nlp.vocab.vectors.add("Ferry", vector=numpy.array([7.0, 5.0, 3.0]))
     doc = nlp("Ferry ferry")
-    found = make_layer([doc]).predict([doc])
+    found = make_layer(doc).predict(words_of(doc))
     numpy.testing.assert_array_equal(found, [[7.0, 5.0, 3.0], DATA[2]])
 
 
 @pytest.mark.parametrize("kind", ["LOWER", "ORTH"])
 def test_unknown_words_are_zero(kind, give):
     doc = give(kind)("zyxt Ferry 17 \n")
-    found = make_layer([doc]).predict([doc])
+    found = make_layer(doc).predict(words_of(doc))
     numpy.testing.assert_array_equal(found[1], DATA[2])
     assert not found[[0, 2, 3]].any()
 
@@ -107,7 +114,7 @@ def test_subword_vectors_know_every_word(nlp):
         maxn=3,
     )
     doc = nlp("ferry zyxt ferry")
-    found = make_layer([doc]).predict([doc])
+    found = make_layer(doc).predict(words_of(doc))
     expected = nlp.vocab.vectors.get_batch([token.orth for token in doc])
     numpy.testing.assert_allclose(found, expected)
     assert found.any(1).all()
@@ -115,16 +122,16 @@ def test_subword_vectors_know_every_word(nlp):
 
 def test_documents_without_tokens(give):
     nlp = give()
-    layer = make_layer([nlp("ferry")], width=5)
-    assert layer.predict([nlp("")]).shape == (0, 5)
-    found = layer.predict([nlp(""), nlp("ferry"), nlp("")])
+    layer = make_layer(nlp("ferry"), width=5)
+    assert layer.predict(words_of(nlp(""))).shape == (0, 5)
+    found = layer.predict(words_of(nlp(""), nlp("ferry"), nlp("")))
     numpy.testing.assert_array_equal(found[:, :WIDTH], DATA[[2]])
 
 
 def test_the_gradient_of_the_projection(give):
     doc = give()("Ferry unknown harbour")
-    layer = make_layer([doc], width=2)
-    _, backprop = layer.begin_update([doc])
+    layer = make_layer(doc, width=2)
+    _, backprop = layer.begin_update(words_of(doc))
     d_Y = numpy.array([[1, 0], [0, 5], [2, 3]], dtype="float32")
     assert backprop(d_Y) == []
     expected = numpy.outer(d_Y[0], DATA[2]) + numpy.outer(d_Y[2], DATA[0])
@@ -163,26 +170,27 @@ def test_another_table(changes, message, give, build, configs):
 def test_the_same_table_in_another_state(kind, give):
     """Grown, as by merging tokens, renamed, moved, pickled: all the same table."""
     nlp = give(kind, name="first")
-    layer = make_layer([nlp("ferry")])
-    (expected,) = [layer.predict([nlp("Ferry harbour")])]
+    layer = make_layer(nlp("ferry"))
+    expected = layer.predict(words_of(nlp("Ferry harbour")))
     for renamed in ("first", "second"):
         nlp.vocab.vectors.name = renamed
         doc = nlp("Tromsø ferry harbour")
         with doc.retokenize() as retokenizer:
             retokenizer.merge(doc[0:2])
         nlp.vocab.set_vector(f"{renamed} word", numpy.ones(WIDTH, dtype="float32"))
-        assert layer.predict([nlp("Ferry harbour")]).tolist() == expected.tolist()
-        loaded = make_layer([give(kind)("ferry")]).from_bytes(layer.to_bytes())
-        assert loaded.predict([nlp("Ferry harbour")]).tolist() == expected.tolist()
+        words = words_of(nlp("Ferry harbour"))
+        assert layer.predict(words).tolist() == expected.tolist()
+        loaded = make_layer(give(kind)("ferry")).from_bytes(layer.to_bytes())
+        assert loaded.predict(words).tolist() == expected.tolist()
     other = pickle.loads(pickle.dumps(nlp.vocab))
     doc = Doc(other, words=["Ferry", "harbour"])
-    assert layer.predict([doc]).tolist() == expected.tolist()
+    assert layer.predict(words_of(doc)).tolist() == expected.tolist()
 
 
 def test_a_table_that_is_looked_up_otherwise(give):
-    layer = make_layer([give("ORTH")("ferry")])
+    layer = make_layer(give("ORTH")("ferry"))
     with pytest.raises(ValueError, match=r"by ORTH\), the vocab has .* by LOWER"):
-        layer.predict([give("AttrVectors")("ferry")])
+        layer.predict(words_of(give("AttrVectors")("ferry")))
 
 
 def test_a_table_of_subwords_is_known_again(nlp):
@@ -192,30 +200,32 @@ def test_a_table_of_subwords_is_known_again(nlp):
         return Vectors(strings=nlp.vocab.strings, data=data, name="floret", **settings)
 
     nlp.vocab.vectors = table(0)
-    layer = make_layer([nlp("ferry")])
-    assert layer.predict([nlp("zyxt")]).any()
+    layer = make_layer(nlp("ferry"))
+    assert layer.predict(words_of(nlp("zyxt"))).any()
     nlp.vocab.vectors = table(1)
     with pytest.raises(ValueError, match=r"trained with the vectors floret \(11 x 3"):
-        layer.predict([nlp("ferry")])
+        layer.predict(words_of(nlp("ferry")))
 
 
 def test_no_table_any_more(give):
-    layer = make_layer([give()("ferry")])
+    layer = make_layer(give()("ferry"))
     with pytest.raises(
         ValueError, match="load it with the vectors that it was trained with"
     ):
-        layer.predict([spacy.blank("en")("ferry")])
+        layer.predict(words_of(spacy.blank("en")("ferry")))
 
 
 def test_prediction_projects_every_word_and_training_every_token_alike(give):
     nlp = give("AttrVectors")
     docs = [nlp("Ferry, harbour: ferry!"), nlp(""), nlp("A ferry to Tromsø")]
     layer = static_vectors(5)
-    layer.initialize(X=docs)
-    Y, backprop = layer(docs, True)
-    assert numpy.allclose(layer.predict(docs), Y, atol=1e-6)
-    assert Y.any()
-    backprop(numpy.ones_like(Y))
+    model = tok2vec_of_words(layer)
+    model.initialize(X=docs)
+    Y, backprop = model(docs, True)
+    for found, expected in zip(model.predict(docs), Y, strict=True):
+        assert numpy.allclose(found, expected, atol=1e-6)
+    assert Y[0].any()
+    backprop([numpy.ones_like(y) for y in Y])
     # each place of a word counts: ferry three times, the others once
     expected = DATA[0] + DATA[1] + 3 * DATA[2]
     assert numpy.allclose(layer.get_grad("W"), numpy.tile(expected, (5, 1)))

@@ -14,7 +14,11 @@ WORDS = ["Zürich", "a", "Straßenbahnhaltestelle", "東京", "Ω", "x1-y2", "�
 
 
 def batch(words, max_length=13):
-    return character_ids(words, max_length)
+    return torch.from_numpy(character_ids(words, max_length))
+
+
+def make_cnn(kernel_size=3):
+    return CharacterCNN(embed_width=5, width=7, kernel_size=kernel_size)
 
 
 def test_rows_by_hand():
@@ -43,7 +47,7 @@ def test_no_character_is_taken_for_padding(word):
 
 def test_latin_letters_keep_apart():
     letters = [chr(code) for code in range(N_DIRECT) if chr(code).isalpha()]
-    assert len(character_ids(letters, 3).unique()) == len(letters)
+    assert len(set(character_ids(letters, 3).flatten().tolist())) == len(letters)
 
 
 def test_convolution_by_hand():
@@ -61,35 +65,39 @@ def test_convolution_by_hand():
 
 
 def test_a_word_is_encoded_the_same_in_any_batch():
-    cnn = CharacterCNN(embed_width=5, width=7, kernel_size=3)
+    cnn = make_cnn()
     together = cnn(batch(WORDS), torch.arange(len(WORDS)))
     for i, word in enumerate(WORDS):
         alone = cnn(batch([word]), torch.tensor([0]))
         torch.testing.assert_close(alone, together[i : i + 1])
 
 
-def test_prediction_in_pieces_is_prediction_at_once(monkeypatch):
-    cnn = CharacterCNN(embed_width=5, width=7, kernel_size=3).eval()
-    rows = torch.cat([batch(WORDS), torch.zeros(1, 13, dtype=torch.int64)])
-    tokens = torch.tensor([3, 0, 7, 1, 2, 4, 4, 6, 5])
-    expected = cnn(rows, tokens)
-    monkeypatch.setattr(characters, "PIECE", 2)
-    torch.testing.assert_close(cnn(rows, tokens), expected)
+@pytest.mark.parametrize("kernel_size", [1, 3, 5, 9])
+@pytest.mark.parametrize("piece", [characters.PIECE_CPU, 4, 1])
+def test_prediction_by_tables_is_the_convolution(monkeypatch, piece, kernel_size):
+    cnn = make_cnn(kernel_size).eval()
+    words = [*WORDS, "", "Zug"]
+    expected = cnn(batch(words), torch.arange(len(words)))
+    monkeypatch.setattr(characters, "PIECE_CPU", piece)
+    with torch.no_grad():
+        found = cnn.encode(words, 13, cnn.tables())
+        assert cnn.encode([], 13, cnn.tables()).shape == (0, 7)
+    torch.testing.assert_close(found, expected)
 
 
 def test_a_word_without_characters_is_no_nan():
-    cnn = CharacterCNN(embed_width=5, width=7, kernel_size=3)
+    cnn = make_cnn()
     found = cnn(torch.zeros(1, 3, dtype=torch.int64), torch.tensor([0]))
     assert found.isfinite().all()
     assert found.abs().max() < 1e3
 
 
 def test_no_words():
-    cnn = CharacterCNN(embed_width=5, width=7, kernel_size=3)
+    cnn = make_cnn()
     nothing = torch.zeros(0, dtype=torch.int64)
     assert cnn(nothing.view(0, 1), nothing).shape == (0, 7)
 
 
 def test_an_even_kernel():
     with pytest.raises(ValueError, match="kernel_size 4 is not odd"):
-        CharacterCNN(embed_width=5, width=7, kernel_size=4)
+        make_cnn(kernel_size=4)

@@ -34,12 +34,13 @@ def test_the_formula_term_by_term():
 
 
 def test_a_word_without_other_places_gets_nothing_from_them():
-    layer = make_context().words
+    layer = make_context(state=False)
     X = torch.randn(13, 11)
-    found = layer.means_of_others(X, WORDS, layer.pool(X, WORDS, 9))
+    found = layer(X, WORDS, LENGTHS)
+    nothing = X + layer.mix(torch.cat([X, torch.zeros(13, 7)], 1)).tanh()
     alone = torch.bincount(WORDS)[WORDS] == 1
-    assert torch.equal(found[alone], torch.zeros(int(alone.sum()), 6))
-    assert (found[~alone] != 0).any(1).all()
+    torch.testing.assert_close(found[alone], nothing[alone])
+    assert (found[~alone] != nothing[~alone]).any(1).all()
 
 
 def test_batch_equals_single():
@@ -52,13 +53,18 @@ def test_batch_equals_single():
     torch.testing.assert_close(torch.cat(alone), together)
 
 
-@pytest.mark.parametrize("chunk", [1, 3, 6, 12])
+@pytest.mark.parametrize("chunk", [1, 3, 4, 6, 12])
 def test_pieces_of_a_batch(monkeypatch, chunk):
     layer = make_context()
     X = torch.randn(13, 11)
     expected = layer(X, WORDS, LENGTHS)
-    monkeypatch.setattr(context, "CHUNK", chunk)
+    monkeypatch.setattr(context, "CHUNK_CPU", chunk)
     torch.testing.assert_close(layer(X, WORDS, LENGTHS), expected)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(X, WORDS, LENGTHS), expected)
+        overwritten = layer(X, WORDS, LENGTHS, overwrite=True)
+    assert overwritten is X
+    torch.testing.assert_close(X, expected)
 
 
 def test_an_empty_document_spoils_no_gradient():
@@ -82,14 +88,6 @@ def test_a_token_reaches_its_word_and_its_document():
     X = torch.randn(5, 11, requires_grad=True)
     layer(X, torch.tensor([0, 1, 0, 2, 3]), torch.tensor([5]))[0].sum().backward()
     assert (X.grad != 0).any(1).all()
-
-
-def test_in_chunks_the_same(monkeypatch):
-    layer = make_context()
-    X = torch.randn(13, 11)
-    whole = layer(X, WORDS, LENGTHS)
-    monkeypatch.setattr(context, "CHUNK", 4)
-    torch.testing.assert_close(layer(X, WORDS, LENGTHS), whole)
 
 
 def test_one_heavy_token_leaves_the_others_intact():

@@ -1,29 +1,8 @@
 import numpy
 from spacy.tokens import Doc
-from spacy_attnner.models.documents import sentence_lengths, word_numbers
 from thinc.api import Model
 
 WORDS = ["Ferry", "to", "Bergen", ",", "FERRY", "to", "Oslo"]
-
-
-def test_words_are_numbered_by_document_and_lower_case_form(blank):
-    docs = [
-        Doc(blank.vocab, words=WORDS),
-        Doc(blank.vocab),
-        Doc(blank.vocab, words=["ferry", "to"]),
-    ]
-    found = word_numbers(docs)
-    assert len(found) == 9
-    first, second = found[:7].tolist(), found[7:].tolist()
-    assert first[0] == first[4]
-    assert first[1] == first[5]
-    assert len(set(first)) == 5
-    assert set(first).isdisjoint(second)
-    assert sorted(set(found.tolist())) == list(range(7))
-
-
-def test_nothing_to_number(blank):
-    assert word_numbers([]).tolist() == word_numbers([Doc(blank.vocab)]).tolist() == []
 
 
 def test_the_other_places_of_a_word_reach_a_token(blank, trained):
@@ -46,17 +25,6 @@ def test_a_width_of_its_own(blank, build, configs):
     docs = [Doc(blank.vocab, words=WORDS)]
     model.initialize(X=docs)
     assert model.predict(docs)[0].shape == (7, 10)
-
-
-def test_sentence_lengths(blank):
-    starts = [True, False, False, True, True, False, False]
-    docs = [
-        Doc(blank.vocab, words=WORDS, sent_starts=starts),
-        Doc(blank.vocab),
-        Doc(blank.vocab, words=WORDS),
-    ]
-    assert sentence_lengths(docs).tolist() == [3, 1, 3, 7]
-    assert sentence_lengths([]).tolist() == []
 
 
 def test_sentences_are_encoded_by_themselves(blank, trained):
