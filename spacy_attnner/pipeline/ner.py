@@ -1,7 +1,7 @@
 """`attn_ner`: named entities from a tagger with a constrained CRF."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy
@@ -14,6 +14,8 @@ from thinc.api import Model, Optimizer
 from ..calibration import MARGIN, Calibration
 from ..confidence import CONFIDENCES_KEY, scores_of, set_confidences
 from ..extensions import register_confidence
+from ..models.crf_decode import crf_decode, crf_k_best, crf_marginals, sequences_of
+from ..models.crf_tagger import crf_loss, crf_rehearsal
 from ..words import n_words, tokens_of, word_places
 from .base import AttnPipe
 from .biluo import allowed_tags, incorrect_paths
@@ -179,9 +181,7 @@ class AttnNER(AttnPipe):
     def _decode(self, docs: list[Doc]) -> list[list[Any]]:
         if not any(map(n_words, docs)):
             return [[] for _ in docs]
-        found = self.model.attrs["crf_decode"](
-            self.model, self._emissions(docs), self._sequences(docs)
-        )
+        found = crf_decode(self.model, self._emissions(docs), self._sequences(docs))
         return [_on_tokens(doc, spans) for doc, spans in zip(docs, found, strict=True)]
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[list[Any]]) -> None:
@@ -221,9 +221,7 @@ class AttnNER(AttnPipe):
             incorrect = [
                 incorrect_paths(eg, key, ids, lengths) for eg, lengths in pairs
             ]
-        return self.model.attrs["crf_loss"](
-            self.model, scores, allowed, incorrect, sequences
-        )
+        return crf_loss(self.model, scores, allowed, incorrect, sequences)
 
     def rehearse(
         self,
@@ -253,11 +251,10 @@ class AttnNER(AttnPipe):
         self.require_vectors(docs)
         release_listeners(self.model)
         teacher = self._rehearsal_model
-        rehearsal = self.model.attrs["crf_rehearsal"]
         sequences = self._sequences(docs)
         self._learn(
             docs,
-            lambda emissions: rehearsal(
+            lambda emissions: crf_rehearsal(
                 self.model, emissions, teacher, teacher.predict(docs), sequences
             ),
             drop=drop,
@@ -277,7 +274,7 @@ class AttnNER(AttnPipe):
         the tags. Of a calibrated model, they are those at its temperature.
         """
         docs = list(docs)
-        marginals = self.model.attrs["crf_marginals"](
+        marginals = crf_marginals(
             self.model, self._emissions(docs), self._sequences(docs)
         )
         names = (f"{kind}-{label}" for label in self.labels for kind in "BILU")
@@ -296,9 +293,7 @@ class AttnNER(AttnPipe):
         ValueError if k is less than 1.
         """
         docs = list(docs)
-        paths = self.model.attrs["crf_k_best"](
-            self.model, self._emissions(docs), k, self._sequences(docs)
-        )
+        paths = crf_k_best(self.model, self._emissions(docs), k, self._sequences(docs))
         return [
             [Reading(self._spans(doc, spans), p) for spans, p in readings]
             for doc, readings in zip(docs, paths, strict=True)
@@ -320,7 +315,7 @@ class AttnNER(AttnPipe):
 
     def _sequences(self, docs: list[Doc]) -> list[numpy.ndarray]:
         """Words of each sequence that is tagged by itself, an array per document."""
-        return self.model.attrs["sequences"](docs)
+        return sequences_of(self.model, docs)
 
     def calibrate(
         self,
@@ -382,7 +377,7 @@ def _on_tokens(doc: Doc, spans: list[Any]) -> list[Any]:
         return spans
     bounds = (tokens_of(places, span.start, span.end) for span in spans)
     return [
-        replace(span, start=start, end=end)
+        span._replace(start=start, end=end)
         for span, (start, end) in zip(spans, bounds, strict=True)
     ]
 
