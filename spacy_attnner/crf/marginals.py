@@ -32,22 +32,18 @@ def transition_counts(
     share = spread(share, lengths, len(is_last))[here, None]
     alpha = lattice.alpha[here][:, table.order]
     gamma = lattice.gamma[here + 1][:, table.order]  # (M, K)
-    closed, free = alpha[:, :m], gamma[:, n : 3 * n + 1]
+    counts = torch.zeros_like(chain.transitions)
+    closed, free = alpha[:, :m], gamma[:, n : m + n]
     closed_top, free_top = (x.amax(-1, keepdim=True) for x in (closed, free))
-    weight = (closed_top + free_top - log_z).exp() * share  # (M, 1)
-    steps = torch.zeros_like(chain.transitions)
-    left = (closed - closed_top).exp() * weight
-    steps[:m, n : 3 * n + 1] = table.step.exp() * (left.T @ (free - free_top).exp())
-    label = torch.arange(n, device=lengths.device)
-    for before in (m, m + n):  # opening, inner
-        for after in (0, m + n):  # closing, inner
-            inside = table.inside[int(after > 0), int(before > m)]  # (n,)
-            log_p = alpha[:, before : before + n] + gamma[:, after : after + n] - log_z
-            steps[before + label, after + label] = ((log_p + inside).exp() * share).sum(
-                0
-            )
-    counts = torch.empty_like(steps)
-    counts[table.order[:, None], table.order] = steps
+    left = (closed - closed_top).exp() * (closed_top + free_top - log_z).exp() * share
+    steps = table.step.exp() * (left.T @ (free - free_top).exp())  # (m, m)
+    counts[table.order[:m, None], table.order[n : m + n]] = steps
+    opened = alpha[:, m:].unflatten(1, (1, 2, n))
+    inside = torch.cat([gamma[:, :n], gamma[:, m + n :]], 1).unflatten(1, (2, 1, n))
+    log_p = opened + inside + table.inside - log_z[:, :, None, None]  # (M, 2, 2, n)
+    before = table.order[m:].view(1, 2, n)
+    after = torch.cat([table.order[:n], table.order[m + n :]]).view(2, 1, n)
+    counts[before, after] = (log_p.exp() * share[:, :, None, None]).sum(0)
     return counts
 
 

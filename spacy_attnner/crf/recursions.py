@@ -113,7 +113,7 @@ class Table:
         potentials: The exp of `step`.
         """
         closed, opened = self._split(state)
-        inside = (opened + self.inside).logsumexp(2)  # (n, 2, n_labels)
+        inside = torch.logaddexp(*(opened + self.inside).unbind(2))  # (n, 2, n_labels)
         return torch.cat([inside[:, 0], log_sums(closed, potentials), inside[:, 1]], 1)
 
     def bests(self, state: Tensor) -> Tensor:
