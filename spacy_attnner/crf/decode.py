@@ -35,19 +35,19 @@ def best_entities(
     Returns first flat token, last one, label and probability of each.
     """
     if isinstance(emissions, torch.Tensor):
-        tags, scores = kernel.decode(
-            params, emissions, lengths, temperature, log_odds_offset
-        )
+        n = torch.from_numpy(lengths).to(emissions.device)
+        found = kernel.decode(params, emissions, n, temperature, log_odds_offset)
+        tags, scores = (each.cpu().numpy() for each in found)
         bounds = span_bounds(tags)
         return _entities(bounds, scores[bounds[:, 1]])
     loop = compiled.loop()
     if loop is not None:
         return loop.decode(*params, emissions, lengths, temperature, log_odds_offset)
-    scores = [torch.from_numpy(each).double() for each in params]
+    scores = [torch.from_numpy(each) for each in params]
     X, n = bounded(torch.from_numpy(emissions)), torch.from_numpy(lengths)
     tags = viterbi(X, biluo_chain(*scores), n)
     bounds = span_bounds(tags.numpy())
-    tempered = biluo_chain(*(each / temperature for each in scores))
+    tempered = biluo_chain(*scores, temperature)
     spans = torch.from_numpy(bounds[:, :2])
     p = span_marginals(X / temperature, tempered, n, tags, spans)
     p = p / (p + (1.0 - p) * math.exp(-log_odds_offset))

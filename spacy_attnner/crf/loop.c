@@ -390,10 +390,8 @@ KERNEL crf_decode(
     best_path(
         table_in(tables, n, 0), own, n_tokens, states + begin * N_TAGS(n), tags + begin,
         work);
-    if (scores)
-        entity_scores(
-            table_in(tables + TABLE_SIZE(n), n, 0),
-            table_in(tables + 2 * TABLE_SIZE(n), n, 1), own, n_tokens, temperature,
-            log_odds_offset, tags + begin, scores + begin, work);
+    entity_scores(
+        table_in(tables + TABLE_SIZE(n), n, 0), table_in(tables + 2 * TABLE_SIZE(n), n, 1),
+        own, n_tokens, temperature, log_odds_offset, tags + begin, scores + begin, work);
 }
 #endif

@@ -67,6 +67,9 @@ def viterbi(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
 
     Returns the tag of every token, shape (n_tokens,), int64.
     """
+    if emissions.is_cuda and kernel.is_usable():
+        params = (chain.transitions, chain.start, chain.end)
+        return kernel.decode(params, emissions, lengths)[0]
     loop = None if emissions.device.type != "cpu" else compiled.loop()
     if loop is None:
         return _torch_viterbi(emissions, chain, lengths)

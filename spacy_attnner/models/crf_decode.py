@@ -74,12 +74,10 @@ def make_problem(
     """
     flat, *params = map(_placed, (flatten(model, emissions), *_params(model)))
     device = device_of_array(flat)
-    X, *scores = (xp2torch(each, device=device).double() for each in (flat, *params))
-    if temperature != 1.0:
-        X = bounded(X) / temperature
+    X, *scores = (xp2torch(each, device=device) for each in (flat, *params))
     return Problem(
-        X,
-        biluo_chain(*(each / temperature for each in scores)),
+        X if temperature == 1.0 else bounded(X) / temperature,
+        biluo_chain(*scores, temperature),
         torch.from_numpy(_lengths(emissions, sequences)).to(device),
     )
 
