@@ -62,7 +62,7 @@ def token_marginals(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
     """Probability of every tag at every token, shape (n_tokens, n_tags)."""
     emissions = bounded(emissions)
     lattice = lattice_of(emissions, chain, lengths)
-    return marginals_of(lattice, emissions, lengths)
+    return (lattice.alpha + lattice.gamma).sub_(emissions).softmax(-1)
 
 
 def span_marginals(

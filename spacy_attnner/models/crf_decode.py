@@ -102,7 +102,7 @@ def _lengths(emissions: list[Floats2d], sequences: Sequences | None) -> numpy.nd
 def from_problem(model: Model, X: torch.Tensor) -> Any:
     """What was computed of a problem as an array like the model's own."""
     own = torch2xp(X.float().contiguous())
-    return model.ops.asarray(own)
+    return own if is_cupy_array(own) else model.ops.asarray(own)
 
 
 def crf_decode(
