@@ -45,6 +45,7 @@ def best_entities(
         return loop.decode(*params, emissions, lengths, temperature, log_odds_offset)
     scores = [torch.from_numpy(each) for each in params]
     X, n = bounded(torch.from_numpy(emissions)), torch.from_numpy(lengths)
+    X -= X.amax(-1, keepdim=True)  # sums stay small, and so their rounding
     tags = viterbi(X, biluo_chain(*scores), n)
     bounds = span_bounds(tags.numpy())
     tempered = biluo_chain(*scores, temperature)

@@ -211,7 +211,7 @@ CORE void lattice(
     SYNC();
 }
 
-/* A token's emissions by places, from its best one, bounded and divided. */
+/* A token's emissions by places, from its best one: bounded, divided, bounded again. */
 CORE void bounded_row(
     Table table, Scores emissions, long long token, double temperature, double *out)
 {
@@ -224,7 +224,8 @@ CORE void bounded_row(
     }
     FOR(k, n_tags) {
         double s = score(emissions, row + tag_at(k, table.n, table.backward)) - top;
-        out[k] = (s > -LARGEST_GAP ? s : -LARGEST_GAP) / temperature;
+        s = (s > -LARGEST_GAP ? s : -LARGEST_GAP) / temperature;
+        out[k] = s > -LARGEST_GAP ? s : -LARGEST_GAP;
     }
 }
 
