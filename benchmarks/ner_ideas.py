@@ -26,6 +26,7 @@ from spacy_attnner.models.bridge import array_output, torch_layer
 from spacy_attnner.models.characters import _CharacterInputs
 from spacy_attnner.models.crf_tagger import build_crf_tagger
 from spacy_attnner.models.lists import split, unflatten
+from spacy_attnner.pipeline import ner
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 
@@ -128,11 +129,11 @@ def build_softmax_tagger(
 ) -> Model:
     """`CRFTagger.v1` trained on each token by itself, transition scores left at zero.
 
-    Decoding still allows BILUO sequences alone.
+    Decoding still allows BILUO sequences alone. All models of the process are trained
+    so.
     """
-    model = build_crf_tagger(tok2vec, nO, sentences=sentences)
-    model.attrs["crf_loss"] = softmax_loss
-    return model
+    ner.crf_loss = softmax_loss
+    return build_crf_tagger(tok2vec, nO, sentences=sentences)
 
 
 def softmax_loss(

@@ -9,6 +9,7 @@ from . import convert as convert
 from . import corpus as corpus
 from . import evaluate as evaluate
 from . import fetch as fetch
+from . import info as info
 from . import install as install
 from . import relations as relations
 from . import report as report

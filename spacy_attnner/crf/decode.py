@@ -43,12 +43,12 @@ def best_entities(
     loop = compiled.loop()
     if loop is not None:
         return loop.decode(*params, emissions, lengths, temperature, log_odds_offset)
-    scores = [torch.from_numpy(each) for each in params]
+    transitions, start, end = map(torch.from_numpy, params)
     X, n = bounded(torch.from_numpy(emissions)), torch.from_numpy(lengths)
     X -= X.amax(-1, keepdim=True)  # sums stay small, and so their rounding
-    tags = viterbi(X, biluo_chain(*scores), n)
+    tags = viterbi(X, biluo_chain(transitions, start, end), n)
     bounds = span_bounds(tags.numpy())
-    tempered = biluo_chain(*scores, temperature)
+    tempered = biluo_chain(transitions, start, end, temperature)
     spans = torch.from_numpy(bounds[:, :2])
     p = span_marginals(X / temperature, tempered, n, tags, spans)
     p = p / (p + (1.0 - p) * math.exp(-log_odds_offset))

@@ -2,6 +2,7 @@
 
 import warnings
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def _find() -> tuple[Any, str]:
     if compiled.torch_chosen():
         return None, f"{compiled.VARIABLE}=torch"
     try:
-        import cupy
+        cupy = import_module("cupy")
     except ImportError:
         return None, "CuPy is not installed"
     if not cupy.cuda.is_available():
@@ -48,8 +49,7 @@ def _find() -> tuple[Any, str]:
 
 def launch(name: str, n_blocks: int, n_threads: int, *args: Any) -> None:
     """Run a kernel on the device of its tensors, which are passed as addresses."""
-    import cupy
-
+    cupy = import_module("cupy")
     tensors = [x for x in args if isinstance(x, Tensor)]
     device = tensors[0].device
     values = [

@@ -74,10 +74,10 @@ def make_problem(
     """
     flat, *params = map(_placed, (flatten(model, emissions), *_params(model)))
     device = device_of_array(flat)
-    X, *scores = (xp2torch(each, device=device) for each in (flat, *params))
+    X, *chain = (xp2torch(each, device=device) for each in (flat, *params))
     return Problem(
         X if temperature == 1.0 else bounded(X) / temperature,
-        biluo_chain(*scores, temperature),
+        biluo_chain(*chain, temperature=temperature),
         torch.from_numpy(_lengths(emissions, sequences)).to(device),
     )
 
