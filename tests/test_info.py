@@ -41,4 +41,5 @@ def test_a_variable_that_says_nothing(monkeypatch):
     monkeypatch.setenv(compiled.VARIABLE, "cython")
     result = CliRunner().invoke(attn_cli, ["info"])
     assert result.exit_code == 1
-    assert "SPACY_ATTNNER_CRF is 'cython': set it to torch" in result.output
+    output = " ".join(result.output.split())
+    assert "SPACY_ATTNNER_CRF is 'cython': set it to torch" in output
