@@ -52,7 +52,7 @@ static int sizes_agree(Batch *batch)
         batch->n_tokens += batch->lengths[i];
         if (batch->lengths[i] > batch->longest) batch->longest = batch->lengths[i];
     }
-    return n_tags % 4 == 1 && n_tags < 20000 && has_size(&own[START], n_tags) &&
+    return own[LENGTHS].itemsize == 8 && n_tags % 4 == 1 && n_tags < 20000 && has_size(&own[START], n_tags) &&
            has_size(&own[END], n_tags) && has_size(&own[TRANSITIONS], n_tags * n_tags) &&
            has_size(&own[EMISSIONS], batch->n_tokens * n_tags);
 }

@@ -34,6 +34,8 @@ def best_entities(
 
     Returns first flat token, last one, label and probability of each.
     """
+    if not len(emissions):
+        return []
     if isinstance(emissions, torch.Tensor):
         n = torch.from_numpy(lengths).to(emissions.device)
         found = kernel.decode(params, emissions, n, temperature, log_odds_offset)

@@ -50,20 +50,18 @@ def _find() -> tuple[Any, str]:
 def launch(name: str, n_blocks: int, n_threads: int, *args: Any) -> None:
     """Run a kernel on the device of its tensors, which are passed as addresses."""
     cupy = import_module("cupy")
-    tensors = [x for x in args if isinstance(x, Tensor)]
-    device = tensors[0].device
-    values = [
-        numpy.uint64(x.data_ptr())
-        if isinstance(x, Tensor)
-        else numpy.float64(x)
-        if isinstance(x, float)
-        else numpy.int32(x)
-        for x in args
-    ]
+    device = next(x.device for x in args if isinstance(x, Tensor))
     stream = torch.cuda.current_stream(device).cuda_stream
     with cupy.cuda.Device(device.index), cupy.cuda.ExternalStream(stream):
-        kernel = _find()[0].get_function(name)
-        kernel((n_blocks,), (n_threads,), tuple(values))
+        function = _find()[0].get_function(name)
+        function((n_blocks,), (n_threads,), tuple(map(_as_c, args)))
+
+
+def _as_c(x: Tensor | float | int) -> numpy.generic:
+    """A tensor's address, a double, or an int."""
+    if isinstance(x, Tensor):
+        return numpy.uint64(x.data_ptr())
+    return numpy.float64(x) if isinstance(x, float) else numpy.int32(x)
 
 
 class _Batch:

@@ -95,9 +95,9 @@ CORE void fill_table(Table table, Params params, double temperature, int sums)
     int n = table.n, m = N_CLOSED(n);
     Scores first = table.backward ? params.end : params.start;
     Scores last = table.backward ? params.start : params.end;
-    FOR(c, m * m) {
-        double s = step_score(table, params, c / m, n + c % m) / temperature;
-        table.step[c] = sums ? exp(s) : s;
+    for (int i = 0; i < m; i++) FOR(j, m) {
+        double s = step_score(table, params, i, n + j) / temperature;
+        table.step[i * m + j] = sums ? exp(s) : s;
     }
     FOR(c, 4 * n) {
         int label = c % n, inner = 3 * n + 1 + label;

@@ -67,12 +67,16 @@ def make_problem(
     emissions: list[Floats2d],
     sequences: Sequences | None = None,
     temperature: float = 1.0,
+    *,
+    on_host: bool = False,
 ) -> Problem:
     """Emissions and the model's transitions together, divided by a temperature.
 
     sequences: Tokens of each sequence, an array per document; whole documents if None.
+    on_host: Whether to compute on the host what there is no kernel for.
     """
-    flat, *params = map(_placed, (flatten(model, emissions), *_params(model)))
+    arrays = (flatten(model, emissions), *_params(model))
+    flat, *params = (_placed(each, on_host=on_host) for each in arrays)
     device = device_of_array(flat)
     X, *chain = (xp2torch(each, device=device) for each in (flat, *params))
     return Problem(
@@ -87,9 +91,11 @@ def _params(model: Model) -> list[Any]:
     return [layer.get_param(name) for name in CRF_PARAMS]
 
 
-def _placed(array: Any) -> Any:
+def _placed(array: Any, *, on_host: bool = False) -> Any:
     """The array where the CRF is computed: the host, unless the GPU has the kernel."""
-    return array.get() if is_cupy_array(array) and not kernel.is_usable() else array
+    if is_cupy_array(array) and (on_host or not kernel.is_usable()):
+        return array.get()
+    return array
 
 
 def _lengths(emissions: list[Floats2d], sequences: Sequences | None) -> numpy.ndarray:
@@ -201,16 +207,17 @@ def crf_k_best(
 def _k_best(
     model: Model, k: int, emissions: list[Floats2d], sequences: Sequences | None
 ) -> list[list[tuple[list[tuple[int, int, int]], float]]]:
-    problem = make_problem(model, emissions, sequences, model.attrs["temperature"])
+    temperature = model.attrs["temperature"]
+    problem = make_problem(model, emissions, sequences, temperature, on_host=True)
     tags, scores = k_best(problem.emissions, problem.chain, problem.lengths, k)
     log_z = log_partition(problem.emissions, problem.chain, problem.lengths)
     scores = scores - log_z[:, None]
     if sequences is not None and any(len(s) != 1 for s in sequences):
-        counts = torch.tensor([len(s) for s in sequences]).to(scores.device)
+        counts = torch.tensor([len(s) for s in sequences])
         tags, scores = combine_k_best(tags, scores, problem.lengths, counts)
     log_probabilities = scores.clamp_max(0.0)  # (n_documents, k)
     lengths = [len(e) for e in emissions]
-    paths = [span_bounds(path).tolist() for path in tags.T.cpu().numpy()]
+    paths = [span_bounds(path).tolist() for path in tags.T.numpy()]
     ranked = [_by_document(path, lengths) for path in paths]
     return [
         [

@@ -210,6 +210,50 @@ def test_sizes_that_do_not_agree(change):
         loop.decode(*(inputs | change).values(), 1.0, 0.0)
 
 
+def run(script, folder, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folder)],
+        env={**os.environ, "PYTHONPATH": str(folder), **environment},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+MEMORY = """
+import numpy, sys
+from spacy_attnner.crf.decode import best_entities
+
+def status(key):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(key))
+
+rng = numpy.random.RandomState(0)
+scores = rng.normal(size=(30_000 + 267, 265)).astype("float32")
+emissions, rest = scores[:30_000], scores[30_000:]
+params = (rest[:265], rest[265], rest[266])
+best_entities(params, emissions[:99], numpy.array([99]))
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")
+before = status("VmRSS")
+found = best_entities(params, emissions, numpy.array([30_000]))
+print(len(found), (status("VmHWM") - before) // 1024)
+"""
+
+
+@needs_loop
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for its memory")
+def test_memory_is_that_of_the_states_of_one_sequence(tmp_path):
+    """64 MB of them, for 30,000 tokens and 66 labels."""
+    (line,) = run(MEMORY, tmp_path)
+    n_entities, megabytes = map(int, line.split())
+    assert n_entities > 1000
+    assert megabytes < 100
+
+
 # where there is no extension, or one that cannot be used
 
 SCRIPT = """
@@ -224,19 +268,6 @@ with warnings.catch_warnings(record=True) as caught:
     print(compiled.why())
 print(*(str(w.message) for w in caught if "CRF" in str(w.message)), sep="|")
 """
-
-
-def run(script, folder, **environment):
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(folder)],
-        env={**os.environ, "PYTHONPATH": str(folder), **environment},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
 
 
 @pytest.fixture
