@@ -18,7 +18,8 @@ export OMP_NUM_THREADS ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-SOURCES := pyproject.toml MANIFEST.in constraints.txt $(shell find spacy_attnner -name '*.py')
+SOURCES := pyproject.toml setup.py MANIFEST.in constraints.txt \
+  $(shell find spacy_attnner -name '*.py' -o -name '*.c')
 
 .PHONY: run test lint clean
 

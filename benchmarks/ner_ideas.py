@@ -6,6 +6,7 @@ Importing this registers two augmenters and three layers under `benchmarks.`.
 import hashlib
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,8 +17,6 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import registry
 from spacy.vocab import Vocab
-from spacy_attnner.models.characters import _CharacterInputs
-from spacy_attnner.models.lists import split, unflatten
 from thinc.api import Model, concatenate, torch2xp, xp2torch
 from thinc.types import Floats2d
 from torch import Tensor, nn
@@ -25,7 +24,10 @@ from torch import Tensor, nn
 from spacy_attnner.corpora.training_data import create_gold_sentences
 from spacy_attnner.layers.characters import CharacterCNN
 from spacy_attnner.models.bridge import array_output, torch_layer
+from spacy_attnner.models.character_cnn import _inputs
 from spacy_attnner.models.crf_tagger import build_crf_tagger
+from spacy_attnner.models.rows import Parts, tok2vec_of_words
+from spacy_attnner.pipeline import ner
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 
@@ -128,11 +130,11 @@ def build_softmax_tagger(
 ) -> Model:
     """`CRFTagger.v1` trained on each token by itself, transition scores left at zero.
 
-    Decoding still allows BILUO sequences alone.
+    Decoding still allows BILUO sequences alone. All models of the process are trained
+    so.
     """
-    model = build_crf_tagger(tok2vec, nO, sentences=sentences)
-    model.attrs["crf_loss"] = softmax_loss
-    return model
+    ner.crf_loss = softmax_loss
+    return build_crf_tagger(tok2vec, nO, sentences=sentences)
 
 
 def softmax_loss(
@@ -149,7 +151,7 @@ def softmax_loss(
     loss = (flat.logsumexp(-1) - right).mean()
     (gradient,) = torch.autograd.grad(loss, flat)
     d_flat = cast(Floats2d, torch2xp(gradient))
-    return float(loss), split(d_flat, [len(e) for e in emissions])
+    return float(loss), Parts(d_flat, [len(e) for e in emissions])
 
 
 @registry.architectures("benchmarks.Gazetteer.v1")
@@ -231,15 +233,16 @@ def build_character_intnet(
     embed_width: int = 30, depth: int = 3, growth: int = 16, max_length: int = 24
 ) -> Model[list[Doc], list[Floats2d]]:
     """Token vectors out of characters, as `CharacterCNN.v1` gives them."""
-    module = CharacterIntNet(embed_width=embed_width, depth=depth, growth=growth)
+    sizes = {"embed_width": embed_width, "depth": depth, "growth": growth}
+    make_module = partial(CharacterIntNet, **sizes)
     layer = torch_layer(
         "character_intnet",
-        module,
-        convert_inputs=_CharacterInputs(max_length),
+        make_module,
+        convert_inputs=partial(_inputs, max_length=max_length),
         convert_outputs=array_output,
-        dims={"nO": module.width},
+        dims={"nO": make_module().width},
     )
-    return unflatten(layer)
+    return tok2vec_of_words(layer)
 
 
 def _mark(out: Floats2d, start: int, n: int, column: int) -> None:

@@ -30,8 +30,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from trainings import batches_of, initialized
 
-from spacy_attnner.layers import crf
+from spacy_attnner.crf.chain import biluo_chain
+from spacy_attnner.crf.loss import path_loss
 from spacy_attnner.layers.dropout import set_dropout
+from spacy_attnner.models import crf_tagger
 
 ROOT = Path(__file__).parent.parent
 MODULES = ("character_cnn", "attention_encoder", "document_context")
@@ -80,9 +82,9 @@ class PlainTagger(nn.Module):
         X = self.document_context(X, *inputs["document_context"])
         Y = self.emissions(X)
         params = (self.transitions, self.start, self.end)
-        chain = crf.biluo_chain(*(each.detach().double() for each in params))
+        chain = biluo_chain(*(each.detach().double() for each in params))
         known, mask, wrong = inputs["crf"]
-        result = crf.crf_loss(Y.detach().double(), chain, known, mask, wrong)
+        result = path_loss(Y.detach().double(), chain, known, mask, wrong)
         Y.backward(result.d_emissions.float() / len(Y))
         for name in ("transitions", "start", "end"):
             gradient = getattr(result, f"d_{name}").float() / len(Y)
@@ -103,13 +105,12 @@ def record(model: Model) -> dict[str, Any]:
         module = layer_named(model, name).shims[0]._model
         # the encoder and the context get token vectors first
         module.register_forward_pre_hook(keep(name, int(name != "character_cnn")))
-    loss = crf.crf_loss
 
-    def crf_loss(emissions, chain, lengths, allowed, incorrect=()):
+    def watched_loss(emissions, chain, lengths, allowed, incorrect=()):
         seen["crf"] = (lengths, allowed, incorrect)
-        return loss(emissions, chain, lengths, allowed, incorrect)
+        return path_loss(emissions, chain, lengths, allowed, incorrect)
 
-    crf.crf_loss = crf_loss
+    crf_tagger.path_loss = watched_loss
     return seen
 
 

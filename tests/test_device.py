@@ -16,16 +16,20 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from spacy_attnner.layers import blocks, crf, packing, pairs
+from spacy_attnner.crf import packing
+from spacy_attnner.crf.chain import biluo_chain
+from spacy_attnner.crf.k_best import k_best
+from spacy_attnner.crf.loss import path_loss
+from spacy_attnner.crf.marginals import log_partition, span_marginals, token_marginals
+from spacy_attnner.crf.recursions import viterbi
+from spacy_attnner.layers import pairs
 from spacy_attnner.layers.characters import CharacterCNN
 from spacy_attnner.layers.group_context import DocumentContext
 from spacy_attnner.layers.inner_product import InnerProductPairs
-from spacy_attnner.layers.k_best import k_best
 from spacy_attnner.layers.pair_batch import PairBatch, Ranges
 from spacy_attnner.layers.pair_logits import candidate_logits, exclusive_logits
 from spacy_attnner.layers.pooling import DocumentPooling, Segments
 from spacy_attnner.layers.sequence_encoder import SequenceEncoder
-from spacy_attnner.layers.viterbi import viterbi
 from spacy_attnner.models.batch import Batch
 from spacy_attnner.models.output_size import grown_layer
 from spacy_attnner.models.static_vectors import static_vectors
@@ -278,26 +282,22 @@ def crf_inputs():
 @pytest.mark.parametrize(
     "function",
     [
-        lambda e, c, n, *_: vars(crf.crf_loss(e, crf.biluo_chain(*c), n, _[0])),
+        lambda e, c, n, *_: vars(path_loss(e, biluo_chain(*c), n, _[0])),
         lambda e, c, n, *_: vars(
-            crf.crf_loss(e, crf.biluo_chain(*c), n, torch.ones_like(_[0]), [_[0]])
+            path_loss(e, biluo_chain(*c), n, torch.ones_like(_[0]), [_[0]])
         ),
-        lambda e, c, n, *_: crf.token_marginals(e, crf.biluo_chain(*c), n),
-        lambda e, c, n, *_: viterbi(e, crf.biluo_chain(*c), n),
-        lambda e, c, n, *_: crf.span_marginals(
-            e, crf.biluo_chain(*c), n, viterbi(e, crf.biluo_chain(*c), n), _[1]
+        lambda e, c, n, *_: token_marginals(e, biluo_chain(*c), n),
+        lambda e, c, n, *_: viterbi(e, biluo_chain(*c), n),
+        lambda e, c, n, *_: span_marginals(
+            e, biluo_chain(*c), n, viterbi(e, biluo_chain(*c), n), _[1]
         ),
-        lambda e, c, n, *_: crf.log_partition(e, crf.biluo_chain(*c), n),
-        lambda e, c, n, *_: k_best(e, crf.biluo_chain(*c), n, 3),
+        lambda e, c, n, *_: log_partition(e, biluo_chain(*c), n),
+        lambda e, c, n, *_: k_best(e, biluo_chain(*c), n, 3),
         lambda e, c, n, *_: vars(packing.pack(n)),
         lambda e, c, n, *_: packing.token_positions(n),
     ],
 )
-@pytest.mark.parametrize("longest", [blocks.LONGEST, 5])
-def test_functions(function, longest, monkeypatch):
-    monkeypatch.setattr(blocks, "LONGEST", longest)
-    monkeypatch.setattr(blocks, "LONGEST_BEST", longest)
-    monkeypatch.setattr(blocks, "BLOCK", min(longest, blocks.BLOCK))
+def test_functions(function):
     inputs = crf_inputs()
     with pretend_cuda():
         assert_same(function(*to_cuda(inputs)), function(*inputs))

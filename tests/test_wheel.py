@@ -1,6 +1,7 @@
 """A packaged pipeline says that it needs this package, and gets it."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from spacy.cli.package import package
 from spacy.training import Example
 from spacy.util import get_minor_version_range
 
+from spacy_attnner.crf import compiled
+
 ROOT = Path(__file__).resolve().parents[1]
 OURS = f"spacy-attnner{get_minor_version_range(version('spacy-attnner'))}"
 WORDS = {
@@ -27,6 +30,7 @@ USE = """
 import json, spacy, sys
 nlp = spacy.load("en_small")
 assert sys.argv[1] in sys.modules["spacy_attnner"].__file__
+assert sys.modules["spacy_attnner.crf.compiled"].loop() is None
 print(json.dumps([ent.text for ent in nlp("Nils sleeps").ents]))
 """
 
@@ -58,9 +62,10 @@ def packaged(kind: str, folder: Path) -> Path:
     return folder / "en_small-0.0.0"
 
 
-def pip(*args: str | Path) -> str:
+def pip(*args: str | Path, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "pip", "--disable-pip-version-check", *map(str, args)],
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -69,20 +74,20 @@ def pip(*args: str | Path) -> str:
     return done.stdout
 
 
-def wheel_of(source: Path, folder: Path) -> None:
+def wheel_of(source: Path, folder: Path, **environment: str) -> None:
     options = ("--no-deps", "--no-index", "--no-build-isolation")
-    pip("wheel", *options, "--wheel-dir", folder, source)
+    pip("wheel", *options, "--wheel-dir", folder, source, **environment)
 
 
-def own_wheel(folder: Path) -> None:
-    """Build the package beside the repository, where building leaves its traces."""
+def own_source(folder: Path) -> Path:
+    """The package beside the repository, where building leaves its traces."""
     source = folder / "source"
-    ignore = shutil.ignore_patterns("__pycache__")
+    ignore = shutil.ignore_patterns("__pycache__", "_loop.*")
     shutil.copytree(ROOT / "spacy_attnner", source / "spacy_attnner", ignore=ignore)
-    names = ("pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE")
-    for name in names:
+    names = ("pyproject.toml", "setup.py", "MANIFEST.in")
+    for name in (*names, "README.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    wheel_of(source, folder / "dist")
+    return source
 
 
 def environment_without_us(folder: Path) -> Path:
@@ -117,11 +122,26 @@ def test_a_packaged_pipeline_requires_compatible_versions(kind, tmp_path):
     assert meta["requirements"] == [OURS]
 
 
+def test_a_wheel_of_the_source_archive_holds_what_the_crf_runs(tmp_path):
+    """The extension, where a compiler is; and the source of a GPU's kernels."""
+    source = own_source(tmp_path)
+    command = [sys.executable, "setup.py", "-q", "sdist", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=source, capture_output=True, check=True)
+    (archive,) = tmp_path.glob("spacy_attnner-*.tar.gz")
+    wheel_of(archive, tmp_path / "dist")
+    (wheel,) = (tmp_path / "dist").glob("spacy_attnner-*.whl")
+    with ZipFile(wheel) as unpacked:
+        names = unpacked.namelist()
+    assert "spacy_attnner/crf/loop.c" in names
+    built = any(name.startswith("spacy_attnner/crf/_loop.") for name in names)
+    assert built == (compiled.loop() is not None), compiled.why()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="makes symbolic links")
 def test_installing_a_pipeline_elsewhere_installs_the_package_too(tmp_path):
     source = packaged("component", tmp_path)
     wheel_of(source, tmp_path / "dist")
-    own_wheel(tmp_path)
+    wheel_of(own_source(tmp_path), tmp_path / "dist", CC="/bin/false")
     (wheel,) = (tmp_path / "dist").glob("en_small-*.whl")
     with ZipFile(wheel) as archive:
         metadata = archive.read("en_small-0.0.0.dist-info/METADATA")

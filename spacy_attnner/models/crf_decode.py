@@ -6,29 +6,32 @@ Neural Networks".
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy
 import torch
+from spacy.tokens import Doc
 from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import Floats2d
+from thinc.util import is_cupy_array
 
-from ..layers import crf
-from ..layers.k_best import combine_k_best, k_best
-from ..layers.viterbi import viterbi
+from ..crf import kernel
+from ..crf.chain import FORBIDDEN, Chain, biluo_chain, bounded
+from ..crf.decode import best_entities, span_bounds
+from ..crf.k_best import combine_k_best, k_best
+from ..crf.marginals import log_partition, token_marginals
+from .batch import Batch
 from .bridge import device_of_array
-from .rows import Parts as split
-from .rows import flatten
+from .rows import Parts, flatten
 
 CRF_PARAMS = ("transitions", "start", "end")
 AT_ONCE = 2**22  # scores decoded at once: bounds the memory
 Sequences = list[numpy.ndarray]
 
 
-@dataclass(frozen=True)
-class DecodedSpan:
+class DecodedSpan(NamedTuple):
     """An entity: token offsets in its document, label index, probability."""
 
     start: int
@@ -39,7 +42,7 @@ class DecodedSpan:
 
 @dataclass(frozen=True)
 class Problem:
-    """A batch of emissions and the CRF's scores, ready for `layers/crf.py`.
+    """A batch of emissions and the CRF's scores, where they are computed.
 
     emissions: Shape (n_tokens, n_tags), document after document.
     chain: Transitions with constraints.
@@ -48,8 +51,17 @@ class Problem:
     """
 
     emissions: torch.Tensor
-    chain: crf.Chain
+    chain: Chain
     lengths: torch.Tensor
+
+
+def sequences_of(model: Model, docs: list[Doc]) -> Sequences:
+    """Words of each sequence that the model tags by itself, an array per document."""
+    batch = Batch.of(docs)
+    if not model.attrs["sentences"]:
+        return list(batch.document_lengths[:, None])
+    ends = batch.sentence_counts.cumsum()
+    return numpy.split(batch.sentence_lengths, ends[:-1])
 
 
 def make_problem(
@@ -57,33 +69,48 @@ def make_problem(
     emissions: list[Floats2d],
     sequences: Sequences | None = None,
     temperature: float = 1.0,
+    *,
+    on_host: bool = False,
 ) -> Problem:
     """Emissions and the model's transitions together, divided by a temperature.
 
     sequences: Tokens of each sequence, an array per document; whole documents if None.
+    on_host: Whether to compute on the host what there is no kernel for.
     """
-    device = device_of_array(model.get_ref("crf").get_param("start"))
-    flat = crf.bounded(xp2torch(flatten(model, emissions), device=device))
-    if sequences is None:
-        sequences = [numpy.array([len(e)]) for e in emissions]
-    lengths = torch.from_numpy(numpy.concatenate(sequences).astype("int64"))
-    problem = Problem(flat, _chain(model, 1.0), lengths.to(device))
-    return problem if temperature == 1.0 else _tempered(model, problem, temperature)
-
-
-def _tempered(model: Model, problem: Problem, temperature: float) -> Problem:
-    return replace(
-        problem,
-        emissions=problem.emissions / temperature,
-        chain=_chain(model, temperature),
+    arrays = (flatten(model, emissions), *_params(model))
+    flat, *params = (_placed(each, on_host=on_host) for each in arrays)
+    device = device_of_array(flat)
+    X, *chain = (xp2torch(each, device=device) for each in (flat, *params))
+    return Problem(
+        X if temperature == 1.0 else bounded(X) / temperature,
+        biluo_chain(*chain, temperature=temperature),
+        torch.from_numpy(_lengths(emissions, sequences)).to(device),
     )
 
 
-def _chain(model: Model, temperature: float) -> crf.Chain:
-    arrays: list[Any] = [model.get_ref("crf").get_param(name) for name in CRF_PARAMS]
-    device = device_of_array(arrays[0])
-    params = [xp2torch(array, device=device).double() for array in arrays]
-    return crf.biluo_chain(*(param / temperature for param in params))
+def _params(model: Model) -> list[Any]:
+    layer = model.get_ref("crf")
+    return [layer.get_param(name) for name in CRF_PARAMS]
+
+
+def _placed(array: Any, *, on_host: bool = False) -> Any:
+    """The array where the CRF is computed: the host, unless the GPU has the kernel."""
+    if is_cupy_array(array) and (on_host or not kernel.is_usable()):
+        return array.get()
+    return array
+
+
+def _lengths(emissions: list[Floats2d], sequences: Sequences | None) -> numpy.ndarray:
+    """Tokens of each sequence, shape (n_sequences,), int64."""
+    if sequences is None:
+        return numpy.array([len(each) for each in emissions], dtype="int64")
+    return numpy.concatenate(sequences).astype("int64", copy=False)
+
+
+def from_problem(model: Model, X: torch.Tensor) -> Any:
+    """What was computed of a problem as an array like the model's own."""
+    own = torch2xp(X.float().contiguous())
+    return own if is_cupy_array(own) else model.ops.asarray(own)
 
 
 def crf_decode(
@@ -112,14 +139,14 @@ def _parts(
     emissions: list[Floats2d], sequences: Sequences | None
 ) -> Iterator[tuple[list[Floats2d], Sequences | None]]:
     """Runs of documents of at most `AT_ONCE` scores, or of one longer document."""
-    ends = numpy.cumsum([scores.size for scores in emissions])
-    start = 0
-    for i in range(1, len(emissions) + 1):
-        before = ends[start - 1] if start else 0
-        if i == len(emissions) or ends[i] - before > AT_ONCE:
-            own = None if sequences is None else sequences[start:i]
-            yield emissions[start:i], own
-            start = i
+    start, size = 0, 0
+    for i, scores in enumerate(emissions):
+        if i > start and size + scores.size > AT_ONCE:
+            yield emissions[start:i], sequences and sequences[start:i]
+            start, size = i, 0
+        size += scores.size
+    if emissions:
+        yield emissions[start:], sequences and sequences[start:]
 
 
 def _decode(
@@ -129,22 +156,20 @@ def _decode(
     temperature: float,
     offset: float,
 ) -> list[list[DecodedSpan]]:
-    if not sum(map(len, emissions)):
-        return [[] for _ in emissions]
-    problem = make_problem(model, emissions, sequences)
-    tags = viterbi(problem.emissions, problem.chain, problem.lengths)
-    if temperature != 1.0:
-        problem = _tempered(model, problem, temperature)
-    bounds = span_bounds(tags.cpu().numpy())
-    spans = torch.from_numpy(bounds[:, :2]).to(tags.device)
-    scores = crf.span_marginals(
-        problem.emissions, problem.chain, problem.lengths, tags, spans
+    flat, *params = map(_placed, (flatten(model, emissions), *_params(model)))
+    if is_cupy_array(flat):
+        flat, *params = (
+            xp2torch(x, device=device_of_array(x)) for x in (flat, *params)
+        )
+    entities = best_entities(
+        tuple(params),
+        flat,
+        _lengths(emissions, sequences),
+        temperature=temperature,
+        log_odds_offset=offset,
     )
-    if offset:
-        scores = scores / (scores + (1.0 - scores) * math.exp(-offset))
-    by_doc = _by_document(bounds, [len(e) for e in emissions])
-    found = iter(scores.tolist())
-    return [[DecodedSpan(*span, next(found)) for span in doc] for doc in by_doc]
+    found = _by_document(entities, [len(each) for each in emissions])
+    return [[DecodedSpan(*span) for span in spans] for spans in found]
 
 
 def crf_marginals(
@@ -159,10 +184,8 @@ def _marginals(
     model: Model, emissions: list[Floats2d], sequences: Sequences | None
 ) -> list[Floats2d]:
     problem = make_problem(model, emissions, sequences, model.attrs["temperature"])
-    marginals = crf.token_marginals(
-        problem.emissions, problem.chain, problem.lengths
-    ).float()
-    return split(cast(Floats2d, torch2xp(marginals)), [len(e) for e in emissions])
+    marginals = token_marginals(problem.emissions, problem.chain, problem.lengths)
+    return Parts(from_problem(model, marginals), [len(e) for e in emissions])
 
 
 def crf_k_best(
@@ -186,42 +209,35 @@ def crf_k_best(
 def _k_best(
     model: Model, k: int, emissions: list[Floats2d], sequences: Sequences | None
 ) -> list[list[tuple[list[tuple[int, int, int]], float]]]:
-    problem = make_problem(model, emissions, sequences, model.attrs["temperature"])
+    temperature = model.attrs["temperature"]
+    problem = make_problem(model, emissions, sequences, temperature, on_host=True)
     tags, scores = k_best(problem.emissions, problem.chain, problem.lengths, k)
-    log_z = crf.log_partition(problem.emissions, problem.chain, problem.lengths)
+    log_z = log_partition(problem.emissions, problem.chain, problem.lengths)
     scores = scores - log_z[:, None]
     if sequences is not None and any(len(s) != 1 for s in sequences):
-        counts = torch.tensor([len(s) for s in sequences]).to(scores.device)
+        counts = torch.tensor([len(s) for s in sequences])
         tags, scores = combine_k_best(tags, scores, problem.lengths, counts)
     log_probabilities = scores.clamp_max(0.0)  # (n_documents, k)
     lengths = [len(e) for e in emissions]
-    ranked = [_by_document(span_bounds(path), lengths) for path in tags.T.cpu().numpy()]
+    paths = [span_bounds(path).tolist() for path in tags.T.numpy()]
+    ranked = [_by_document(path, lengths) for path in paths]
     return [
         [
             (ranked[rank][doc], math.exp(value))
             for rank, value in enumerate(values)
-            if value > crf.FORBIDDEN / 10
+            if value > FORBIDDEN / 10
         ]
         for doc, values in enumerate(log_probabilities.tolist())
     ]
 
 
-def span_bounds(tags: numpy.ndarray) -> numpy.ndarray:
-    """First token, last token and label of each entity, shape (n_spans, 3)."""
-    kind = numpy.where(tags == 0, -1, (tags - 1) % 4)  # 0..3 = B I L U
-    first = numpy.flatnonzero((kind == 0) | (kind == 3))
-    last = numpy.flatnonzero((kind == 2) | (kind == 3))
-    return numpy.stack([first, last, (tags[first] - 1) // 4], axis=1)
-
-
-def _by_document(
-    bounds: numpy.ndarray, lengths: list[int]
-) -> list[list[tuple[int, int, int]]]:
-    """Entities of a flat batch as (start, end, label) within each document."""
-    offsets = numpy.cumsum([0, *lengths])
-    docs = numpy.searchsorted(offsets, bounds[:, 0], side="right") - 1
-    spans: list[list[tuple[int, int, int]]] = [[] for _ in lengths]
-    for doc, (first, last, label) in zip(docs.tolist(), bounds.tolist(), strict=True):
-        base = int(offsets[doc])
-        spans[doc].append((first - base, last + 1 - base, label))
-    return spans
+def _by_document(entities: Iterable[Any], lengths: list[int]) -> list[list[Any]]:
+    """Entities of a flat batch, (first, last, …), as (start, end, …) by document."""
+    found: list[list[Any]] = [[] for _ in lengths]
+    doc, begin, end = -1, 0, 0
+    for first, last, *rest in entities:
+        while first >= end:
+            doc += 1
+            begin, end = end, end + lengths[doc]
+        found[doc].append((first - begin, last + 1 - begin, *rest))
+    return found

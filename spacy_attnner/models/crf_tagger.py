@@ -1,30 +1,23 @@
-"""`spacy-attnner.CRFTagger.v1`: emissions from any tok2vec, and a constrained CRF."""
+"""`spacy-attnner.CRFTagger.v1`: emissions from any tok2vec, and a constrained CRF.
+
+And what trains it: the loss of annotations, and the distance from an earlier copy.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy
 import torch
 from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import Linear, Model, torch2xp, zero_init
-from thinc.types import Floats2d, FloatsXd
+from thinc.api import Linear, Model, zero_init
+from thinc.types import Floats2d
 
-from ..layers import crf
-from .batch import Batch
-from .crf_decode import (
-    CRF_PARAMS,
-    Sequences,
-    crf_decode,
-    crf_k_best,
-    crf_marginals,
-    make_problem,
-)
-from .crf_rehearsal import crf_rehearsal
-from .rows import Parts as split
-from .rows import chain_of_words
-from .rows import rowwise as tokenwise
+from ..crf.chain import FORBIDDEN, Chain
+from ..crf.loss import CRFLoss, path_divergence, path_loss
+from .crf_decode import CRF_PARAMS, Problem, Sequences, from_problem, make_problem
+from .rows import Parts, chain_of_words, rowwise
 from .workers import one_thread_in_workers
 
 
@@ -38,13 +31,10 @@ def build_crf_tagger(
     """A linear layer over token vectors and the transition scores of a CRF.
 
     The model's output is the emissions, one (n_words, n_tags) array per document: of
-    tokens that are whitespace there are none. Its
-    attributes `crf_loss`, `crf_rehearsal`, `crf_decode`, `crf_marginals` and
-    `crf_k_best` are functions of (model, emissions, …) that apply the transitions; the
-    pipeline component calls them with what the attribute `sequences` makes of the
-    documents: the words of each sequence that is tagged by itself. The attributes
-    `temperature` and `log_odds_offset` calibrate probabilities (`crf_decode.py`) and
-    are stored with the weights; training ignores them.
+    tokens that are whitespace there are none. What applies the transitions to them are
+    the functions `crf_loss` and `crf_rehearsal` below, and those of `crf_decode.py`.
+    The attributes `temperature` and `log_odds_offset` calibrate probabilities and are
+    stored with the weights; training ignores them.
 
     tok2vec: Any layer from documents to token vectors.
     nO: Number of BILUO tags, 4 * n_labels + 1; found from the data if None.
@@ -66,31 +56,15 @@ def build_crf_tagger(
         params=dict.fromkeys(CRF_PARAMS),
         dims={"nO": nO},
     )
-    model = chain_of_words(tok2vec, tokenwise(emissions), transitions)
+    model = chain_of_words(tok2vec, rowwise(emissions), transitions)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", emissions)
     model.set_ref("crf", transitions)
     model.init = partial(_init_tagger, model.init, temperature)
-    model.attrs["crf_loss"] = crf_loss
-    model.attrs["crf_rehearsal"] = crf_rehearsal
-    model.attrs["crf_decode"] = crf_decode
-    model.attrs["crf_marginals"] = crf_marginals
-    model.attrs["crf_k_best"] = crf_k_best
-    model.attrs["sequences"] = _sentences if sentences else _documents
     model.attrs["sentences"] = sentences
     model.attrs["temperature"] = temperature
     model.attrs["log_odds_offset"] = 0.0
     return model
-
-
-def _sentences(docs):
-    batch = Batch.of(docs)
-    ends = batch.sentence_counts.cumsum()[:-1]
-    return numpy.split(batch.sentence_lengths, ends)
-
-
-def _documents(docs):
-    return list(Batch.of(docs).document_lengths[:, None])
 
 
 def _init_tagger(
@@ -137,19 +111,24 @@ def crf_loss(
     problem = make_problem(model, emissions, sequences)
     mask = torch.from_numpy(numpy.concatenate(allowed)).to(problem.lengths.device)
     wrong = [mask.to(problem.lengths.device) for mask in _rounds(allowed, incorrect)]
-    result = crf.crf_loss(
-        problem.emissions, problem.chain, problem.lengths, mask, wrong
-    )
+    result = path_loss(problem.emissions, problem.chain, problem.lengths, mask, wrong)
     known = int((~mask).any(-1).sum())  # tokens, of which batches hold like numbers
     known += sum(map(len, incorrect))
     scale = 1.0 / max(1, known)
+    loss = float(result.loss.sum()) * scale
+    return loss, _gradients(model, emissions, result, scale)
+
+
+def _gradients(
+    model: Model, emissions: list[Floats2d], result: CRFLoss, scale: float
+) -> list[Floats2d]:
+    """Give the CRF's parameters theirs; returns those of the emissions."""
     layer = model.get_ref("crf")
     for name in CRF_PARAMS:
         gradient = getattr(result, f"d_{name}") * scale
-        layer.inc_grad(name, cast(FloatsXd, torch2xp(gradient.float())))
-    d_flat = cast(Floats2d, torch2xp((result.d_emissions * scale).float()))
-    loss = float(result.loss.sum()) * scale
-    return loss, split(d_flat, [len(e) for e in emissions])
+        layer.inc_grad(name, from_problem(model, gradient))
+    d_flat = from_problem(model, result.d_emissions * scale)
+    return Parts(d_flat, [len(e) for e in emissions])
 
 
 def _rounds(
@@ -165,3 +144,47 @@ def _rounds(
             for open_, wrong in zip(allowed, incorrect, strict=True)
         ]
         yield torch.from_numpy(numpy.concatenate(masks))
+
+
+def crf_rehearsal(
+    model: Model,
+    emissions: list[Floats2d],
+    teacher: Model,
+    teacher_emissions: list[Floats2d],
+    sequences: Sequences | None = None,
+) -> tuple[float, list[Floats2d]]:
+    """Divergence from a teacher and its gradient with respect to the emissions.
+
+    The gradient of the transitions goes to the model's own parameters. For the teacher,
+    labels that it does not know are never there: so what it is asked about should be
+    texts like those that it was trained on.
+
+    emissions: The model's, per document, shape (n_tokens, n_tags).
+    teacher_emissions: The teacher's, per document, with as many tags or
+        fewer.
+    sequences: Per document, the tokens of each sequence; whole documents if None.
+
+    Returns the loss in nats, a mean over tokens, and d_emissions.
+    """
+    own = make_problem(model, emissions, sequences)
+    old = make_problem(teacher, teacher_emissions, sequences)
+    result = path_divergence(
+        own.emissions, own.chain, *_with_new_labels(old, own), own.lengths
+    )
+    scale = 1.0 / max(1, len(own.emissions))
+    return float(result.loss) * scale, _gradients(model, emissions, result, scale)
+
+
+def _with_new_labels(old: Problem, own: Problem) -> tuple[torch.Tensor, Chain]:
+    """The teacher's scores with tags that it does not know, and does not expect.
+
+    Tags of new labels come behind the old ones.
+    """
+    known = old.emissions.shape[1]
+    emissions = torch.full_like(own.emissions, FORBIDDEN)
+    emissions[:, :known] = old.emissions
+    params = [own.chain.transitions, own.chain.start, own.chain.end]
+    transitions, start, end = (param.clone() for param in params)
+    transitions[:known, :known] = old.chain.transitions
+    start[:known], end[:known] = old.chain.start, old.chain.end
+    return emissions, Chain(transitions, start, end)

@@ -1,7 +1,7 @@
 """`attn_ner`: named entities from a tagger with a constrained CRF."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy
@@ -16,6 +16,8 @@ from ..confidence.calibration import MARGIN, Calibration
 from ..extensions import register_confidence
 from ..layers.layout import runs
 from ..models.batch import Batch
+from ..models.crf_decode import crf_decode, crf_k_best, crf_marginals, sequences_of
+from ..models.crf_tagger import crf_loss, crf_rehearsal
 from ..words import n_words, tokens_of, word_places
 from .base import AttnPipe
 from .biluo import allowed_tags, incorrect_paths
@@ -178,9 +180,7 @@ class AttnNER(AttnPipe):
         if not batch.document_lengths.any():
             return [[] for _ in batch]
         emissions = self.model.predict(batch)
-        found = self.model.attrs["crf_decode"](
-            self.model, emissions, self._sequences(batch)
-        )
+        found = crf_decode(self.model, emissions, self._sequences(batch))
         if batch.words is None:
             return found
         pairs = zip(batch, found, strict=True)
@@ -223,9 +223,7 @@ class AttnNER(AttnPipe):
             incorrect = [
                 incorrect_paths(eg, key, ids, lengths) for eg, lengths in pairs
             ]
-        return self.model.attrs["crf_loss"](
-            self.model, scores, allowed, incorrect, sequences
-        )
+        return crf_loss(self.model, scores, allowed, incorrect, sequences)
 
     def rehearse(
         self,
@@ -255,11 +253,10 @@ class AttnNER(AttnPipe):
         self.ready(docs)
         release_listeners(self.model)
         teacher = self._rehearsal_model
-        rehearsal = self.model.attrs["crf_rehearsal"]
         sequences = self._sequences(docs)
         self._learn(
             docs,
-            lambda emissions: rehearsal(
+            lambda emissions: crf_rehearsal(
                 self.model, emissions, teacher, teacher.predict(docs), sequences
             ),
             drop=drop,
@@ -279,7 +276,7 @@ class AttnNER(AttnPipe):
         the tags. Of a calibrated model, they are those at its temperature.
         """
         docs = list(docs)
-        marginals = self.model.attrs["crf_marginals"](
+        marginals = crf_marginals(
             self.model, self._emissions(docs), self._sequences(docs)
         )
         names = (f"{kind}-{label}" for label in self.labels for kind in "BILU")
@@ -298,9 +295,7 @@ class AttnNER(AttnPipe):
         ValueError if k is less than 1.
         """
         docs = list(docs)
-        paths = self.model.attrs["crf_k_best"](
-            self.model, self._emissions(docs), k, self._sequences(docs)
-        )
+        paths = crf_k_best(self.model, self._emissions(docs), k, self._sequences(docs))
         return [
             [Reading(self._spans(doc, spans), p) for spans, p in readings]
             for doc, readings in zip(docs, paths, strict=True)
@@ -322,7 +317,7 @@ class AttnNER(AttnPipe):
 
     def _sequences(self, docs: list[Doc]) -> list[numpy.ndarray]:
         """Words of each sequence that is tagged by itself, an array per document."""
-        return self.model.attrs["sequences"](docs)
+        return sequences_of(self.model, docs)
 
     def calibrate(
         self,
@@ -384,7 +379,7 @@ def _on_tokens(doc: Doc, spans: list[Any]) -> list[Any]:
         return spans
     bounds = (tokens_of(places, span.start, span.end) for span in spans)
     return [
-        replace(span, start=start, end=end)
+        span._replace(start=start, end=end)
         for span, (start, end) in zip(spans, bounds, strict=True)
     ]
 

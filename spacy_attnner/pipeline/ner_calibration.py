@@ -9,6 +9,7 @@ from thinc.api import Model
 from tqdm import tqdm
 
 from ..confidence.calibration import Calibration, TooFewPredicted, calibrate
+from ..models.crf_decode import crf_decode, sequences_of
 from .biluo import drop_broken, entity_tags, gold_tags
 
 BATCH_SIZE = 64  # documents
@@ -41,7 +42,7 @@ def fit_calibration(
     disable = None if progress else True  # None: unless stderr is no terminal
     with tqdm(total=len(examples), unit=" docs", disable=disable) as bar:
         for batch in _batches([example.predicted for example in examples]):
-            sequences = model.attrs["sequences"](batch)
+            sequences = sequences_of(model, batch)
             scored.extend(zip(model.predict(batch), sequences, strict=True))
             bar.update(len(batch))
     decoded = list(_decode(model, scored))
@@ -108,7 +109,7 @@ def _decode(model: Model, scored: list[Scored], **probe: float) -> Iterator[list
     """Decode under settings of the model, its own or a probe's."""
     for batch in _batches(scored):
         emissions, sequences = map(list, zip(*batch, strict=True))
-        yield from model.attrs["crf_decode"](model, emissions, sequences, **probe)
+        yield from crf_decode(model, emissions, sequences, **probe)
 
 
 def _batches(items: list[Any]) -> Iterator[list[Any]]:

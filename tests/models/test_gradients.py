@@ -7,6 +7,7 @@ import pytest
 import torch
 from thinc.api import Model
 
+from spacy_attnner.models.crf_tagger import crf_loss
 from spacy_attnner.words import n_words
 
 # one of these must do: a long step crosses kinks, of a short one float32 sees noise
@@ -74,7 +75,6 @@ def allowed(docs):
 @pytest.mark.parametrize("tok2vec", ["AttentionEncoder", "DocumentContext"])
 def test_tagger_with_its_crf(tok2vec, trained, configs, docs, allowed):
     model = trained("CRFTagger", tok2vec=configs[tok2vec])
-    crf_loss = model.attrs["crf_loss"]
 
     def loss():
         return crf_loss(model, model.predict(docs), allowed)[0]
@@ -133,7 +133,6 @@ def test_categories(exclusive, trained, docs):
 def test_gradients_of_several_updates_add_up(trained, docs, allowed):
     """What `accumulate_gradient` relies on."""
     model = trained("CRFTagger")
-    crf_loss = model.attrs["crf_loss"]
 
     def step():
         emissions, backprop = model.begin_update(docs)

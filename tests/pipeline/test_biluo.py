@@ -11,7 +11,8 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from spacy_attnner.layers.crf import biluo_chain, crf_loss
+from spacy_attnner.crf.chain import biluo_chain
+from spacy_attnner.crf.loss import path_loss
 from spacy_attnner.pipeline.biluo import KINDS, allowed_tags, drop_broken
 
 LABELS = {"PER": 0, "A-B": 1}
@@ -37,7 +38,7 @@ def test_whatever_comes_in_some_path_is_left(tags):
     assert len(kept) == len(tags)
     chain = biluo_chain(torch.zeros(9, 9), torch.zeros(9), torch.zeros(9))
     lengths, emissions = torch.tensor([len(tags)]), torch.zeros(len(tags), 9)
-    result = crf_loss(emissions, chain, lengths, allowed_array(kept))
+    result = path_loss(emissions, chain, lengths, allowed_array(kept))
     assert result.loss.isfinite().all()
     for before, after in zip(tags, kept, strict=True):
         assert after is None or after == before or (before == "B-" and after == "O")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc
 from thinc.api import fix_random_seed
 
-from spacy_attnner.layers import blocks, group_context
+from spacy_attnner.layers import group_context
 from spacy_attnner.models import crf_decode
 from spacy_attnner.pipeline import ner as ner_module
 
@@ -88,7 +88,6 @@ def test_any_order_and_any_batches(case):
             patch.setattr(ner_module, "AT_ONCE", at_once)
             patch.setattr(crf_decode, "AT_ONCE", at_once)
             if small:
-                patch.setattr(blocks, "AT_ONCE", 4000)
                 patch.setattr(group_context, "CHUNK_CPU", 100)
             found = run(nlp, [docs[i] for i in order], batch_size)
         for i, (entities, scores) in zip(order, found, strict=True):

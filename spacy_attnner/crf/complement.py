@@ -10,15 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .lattice import (
-    FORBIDDEN,
-    Chain,
-    Lattice,
-    log_sums,
-    marginals_of,
-    transition_counts,
-)
+from .chain import FORBIDDEN, Chain
+from .marginals import marginals_of, transition_counts
 from .packing import Packing, pack
+from .recursions import Lattice, log_sums
 
 
 @dataclass(frozen=True)

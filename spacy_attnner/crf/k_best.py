@@ -8,7 +8,7 @@ tag are among the k best prefixes of each tag before it. Source: Schwartz and Ch
 import torch
 from torch import Tensor
 
-from .lattice import FORBIDDEN, Chain, bounded
+from .chain import FORBIDDEN, Chain, bounded
 from .packing import pack
 
 CELLS = 2**20  # steps compared at once: bounds the memory

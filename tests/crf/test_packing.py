@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_attnner.layers.packing import pack, token_positions
+from spacy_attnner.crf.packing import pack, token_positions
 
 LENGTHS = st.lists(st.integers(0, 7), max_size=11)
 

@@ -1,7 +1,6 @@
-"""Loss and marginals of a linear-chain conditional random field over BILUO tags.
+"""Losses of a linear-chain conditional random field over BILUO tags.
 
-Source: Lafferty, McCallum and Pereira (2001), "Conditional Random Fields". Tags,
-constraints and recursions are those of `lattice.py`.
+Source: Lafferty, McCallum and Pereira (2001), "Conditional Random Fields".
 """
 
 from collections.abc import Sequence
@@ -10,29 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .chain import FORBIDDEN, Chain, bounded
 from .complement import complement_of
-from .lattice import (
-    FORBIDDEN,
-    Chain,
-    biluo_chain,
-    bounded,
-    lattices_of,
-    marginals_of,
-    transition_counts,
-)
-from .segments import segment_sum
-
-__all__ = [
-    "FORBIDDEN",
-    "CRFLoss",
-    "Chain",
-    "biluo_chain",
-    "bounded",
-    "crf_loss",
-    "log_partition",
-    "span_marginals",
-    "token_marginals",
-]
+from .marginals import marginals_of, spread, transition_counts
+from .recursions import lattice_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +32,7 @@ class CRFLoss:
     d_end: Tensor
 
 
-def crf_loss(
+def path_loss(
     emissions: Tensor,
     chain: Chain,
     lengths: Tensor,
@@ -77,7 +57,7 @@ def crf_loss(
     """
     emissions = bounded(emissions)
     own = emissions.masked_fill(~allowed, FORBIDDEN)
-    free, bound = lattices_of([emissions, own], chain, lengths)
+    free, bound = (lattice_of(scores, chain, lengths) for scores in (emissions, own))
     if _impossible(bound.log_z):
         number = _impossible(bound.log_z)[0]
         raise ValueError(f"sequence {number} admits no valid BILUO tag path")
@@ -99,7 +79,7 @@ def crf_loss(
         d_emissions[tokens] -= rest.marginals
         d_transitions -= rest.transition_counts(chain, n)
     marginals = marginals_of(free, emissions, lengths)
-    d_emissions += marginals * share.repeat_interleave(lengths)[:, None]
+    d_emissions += marginals * spread(share, lengths, len(marginals))[:, None]
     d_transitions += transition_counts(free, chain, lengths, share)
     has_tokens = lengths > 0
     last = (lengths.cumsum(0) - 1)[has_tokens]
@@ -120,48 +100,56 @@ def _impossible(log_z: Tensor) -> list[int]:
 
 def _closed(mask: Tensor, lengths: Tensor) -> Tensor:
     """Sequences with a token at which a tag is not admitted, (batch_size,), bool."""
-    closed = (~mask).any(-1, keepdim=True).double()  # (N, 1)
-    return segment_sum(closed, lengths).squeeze(1) > 0
+    closed = (~mask).any(-1).long()  # (N,)
+    sequences = spread(torch.arange(len(lengths), device=lengths.device), lengths)
+    return torch.zeros_like(lengths).index_add(0, sequences, closed) > 0
 
 
-def log_partition(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
-    """Log-sum of the scores of all valid paths, shape (batch_size,)."""
-    (lattice,) = lattices_of([bounded(emissions)], chain, lengths)
-    return lattice.log_z
+def path_divergence(
+    emissions: Tensor,
+    chain: Chain,
+    teacher_emissions: Tensor,
+    teacher_chain: Chain,
+    lengths: Tensor,
+) -> CRFLoss:
+    """KL(q || p) = Σ_y q(y) (log q(y) - log p(y)) over all tag paths y, exactly.
 
+    Its gradients are differences of marginals, p's minus q's (Hinton, Vinyals and Dean
+    2015, "Distilling the Knowledge in a Neural Network", for a structured output).
 
-def token_marginals(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
-    """Probability of every tag at every token, shape (n_tokens, n_tags)."""
-    emissions = bounded(emissions)
-    (lattice,) = lattices_of([emissions], chain, lengths)
-    return marginals_of(lattice, emissions, lengths)
+    emissions: p's tag scores of all tokens, sequence after sequence, shape (n_tokens,
+        n_tags).
+    chain: p's transitions.
+    teacher_emissions, teacher_chain: Those of q.
+    lengths: Tokens of each sequence, shape (batch_size,), int64.
 
-
-def span_marginals(
-    emissions: Tensor, chain: Chain, lengths: Tensor, tags: Tensor, spans: Tensor
-) -> Tensor:
-    """Exact probability of tag segments: all paths that run through the segment.
-
-    p(span) = exp(alpha[i] + path(i + 1 … j) + beta[j] - log Z)
-
-    emissions: Shape (n_tokens, n_tags), sequence after sequence.
-    lengths: Shape (batch_size,).
-    tags: The tag of every token, shape (n_tokens,).
-    spans: First and last flat token of each segment, shape (n_spans, 2).
-
-    Returns probabilities, shape (n_spans,).
+    Returns the loss of the batch, shape (), and the gradients of p's scores.
     """
-    emissions = bounded(emissions)
-    (lattice,) = lattices_of([emissions], chain, lengths)
-    own = emissions.gather(1, tags[:, None]).squeeze(1)  # (N,)
-    step = own.clone()
-    step[1:] += chain.transitions[tags[:-1], tags[1:]].clamp_min(-1e6)
-    path = step.cumsum(0)  # differences inside one sequence only are ever read
-    first, last = spans[:, 0], spans[:, 1]
-    sequence = torch.repeat_interleave(
-        torch.arange(len(lengths), device=lengths.device), lengths
-    )[first]
-    alpha = lattice.alpha[first, tags[first]]
-    beta = lattice.gamma[last, tags[last]] - own[last]
-    inner = path[last] - path[first]
-    return (alpha + inner + beta - lattice.log_z[sequence]).exp().clamp(0.0, 1.0)
+    own, teacher = bounded(emissions), bounded(teacher_emissions)
+    p = lattice_of(own, chain, lengths)
+    q = lattice_of(teacher, teacher_chain, lengths)
+    share = torch.ones_like(p.log_z)
+    p_tags = marginals_of(p, own, lengths)  # (N, K)
+    q_tags = marginals_of(q, teacher, lengths)  # (N, K)
+    p_steps = transition_counts(p, chain, lengths, share)  # (K, K)
+    q_steps = transition_counts(q, teacher_chain, lengths, share)  # (K, K)
+    has_tokens = lengths > 0
+    first = (lengths.cumsum(0) - lengths)[has_tokens]
+    last = (lengths.cumsum(0) - 1)[has_tokens]
+    # what is forbidden is so for both: equal scores and no probability
+    loss = (
+        (q_tags * (teacher - own)).sum()
+        + (q_steps * (teacher_chain.transitions - chain.transitions)).sum()
+        + (q_tags[first] * (teacher_chain.start - chain.start)).sum()
+        + (q_tags[last] * (teacher_chain.end - chain.end)).sum()
+        + p.log_z.sum()
+        - q.log_z.sum()
+    )
+    d_emissions = p_tags - q_tags
+    return CRFLoss(
+        loss=loss,
+        d_emissions=d_emissions,
+        d_transitions=p_steps - q_steps,
+        d_start=d_emissions[first].sum(0),
+        d_end=d_emissions[last].sum(0),
+    )

@@ -11,13 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from spacy_attnner.layers.crf import (
-    biluo_chain,
-    crf_loss,
-    span_marginals,
-    token_marginals,
-)
-from spacy_attnner.layers.viterbi import viterbi
+from spacy_attnner.crf.chain import biluo_chain
+from spacy_attnner.crf.loss import path_loss
+from spacy_attnner.crf.marginals import span_marginals, token_marginals
+from spacy_attnner.crf.recursions import viterbi
 
 VALID = re.compile(r"(O |U(\d+) |B(\d+) (I\3 )*L\3 )*")
 
@@ -111,7 +108,7 @@ def test_a_token_alone_is_a_softmax_over_o_and_u():
     lengths = torch.tensor([1])
     expected = torch.tensor([[2, 0, 0, 0, 3, 0, 0, 0, 1]], dtype=torch.float64) / 6
     torch.testing.assert_close(token_marginals(emissions, chain, lengths), expected)
-    loss = crf_loss(emissions, chain, lengths, one_hot([4], 9)).loss
+    loss = path_loss(emissions, chain, lengths, one_hot([4], 9)).loss
     torch.testing.assert_close(loss, torch.tensor([math.log(2)], dtype=torch.float64))
     assert viterbi(emissions, chain, lengths).tolist() == [4]
 
@@ -123,13 +120,13 @@ def test_two_tokens_by_hand():
     expected = torch.tensor([[2, 1, 0, 0, 2], [2, 0, 0, 1, 2]], dtype=torch.float64)
     found = token_marginals(emissions, chain, lengths)
     torch.testing.assert_close(found, expected / 5)
-    loss = crf_loss(emissions, chain, lengths, one_hot([1, 3], 5)).loss
+    loss = path_loss(emissions, chain, lengths, one_hot([1, 3], 5)).loss
     assert loss.item() == pytest.approx(math.log(5))
 
 
 def test_full_annotation_costs_the_negative_log_likelihood(problem, paths):
     for path, probability in list(zip(*paths, strict=True))[::7]:
-        result = crf_loss(
+        result = path_loss(
             problem.emissions, problem.chain, problem.lengths, one_hot(path, 9)
         )
         assert result.loss.item() == pytest.approx(-math.log(probability))
@@ -141,13 +138,13 @@ def test_partial_annotation_sums_out_what_is_open(problem, paths, seed):
     allowed = torch.rand(3, 9, generator=rng) < 0.4
     allowed |= one_hot(paths[0][seed * 7], 9)
     expected = sum(p for path, p in zip(*paths, strict=True) if agrees(path, allowed))
-    result = crf_loss(problem.emissions, problem.chain, problem.lengths, allowed)
+    result = path_loss(problem.emissions, problem.chain, problem.lengths, allowed)
     assert result.loss.item() == pytest.approx(-math.log(expected))
 
 
 def test_no_annotation_costs_nothing_and_teaches_nothing():
     problem = make_problem([5, 0, 3], n_labels=3)
-    result = crf_loss(
+    result = path_loss(
         problem.emissions,
         problem.chain,
         problem.lengths,
@@ -205,14 +202,14 @@ def test_gradients_are_the_numeric_ones(name):
     def loss(values):
         changed = replace(problem, **{name: values})
         args = changed.emissions, changed.chain, changed.lengths, allowed
-        return crf_loss(*args).loss.sum()
+        return path_loss(*args).loss.sum()
 
     numeric = torch.zeros_like(weights)
     for i in range(weights.numel()):
         step = torch.zeros_like(weights)
         step.view(-1)[i] = 1e-5
         numeric.view(-1)[i] = (loss(weights + step) - loss(weights - step)) / 2e-5
-    result = crf_loss(problem.emissions, problem.chain, problem.lengths, allowed)
+    result = path_loss(problem.emissions, problem.chain, problem.lengths, allowed)
     found = getattr(result, f"d_{name}")
     torch.testing.assert_close(found, numeric, atol=1e-8, rtol=1e-6)
 
@@ -225,7 +222,7 @@ def test_forbidden_tags_have_probability_zero():
     assert (marginals[[0, 6, 7]][:, inside] == 0).all()
     assert (marginals[[5, 6, 10]][:, opens] == 0).all()
     gold = one_hot([0] * 11, 13)
-    result = crf_loss(problem.emissions, problem.chain, problem.lengths, gold)
+    result = path_loss(problem.emissions, problem.chain, problem.lengths, gold)
     closed = [i for i, name in enumerate(problem.names) if name[0] in "LUO"]
     assert (result.d_transitions[closed][:, inside] == 0).all()
 
@@ -253,7 +250,7 @@ def test_batch_equals_single():
     gold = one_hot(viterbi(-problem.emissions, chain, lengths).tolist(), 13)
     tags = viterbi(problem.emissions, chain, lengths)
     marginals = token_marginals(problem.emissions, chain, lengths)
-    result = crf_loss(problem.emissions, chain, lengths, gold)
+    result = path_loss(problem.emissions, chain, lengths, gold)
     transitions = torch.zeros(13, 13, dtype=torch.float64)
     for i, (scores, own_gold, own_tags, own_marginals, d_scores) in enumerate(
         zip(
@@ -269,7 +266,7 @@ def test_batch_equals_single():
         alone = lengths[i : i + 1]
         assert viterbi(scores, chain, alone).tolist() == own_tags.tolist()
         torch.testing.assert_close(token_marginals(scores, chain, alone), own_marginals)
-        single = crf_loss(scores, chain, alone, own_gold)
+        single = path_loss(scores, chain, alone, own_gold)
         torch.testing.assert_close(single.loss, result.loss[i : i + 1])
         torch.testing.assert_close(single.d_emissions, d_scores)
         transitions += single.d_transitions
@@ -283,7 +280,7 @@ def test_nothing_to_tag(lengths):
     assert viterbi(problem.emissions, chain, problem.lengths).shape == (0,)
     assert token_marginals(problem.emissions, chain, problem.lengths).shape == (0, 9)
     allowed = torch.zeros(0, 9, dtype=torch.bool)
-    result = crf_loss(problem.emissions, chain, problem.lengths, allowed)
+    result = path_loss(problem.emissions, chain, problem.lengths, allowed)
     assert result.loss.tolist() == [0.0] * len(lengths)
     assert not result.d_transitions.any()
     no_spans = torch.zeros(0, 2, dtype=torch.int64)
@@ -305,7 +302,7 @@ def test_many_labels():
     log_z = (state + chain.end).logsumexp(0)
     expected = log_z - problem.score(emissions, gold.tolist())
     expected.backward()
-    result = crf_loss(
+    result = path_loss(
         problem.emissions, chain, problem.lengths, one_hot(gold.tolist(), 405)
     )
     torch.testing.assert_close(result.loss[0], expected.detach())
@@ -353,4 +350,4 @@ def test_an_annotation_that_no_path_agrees_with():
     problem = make_problem([1, 2], n_labels=2)
     gold = one_hot([4, 1, 7], 9)  # U0 | B0 L1
     with pytest.raises(ValueError, match="sequence 1 admits no valid BILUO tag path"):
-        crf_loss(problem.emissions, problem.chain, problem.lengths, gold)
+        path_loss(problem.emissions, problem.chain, problem.lengths, gold)

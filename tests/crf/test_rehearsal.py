@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
-from spacy_attnner.layers.crf import biluo_chain
-from spacy_attnner.layers.rehearsal import crf_divergence
+from spacy_attnner.crf.chain import biluo_chain
+from spacy_attnner.crf.loss import path_divergence
 
 N_TAGS = 5
 LENGTHS = [3, 0, 1, 4]
@@ -45,7 +45,7 @@ def expected(p, q):
 
 def divergence(p, q):
     chains = [biluo_chain(*scores[1:]) for scores in (p, q)]
-    return crf_divergence(p[0], chains[0], q[0], chains[1], torch.tensor(LENGTHS))
+    return path_divergence(p[0], chains[0], q[0], chains[1], torch.tensor(LENGTHS))
 
 
 def test_it_is_the_sum_over_all_paths():

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from spacy_attnner.layers.crf import crf_loss
-from spacy_attnner.layers.lattice import LARGEST_GAP
+from spacy_attnner.crf.chain import LARGEST_GAP
+from spacy_attnner.crf.loss import path_loss
 
 from .test_crf import agrees, make_problem
 
@@ -25,7 +25,7 @@ def run(problem, incorrect, allowed=None):
     if allowed is None:
         allowed = torch.ones_like(problem.emissions, dtype=torch.bool)
     args = problem.emissions, problem.chain, problem.lengths
-    return crf_loss(*args, allowed, incorrect)
+    return path_loss(*args, allowed, incorrect)
 
 
 @pytest.mark.parametrize(("tags", "first"), [([4], 1), ([5, 7], 0), ([1, 2, 3], 0)])

@@ -7,9 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_attnner.layers.crf import FORBIDDEN, log_partition
-from spacy_attnner.layers.k_best import combine_k_best, k_best
-from spacy_attnner.layers.viterbi import viterbi
+from spacy_attnner.crf.chain import FORBIDDEN
+from spacy_attnner.crf.k_best import combine_k_best, k_best
+from spacy_attnner.crf.marginals import log_partition
+from spacy_attnner.crf.recursions import viterbi
 
 from .test_crf import is_valid, make_problem, tag_names
 

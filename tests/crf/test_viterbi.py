@@ -7,13 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_attnner.layers import blocks
-from spacy_attnner.layers.crf import biluo_chain, token_marginals
-from spacy_attnner.layers.k_best import k_best
-from spacy_attnner.layers.steps import biluo_steps
-from spacy_attnner.layers.viterbi import viterbi
+from spacy_attnner.crf import compiled
+from spacy_attnner.crf.chain import biluo_chain
+from spacy_attnner.crf.k_best import k_best
+from spacy_attnner.crf.marginals import token_marginals
+from spacy_attnner.crf.recursions import table_of, viterbi
 
-from .test_blocks import make_small
 from .test_crf import make_problem
 
 # sums of these depend on the order in which they are added up
@@ -26,7 +25,7 @@ def zero_chain(n_tags):
 
 @given(st.data(), st.integers(0, 2))
 @settings(deadline=None, max_examples=60)
-def test_ties_give_one_path_in_a_batch_alone_and_in_blocks(data, n_labels):
+def test_ties_give_one_path_in_a_batch_alone_and_compiled_or_not(data, n_labels):
     lengths = data.draw(st.lists(st.integers(0, 30), min_size=1, max_size=4))
     n_tags = 4 * n_labels + 1
     n_scores = sum(lengths) * n_tags
@@ -45,7 +44,7 @@ def test_ties_give_one_path_in_a_batch_alone_and_in_blocks(data, n_labels):
         shifted = viterbi(own + 1000.3, chain, n)  # rounded otherwise
         assert torch.equal(shifted, found)
     with pytest.MonkeyPatch.context() as patch:
-        make_small(patch)
+        patch.setattr(compiled, "loop", lambda: None)
         assert torch.equal(viterbi(emissions, chain, torch.tensor(lengths)), together)
 
 
@@ -72,18 +71,22 @@ def test_a_tag_beyond_the_bound_counts_as_for_probabilities(scale):
     assert best == k_best(emissions, chain, lengths, 1)[0].flatten().tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("backward", [False, True])
 @pytest.mark.parametrize("n_labels", [0, 1, 3])
-def test_steps_are_those_that_are_allowed(n_labels):
+def test_steps_are_those_that_are_allowed(n_labels, backward):
     n_tags = 4 * n_labels + 1
-    problem = make_problem([1], n_labels)
-    steps, chain = biluo_steps(problem.chain), problem.chain
-    state = torch.randn(5, n_tags, dtype=torch.float64)
-    by_tag = torch.empty_like(state)
-    by_tag[:, steps.order] = state
-    expected = (by_tag[:, :, None] + chain.transitions).amax(1)[:, steps.order]
-    torch.testing.assert_close(steps.advance(state), expected, atol=1e-12, rtol=0)
+    chain = make_problem([1], n_labels).chain
+    table = table_of(chain, backward=backward)
+    by_tag = torch.randn(5, n_tags, dtype=torch.float64)
+    state = by_tag[:, table.order]
+    steps = chain.transitions.T if backward else chain.transitions
+    every = by_tag[:, :, None] + steps
+    best, total = every.amax(1)[:, table.order], every.logsumexp(1)[:, table.order]
+    torch.testing.assert_close(table.bests(state), best, atol=1e-12, rtol=0)
+    found = table.sums(state, table.step.exp())
+    torch.testing.assert_close(found, total, atol=1e-12, rtol=0)
     many = state.repeat(4000, 1)
-    torch.testing.assert_close(steps.advance(many)[-5:], expected, atol=1e-12, rtol=0)
+    torch.testing.assert_close(table.bests(many)[-5:], best, atol=1e-12, rtol=0)
 
 
 def test_cost_is_that_of_the_legal_steps():
@@ -98,9 +101,8 @@ def test_cost_is_that_of_the_legal_steps():
     assert all(problem.chain.transitions[a, b] > -1e6 for a, b in steps)
 
 
-def test_what_the_way_back_guesses_wrong_runs_again(monkeypatch):
+def test_the_last_token_decides():
     """An entity from the first token to the last, of which the last one says which."""
-    make_small(monkeypatch)
     emissions = torch.zeros(200, 9)
     emissions[:, [2, 6]] = 20.0  # I of two labels
     chain, lengths = zero_chain(9), torch.tensor([200])
@@ -109,4 +111,3 @@ def test_what_the_way_back_guesses_wrong_runs_again(monkeypatch):
         emissions[-1, 3 + 4 * label] = 20.0
         tags = viterbi(emissions, chain, lengths)
         assert tags.tolist() == [4 * label + i for i in [1, *[2] * 198, 3]]
-    assert blocks.BLOCK == 3

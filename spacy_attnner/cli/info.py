@@ -1,0 +1,31 @@
+"""`spacy attn info`: versions, and what the CRF runs in."""
+
+import platform
+from importlib.metadata import distributions
+
+from ..errors import sound
+from ..terminal import echo, visible
+from .app import attn_cli
+
+PACKAGES = ("spacy-attnner", "spacy", "thinc", "torch", "numpy", "cupy")
+
+
+@attn_cli.command("info")
+def info_cli() -> None:
+    """Show versions, the platform, and whether the CRF is compiled, or why not."""
+    from ..crf import compiled, kernel
+
+    with sound("bad environment variable", "Unset it."):
+        compiled.torch_chosen()
+    found = {each.metadata["Name"]: each.version for each in distributions()}
+    rows = {name: found.get(name, "not installed") for name in PACKAGES}
+    rows |= {name: v for name, v in found.items() if name.startswith("cupy-cuda")}
+    rows["Python"] = platform.python_version()
+    rows["platform"] = platform.platform()
+    where = "in PyTorch" if compiled.loop() is None else "compiled"
+    rows["CRF"] = f"{where} ({compiled.why()})"
+    where = "there" if kernel.is_usable() else "on the CPU"
+    rows["CRF of models on a GPU"] = f"{where} ({kernel.why()})"
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        echo(f"{name:{width}}  {visible(value)}")

@@ -1,0 +1,1 @@
+"""A linear-chain CRF over BILUO tags; knows neither spaCy nor Thinc."""

@@ -1,0 +1,17 @@
+"""Every test of the CRF runs on both of its paths: compiled, and in PyTorch."""
+
+import pytest
+
+from spacy_attnner.crf import compiled
+
+
+@pytest.fixture(params=["compiled", "torch"], autouse=True, scope="module")
+def path(request):
+    if request.param == "compiled":
+        if compiled.loop() is None:
+            pytest.skip(compiled.why())
+        yield request.param
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "loop", lambda: None)
+        yield request.param
