@@ -101,7 +101,8 @@ def _impossible(log_z: Tensor) -> list[int]:
 def _closed(mask: Tensor, lengths: Tensor) -> Tensor:
     """Sequences with a token at which a tag is not admitted, (batch_size,), bool."""
     closed = (~mask).any(-1).long()  # (N,)
-    sequences = spread(torch.arange(len(lengths), device=lengths.device), lengths)
+    numbers = torch.arange(len(lengths), device=lengths.device)
+    sequences = spread(numbers, lengths, len(mask))
     return torch.zeros_like(lengths).index_add(0, sequences, closed) > 0
 
 
