@@ -44,14 +44,16 @@ UNRELATED = 0.2  # pairs without a relation for one with, as many as in SemEval-
 UNMARKED = setting(f"{PAIRS}.tok2vec.entities", None)
 SEGMENTS = setting(f"{PAIRS}.around", False)
 SEVERAL = setting(f"{PAIRS}.exclusive", False)
+UNTYPED = setting(f"{PAIRS}.tok2vec.entities.types", False)
+DISTANCE = setting(f"{PAIRS}.distance_width", 16)
 CHANGES: dict[str, list[Change]] = {
     "shipped": [],
     "entities not marked in the encoder": [UNMARKED],
     "no maxima of the words around": [SEGMENTS],
-    "several labels for one pair": [SEVERAL],
-    "marks without types": [setting(f"{PAIRS}.tok2vec.entities.types", False)],
-    "no distance": [setting(f"{PAIRS}.distance_width", 0)],
-    "none of these": [UNMARKED, SEGMENTS, SEVERAL],
+    "distance": [DISTANCE],
+    "distance, several labels for one pair": [DISTANCE, SEVERAL],
+    "distance, marks without types": [DISTANCE, UNTYPED],
+    "distance, none of the others": [DISTANCE, UNMARKED, SEGMENTS, SEVERAL],
     "words learnt beside the vectors": [
         setting(f"{PAIRS}.tok2vec.embed.word_width", 50)
     ],
