@@ -31,12 +31,14 @@ SEEDS = 2**31
 class AttnShim(PyTorchShim):
     """A PyTorch shim with fresh and averaged weights, and without stored pickles.
 
+    Its `notes` are what layers remember of the weights; whenever these may be others,
+    there are new, empty ones.
+
     make_module: Makes the module, all sizes known; a function that can be pickled.
     settings: Of Thinc's shim.
     """
 
     _updates = 0
-    version = object()  # another one whenever the weights may be others
 
     def __init__(
         self, make_module: Callable[[], torch.nn.Module], **settings: Any
@@ -44,6 +46,7 @@ class AttnShim(PyTorchShim):
         self._make_module = make_module
         with torch.random.fork_rng(devices=[]):  # `draw` gives the weights
             super().__init__(make_module(), **settings)
+        self.notes: dict[str, Any] = {}
 
     def draw(self) -> None:
         """Give the module fresh weights, by a seed from NumPy's generator.
@@ -56,7 +59,7 @@ class AttnShim(PyTorchShim):
             torch.default_generator.manual_seed(seed)  # not the GPU's
             self._model = self._make_module().to(self.device)
         self._updates = 0
-        self.version = object()
+        self.notes = {}
 
     def copy(self) -> "AttnShim":
         """A copy with an id of its own, by which an optimizer tells the two apart.
@@ -79,13 +82,13 @@ class AttnShim(PyTorchShim):
         state = {**self.__dict__, "_device": str(self.device)}
         state["_model"] = to_safetensors(self._model)
         del state["_grad_scaler"]
-        state.pop("version", None)
+        del state["notes"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         weights, device = state.pop("_model"), torch.device(state.pop("_device"))
         self.__dict__.update(state)
-        self.version = object()
+        self.notes = {}
         self._grad_scaler = PyTorchGradScaler(self._mixed_precision)
         with torch.random.fork_rng(devices=[]):
             module = self._make_module()
@@ -96,7 +99,7 @@ class AttnShim(PyTorchShim):
     def from_bytes(self, bytes_data: bytes) -> "AttnShim":
         """Load weights; raises ValueError as `from_safetensors` does."""
         super().from_bytes(bytes_data)
-        self.version = object()
+        self.notes = {}
         return self
 
     def predict(self, inputs: ArgsKwargs) -> Any:
@@ -106,7 +109,7 @@ class AttnShim(PyTorchShim):
     def to_device(self, device_type: str, device_id: int) -> None:
         """Move the module to the CPU or to a GPU."""
         super().to_device(device_type, device_id)
-        self.version = object()
+        self.notes = {}
 
     def predict_with(self, ask: Callable[[Any], torch.Tensor]) -> torch.Tensor:
         """What a function finds out of the module, as a prediction."""
@@ -118,7 +121,7 @@ class AttnShim(PyTorchShim):
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
         """Run the module in training mode; returns its output and a backprop."""
         self._model.train()
-        self.version = object()  # an update will follow
+        self.notes = {}  # an update will follow
         output = self._run(lambda module: module(*inputs.args, **inputs.kwargs))
 
         def backprop(grads: ArgsKwargs) -> Any:
@@ -154,7 +157,7 @@ class AttnShim(PyTorchShim):
             # them together at every call where one of them has moved
             parameter.data.copy_(xp2torch(weights, device=parameter.device))
             parameter.grad = None
-        self.version = object()
+        self.notes = {}
         self._updates += 1
         if self._updates % TRIM_EVERY == 0 and self.device.type == "cpu":
             trim_heap()
@@ -163,7 +166,7 @@ class AttnShim(PyTorchShim):
     def use_params(self, params: dict) -> Any:
         """Run with other values of the parameters, an optimizer's averages say."""
         backup = {}
-        self.version = object()
+        self.notes = {}
         for name, parameter in self._model.named_parameters():
             value = params.get(self._key(name))
             if value is not None:
@@ -175,7 +178,7 @@ class AttnShim(PyTorchShim):
             for name, parameter in self._model.named_parameters():
                 if name in backup:
                     parameter.data.copy_(backup[name])
-            self.version = object()
+            self.notes = {}
 
 
 def to_safetensors(module: torch.nn.Module) -> bytes:

@@ -49,7 +49,7 @@ def build_character_cnn(
         convert_inputs=partial(_inputs, max_length=max_length),
         convert_outputs=array_output,
         dims={"nO": width},
-        predict=partial(_predict, memory=WordMemory(), max_length=max_length),
+        predict=partial(_predict, max_length=max_length),
     )
     return tok2vec_of_words(layer)
 
@@ -64,24 +64,22 @@ def _inputs(
     return ArgsKwargs(args=args, kwargs={}), lambda d_inputs: []
 
 
-def _predict(
-    model: Model, words: Words, *, memory: "WordMemory", max_length: int
-) -> Floats2d:
+def _predict(model: Model, words: Words, *, max_length: int) -> Floats2d:
     distinct, own = words.distinct()
     strings = distinct.vocab.strings if len(distinct) else {}
+    notes = cast(AttnShim, model.shims[0]).notes
+    memory = notes.get("words")
+    if memory is None:
+        tables = predict_with(model, lambda module: module.tables())
+        memory = notes.setdefault("words", WordMemory(tables))
 
-    def tables() -> torch.Tensor:
-        return predict_with(model, lambda module: module.tables())
-
-    def encode(orths: list[int], tables: torch.Tensor) -> Floats2d:
+    def encode(orths: list[int]) -> Floats2d:
         texts = [strings[orth] for orth in orths]
-        Y = predict_with(model, lambda m: m.encode(texts, max_length, tables))
+        Y = predict_with(model, lambda m: m.encode(texts, max_length, memory.tables))
         return cast(Floats2d, torch2xp(Y, ops=model.ops))
 
-    version = cast(AttnShim, model.shims[0]).version
     xp: Any = model.ops.xp
-    orths = distinct.column(ORTH).tolist()
-    Y = memory.look_up(orths, version, tables, encode, xp)
+    Y = memory.look_up(distinct.column(ORTH).tolist(), encode, xp)
     return Y if own is None else Y[xp.asarray(own)]
 
 
@@ -90,45 +88,33 @@ class WordMemory:
 
     Words are told apart by the hashes of their strings, so that nothing here keeps a
     string alive. Where another thread is busy with it, it is passed over.
+
+    tables: What words are encoded with, of the same weights.
     """
 
-    def __init__(self) -> None:
-        self._version: object = None  # of the weights
-        self._tables: Any = None
+    def __init__(self, tables: torch.Tensor) -> None:
+        self.tables = tables
         self._rows: dict[int, int] = {}
         self._vectors: Any = None
         self._lock = threading.Lock()
 
-    def __reduce__(self) -> tuple[type, tuple[()]]:
-        return WordMemory, ()
-
     def look_up(
-        self,
-        orths: list[int],
-        version: object,
-        tables: Callable[[], Any],
-        encode: Callable[[list[int], Any], Any],
-        xp: Any,
+        self, orths: list[int], encode: Callable[[list[int]], Any], xp: Any
     ) -> Any:
         """Vectors of distinct words, (n_words, width).
 
-        version: Of the weights.
-        tables: Makes of them what `encode` needs.
         encode: Finds the vectors of words that are not here.
         xp: NumPy or CuPy, whose arrays these are.
         """
         if len(orths) > REMEMBERED or not self._lock.acquire(blocking=False):
-            return encode(orths, tables())
+            return encode(orths)
         try:
-            if version is not self._version:
-                self._rows, self._vectors = {}, None
-                self._tables, self._version = tables(), version
             new = [orth for orth in orths if orth not in self._rows]
             if len(self._rows) + len(new) > REMEMBERED:
                 self._rows, new = {}, orths
             vectors = self._vectors
             if new or vectors is None:
-                vectors = self._add(new, encode(new, self._tables), xp)
+                vectors = self._add(new, encode(new), xp)
             rows = self._rows
             return vectors[xp.asarray([rows[orth] for orth in orths], dtype="int64")]
         finally:
