@@ -34,7 +34,7 @@ def test_info(rows):
         assert found["CRF"] == "in PyTorch (SPACY_ATTNNER_CRF=torch)"
         assert found["CRF of models on a GPU"].endswith("(SPACY_ATTNNER_CRF=torch)")
     elif compiled.loop() is not None:
-        assert found["CRF"] == f"compiled ({compiled.why()})"
+        assert found["CRF"] == f"compiled ({compiled.extension_state()})"
 
 
 def test_a_variable_that_says_nothing(monkeypatch):

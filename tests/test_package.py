@@ -76,11 +76,22 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": {"pipeline", "relations", *COMMANDS},
     "report": {"corpora", "confidence", *COMMANDS},
     "cli": {
-        *("confidence", "corpora", "export", "fitting", "glove", "report"),
+        *("confidence", "crf", "corpora", "export", "fitting", "glove", "report"),
         *("errors", "terminal"),
     },
 }
 KNOW_TORCH = {"layers", "crf", "models", "pipeline"}
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+import spacy
+nlp = spacy.blank("en")
+assert len(nlp("Ferries leave .")) == 3
+for name in ("layers", "crf", "models", "pipeline.base"):
+    assert f"spacy_attnner.{name}" not in sys.modules, name
+print("spacy_attnner.pipeline.factories" in sys.modules)
+"""
 
 # A garbage collection that falls due while the package loads would fall due a little
 # later without it, and takes longer than the package does: it is left out.
@@ -131,6 +142,10 @@ def test_an_entry_point_is_what_the_registry_gives(entry):
     else:
         kind = entry.group.partition("_")[2]
         assert getattr(registry, kind).get(entry.name) is loaded
+
+
+def test_a_blank_pipeline_needs_no_torch():
+    assert run(WITHOUT_TORCH) == "True"
 
 
 def test_a_blank_pipeline_takes_no_longer():
@@ -203,7 +218,9 @@ def test_no_two_public_functions_share_a_name():
     assert shared(functions) == set()
 
 
-@pytest.mark.parametrize(("part", "others"), [("layers", set()), ("crf", {"numpy"})])
+@pytest.mark.parametrize(
+    ("part", "others"), [("layers", {"numpy"}), ("crf", {"numpy"})]
+)
 def test_layers_know_torch_alone(part, others):
     known = {"spacy_attnner", "torch", *others, *sys.stdlib_module_names}
     for path in modules(part):

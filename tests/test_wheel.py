@@ -134,7 +134,7 @@ def test_a_wheel_of_the_source_archive_holds_what_the_crf_runs(tmp_path):
         names = unpacked.namelist()
     assert "spacy_attnner/crf/loop.c" in names
     built = any(name.startswith("spacy_attnner/crf/_loop.") for name in names)
-    assert built == (compiled.loop() is not None), compiled.why()
+    assert built == (compiled.loop() is not None), compiled.extension_state()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="makes symbolic links")

@@ -23,9 +23,9 @@ def info_cli() -> None:
     rows["Python"] = platform.python_version()
     rows["platform"] = platform.platform()
     where = "in PyTorch" if compiled.loop() is None else "compiled"
-    rows["CRF"] = f"{where} ({compiled.why()})"
+    rows["CRF"] = f"{where} ({compiled.extension_state()})"
     where = "there" if kernel.is_usable() else "on the CPU"
-    rows["CRF of models on a GPU"] = f"{where} ({kernel.why()})"
+    rows["CRF of models on a GPU"] = f"{where} ({kernel.kernel_state()})"
     width = max(map(len, rows))
     for name, value in rows.items():
         echo(f"{name:{width}}  {visible(value)}")

@@ -16,7 +16,7 @@ def loop() -> ModuleType | None:
     return _find()[0]
 
 
-def why() -> str:
+def extension_state() -> str:
     """Where the extension is, or why there is none."""
     return _find()[1]
 

@@ -21,7 +21,7 @@ def is_usable() -> bool:
     return _find()[0] is not None
 
 
-def why() -> str:
+def kernel_state() -> str:
     """How the kernels are compiled, or why they are not."""
     return _find()[1]
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy
-from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
@@ -21,7 +20,6 @@ from ..models.crf_tagger import crf_loss, crf_rehearsal
 from ..words import n_words, tokens_of, word_places
 from .base import AttnPipe
 from .biluo import allowed_tags, incorrect_paths
-from .component import default_model
 from .ner_calibration import fit_calibration
 from .settings import check_threshold, is_number, setting
 from .surveys import EntitySurvey, Survey
@@ -29,62 +27,6 @@ from .upstream import release_listeners
 
 SPANS_KEY = CONFIDENCES_KEY
 AT_ONCE = 100_000  # tokens predicted at once, which bounds the memory
-
-DEFAULT_MODEL = default_model(
-    "spacy-attnner.CRFTagger.v1", width=256, depth=1, n_heads=4
-)
-
-
-@Language.factory(
-    "attn_ner",
-    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "span._.confidence"],
-    default_config={
-        "model": DEFAULT_MODEL,
-        "spans_key": SPANS_KEY,
-        "threshold": 0.0,
-        "overwrite": True,
-        "incorrect_spans_key": None,
-        "scorer": {"@scorers": "spacy.ner_scorer.v1"},
-    },
-    default_score_weights={
-        "ents_f": 1.0,
-        "ents_p": 0.0,
-        "ents_r": 0.0,
-        "ents_per_type": None,
-    },
-)
-def make_attn_ner(
-    nlp: Language,
-    name: str,
-    model: Model,
-    spans_key: str,
-    threshold: float,
-    overwrite: bool,
-    incorrect_spans_key: str | None,
-    scorer: Callable | None,
-) -> "AttnNER":
-    """Build an `attn_ner` component.
-
-    model: From documents to emissions, `spacy-attnner.CRFTagger.v1`.
-    spans_key: Span group that keeps the entities with their scores.
-    threshold: Entities with a smaller confidence are dropped.
-    overwrite: Whether to replace the entities that a document already has; if not,
-        predictions that overlap them are dropped.
-    incorrect_spans_key: Span group of training documents whose spans are known not to
-        be entities with their label, as spaCy's EntityRecognizer has it; each adds
-        -log(1 - p) to the loss, p the exact probability of that entity.
-    scorer: spaCy's entity scorer.
-    """
-    return AttnNER(
-        nlp.vocab,
-        model,
-        name,
-        spans_key=spans_key,
-        threshold=threshold,
-        overwrite=overwrite,
-        incorrect_spans_key=incorrect_spans_key,
-        scorer=scorer,
-    ).belongs_to(nlp)
 
 
 @dataclass(frozen=True)

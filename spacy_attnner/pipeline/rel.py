@@ -26,7 +26,6 @@ from ..relations import (
 )
 from ..words import n_words
 from .base import AttnPipe
-from .component import default_model
 from .rel_gold import gold_labels_of
 from .rel_reach import (
     ReachWatch,
@@ -38,86 +37,7 @@ from .rel_reach import (
 from .settings import check_threshold, setting
 from .surveys import Survey
 
-DEFAULT_MODEL = default_model(
-    "spacy-attnner.EntityPairAttention.v1", width=256, depth=2, n_heads=0
-)
-
 OF_OTHER_LABELS = 0.5  # threshold of labels for which none was fitted
-
-
-@Language.factory(
-    "attn_rel",
-    requires=["doc.ents"],
-    assigns=["doc._.relations", "doc._.rel"],
-    default_config={
-        "model": DEFAULT_MODEL,
-        "get_candidates": {
-            "@misc": "spacy-attnner.CandidatePairs.v1",
-            "max_length": 64,
-        },
-        "threshold": 0.5,
-        "thresholds": {},
-        "known_types_only": True,
-        "entity_confidence": True,
-        "overwrite": True,
-        "relations_key": RELATIONS_KEY,
-        "scorer": {"@scorers": "spacy-attnner.relation_scorer.v1"},
-    },
-    default_score_weights={
-        "rel_f": 1.0,
-        "rel_p": 0.0,
-        "rel_r": 0.0,
-        "rel_boundaries_f": None,
-        "rel_macro_f": None,
-        "rel_gold_ents_f": None,
-        "rel_f_per_type": None,
-    },
-)
-def make_attn_rel(
-    nlp: Language,
-    name: str,
-    model: Model,
-    get_candidates: Callable,
-    threshold: float | None,
-    thresholds: dict[str, float],
-    known_types_only: bool,
-    entity_confidence: bool,
-    overwrite: bool,
-    relations_key: str,
-    scorer: Callable | None,
-) -> "AttnRel":
-    """Build an `attn_rel` component.
-
-    model: From candidate pairs to logits, `spacy-attnner.EntityPairAttention.v1`.
-    get_candidates: Which pairs are looked at, `spacy-attnner.CandidatePairs.v1`.
-    threshold: Score from which on a relation is stored; with null each label has its
-        own.
-    thresholds: That of each label where `threshold` is null, as `fit_thresholds` finds
-        them; 0.5 for labels without one.
-    known_types_only: Skip pairs of entity types that no relation joined in training.
-    entity_confidence: Multiply the probability of a relation by the confidences of its
-        two entities, so that its score says how sure all three are; entities without
-        a confidence (given, or set by a rule) count as certain.
-    overwrite: Whether to replace the relations that `relations_key` already has; if
-        not, they stay, and predictions that repeat a relation of the document are
-        dropped.
-    relations_key: Span group that keeps the component's relations. `doc._.relations` is
-        the union of all groups, so that components with keys of their own add up.
-    scorer: `spacy-attnner.relation_scorer.v1`.
-    """
-    return AttnRel(
-        nlp.vocab,
-        model,
-        name,
-        get_candidates=get_candidates,
-        threshold=threshold,
-        thresholds=thresholds,
-        known_types_only=known_types_only,
-        entity_confidence=entity_confidence,
-        overwrite=overwrite,
-        relations_key=relations_key,
-        scorer=scorer,
-    ).belongs_to(nlp)
 
 
 def _check_threshold(name: str, value: Any) -> None:

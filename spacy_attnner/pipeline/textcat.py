@@ -1,7 +1,6 @@
 """`attn_textcat` and `attn_textcat_multilabel`: spaCy's categorizers over attention."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
 import numpy
@@ -14,7 +13,7 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model
 
-from .component import Component, default_model
+from .component import Component
 from .settings import check_threshold, setting
 from .surveys import (
     CategorySurvey,
@@ -25,85 +24,6 @@ from .surveys import (
     warn_of_strange_categories,
 )
 from .upstream import release_listeners
-
-default_classifier = partial(
-    default_model,
-    "spacy-attnner.AttentionTextClassifier.v1",
-    width=128,
-    depth=1,
-    n_heads=0,
-    characters=False,
-)
-SCORE_WEIGHTS = {
-    "cats_score": 1.0,
-    "cats_score_desc": None,
-    "cats_micro_p": None,
-    "cats_micro_r": None,
-    "cats_micro_f": None,
-    "cats_macro_p": None,
-    "cats_macro_r": None,
-    "cats_macro_f": None,
-    "cats_macro_auc": None,
-    "cats_f_per_type": None,
-}
-
-
-@Language.factory(
-    "attn_textcat",
-    assigns=["doc.cats"],
-    default_config={
-        "model": default_classifier(exclusive_classes=True),
-        "threshold": 0.0,
-        "scorer": {"@scorers": "spacy.textcat_scorer.v2"},
-    },
-    default_score_weights=SCORE_WEIGHTS,
-)
-def make_attn_textcat(
-    nlp: Language,
-    name: str,
-    model: Model[list[Doc], list[Any]],
-    threshold: float,
-    scorer: Callable | None,
-) -> "AttnTextCategorizer":
-    """Build an `attn_textcat` component: exactly one category applies.
-
-    model: From documents to probabilities, `spacy-attnner.AttentionTextClassifier.v1`.
-    threshold: Unused for exclusive classes, as in spaCy's `textcat`.
-    scorer: spaCy's category scorer.
-    """
-    component = AttnTextCategorizer(
-        nlp.vocab, model, name, threshold=threshold, scorer=scorer
-    )
-    return component.belongs_to(nlp)
-
-
-@Language.factory(
-    "attn_textcat_multilabel",
-    assigns=["doc.cats"],
-    default_config={
-        "model": default_classifier(exclusive_classes=False),
-        "threshold": 0.5,
-        "scorer": {"@scorers": "spacy.textcat_multilabel_scorer.v2"},
-    },
-    default_score_weights=SCORE_WEIGHTS,
-)
-def make_attn_textcat_multilabel(
-    nlp: Language,
-    name: str,
-    model: Model[list[Doc], list[Any]],
-    threshold: float,
-    scorer: Callable | None,
-) -> "AttnMultiLabelTextCategorizer":
-    """Build an `attn_textcat_multilabel` component: any number of categories apply.
-
-    model: From documents to probabilities, `spacy-attnner.AttentionTextClassifier.v1`.
-    threshold: Probability from which on the scorer counts a category as predicted.
-    scorer: spaCy's category scorer.
-    """
-    component = AttnMultiLabelTextCategorizer(
-        nlp.vocab, model, name, threshold=threshold, scorer=scorer
-    )
-    return component.belongs_to(nlp)
 
 
 def require_classes(name: str, model: Model, *, exclusive: bool) -> None:

@@ -9,7 +9,7 @@ from spacy_attnner.crf import compiled
 def path(request):
     if request.param == "compiled":
         if compiled.loop() is None:
-            pytest.skip(compiled.why())
+            pytest.skip(compiled.extension_state())
         yield request.param
         return
     with pytest.MonkeyPatch.context() as patch:

@@ -31,7 +31,9 @@ def path():
     """In place of the one that all other files have: here both paths run."""
 
 
-needs_loop = pytest.mark.skipif(compiled.loop() is None, reason=compiled.why())
+needs_loop = pytest.mark.skipif(
+    compiled.loop() is None, reason=compiled.extension_state()
+)
 
 
 @contextmanager
@@ -265,7 +267,7 @@ with warnings.catch_warnings(record=True) as caught:
     from spacy_attnner.crf import compiled
     assert sys.argv[1] in compiled.__file__, compiled.__file__
     print(compiled.loop() is None, compiled.loop() is None)
-    print(compiled.why())
+    print(compiled.extension_state())
 print(*(str(w.message) for w in caught if "CRF" in str(w.message)), sep="|")
 """
 
