@@ -34,6 +34,8 @@ def path():
 needs_loop = pytest.mark.skipif(
     compiled.loop() is None, reason=compiled.extension_state()
 )
+    compiled.loop() is None, reason=compiled.extension_state()
+)
 
 
 @contextmanager
