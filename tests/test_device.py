@@ -41,6 +41,7 @@ from pretend_device import (
     PretendArray,
     PretendOps,
     PretendTensor,
+    counted,
     pretend_cuda,
     pretend_gpu,
 )
@@ -435,6 +436,29 @@ def test_marginals_readings_and_calibration(name, on_cpu):
         pytest.approx([r.probability for r in own], abs=1e-4) for own in correct[1]
     ]
     assert vars(found[2]) == pytest.approx(vars(correct[2]), abs=1e-2)
+
+
+CHARACTERS = {"@architectures": "spacy-attnner.CharacterCNN.v1", "width": 7}
+
+
+def test_how_often_the_host_waits(name):
+    """Of 256 documents, with characters, sentences, whitespace and context."""
+    nlp = make_nlp(name, characters=CHARACTERS, sentences=True)
+    train(nlp, nlp.initialize(lambda: make_examples(nlp)))
+    data = nlp.to_bytes(exclude=["vocab"])
+    with pretend_gpu():
+        nlp = make_nlp(name, characters=CHARACTERS, sentences=True).from_bytes(data)
+        docs = [nlp.make_doc(text.replace(" in ", "  in\n")) for text in TEXTS * 64]
+        for doc in docs[::4]:
+            doc.ents = [Span(doc, 0, 2, "PER"), Span(doc, 8, 9, "LOC")]
+            doc[5].is_sent_start = True
+        component = nlp.get_pipe(name)
+        with pytest.warns(UserWarning, match="sentence by sentence"):
+            component.predict(docs)  # what is asked once
+        with counted() as counts:
+            component.predict(docs)
+    assert counts.waits <= 10, counts
+    assert counts.transfers <= 20, counts
 
 
 def assert_on_gpu(model):

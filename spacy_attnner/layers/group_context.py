@@ -76,6 +76,9 @@ class GroupAttention(nn.Module):
         groups: The group of each token, or of each of `rows`, (n,).
         rows: Which tokens are pooled; all if None.
         """
+        if n_groups == 1 and rows is None and len(X) <= _at_once(X):
+            weights, values = own = self.weigh(X)
+            return Pooled(values.sum(0, True), weights.sum(0, True), own)
         head_width = self.value.out_features // self.n_heads
         values = X.new_zeros((n_groups, self.n_heads, head_width))
         weights = X.new_zeros((n_groups, self.n_heads))
@@ -118,8 +121,10 @@ class Repeats:
 
     def between(self, first: int, end: int) -> "Repeats":
         """Those of a stretch of tokens."""
-        i, j = numpy.searchsorted(self.rows[0], [first, end]).tolist()
         (rows, rows_), (groups, groups_) = self.rows, self.groups
+        if not len(rows):
+            return self
+        i, j = numpy.searchsorted(rows, [first, end]).tolist()
         return Repeats((rows[i:j], rows_[i:j]), (groups[i:j], groups_[i:j]))
 
 
@@ -191,6 +196,9 @@ class DocumentContext(nn.Module):
         )
         if torch.is_grad_enabled():
             return torch.cat([Y for _, Y in mixed])
+        if len(X) <= _at_once(X):
+            ((_, Y),) = mixed
+            return Y
         result = X if overwrite else torch.empty_like(X)
         for tokens, Y in mixed:
             result[tokens] = Y
