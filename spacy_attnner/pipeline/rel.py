@@ -35,7 +35,7 @@ from .rel_reach import (
     with_gold_spans,
 )
 from .settings import check_threshold, setting
-from .surveys import Survey
+from .surveys import Survey, warn_of_sentences
 
 OF_OTHER_LABELS = 0.5  # threshold of labels for which none was fitted
 
@@ -189,6 +189,7 @@ class AttnRel(AttnPipe):
         """
         docs = list(docs)
         self.ready([])
+        warn_of_sentences(self, docs)
         batch = [self.candidates(doc) for doc in docs]
         if self.known_types_only:
             self._types.count(self.name, self.cfg["types"], batch)
