@@ -34,8 +34,6 @@ def path():
 needs_loop = pytest.mark.skipif(
     compiled.loop() is None, reason=compiled.extension_state()
 )
-    compiled.loop() is None, reason=compiled.extension_state()
-)
 
 
 @contextmanager
