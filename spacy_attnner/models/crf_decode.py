@@ -58,7 +58,8 @@ class Problem:
 def sequences_of(model: Model, docs: list[Doc]) -> Sequences:
     """Words of each sequence that the model tags by itself, an array per document."""
     batch = Batch.of(docs)
-    if not model.attrs["sentences"]:
+    forward: Any = model.get_ref("crf")._func
+    if not forward.keywords["sentences"]:
         return list(batch.document_lengths[:, None])
     ends = batch.sentence_counts.cumsum()
     return numpy.split(batch.sentence_lengths, ends[:-1])

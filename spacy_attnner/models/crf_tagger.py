@@ -51,7 +51,9 @@ def build_crf_tagger(
     emissions = Linear(nO=nO, nI=width, init_W=zero_init)
     transitions: Model = Model(
         "crf_transitions",
-        _forward,
+        partial(
+            _forward, sentences=sentences
+        ),  # as the config says, not what is stored
         init=_init,
         params=dict.fromkeys(CRF_PARAMS),
         dims={"nO": nO},
@@ -83,7 +85,9 @@ def _init(model: Model, X: Any = None, Y: Any = None) -> None:
     model.set_param("end", model.ops.alloc1f(n_tags))
 
 
-def _forward(model: Model, X: Any, is_train: bool) -> tuple[Any, Callable]:
+def _forward(
+    model: Model, X: Any, is_train: bool, *, sentences: bool
+) -> tuple[Any, Callable]:
     one_thread_in_workers()  # the functions below use PyTorch
     return X, lambda dX: dX
 

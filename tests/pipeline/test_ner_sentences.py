@@ -4,6 +4,7 @@ import math
 
 import numpy
 import pytest
+import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import fix_random_seed
@@ -178,3 +179,16 @@ def test_sentences_are_calibrated_as_they_are_tagged(make_ner):
     calibration = pipe.calibrate([Example(predicted, reference)], margin=0.0)
     assert calibration.n_entities == len(nlp(predicted).ents) == len(ents)
     assert calibration.accuracy == 1.0
+
+
+def test_what_the_config_says_goes_before_what_was_stored(doubtful, tmp_path):
+    doubtful(sentences=True).to_disk(tmp_path)
+    setting = {"components.attn_ner.model.sentences": False}
+    nlp = spacy.load(tmp_path, config=setting)
+    found, expected = (
+        each.get_pipe("attn_ner").token_marginals(
+            [Doc(each.vocab, words=WORDS, sent_starts=[i in STARTS for i in range(14)])]
+        )[0][0]
+        for each in (nlp, doubtful(sentences=False))
+    )
+    numpy.testing.assert_allclose(found, expected, atol=1e-6)
