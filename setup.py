@@ -6,7 +6,9 @@ from setuptools import Extension, setup
 
 CRF, LAYERS = "spacy_attnner/crf", "spacy_attnner/layers"
 OPTIONS = {
-    "extra_compile_args": [] if sys.platform == "win32" else ["-O3", "-fno-trapping-math"],
+    "extra_compile_args": []
+    if sys.platform == "win32"
+    else ["-O3", "-fno-trapping-math"],
     "optional": True,
 }
 

@@ -1,6 +1,6 @@
 """BiLSTMs in prediction on a CPU, whose recurrence is compiled where it can be.
 
-Of a few sequences PyTorch's own takes longer: it arranges all weights anew at every call.
+PyTorch arranges all weights anew at every call, which takes longer than a few sequences.
 """
 
 import os

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 import numpy
 import torch
@@ -178,7 +178,7 @@ class SequenceEncoder(nn.Module):
 
         sizes: Windows at each step, on the host, (n_steps,).
         """
-        lstm, loop = self.lstms[layer], recurrence()
+        lstm, loop = cast(nn.LSTM, self.lstms[layer]), recurrence()
         few = sizes[0] <= FEW and H.device.type == "cpu" and not self.training
         if loop is None or notes is None or not few:
             steps = torch.from_numpy(sizes)  # of the CPU, as PyTorch wants them
