@@ -1,19 +1,27 @@
-"""The compiled part of the CRF, without which PyTorch does its work."""
+"""The compiled parts, without which PyTorch does their work."""
 
 import sys
 
 from setuptools import Extension, setup
 
-FOLDER = "spacy_attnner/crf"
+CRF, LAYERS = "spacy_attnner/crf", "spacy_attnner/layers"
+OPTIONS = {
+    "extra_compile_args": []
+    if sys.platform == "win32"
+    else ["-O3", "-fno-trapping-math"],
+    "optional": True,
+}
 
 setup(
     ext_modules=[
         Extension(
             "spacy_attnner.crf._loop",
-            [f"{FOLDER}/binding.c"],
-            depends=[f"{FOLDER}/loop.c"],
-            extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
-            optional=True,
-        )
+            [f"{CRF}/binding.c"],
+            depends=[f"{CRF}/loop.c"],
+            **OPTIONS,
+        ),
+        Extension(
+            "spacy_attnner.layers._recurrence", [f"{LAYERS}/recurrence.c"], **OPTIONS
+        ),
     ]
 )

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from spacy_attnner.cli import attn_cli
 from spacy_attnner.crf import compiled, kernel
+from spacy_attnner.layers import recurrence as recurrences
 
 
 @pytest.fixture(params=["as it is", "in PyTorch"])
@@ -14,10 +15,11 @@ def rows(request, monkeypatch):
     """What is shown, by name."""
     if request.param == "in PyTorch":
         monkeypatch.setenv(compiled.VARIABLE, "torch")
-    for function in (compiled._find, kernel._find):
+        monkeypatch.setenv(recurrences.VARIABLE, "torch")
+    for function in (compiled._find, kernel._find, recurrences._find):
         function.cache_clear()
     result = CliRunner().invoke(attn_cli, ["info"])
-    for function in (compiled._find, kernel._find):
+    for function in (compiled._find, kernel._find, recurrences._find):
         function.cache_clear()
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
@@ -33,6 +35,7 @@ def test_info(rows):
     if where == "in PyTorch":
         assert found["CRF"] == "in PyTorch (SPACY_ATTNNER_CRF=torch)"
         assert found["CRF of models on a GPU"].endswith("(SPACY_ATTNNER_CRF=torch)")
+        assert found["LSTM of a few texts"] == "in PyTorch (SPACY_ATTNNER_LSTM=torch)"
     elif compiled.loop() is not None:
         assert found["CRF"] == f"compiled ({compiled.extension_state()})"
 

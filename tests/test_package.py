@@ -76,8 +76,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": {"pipeline", "relations", *COMMANDS},
     "report": {"corpora", "confidence", *COMMANDS},
     "cli": {
-        *("confidence", "crf", "corpora", "export", "fitting", "glove", "report"),
-        *("errors", "terminal"),
+        *("confidence", "crf", "corpora", "export", "fitting", "glove", "layers"),
+        *("report", "errors", "terminal"),
     },
 }
 KNOW_TORCH = {"layers", "crf", "models", "pipeline"}

@@ -18,6 +18,7 @@ from spacy.training import Example
 from spacy.util import get_minor_version_range
 
 from spacy_attnner.crf import compiled
+from spacy_attnner.layers.recurrence import recurrence, recurrence_state
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = f"spacy-attnner{get_minor_version_range(version('spacy-attnner'))}"
@@ -82,7 +83,7 @@ def wheel_of(source: Path, folder: Path, **environment: str) -> None:
 def own_source(folder: Path) -> Path:
     """The package beside the repository, where building leaves its traces."""
     source = folder / "source"
-    ignore = shutil.ignore_patterns("__pycache__", "_loop.*")
+    ignore = shutil.ignore_patterns("__pycache__", "_loop.*", "_recurrence.*")
     shutil.copytree(ROOT / "spacy_attnner", source / "spacy_attnner", ignore=ignore)
     names = ("pyproject.toml", "setup.py", "MANIFEST.in")
     for name in (*names, "README.md", "CHANGELOG.md", "LICENSE"):
@@ -135,6 +136,8 @@ def test_a_wheel_of_the_source_archive_holds_what_the_crf_runs(tmp_path):
     assert "spacy_attnner/crf/loop.c" in names
     built = any(name.startswith("spacy_attnner/crf/_loop.") for name in names)
     assert built == (compiled.loop() is not None), compiled.extension_state()
+    built = any(name.startswith("spacy_attnner/layers/_rec") for name in names)
+    assert built == (recurrence() is not None), recurrence_state()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="makes symbolic links")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any, cast
 
 import numpy
 import torch
@@ -11,11 +12,13 @@ from torch.nn.utils.rnn import PackedSequence
 from .attention import MultiHeadAttention
 from .dropout import LockedDropout
 from .layout import Ints, Packed, Windows, cut_windows, upload
+from .recurrence import arranged, bilstm, recurrence
 
 # Windows encoded at once in prediction: on a CPU, an LSTM's step should stay in the
 # cache; on a GPU, only the memory has to be bounded.
 PIECE_CPU = 128
 PIECE_GPU = 4096
+FEW = 16  # windows; of more, PyTorch's LSTM is nearly as fast, and has threads
 
 
 class SequenceEncoder(nn.Module):
@@ -82,11 +85,14 @@ class SequenceEncoder(nn.Module):
                     if name.startswith("bias_ih"):  # forget gate open at the start
                         parameter.data.chunk(4)[1].fill_(1.0)
 
-    def forward(self, X: Tensor, lengths: Ints) -> Tensor:
+    def forward(
+        self, X: Tensor, lengths: Ints, notes: dict[Any, Any] | None = None
+    ) -> Tensor:
         """Encode.
 
         X: Tokens of all sequences, one after the other, (n_tokens, input_width).
         lengths: Tokens of each sequence, on the host, shape (batch_size,).
+        notes: What was remembered of the same weights in predictions in float32.
 
         Returns shape (n_tokens, width).
         """
@@ -95,12 +101,12 @@ class SequenceEncoder(nn.Module):
         lengths = numpy.asarray(lengths)
         windows = cut_windows(lengths[lengths > 0], self.window, self.margin)
         if len(windows.lengths) == 1 and not self.training:
-            return self._encode_one(X)
+            return self._encode_one(X, notes)
         most = PIECE_GPU if X.is_cuda else PIECE_CPU
         size = len(windows.lengths) if self.training else most
         pieces = list(windows.pieces(size))
         indices = iter(upload(X.device, *self._indices(pieces)))
-        encoded = (self._encode(X, p, windows, indices) for p in pieces)
+        encoded = (self._encode(X, p, windows, indices, notes) for p in pieces)
         if self.training:
             ((H, rows),) = encoded
             return H[rows.argsort()]
@@ -121,16 +127,19 @@ class SequenceEncoder(nn.Module):
         return found
 
     def _encode(
-        self, X: Tensor, piece: Packed, windows: Windows, indices: Iterator[Tensor]
+        self,
+        X: Tensor,
+        piece: Packed,
+        windows: Windows,
+        indices: Iterator[Tensor],
+        notes: dict[Any, Any] | None,
     ) -> tuple[Tensor, Tensor]:
         """Vectors of what a piece owns, (n_owned, width), and which rows these are."""
         tokens, owned, rows = (next(indices) for _ in range(3))
         mask = (next(indices), len(windows.lengths)) if self.training else ()
-        sizes = torch.from_numpy(piece.sizes)  # of the CPU, as PyTorch wants them
         H = self.input_dropout(X[tokens], *mask)  # (N, input_width), packed
-        for lstm in self.lstms:
-            with _full_precision(H):
-                H = lstm(PackedSequence(H, sizes))[0].data
+        for layer in range(len(self.lstms)):
+            H = self._recur(layer, H, piece.sizes, notes)
             H = self.output_dropout(H, *mask)  # (N, width)
         if self.attention is not None:
             H = self._attend(self.attention, H, piece, indices)
@@ -151,17 +160,33 @@ class SequenceEncoder(nn.Module):
         Y = attention(X.view(size, n_steps, -1), mask)
         return H + self.gate * Y.flatten(0, 1)[padded]
 
-    def _encode_one(self, X: Tensor) -> Tensor:
+    def _encode_one(self, X: Tensor, notes: dict[Any, Any] | None) -> Tensor:
         """A single window, in prediction."""
-        H = X[:, None]  # (T, 1, input_width)
-        for lstm in self.lstms:
-            with _full_precision(H):
-                H = lstm(H)[0]
-        H = H[:, 0].to(X.dtype)
+        H, sizes = X, numpy.ones(len(X), dtype="int64")
+        for layer in range(len(self.lstms)):
+            H = self._recur(layer, H, sizes, notes)
+        H = H.to(X.dtype)
         if self.attention is None:
             return H
         mask = torch.ones((1, len(H)), dtype=torch.bool, device=H.device)
         return H + self.gate * self.attention(H[None], mask)[0]
+
+    def _recur(
+        self, layer: int, H: Tensor, sizes: Ints, notes: dict[Any, Any] | None
+    ) -> Tensor:
+        """One of the BiLSTMs; H: packed, (N, width of its inputs).
+
+        sizes: Windows at each step, on the host, (n_steps,).
+        """
+        lstm, loop = cast(nn.LSTM, self.lstms[layer]), recurrence()
+        few = sizes[0] <= FEW and H.device.type == "cpu" and not self.training
+        if loop is None or notes is None or not few:
+            steps = torch.from_numpy(sizes)  # of the CPU, as PyTorch wants them
+            with _full_precision(H):
+                return lstm(PackedSequence(H, steps))[0].data
+        if layer not in notes:
+            notes[layer] = arranged(lstm)
+        return bilstm(loop, H, sizes, notes[layer])
 
 
 def _full_precision(X: Tensor) -> AbstractContextManager:

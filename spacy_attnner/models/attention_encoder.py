@@ -1,13 +1,23 @@
 """`spacy-attnner.AttentionEncoder.v1`: from documents to contextual token vectors."""
 
 from functools import partial
+from typing import Any, cast
 
 import numpy
 from spacy.util import registry
+from thinc.api import Model
+from thinc.types import Floats2d
 
 from ..layers.sequence_encoder import SequenceEncoder
 from .batch import Batch
-from .bridge import array_output, torch_layer
+from .bridge import (
+    AttnShim,
+    array_output,
+    floats_to_torch,
+    from_torch,
+    predict_with,
+    torch_layer,
+)
 from .rows import (
     Tok2Vec,
     concatenated,
@@ -68,10 +78,17 @@ def build_attention_encoder(
         convert_outputs=array_output,
         dims={"nI": input_width, "nO": width},
         mixed_precision=mixed_precision,
+        predict=None if mixed_precision else _predict,
     )
     model = with_structure(inputs, encoder, _sentences if sentences else _documents)
     model.attrs["sentences"] = sentences
     return model
+
+
+def _predict(model: Model, inputs: tuple[Any, numpy.ndarray]) -> Floats2d:
+    notes = cast(AttnShim, model.shims[0]).notes
+    X, lengths = floats_to_torch(model, inputs[0], False), inputs[1]
+    return from_torch(model, predict_with(model, lambda m: m(X, lengths, notes)))
 
 
 def _sentences(batch: Batch) -> tuple[numpy.ndarray, ...]:
