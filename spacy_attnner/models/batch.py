@@ -95,14 +95,17 @@ class Batch(list[Doc]):
 
         Numbered through all documents: no two of them share a number.
         """
-        lower, documents = self.column(LOWER), self._documents
-        if self.words is not None:
-            lower, documents = lower[self.words], documents[self.words]
-        distinct, own = numpy.unique(lower, return_inverse=True)
-        if len(self) == 1:
-            return own
-        pairs = documents * len(distinct) + own
-        return numpy.unique(pairs, return_inverse=True)[1]
+        lower = self.column(LOWER)
+        values = (lower if self.words is None else lower[self.words]).tolist()
+        numbers: list[int] = []
+        end = n = 0
+        for length in self.document_lengths.tolist():
+            end += length
+            known: dict[int, int] = {}
+            for value in values[end - length : end]:
+                numbers.append(known.setdefault(value, n + len(known)))
+            n += len(known)
+        return numpy.array(numbers, dtype="int64")
 
     @cached_property
     def tokens(self) -> "Words":
@@ -112,9 +115,12 @@ class Batch(list[Doc]):
     @cached_property
     def distinct(self) -> tuple["Words", numpy.ndarray]:
         """The distinct words of the batch, and which of them each token is."""
-        _, first, own = numpy.unique(
-            self.column(ORTH), return_index=True, return_inverse=True
-        )
+        known: dict[int, int] = {}  # for few words and for many faster than a sort
+        orths = self.column(ORTH).tolist()
+        numbers = [known.setdefault(orth, len(known)) for orth in orths]
+        own = numpy.array(numbers, dtype="int64")
+        highest = numpy.maximum.accumulate(own)
+        first = numpy.flatnonzero(numpy.diff(highest, prepend=-1))
         return Words(self, first), own
 
 
