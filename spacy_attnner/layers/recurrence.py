@@ -1,6 +1,6 @@
 """BiLSTMs in prediction on a CPU, whose recurrence is compiled where it can be.
 
-PyTorch arranges all weights anew at every call, which takes longer than a few sequences.
+PyTorch arranges all weights anew at every call, longer than a few sequences take.
 """
 
 import os

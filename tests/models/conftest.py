@@ -159,6 +159,7 @@ def trained(build: Callable[..., Model], inputs_of: Callable) -> Callable[..., M
                 for param in shim._model.parameters():
                     if not param.data.any():
                         param.data.normal_(0.0, 0.3)
+                shim.notes = {}
         return model
 
     return make
