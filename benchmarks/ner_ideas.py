@@ -17,14 +17,14 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import registry
 from spacy.vocab import Vocab
-from thinc.api import Model, concatenate, torch2xp, xp2torch
+from thinc.api import ArgsKwargs, Model, concatenate, torch2xp, xp2torch
 from thinc.types import Floats2d
 from torch import Tensor, nn
 
 from spacy_attnner.corpora.training_data import create_gold_sentences
-from spacy_attnner.layers.characters import CharacterCNN
-from spacy_attnner.models.bridge import array_output, torch_layer
-from spacy_attnner.models.character_cnn import _inputs
+from spacy_attnner.layers.characters import CharacterCNN, character_ids
+from spacy_attnner.models.batch import Words
+from spacy_attnner.models.bridge import array_output, ints_to_torch, torch_layer
 from spacy_attnner.models.crf_tagger import build_crf_tagger
 from spacy_attnner.models.rows import Parts, tok2vec_of_words
 from spacy_attnner.pipeline import ner
@@ -151,7 +151,7 @@ def softmax_loss(
     loss = (flat.logsumexp(-1) - right).mean()
     (gradient,) = torch.autograd.grad(loss, flat)
     d_flat = cast(Floats2d, torch2xp(gradient))
-    return float(loss), Parts(d_flat, [len(e) for e in emissions])
+    return float(loss.detach()), Parts(d_flat, [len(e) for e in emissions])
 
 
 @registry.architectures("benchmarks.Gazetteer.v1")
@@ -238,11 +238,21 @@ def build_character_intnet(
     layer = torch_layer(
         "character_intnet",
         make_module,
-        convert_inputs=partial(_inputs, max_length=max_length),
+        convert_inputs=partial(_characters, max_length=max_length),
         convert_outputs=array_output,
         dims={"nO": make_module().width},
     )
     return tok2vec_of_words(layer)
+
+
+def _characters(
+    model: Model, words: Words, is_train: bool, *, max_length: int
+) -> tuple[ArgsKwargs, Callable]:
+    distinct, own = words.distinct()
+    characters = character_ids(distinct.strings(), max_length)
+    rows = numpy.arange(len(words)) if own is None else own
+    args = (ints_to_torch(model, characters), ints_to_torch(model, rows))
+    return ArgsKwargs(args=args, kwargs={}), lambda d_inputs: []
 
 
 def _mark(out: Floats2d, start: int, n: int, column: int) -> None:

@@ -14,10 +14,8 @@ from spacy.util import registry
 from thinc.api import Linear, Model, reduce_mean
 from thinc.types import Floats2d, Ragged
 
-from spacy_attnner.models.candidates import Candidates
-from spacy_attnner.models.lists import split
-from spacy_attnner.models.relations import init_pairs
-from spacy_attnner.models.resize import grow_output
+from spacy_attnner.models.candidate_pairs import Candidates
+from spacy_attnner.models.rows import Parts
 from spacy_attnner.pipeline.rel import AttnRel
 
 
@@ -52,11 +50,15 @@ def build_tutorial_pairs(
     return Model(
         "tutorial_pairs",
         _forward,
-        init=init_pairs,
+        init=_init,
         layers=[tok2vec, reduce_mean(), output],
         refs={"tok2vec": tok2vec, "output_layer": output},
-        attrs={"resize_output": grow_output},
     )
+
+
+def _init(model: Model, X: list[Candidates] | None = None, Y: Any = None) -> None:
+    model.get_ref("tok2vec").initialize(X=[c.doc for c in X] if X else None)
+    model.get_ref("output_layer").initialize()
 
 
 def _forward(
@@ -82,9 +84,9 @@ def _forward(
         d_tokens = bp_pool(ops.reshape2f(d_pooled, -1, flat.shape[1])).data
         dX = ops.alloc2f(*flat.shape)
         ops.scatter_add(dX, tokens, d_tokens)
-        return bp_tok2vec(split(dX, [len(X) for X in Xs]))
+        return bp_tok2vec(Parts(dX, [len(X) for X in Xs]))
 
-    return split(Y, [len(c) for c in batch]), backprop
+    return Parts(Y, [len(c) for c in batch]), backprop
 
 
 class TutorialRel(AttnRel):
