@@ -65,8 +65,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "extensions": {"relations", "confidence"},
     "scoring": {"relations", "confidence", "span_groups"},
     "corpora": {"relations", "atomic", "errors", "terminal"},
-    "layers": set(),
-    "crf": set(),
+    "native": set(),
+    "layers": {"native"},
+    "crf": {"native"},
     "models": {"layers", "crf", "span_groups", "words"},
     "pipeline": {
         *("layers", "crf", "models", "relations", "confidence", "scoring"),
@@ -76,7 +77,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": {"pipeline", "relations", *COMMANDS},
     "report": {"corpora", "confidence", *COMMANDS},
     "cli": {
-        *("confidence", "crf", "corpora", "export", "fitting", "glove", "layers"),
+        *(
+            "confidence",
+            "crf",
+            "layers",
+            "native",
+            "corpora",
+            "export",
+            "fitting",
+            "glove",
+            "layers",
+        ),
         *("report", "errors", "terminal"),
     },
 }

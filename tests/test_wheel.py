@@ -17,8 +17,7 @@ from spacy.cli.package import package
 from spacy.training import Example
 from spacy.util import get_minor_version_range
 
-from spacy_attnner.crf import compiled
-from spacy_attnner.layers.recurrence import recurrence, recurrence_state
+from spacy_attnner.native import extension, extension_state
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = f"spacy-attnner{get_minor_version_range(version('spacy-attnner'))}"
@@ -31,7 +30,7 @@ USE = """
 import json, spacy, sys
 nlp = spacy.load("en_small")
 assert sys.argv[1] in sys.modules["spacy_attnner"].__file__
-assert sys.modules["spacy_attnner.crf.compiled"].loop() is None
+assert sys.modules["spacy_attnner.native"].extension("crf._loop") is None
 print(json.dumps([ent.text for ent in nlp("Nils sleeps").ents]))
 """
 
@@ -135,9 +134,10 @@ def test_a_wheel_of_the_source_archive_holds_what_the_crf_runs(tmp_path):
         names = unpacked.namelist()
     assert "spacy_attnner/crf/loop.c" in names
     built = any(name.startswith("spacy_attnner/crf/_loop.") for name in names)
-    assert built == (compiled.loop() is not None), compiled.extension_state()
+    assert built == (extension("crf._loop") is not None), extension_state("crf._loop")
     built = any(name.startswith("spacy_attnner/layers/_rec") for name in names)
-    assert built == (recurrence() is not None), recurrence_state()
+    name = "layers._recurrence"
+    assert built == (extension(name) is not None), extension_state(name)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="makes symbolic links")

@@ -4,6 +4,7 @@ import platform
 from importlib.metadata import distributions
 
 from ..errors import sound
+from ..native import extension, extension_state, torch_chosen
 from ..terminal import echo, visible
 from .app import attn_cli
 
@@ -13,20 +14,20 @@ PACKAGES = ("spacy-attnner", "spacy", "thinc", "torch", "numpy", "cupy")
 @attn_cli.command("info")
 def info_cli() -> None:
     """Show versions, the platform, and what is compiled, or why not."""
-    from ..crf import compiled, kernel
-    from ..layers.recurrence import recurrence, recurrence_state
+    from ..crf import kernel
+    from ..crf.recursions import LOOP
+    from ..layers.recurrence import RECURRENCE
 
     with sound("bad environment variable", "Unset it."):
-        compiled.torch_chosen()
-        where = "in PyTorch" if recurrence() is None else "compiled"
+        torch_chosen()
     found = {each.metadata["Name"]: each.version for each in distributions()}
     rows = {name: found.get(name, "not installed") for name in PACKAGES}
     rows |= {name: v for name, v in found.items() if name.startswith("cupy-cuda")}
     rows["Python"] = platform.python_version()
     rows["platform"] = platform.platform()
-    rows["LSTM of a few texts"] = f"{where} ({recurrence_state()})"
-    where = "in PyTorch" if compiled.loop() is None else "compiled"
-    rows["CRF"] = f"{where} ({compiled.extension_state()})"
+    for what, name in (("LSTM of a few texts", RECURRENCE), ("CRF", LOOP)):
+        where = "in PyTorch" if extension(name) is None else "compiled"
+        rows[what] = f"{where} ({extension_state(name)})"
     where = "there" if kernel.is_usable() else "on the CPU"
     rows["CRF of models on a GPU"] = f"{where} ({kernel.kernel_state()})"
     width = max(map(len, rows))

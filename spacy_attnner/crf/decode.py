@@ -5,10 +5,11 @@ import math
 import numpy
 import torch
 
-from . import compiled, kernel
+from ..native import extension
+from . import kernel
 from .chain import biluo_chain, bounded
 from .marginals import span_marginals
-from .recursions import viterbi
+from .recursions import LOOP, viterbi
 
 Entity = tuple[int, int, int, float]
 
@@ -42,7 +43,7 @@ def best_entities(
         tags, scores = (each.cpu().numpy() for each in found)
         bounds = span_bounds(tags)
         return _entities(bounds, scores[bounds[:, 1]])
-    loop = compiled.loop()
+    loop = extension(LOOP)
     if loop is not None:
         return loop.decode(*params, emissions, lengths, temperature, log_odds_offset)
     transitions, start, end = map(torch.from_numpy, params)

@@ -10,7 +10,7 @@ import numpy
 import torch
 from torch import Tensor
 
-from . import compiled
+from ..native import VARIABLE, torch_chosen
 from .chain import Chain
 
 MOST_THREADS = 256  # of a block; a tag has one, or several tags share one
@@ -28,8 +28,8 @@ def kernel_state() -> str:
 
 @cache
 def _find() -> tuple[Any, str]:
-    if compiled.torch_chosen():
-        return None, f"{compiled.VARIABLE}=torch"
+    if torch_chosen():
+        return None, f"{VARIABLE}=1"
     try:
         cupy = import_module("cupy")
     except ImportError:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from . import compiled, kernel
+from ..native import extension
+from . import kernel
 from .chain import FORBIDDEN, LARGEST_GAP, Chain
 from .packing import pack
 
+LOOP = "crf._loop"  # made of `binding.c`
 CELLS = 2**17  # steps compared at once: they should stay in the cache
 # What a tag numbered lower is preferred by, as a whole. What differs by less is a tie:
 # the order in which scores are summed up must not decide it.
@@ -45,7 +47,7 @@ def lattice_of(emissions: Tensor, chain: Chain, lengths: Tensor) -> Lattice:
     """
     if emissions.is_cuda and kernel.is_usable():
         return Lattice(*kernel.forward_backward(emissions, chain, lengths))
-    loop = None if emissions.device.type != "cpu" else compiled.loop()
+    loop = None if emissions.device.type != "cpu" else extension(LOOP)
     if loop is None:
         return _torch_lattice(emissions, chain, lengths)
     emissions = emissions.contiguous()
@@ -70,7 +72,7 @@ def viterbi(emissions: Tensor, chain: Chain, lengths: Tensor) -> Tensor:
     if emissions.is_cuda and kernel.is_usable():
         params = (chain.transitions, chain.start, chain.end)
         return kernel.decode(params, emissions, lengths)[0]
-    loop = None if emissions.device.type != "cpu" else compiled.loop()
+    loop = None if emissions.device.type != "cpu" else extension(LOOP)
     if loop is None:
         return _torch_viterbi(emissions, chain, lengths)
     tags = lengths.new_empty(len(emissions))

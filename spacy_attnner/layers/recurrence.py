@@ -3,9 +3,6 @@
 PyTorch arranges all weights anew at every call, longer than a few sequences take.
 """
 
-import os
-from functools import cache
-from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple
 
@@ -13,33 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..native import extension
 from .layout import Ints
 
-VARIABLE = "SPACY_ATTNNER_LSTM"
+RECURRENCE = "layers._recurrence"  # made of `recurrence.c`
 
 
 def recurrence() -> ModuleType | None:
-    """The extension made of `recurrence.c`; None where PyTorch serves."""
-    return _find()[0]
-
-
-def recurrence_state() -> str:
-    """Where the extension is, or why there is none."""
-    return _find()[1]
-
-
-@cache
-def _find() -> tuple[ModuleType | None, str]:
-    chosen = os.environ.get(VARIABLE, "")
-    if chosen not in ("", "torch"):
-        raise ValueError(f"{VARIABLE} is {chosen!r}: set it to torch, or not at all")
-    if chosen:
-        return None, f"{VARIABLE}=torch"
-    try:
-        found = import_module(f"{__package__}._recurrence")
-    except (ImportError, OSError) as error:
-        return None, str(error)
-    return found, str(found.__file__)
+    """The compiled recurrence; None where PyTorch serves."""
+    return extension(RECURRENCE)
 
 
 class Weights(NamedTuple):

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import spacy_attnner
-from spacy_attnner.crf import compiled
+from spacy_attnner import native
 from spacy_attnner.crf.chain import FORBIDDEN, biluo_chain, bounded
 from spacy_attnner.crf.decode import best_entities, span_bounds
 from spacy_attnner.crf.loss import path_loss
 from spacy_attnner.crf.marginals import marginals_of, span_marginals, token_marginals
-from spacy_attnner.crf.recursions import lattice_of, viterbi
+from spacy_attnner.crf.recursions import LOOP, lattice_of, viterbi
 
 from .test_crf import make_problem, one_hot
 
@@ -32,14 +32,14 @@ def path():
 
 
 needs_loop = pytest.mark.skipif(
-    compiled.loop() is None, reason=compiled.extension_state()
+    native.extension(LOOP) is None, reason=native.extension_state(LOOP)
 )
 
 
 @contextmanager
 def in_torch():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "loop", lambda: None)
+        patch.setattr(native, "_find", lambda name: (None, "chosen"))
         yield
 
 
@@ -203,7 +203,7 @@ def test_sizes_that_do_not_agree(change):
         "emissions": numpy.zeros((3, 5)),
         "lengths": numpy.array([2, 1]),
     }
-    loop = compiled.loop()
+    loop = native.extension(LOOP)
     loop.viterbi(*inputs.values(), numpy.zeros(3, dtype="int64"))
     for few in (2, 4):
         with pytest.raises(ValueError, match="an output has another size"):
@@ -264,11 +264,11 @@ import sys
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     import spacy_attnner.pipeline.ner
-    from spacy_attnner.crf import compiled
-    assert sys.argv[1] in compiled.__file__, compiled.__file__
-    print(compiled.loop() is None, compiled.loop() is None)
-    print(compiled.extension_state())
-print(*(str(w.message) for w in caught if "CRF" in str(w.message)), sep="|")
+    from spacy_attnner import native
+    assert sys.argv[1] in native.__file__, native.__file__
+    print(native.extension("crf._loop") is None, native.extension("crf._loop") is None)
+    print(native.extension_state("crf._loop"))
+print(*(str(w.message) for w in caught if "_loop" in str(w.message)), sep="|")
 """
 
 
@@ -299,9 +299,7 @@ def test_an_extension_that_cannot_be_loaded(copied, built_for):
     none, why, warned = run(SCRIPT, copied)
     assert none == "True True"
     assert why.startswith(f"{path} cannot be loaded (")
-    assert warned.startswith(
-        f"{why}: the CRF runs in PyTorch, which is slower. Install"
-    )
+    assert warned.startswith(f"{why}: PyTorch does its work, which is slower. Install")
 
 
 OVERFIT = """
@@ -309,9 +307,9 @@ import spacy
 from spacy.tokens import Span
 from spacy.training import Example
 from thinc.api import fix_random_seed
-from spacy_attnner.crf import compiled
+from spacy_attnner.native import extension
 
-assert compiled.loop() is None
+assert extension("crf._loop") is None is extension("layers._recurrence")
 fix_random_seed(0)
 nlp = spacy.blank("en")
 embed = {"vector_width": 0, "word_width": 16}
@@ -335,16 +333,16 @@ print(min(ent._.confidence for ent in found.ents) > 0.5)
 
 
 def test_a_component_without_the_extension(tmp_path):
-    ents, sure = run(OVERFIT, tmp_path, SPACY_ATTNNER_CRF="torch")
+    ents, sure = run(OVERFIT, tmp_path, SPACY_ATTNNER_TORCH="1")
     expected = [("Mira Okafor", "PER"), ("Tom Lind", "PER"), ("Bergen", "LOC")]
     assert ents == str(expected)
     assert sure == "True"
 
 
 def test_another_value_of_the_variable(monkeypatch):
-    monkeypatch.setenv(compiled.VARIABLE, "cython")
-    with pytest.raises(ValueError, match="SPACY_ATTNNER_CRF is 'cython': set it"):
-        compiled.torch_chosen()
+    monkeypatch.setenv(native.VARIABLE, "cython")
+    with pytest.raises(ValueError, match="SPACY_ATTNNER_TORCH is 'cython': set it"):
+        native.torch_chosen()
 
 
 def test_the_chain_at_a_temperature():

@@ -12,9 +12,10 @@ from spacy_attnner.layers import recurrence as recurrences
 from spacy_attnner.layers import sequence_encoder as encoders
 from spacy_attnner.layers.recurrence import arranged, bilstm, recurrence
 from spacy_attnner.layers.sequence_encoder import SequenceEncoder
+from spacy_attnner.native import extension_state
 
 needs_extension = pytest.mark.skipif(
-    recurrence() is None, reason=recurrences.recurrence_state()
+    recurrence() is None, reason=extension_state(recurrences.RECURRENCE)
 )
 pytestmark = needs_extension
 
@@ -142,21 +143,3 @@ def test_many_windows_are_left_to_pytorch():
     notes = {}
     encoder(torch.randn(34, 5), [2] * 17, notes)
     assert not notes
-
-
-def test_the_environment_chooses_pytorch(monkeypatch):
-    monkeypatch.setenv(recurrences.VARIABLE, "torch")
-    found = recurrences._find.__wrapped__()
-    assert found == (None, "SPACY_ATTNNER_LSTM=torch")
-    monkeypatch.setenv(recurrences.VARIABLE, "cython")
-    with pytest.raises(ValueError, match="SPACY_ATTNNER_LSTM is 'cython': set it"):
-        recurrences._find.__wrapped__()
-
-
-def test_without_an_extension_it_says_why(monkeypatch):
-    def fail(name):
-        raise ImportError(f"no {name}")
-
-    monkeypatch.setattr(recurrences, "import_module", fail)
-    found = recurrences._find.__wrapped__()
-    assert found == (None, "no spacy_attnner.layers._recurrence")
