@@ -77,18 +77,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": {"pipeline", "relations", *COMMANDS},
     "report": {"corpora", "confidence", *COMMANDS},
     "cli": {
-        *(
-            "confidence",
-            "crf",
-            "layers",
-            "native",
-            "corpora",
-            "export",
-            "fitting",
-            "glove",
-            "layers",
-        ),
-        *("report", "errors", "terminal"),
+        *("confidence", "corpora", "crf", "export", "fitting", "glove", "layers"),
+        *("native", "report", "errors", "terminal"),
     },
 }
 KNOW_TORCH = {"layers", "crf", "models", "pipeline"}
