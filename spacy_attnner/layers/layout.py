@@ -7,6 +7,7 @@ uploads at once.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy
@@ -142,7 +143,7 @@ class Packed:
 
 def runs(lengths: Sequence[int], most: int) -> Iterator[tuple[slice, slice]]:
     """Rows and numbers of sequences, `most` rows at a time, or one longer sequence."""
-    ends = [0, *numpy.cumsum(lengths).tolist()]
+    ends = [0, *accumulate(lengths)]
     first = 0
     for last in range(1, len(ends)):
         if last == len(ends) - 1 or ends[last + 1] - ends[first] > most:

@@ -99,9 +99,9 @@ class SequenceEncoder(nn.Module):
         if not len(X):
             return X.new_zeros((0, self.width))
         lengths = numpy.asarray(lengths)
-        windows = cut_windows(lengths[lengths > 0], self.window, self.margin)
-        if len(windows.lengths) == 1 and not self.training:
+        if not self.training and len(X) <= self.window and len(X) in lengths:
             return self._encode_one(X, notes)
+        windows = cut_windows(lengths[lengths > 0], self.window, self.margin)
         most = PIECE_GPU if X.is_cuda else PIECE_CPU
         size = len(windows.lengths) if self.training else most
         pieces = list(windows.pieces(size))

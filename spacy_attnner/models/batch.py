@@ -65,8 +65,11 @@ class Batch(list[Doc]):
         """Words of each sentence that has some, and the document that it is of."""
         if not sum(self.lengths):
             return numpy.zeros(0, dtype="int64"), numpy.zeros(0, dtype="int64")
-        documents = self._documents
         starts = self.column(SENT_START) == 1
+        if not starts.any():
+            filled = numpy.flatnonzero(self.document_lengths)
+            return self.document_lengths[filled], filled
+        documents = self._documents
         starts[1:] |= documents[1:] != documents[:-1]
         starts[0] = True
         sentences = starts.cumsum() - 1  # of each token

@@ -7,6 +7,7 @@ wants it flat pays nothing.
 
 from collections.abc import Callable
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import numpy
@@ -26,10 +27,9 @@ class Parts(list[Floats2d]):
     """Consecutive parts of a flat array, (n_rows, width), and the whole."""
 
     def __init__(self, whole: Floats2d, lengths: Any) -> None:
-        ends = numpy.cumsum(lengths).tolist()
-        super().__init__(
-            whole[end - n : end] for end, n in zip(ends, lengths, strict=True)
-        )
+        sizes = lengths.tolist() if isinstance(lengths, numpy.ndarray) else lengths
+        pairs = zip(accumulate(sizes), sizes, strict=True)
+        super().__init__(whole[end - n : end] for end, n in pairs)
         self.whole = whole
 
 
