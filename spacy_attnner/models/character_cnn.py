@@ -22,7 +22,7 @@ from .bridge import (
 )
 from .rows import Tok2Vec, tok2vec_of_words
 
-REMEMBERED = 8192  # words whose vectors are kept from one prediction to the next
+REMEMBERED = 2**14  # words whose vectors are kept from one prediction to the next
 
 
 @registry.architectures("spacy-attnner.CharacterCNN.v1")
