@@ -4,15 +4,14 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
-from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.training import Example, validate_examples
 from thinc.api import Optimizer, set_dropout_rate
 
 from ..models.output_size import grow_output
 from ..words import n_words
-from .component import Component
-from .surveys import Survey, note_sentences, require_finite, require_initialized
+from .component import Component, Start
+from .surveys import note_sentences, require_finite, require_initialized
 from .upstream import release_listeners
 
 INIT_SAMPLE = 10  # examples whose documents set the model's sizes
@@ -60,15 +59,8 @@ class AttnPipe(Component, TrainablePipe):
             self.model = grow_output(self.model, self.n_outputs(len(self.labels)))
         return 1
 
-    def _initialize(
-        self,
-        get_examples: Callable[[], Iterable[Example]],
-        survey: Survey,
-        nlp: Language | None,
-        found: bool,
-        **settings: Any,
-    ) -> None:
-        sample = list(islice(get_examples(), INIT_SAMPLE))
+    def _initialize(self, start: Start) -> None:
+        sample = list(islice(start.get_examples(), INIT_SAMPLE))
         self.model = grow_output(self.model, self.n_outputs(len(self.labels)))
         self.model.initialize(X=self.inputs(sample))
 

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +24,24 @@ from .surveys import (
     warn_of_sentences,
 )
 from .upstream import require_vectors
+
+
+@dataclass(frozen=True)
+class Start:
+    """What `initialize` begins with.
+
+    get_examples: Returns a representative sample of examples.
+    survey: What is in the training data.
+    nlp: The pipeline, if there is one.
+    found: Whether the labels are those of the data.
+    settings: Other arguments of `initialize`.
+    """
+
+    get_examples: Callable[[], Iterable[Example]]
+    survey: Survey
+    nlp: Language | None
+    found: bool
+    settings: dict[str, Any]
 
 
 class Component(Configured):
@@ -104,17 +123,11 @@ class Component(Configured):
             survey.warn(self.labels, nlp)
             self.watch.restart(survey.examples)
             forget_sentences(self)
-            self._initialize(get_examples, survey, nlp, labels is None, **settings)
+            start = Start(get_examples, survey, nlp, labels is None, settings)
+            self._initialize(start)
 
-    def _initialize(
-        self,
-        get_examples: Callable[[], Iterable[Example]],
-        survey: Survey,
-        nlp: Language | None,
-        found: bool,
-        **settings: Any,
-    ) -> None:
-        """Set the model's sizes. found: Whether the labels are those of the data."""
+    def _initialize(self, start: "Start") -> None:
+        """Set the model's sizes; the labels are known."""
         raise NotImplementedError
 
     def _remember(self, label: str) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy
-from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
@@ -26,6 +25,7 @@ from ..relations import (
 )
 from ..words import n_words
 from .base import AttnPipe
+from .component import Start
 from .rel_gold import gold_labels_of
 from .rel_reach import (
     ReachWatch,
@@ -140,18 +140,11 @@ class AttnRel(AttnPipe):
         """Counts the relations that the candidates reach, too."""
         return RelationSurvey(self.name, self.task, self.get_candidates)
 
-    def _initialize(
-        self,
-        get_examples: Callable[[], Iterable[Example]],
-        survey: Survey,
-        nlp: Language | None,
-        found: bool,
-        **settings: Any,
-    ) -> None:
-        self._reach.restart(survey.labels.total())
+    def _initialize(self, start: Start) -> None:
+        self._reach.restart(start.survey.labels.total())
         self.cfg["types"] = []
-        self._learn_types(get_examples())
-        super()._initialize(get_examples, survey, nlp, found, **settings)
+        self._learn_types(start.get_examples())
+        super()._initialize(start)
 
     def _learn_types(self, examples: Iterable[Example]) -> None:
         """Remember the entity types that relations join."""

@@ -13,7 +13,7 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model
 
-from .component import Component
+from .component import Component, Start
 from .settings import check_threshold, setting
 from .surveys import (
     CategorySurvey,
@@ -101,22 +101,15 @@ class _Categories(Component):
         require_finite(self.name, loss)
         return loss, d_scores
 
-    def _initialize(
-        self,
-        get_examples: Callable[[], Iterable[Example]],
-        survey: Survey,
-        nlp: Language | None,
-        found: bool,
-        **settings: Any,
-    ) -> None:
+    def _initialize(self, start: Start) -> None:
         """As spaCy's. Where labels are given, other categories are taken to be another
         component's: ignored, and said once where no other has them.
         """
-        others = sorted(set(survey.known) - set(self.labels))
-        self.cfg["ignored"] = None if found else others
-        warn_of_strange_categories(self.name, others, nlp)
+        others = sorted(set(start.survey.known) - set(self.labels))
+        self.cfg["ignored"] = None if start.found else others
+        warn_of_strange_categories(self.name, others, start.nlp)
         super(Component, self).initialize(  # type: ignore[misc]
-            get_examples, nlp=nlp, labels=self.labels, **settings
+            start.get_examples, nlp=start.nlp, labels=self.labels, **start.settings
         )
 
     def _own(self, example: Example) -> dict[str, float]:
