@@ -49,62 +49,39 @@ def complement_of(
     lengths: Tokens of each sequence, none empty, shape (batch_size,).
     """
     packing = pack(lengths)
-    within, left = _forward(emissions, mask, chain, packing)
-    stays, free = _backward(emissions, mask, chain, packing)
-    onward = torch.where(mask, stays, free)  # from a tag that follows a path in the set
+    within, left = _scan(emissions, mask, chain, packing)
+    onward, free = _scan(emissions, mask, chain, packing, backward=True)
     first = lengths.cumsum(0) - lengths
     log_z = (onward[first] + chain.start).logsumexp(-1)
-    marginals = marginals_of(Lattice(within, stays, log_z), emissions, lengths)
-    marginals += marginals_of(Lattice(left, free, log_z), emissions, lengths)
-    return Complement(
-        log_z,
-        marginals,
-        inside=Lattice(within, onward, log_z),
-        outside=Lattice(left, free, log_z),
-    )
+    inside, outside = Lattice(within, onward, log_z), Lattice(left, free, log_z)
+    marginals = marginals_of(inside, emissions, lengths)
+    marginals += marginals_of(outside, emissions, lengths)
+    return Complement(log_z, marginals, inside, outside)
 
 
-def _forward(
-    emissions: Tensor, mask: Tensor, chain: Chain, packing: Packing
+def _scan(
+    emissions: Tensor,
+    mask: Tensor,
+    chain: Chain,
+    packing: Packing,
+    *,
+    backward: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Log-scores of prefixes in the set and of others, own emission included."""
-    scores, inside = (_packed(X, packing.forward) for X in (emissions, mask))
-    closed = _closed_steps(inside, packing.sizes)
-    potentials = chain.transitions.exp()
-    result = scores.new_empty((2, *scores.shape))  # in the set, outside
-    message = torch.stack([chain.start, torch.full_like(chain.start, FORBIDDEN)])
-    state = message = message[:, None]  # (2, 1, K)
-    offset = 0
-    for t, size in enumerate(packing.sizes):
-        rows = slice(offset, offset + size)
-        if t:
-            message = log_sums(state[:, :size], potentials)  # (2, size, K)
-        if closed[t]:
-            follow, left = message
-            stays = follow.masked_fill(~inside[rows], FORBIDDEN)
-            deviates = follow.masked_fill(inside[rows], FORBIDDEN)
-            message = torch.stack([stays, torch.logaddexp(left, deviates)])
-        state = result[:, rows]
-        torch.add(message, scores[rows], out=state)
-        offset += size
-    within, left = result[:, packing.forward]
-    return within, left
+    """Log-scores of prefixes in the set and of others, own emission included.
 
-
-def _backward(
-    emissions: Tensor, mask: Tensor, chain: Chain, packing: Packing
-) -> tuple[Tensor, Tensor]:
-    """Log-scores of suffixes, own emission included.
-
-    Returns those that leave the set later if the path is in it up to here, and all.
+    backward: Of suffixes instead: those that go on from a tag that follows a path in
+        the set, and leave it there or later, and all.
     """
-    scores, inside = (_packed(X, packing.reverse) for X in (emissions, mask))
+    places = packing.reverse if backward else packing.forward
+    scores, inside = (_packed(X, places) for X in (emissions, mask))
     closed = _closed_steps(inside, packing.sizes)
-    potentials = chain.transitions.T.exp()
+    potentials = (chain.transitions.T if backward else chain.transitions).exp()
+    first = chain.end if backward else chain.start
+    nothing = torch.full_like(first, FORBIDDEN)
+    message = torch.stack([nothing, first] if backward else [first, nothing])[:, None]
+    close = _leave_later if backward else _leave
     result = scores.new_empty((2, *scores.shape))
-    message = torch.stack([torch.full_like(chain.end, FORBIDDEN), chain.end])
-    state = message = message[:, None]  # (2, 1, K)
-    offset = 0
+    state, offset = message, 0  # (2, 1, K)
     for t, size in enumerate(packing.sizes):
         rows = slice(offset, offset + size)
         if t:
@@ -112,11 +89,22 @@ def _backward(
         state = result[:, rows]
         torch.add(message, scores[rows], out=state)
         if closed[t]:
-            stays, free = state
-            state = torch.stack([torch.where(inside[rows], stays, free), free])
+            state.copy_(close(state[0], state[1], inside[rows]))
         offset += size
-    stays, free = result[:, packing.reverse]
-    return stays, free
+    one, other = result[:, places]
+    return one, other
+
+
+def _leave(within: Tensor, left: Tensor, inside: Tensor) -> Tensor:
+    """Paths in the set go on in it, or deviate here, (2, size, K)."""
+    stays = within.masked_fill(~inside, FORBIDDEN)
+    deviates = within.masked_fill(inside, FORBIDDEN)
+    return torch.stack([stays, torch.logaddexp(left, deviates)])
+
+
+def _leave_later(onward: Tensor, free: Tensor, inside: Tensor) -> Tensor:
+    """From a tag outside of the mask on everything is free, (2, size, K)."""
+    return torch.stack([torch.where(inside, onward, free), free])
 
 
 def _packed(X: Tensor, rows: Tensor) -> Tensor:

@@ -189,7 +189,7 @@ class AttnNER(AttnPipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "AttnNER.rehearse")
-        docs = [example.predicted for example in examples]
+        docs = Batch(example.predicted for example in examples)
         if self._rehearsal_model is None or not any(map(n_words, docs)):
             return losses
         self.ready(docs)
@@ -217,7 +217,7 @@ class AttnNER(AttnPipe):
         Returns an array of shape (n_tokens, n_tags) for each document, and the names of
         the tags. Of a calibrated model, they are those at its temperature.
         """
-        docs = list(docs)
+        docs = Batch(docs)
         marginals = crf_marginals(
             self.model, self._emissions(docs), self._sequences(docs)
         )
@@ -236,7 +236,7 @@ class AttnNER(AttnPipe):
         being one, so in a long document even the best may have a small one. Raises
         ValueError if k is less than 1.
         """
-        docs = list(docs)
+        docs = Batch(docs)
         paths = crf_k_best(self.model, self._emissions(docs), k, self._sequences(docs))
         return [
             [Reading(self._spans(doc, spans), p) for spans, p in readings]
