@@ -1,7 +1,6 @@
 """The command line: `python -m spacy attn …`. Importing a command registers it."""
 
 from . import data_commands as data_commands
-from . import info as info
 from . import pipeline_commands as pipeline_commands
 from . import text_commands as text_commands
 from .app import attn_cli
