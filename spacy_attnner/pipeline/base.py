@@ -8,6 +8,7 @@ from spacy.pipeline import TrainablePipe
 from spacy.training import Example, validate_examples
 from thinc.api import Optimizer, set_dropout_rate
 
+from ..models.batch import Batch
 from ..models.output_size import grow_output
 from ..words import n_words
 from .component import Component, Start
@@ -37,7 +38,7 @@ class AttnPipe(Component, TrainablePipe):
 
     def inputs(self, examples: list[Example]) -> list[Any]:
         """What the model is fed in an update."""
-        return [example.predicted for example in examples]
+        return Batch(example.predicted for example in examples)
 
     def add_label(self, label: str) -> int:
         """Add a label; a trained model grows an output for it.

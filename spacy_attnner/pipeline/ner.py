@@ -155,8 +155,14 @@ class AttnNER(AttnPipe):
     ) -> tuple[float, list[Any]]:
         """CRF loss of the gold entities; tokens without annotation are summed out."""
         examples = list(examples)
+        return self.loss_of(examples, self.inputs(examples), scores)
+
+    def loss_of(
+        self, examples: list[Example], inputs: list[Any], scores: list[Any]
+    ) -> tuple[float, list[Any]]:
+        """`get_loss` where the documents are laid out."""
         ids = {label: i for i, label in enumerate(self.labels)}
-        sequences = self._sequences([example.predicted for example in examples])
+        sequences = self._sequences(inputs)
         pairs = list(zip(examples, sequences, strict=True))
         allowed = [allowed_tags(eg, ids, self.name, lengths) for eg, lengths in pairs]
         key = self.incorrect_spans_key
