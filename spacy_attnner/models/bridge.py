@@ -35,15 +35,21 @@ class AttnShim(PyTorchShim):
     there are new, empty ones.
 
     make_module: Makes the module, all sizes known; a function that can be pickled.
+    load_module: Makes the one that a training begins with, where that is another: an
+        encoder that somebody pretrained, of which only its folder is known before.
     settings: Of Thinc's shim.
     """
 
     _updates = 0
 
     def __init__(
-        self, make_module: Callable[[], torch.nn.Module], **settings: Any
+        self,
+        make_module: Callable[[], torch.nn.Module],
+        load_module: Callable[[], torch.nn.Module] | None = None,
+        **settings: Any,
     ) -> None:
         self._make_module = make_module
+        self._load_module = load_module
         with torch.random.fork_rng(devices=[]):  # `draw` gives the weights
             super().__init__(make_module(), **settings)
         self.notes: dict[str, Any] = {}
@@ -57,7 +63,8 @@ class AttnShim(PyTorchShim):
         seed = int(numpy.random.randint(SEEDS))
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # not the GPU's
-            self._model = self._make_module().to(self.device)
+            module = (self._load_module or self._make_module)()
+        self._model = module.to(self.device)
         self._updates = 0
         self.notes = {}
 
@@ -80,7 +87,7 @@ class AttnShim(PyTorchShim):
         container has little, and a training would change the worker's weights.
         """
         state = {**self.__dict__, "_device": str(self.device)}
-        state["_model"] = to_safetensors(self._model)
+        state["_model"] = self._serialize_model(self._model)
         del state["_grad_scaler"]
         del state["notes"]
         return state
@@ -92,7 +99,7 @@ class AttnShim(PyTorchShim):
         self._grad_scaler = PyTorchGradScaler(self._mixed_precision)
         with torch.random.fork_rng(devices=[]):
             module = self._make_module()
-        self._model = from_safetensors(module, weights, device)
+        self._model = self._deserialize_model(module, weights, device)
         with Shim.global_id_lock:  # shims made later get other ids
             Shim.global_id = max(Shim.global_id, self.id)
 
@@ -224,6 +231,8 @@ def torch_layer(
     dims: dict[str, int | None] | None = None,
     mixed_precision: bool = False,
     predict: Callable[[Model, Any], Any] | None = None,
+    load_module: Callable[[], torch.nn.Module] | None = None,
+    stored: tuple[Callable, Callable] | None = None,
 ) -> Model:
     """Wrap a PyTorch module as a Thinc layer, which draws its weights in `initialize`.
 
@@ -234,12 +243,17 @@ def torch_layer(
     dims: Sizes to tell Thinc.
     mixed_precision: Compute in bfloat16 where PyTorch's autocast allows.
     predict: Makes predictions of (model, X) in another way, with `predict_with`.
+    load_module: Makes the module in `initialize`, where `make_module` makes another.
+    stored: From a module to bytes, and from (module, bytes, device) to a module;
+        `to_safetensors` and `from_safetensors` if None.
     """
+    to_bytes, from_bytes = stored or (to_safetensors, from_safetensors)
     shim = AttnShim(
         make_module,
+        load_module,
         mixed_precision=mixed_precision,
-        serialize_model=to_safetensors,
-        deserialize_model=from_safetensors,
+        serialize_model=to_bytes,
+        deserialize_model=from_bytes,
     )
     return Model(
         name,
