@@ -31,6 +31,7 @@ ENTRY_POINTS = {
         f"{PREFIX}EntityEmbed.v1",
         f"{PREFIX}EntityPairAttention.v1",
         f"{PREFIX}InnerProductPairs.v1",
+        f"{PREFIX}TransformerEncoder.v1",
         f"{PREFIX}WordEmbed.v1",
     ],
     "spacy_readers": [f"{PREFIX}GoldEntitiesCorpus.v1"],

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy
-from spacy.attrs import IS_SPACE, LOWER, ORTH, SENT_START, SHAPE
+from spacy.attrs import IS_SPACE, LOWER, ORTH, SENT_START, SHAPE, SPACY
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
@@ -54,6 +54,18 @@ class Batch(list[Doc]):
         if self.words is None:
             return numpy.array(self.lengths, dtype="int64")
         return numpy.bincount(self._documents[self.words], minlength=len(self))
+
+    def after_space(self, first: bool) -> numpy.ndarray:
+        """Whether each token stands behind whitespace, (n_tokens,), bool.
+
+        first: What is said of the first token of a document.
+        """
+        space = (self.column(SPACY) == 1) | (self.column(IS_SPACE) == 1)
+        after = numpy.ones(len(space), dtype=bool)
+        after[1:] = space[:-1]
+        lengths = numpy.array(self.lengths, dtype="int64")
+        after[(lengths.cumsum() - lengths)[lengths > 0]] = first
+        return after
 
     @cached_property
     def _documents(self) -> numpy.ndarray:

@@ -239,17 +239,17 @@ def _forward_structure(
     batch = Batch.of(docs)
     tok2vec, layer = model.layers
     Xs, bp_tok2vec = tok2vec(batch, is_train)
-    X = _of_words(model, flatten(model, Xs, layer.maybe_get_dim("nI")), batch)
+    X = of_words(model, flatten(model, Xs, layer.maybe_get_dim("nI")), batch)
     if not len(X):
         return _without_words(model, Xs, bp_tok2vec)
     Y, bp_layer = layer((X, *structure(batch)), is_train)
-    Ys = Parts(_of_tokens(model, Y, batch), batch.lengths)
+    Ys = Parts(of_tokens(model, Y, batch), batch.lengths)
     if not is_train:
         return Ys, no_backprop
 
     def backprop(dYs: list[Floats2d]) -> Any:
-        dX = bp_layer(_of_words(model, flatten(model, dYs), batch))
-        return bp_tok2vec(Parts(_of_tokens(model, dX, batch), batch.lengths))
+        dX = bp_layer(of_words(model, flatten(model, dYs), batch))
+        return bp_tok2vec(Parts(of_tokens(model, dX, batch), batch.lengths))
 
     return Ys, backprop
 
@@ -311,20 +311,20 @@ def vectors_of_words(
         return Xs, bp_tok2vec
 
     def backprop(dYs: list[Floats2d]) -> Any:
-        dX = _of_tokens(tok2vec, flatten(tok2vec, dYs), batch)
+        dX = of_tokens(tok2vec, flatten(tok2vec, dYs), batch)
         return bp_tok2vec(Parts(dX, batch.lengths))
 
-    X = _of_words(tok2vec, flatten(tok2vec, Xs), batch)
+    X = of_words(tok2vec, flatten(tok2vec, Xs), batch)
     return Parts(X, batch.document_lengths), backprop
 
 
-def _of_words(model: Model, X: Any, batch: Batch) -> Any:
+def of_words(model: Model, X: Any, batch: Batch) -> Any:
     """The rows of words among those of all tokens."""
     return X if batch.words is None else X[model.ops.xp.asarray(batch.words)]
 
 
-def _of_tokens(model: Model, X: Any, batch: Batch) -> Any:
-    """Rows of words among zeros for whitespace; the reverse of `_of_words`."""
+def of_tokens(model: Model, X: Any, batch: Batch) -> Any:
+    """Rows of words among zeros for whitespace; the reverse of `of_words`."""
     if batch.words is None:
         return X
     xp: Any = model.ops.xp

@@ -1,0 +1,149 @@
+"""A pretrained encoder of word pieces, made to give one vector per word."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+import torch
+from torch import Tensor, nn
+
+from .layout import Ints, Windows, numbers, positions, upload
+from .piece_windows import check_room, cut_piece_windows
+
+# A call of the encoder costs about as much as so many pieces, so that so much padding
+# is worth saving one; and so many pieces it is given at most, which bounds the memory.
+CALL_CPU, CALL_GPU = 8, 2048
+MOST_CPU, MOST_GPU = 2048, 65536
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Words of a batch as word pieces.
+
+    ids: Pieces of all words, one after the other, (n_pieces,).
+    counts: Pieces of each word, none without, (n_words,).
+    sentences, documents: Words of each, none of them empty.
+    """
+
+    ids: Ints
+    counts: Ints
+    sentences: Ints
+    documents: Ints
+
+
+class PieceEncoder(nn.Module):
+    """Run an encoder over windows of word pieces, and pool pieces to words.
+
+    Every word is owned by one window (`cut_piece_windows`). Windows of like lengths are
+    encoded together, so that hardly anything is padding.
+
+    encoder: A module of Hugging Face's form: called with `input_ids` and
+        `attention_mask`, (batch_size, seq_len), it gives (batch_size, seq_len, width)
+        first of all.
+    prefix, suffix: Pieces that begin and end every sequence.
+    padding: The piece that fills a sequence up.
+    window: Most pieces of a sequence, with those.
+    margin: Pieces around the core of a window.
+    pooling: "mean" of a word's pieces, or the "first".
+    """
+
+    keeps_dropout = True  # that it was pretrained with
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        prefix: list[int],
+        suffix: list[int],
+        padding: int,
+        window: int,
+        margin: int,
+        pooling: str,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.prefix, self.suffix = prefix, suffix
+        self.padding = padding
+        self.room = window - len(prefix) - len(suffix)
+        self.margin = margin
+        self.pooling = pooling
+        check_room(self.room, margin)
+
+    @property
+    def most_pieces(self) -> int:
+        """Pieces of a word that are looked at."""
+        return self.room - 2 * self.margin
+
+    def forward(self, pieces: Pieces) -> Tensor:
+        """Encode words; returns (n_words, width) in the encoder's precision."""
+        windows = cut_piece_windows(
+            pieces.counts, pieces.sentences, pieces.documents, self.room, self.margin
+        )
+        device = next(self.encoder.parameters()).device
+        gpu = device.type != "cpu"
+        call, most = (CALL_GPU, MOST_GPU) if gpu else (CALL_CPU, MOST_CPU)
+        groups = [
+            self._lay_out(pieces, windows, group)
+            for group in like_lengths(windows.lengths, call, most)
+        ]
+        arrays = iter(upload(device, *(array for group in groups for array in group)))
+        vectors, words = [], []
+        for ids, mask, owned, owners in zip(*[arrays] * 4, strict=True):
+            H = self.encoder(input_ids=ids, attention_mask=mask)[0]  # (B, T, W)
+            vectors.append(H.flatten(0, 1)[owned])
+            words.append(owners)
+        return self._pool(torch.cat(vectors), torch.cat(words), pieces)
+
+    def _lay_out(self, pieces: Pieces, windows: Windows, group: Ints) -> list[Ints]:
+        """Sequences of a group of windows: ids, mask, owned places, and their words.
+
+        Shapes: (B, T), (B, T), (n_owned,), (n_owned,).
+        """
+        lengths = windows.lengths[group]
+        n_prefix = len(self.prefix)
+        n_steps = int(lengths.max()) + n_prefix + len(self.suffix)
+        steps, rows = positions(lengths), numbers(lengths)
+        sources = windows.starts[group][rows] + steps
+        ids = numpy.full((len(group), n_steps), self.padding, dtype="int64")
+        ids[:, :n_prefix] = self.prefix
+        ids[rows, n_prefix + steps] = pieces.ids[sources]
+        for i, piece in enumerate(self.suffix):
+            ids[numpy.arange(len(group)), n_prefix + lengths + i] = piece
+        ends = lengths + n_prefix + len(self.suffix)
+        mask = numpy.arange(n_steps) < ends[:, None]
+        first, end = windows.first[group][rows], windows.end[group][rows]
+        own = (steps >= first) & (steps < end)
+        if self.pooling == "first":
+            own &= positions(pieces.counts)[sources] == 0
+        owned = rows[own] * n_steps + n_prefix + steps[own]
+        return [ids, mask, owned, numbers(pieces.counts)[sources[own]]]
+
+    def _pool(self, vectors: Tensor, words: Tensor, pieces: Pieces) -> Tensor:
+        """Of pieces, (n_owned, width), and the words that they are of, (n_owned,)."""
+        counts = pieces.counts
+        pooled = vectors.new_zeros((len(counts), vectors.shape[1]))
+        pooled = pooled.index_add(0, words, vectors)
+        if self.pooling == "first" or counts.max() == 1:
+            return pooled
+        (sizes,) = upload(vectors.device, counts)
+        return pooled / sizes[:, None]
+
+
+def like_lengths(lengths: Ints, call: int, most: int) -> Iterator[Ints]:
+    """Groups of sequences of like lengths, longest first.
+
+    lengths: Of each sequence, (n,).
+    call: Padding of a group that is worth saving another call.
+    most: Pieces of a group, with padding, if it has several sequences.
+    """
+    order = numpy.argsort(-lengths, kind="stable")
+    sizes = lengths[order].tolist()
+    begin, padding = 0, 0
+    for i, size in enumerate(sizes):
+        padding += sizes[begin] - size
+        if padding > call or (i - begin + 1) * sizes[begin] > most and i > begin:
+            yield order[begin:i]
+            begin, padding = i, 0
+    if sizes:
+        yield order[begin:]

@@ -1,0 +1,282 @@
+"""Pretrained encoders of Hugging Face's transformers: found, checked, stored."""
+
+import json
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import nn
+
+from ..layers.piece_encoder import PieceEncoder
+from .bridge import from_safetensors
+from .word_pieces import WordPieces
+
+WINDOW = 512  # pieces, where nobody says
+PICKLED = "pytorch_model*.bin"
+VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model")
+OF_A_MACHINE = ("_name_or_path", "transformers_version", "torch_dtype", "dtype")
+CONVERT = (
+    'python -c "from transformers import AutoModel, AutoTokenizer as T; '
+    "AutoModel.from_pretrained('{name}').save_pretrained('converted'); "
+    "T.from_pretrained('{name}').save_pretrained('converted')\""
+)
+
+
+@dataclass(frozen=True)
+class PieceSettings:
+    """How an encoder is used.
+
+    window: Most pieces of a window, special ones too; the encoder's own, and at most
+        `WINDOW`, if None.
+    margin: Pieces around a window's core.
+    pooling: Of the pieces of a word: "mean" or "first".
+    """
+
+    window: int | None
+    margin: int
+    pooling: str
+
+
+class PretrainedEncoder(PieceEncoder):
+    """An encoder of word pieces with its configuration and its tokenizer.
+
+    config: As plain data.
+    pieces: Cuts words into the encoder's pieces.
+
+    Raises ValueError where they do not fit each other or the settings.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        config: dict[str, Any],
+        pieces: WordPieces,
+        settings: PieceSettings,
+    ) -> None:
+        n_positions = _n_positions(encoder, config)
+        window = settings.window or min(WINDOW, n_positions)
+        if window > n_positions:
+            raise ValueError(
+                f"window {window} is more than the {n_positions} word pieces that the "
+                "encoder has positions for: set a smaller window, or null"
+            )
+        _check_vocabulary(encoder, pieces)
+        super().__init__(
+            encoder,
+            prefix=pieces.prefix,
+            suffix=pieces.suffix,
+            padding=config.get("pad_token_id") or 0,
+            window=window,
+            margin=settings.margin,
+            pooling=settings.pooling,
+        )
+        self.config, self.pieces = config, pieces
+        self.width = _embeddings(encoder).weight.shape[1]
+
+
+def _embeddings(encoder: Any) -> Any:
+    return encoder.get_input_embeddings()
+
+
+def _n_positions(encoder: nn.Module, config: dict[str, Any]) -> int:
+    """Pieces of the longest sequence that an encoder can take."""
+    for name, module in encoder.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            if module.padding_idx is None:
+                return module.num_embeddings
+            return module.num_embeddings - module.padding_idx - 1
+    return config.get("max_position_embeddings") or WINDOW
+
+
+def _check_vocabulary(encoder: nn.Module, pieces: WordPieces) -> None:
+    rows = _embeddings(encoder).num_embeddings
+    if len(pieces) > rows:
+        raise ValueError(
+            f"the tokenizer has {len(pieces):,} word pieces and the encoder has "
+            f"vectors of {rows:,}: they are not of one model; take both from one folder"
+        )
+
+
+# found
+
+
+def load_pretrained(name: str | None, settings: PieceSettings) -> PretrainedEncoder:
+    """An encoder by its folder or its name on Hugging Face's hub.
+
+    Weights come from safetensors alone, and no code of the hub is run.
+
+    Raises ValueError where it cannot be had or is not sound, saying what to do.
+    """
+    if not name:
+        raise ValueError(
+            "TransformerEncoder.v1 has no name: set it to a folder or a name on "
+            "Hugging Face's hub (--paths.encoder, in the shipped configs)"
+        )
+    transformers = require_transformers()
+    _check_folder(name)
+    with _found(name):
+        config = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            name, use_fast=True, trust_remote_code=False
+        )
+        encoder, report = transformers.AutoModel.from_pretrained(
+            name,
+            config=config,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    missing = [key for key in report["missing_keys"] if "pooler" not in key]
+    if missing:
+        raise ValueError(
+            f"{name} has no weights for {len(missing)} parameters of the encoder, "
+            f"{missing[0]!r} the first: it is incomplete, or its config.json is of "
+            "another model"
+        )
+    plain = _plain_config(config)
+    return PretrainedEncoder(
+        _encoder_alone(encoder, name), plain, _word_pieces(tokenizer, name), settings
+    )
+
+
+def require_transformers() -> Any:
+    """Hugging Face's package; raises ImportError with the way out."""
+    try:
+        import transformers
+    except ImportError as error:
+        raise ImportError(
+            "transformer encoders need Hugging Face's transformers: "
+            'pip install "spacy-attnner[transformers]"'
+        ) from error
+    return transformers
+
+
+def _check_folder(name: str) -> None:
+    """Raises ValueError for a folder that holds no encoder."""
+    folder = Path(name)
+    if not folder.is_dir():
+        if folder.exists() or folder.is_absolute() or name.startswith((".", "~")):
+            raise ValueError(f"{name} is not a folder, so it holds no encoder")
+        return
+    if not (folder / "config.json").is_file():
+        raise ValueError(f"{name} has no config.json, so it holds no encoder")
+    if not any(any(folder.glob(pattern)) for pattern in VOCABULARIES):
+        raise ValueError(
+            f"{name} has no tokenizer (tokenizer.json): save the encoder's own beside "
+            "it, with the tokenizer's save_pretrained"
+        )
+    if not any(folder.glob("*.safetensors")):
+        pickled = sorted(path.name for path in folder.glob(PICKLED))
+        raise ValueError(
+            f"{name} has no weights (model.safetensors)"
+            + (
+                f"; {pickled[0]} is a pickle, which could run any code and is not "
+                f"read. Trust it? Convert it: {CONVERT.format(name=name)}"
+                if pickled
+                else ""
+            )
+        )
+
+
+@contextmanager
+def _found(name: str) -> Iterator[None]:
+    """Say what to do where an encoder cannot be had."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        if Path(name).is_dir():
+            raise ValueError(
+                f"the encoder in {name} cannot be read: {error}"
+            ) from error
+        raise ValueError(
+            f"the encoder {name!r} cannot be fetched from Hugging Face's hub. Without a "
+            f"network, fetch it elsewhere (hf download {name} --local-dir encoder) and "
+            f"give that folder as the name. The hub's words: {error}"
+        ) from error
+
+
+def _word_pieces(tokenizer: Any, name: str) -> WordPieces:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise ValueError(
+            f"the tokenizer of {name}, {type(tokenizer).__name__}, is written in "
+            "Python alone and has no tokenizer.json: take an encoder with a fast one"
+        )
+    return WordPieces(backend.to_str())
+
+
+def _encoder_alone(encoder: Any, name: str) -> nn.Module:
+    """Without what only a classifier would use."""
+    if getattr(encoder.config, "is_encoder_decoder", False):
+        raise ValueError(f"{name} is an encoder and a decoder; take an encoder alone")
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None
+    return encoder.float()
+
+
+def _plain_config(config: Any) -> dict[str, Any]:
+    values = json.loads(config.to_json_string(use_diff=True))
+    return {key: value for key, value in values.items() if key not in OF_A_MACHINE}
+
+
+# stored
+
+
+def pretrained_to_bytes(module: Any, *, half_precision: bool) -> bytes:
+    """A safetensors file of the weights, with configuration and tokenizer inside.
+
+    half_precision: Store weights as float16.
+    """
+    if not isinstance(module, PretrainedEncoder):  # nothing was loaded yet
+        return b""
+    state = {
+        name: _stored(tensor, half_precision)
+        for name, tensor in module.encoder.state_dict().items()
+    }
+    about = {"config": json.dumps(module.config), "tokenizer": module.pieces.json}
+    return save_safetensors(state, metadata=about)
+
+
+def _stored(tensor: torch.Tensor, half_precision: bool) -> torch.Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.half() if half_precision and tensor.is_floating_point() else tensor
+
+
+def pretrained_from_bytes(
+    module: Any, data: bytes, device: torch.device, *, settings: PieceSettings
+) -> Any:
+    """The encoder of `pretrained_to_bytes`, or `module` where none was stored.
+
+    Raises ValueError where weights do not fit the configuration.
+    """
+    if not data:
+        return module
+    about = _metadata(data)
+    config = json.loads(about["config"])
+    encoder = _encoder_of(config)
+    encoder = from_safetensors(encoder, data, torch.device("cpu")).float()
+    loaded = PretrainedEncoder(
+        encoder, config, WordPieces(about["tokenizer"]), settings
+    )
+    return loaded.to(device)
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """What a safetensors file says beside its tensors."""
+    (size,) = struct.unpack("<Q", data[:8])
+    return json.loads(data[8 : 8 + size])["__metadata__"]
+
+
+def _encoder_of(config: dict[str, Any]) -> nn.Module:
+    """An encoder with weights of no meaning."""
+    transformers = require_transformers()
+    values = {key: value for key, value in config.items() if key != "model_type"}
+    known = transformers.AutoConfig.for_model(config["model_type"], **values)
+    with torch.random.fork_rng(devices=[]):
+        return _encoder_alone(transformers.AutoModel.from_config(known), "the encoder")
