@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy
 import torch
@@ -142,7 +141,7 @@ def like_lengths(lengths: Ints, call: int, most: int) -> Iterator[Ints]:
     begin, padding = 0, 0
     for i, size in enumerate(sizes):
         padding += sizes[begin] - size
-        if padding > call or (i - begin + 1) * sizes[begin] > most and i > begin:
+        if padding > call or ((i - begin + 1) * sizes[begin] > most and i > begin):
             yield order[begin:i]
             begin, padding = i, 0
     if sizes:

@@ -39,11 +39,12 @@ def build_attention_encoder(
     margin: int = 16,
     sentences: bool = False,
     mixed_precision: bool = False,
+    transformer: Tok2Vec | None = None,
 ) -> Tok2Vec:
     """BiLSTM and gated multi-head self-attention over any embedding layer.
 
     embed: Any layer from documents to token vectors, spaCy's own embeddings included.
-    characters, entities: Further ones, concatenated to it, or null.
+    characters, entities, transformer: Further ones, concatenated to it, or null.
     width: Width of the output; even, and divisible by n_heads.
     depth: BiLSTM layers.
     n_heads: Self-attention heads; 0 for none.
@@ -57,7 +58,9 @@ def build_attention_encoder(
 
     Returns a model of shape List[(n_tokens, width)].
     """
-    parts = [each for each in (embed, characters, entities) if each is not None]
+    parts = [
+        each for each in (embed, characters, entities, transformer) if each is not None
+    ]
     inputs = concatenated(*parts) if len(parts) > 1 else embed
     input_width = inputs.maybe_get_dim("nO")
     if input_width is None:  # a listener learns its width late: absorb it

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import nn
 
@@ -77,7 +76,7 @@ class PretrainedEncoder(PieceEncoder):
             pooling=settings.pooling,
         )
         self.config, self.pieces = config, pieces
-        self.width = _embeddings(encoder).weight.shape[1]
+        self.width: int = cast(Any, encoder).config.hidden_size
 
 
 def _embeddings(encoder: Any) -> Any:
@@ -186,18 +185,20 @@ def _check_folder(name: str) -> None:
 
 @contextmanager
 def _found(name: str) -> Iterator[None]:
-    """Say what to do where an encoder cannot be had."""
+    """Say what to do where an encoder cannot be had: what is damaged raises all kinds."""
     try:
         yield
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:
         if Path(name).is_dir():
             raise ValueError(
                 f"the encoder in {name} cannot be read: {error}"
             ) from error
         raise ValueError(
-            f"the encoder {name!r} cannot be fetched from Hugging Face's hub. Without a "
-            f"network, fetch it elsewhere (hf download {name} --local-dir encoder) and "
-            f"give that folder as the name. The hub's words: {error}"
+            f"the encoder {name!r} cannot be fetched from Hugging Face's hub. Without "
+            f"a network, fetch it elsewhere (hf download {name} --local-dir encoder) "
+            f"and give that folder as the name. The hub's words: {error}"
         ) from error
 
 
