@@ -119,11 +119,11 @@ def test_a_training_that_gets_no_better_stops_early(name, tmp_path):
         {
             "nlp": {"lang": "en", "pipeline": ["textcat"]},
             "components": {"textcat": {"factory": "textcat", "model": MODEL}},
-            "corpora": {"train": corpus},
+            "corpora": {"train": corpus, "dev": corpus},
             "training": training(name, tmp_path),
         }
     )
-    train(init_nlp(DEFAULT_CONFIG.merge(config)), tmp_path / "output")
+    train(init_nlp(DEFAULT_CONFIG.merge(config)))
     log = list(srsly.read_jsonl(tmp_path / "log.jsonl"))
     best = min(row["step"] for row in log if row["score"] == 1.0)
     assert log[-1]["step"] == best + 12

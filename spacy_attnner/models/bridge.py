@@ -128,9 +128,9 @@ class AttnShim(PyTorchShim):
         super().from_bytes(bytes_data)
         self._updates = 0
         if self._tuning is not None and self._tuning.keep_optimizer:
-            stored = srsly.msgpack_loads(bytes_data).get("optimizer", b"")
-            self._optimizer = self._make_optimizer(stored)
-            self._updates = self._optimizer.clock
+            stored = srsly.msgpack_loads(bytes_data).get("optimizer")
+            self._optimizer = self._make_optimizer(stored) if stored else None
+            self._updates = self._optimizer.clock if self._optimizer else 0
         self.notes = {}
         return self
 
