@@ -343,10 +343,10 @@ def _adamw(groups: list[dict[str, Any]]) -> torch.optim.AdamW:
 
 def _checkpoint(module: nn.Module) -> None:
     for child in module.modules():
-        enable = getattr(child, "gradient_checkpointing_enable", None)
-        if enable is not None:
+        if getattr(child, "supports_gradient_checkpointing", False):  # transformers
             # the other way has no gradient where no input has one, as word pieces
-            enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            settings = {"use_reentrant": False}
+            child.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)
             return
     raise ValueError(
         f"{type(module).__name__} cannot compute layers a second time: set "
