@@ -9,8 +9,6 @@ from spacy import registry
 from spacy.util import load_model_from_config
 from thinc.api import Config, warmup_linear
 
-from spacy_attnner.schedules import create_warmup_linear
-
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.cfg"))
 TRAINED = [path for path in CONFIGS if path.stem != "assemble"]
 
@@ -81,10 +79,3 @@ def test_an_evaluation_comes_whatever_the_documents_are(path):
     training = Config().from_disk(path)["training"]
     assert training["max_epochs"] == 0
     assert 10 * training["eval_frequency"] <= training["max_steps"]
-
-
-@pytest.mark.parametrize("setting", ["warmup_steps", "total_steps"])
-def test_negative_steps(setting):
-    settings = {"initial_rate": 0.1, "warmup_steps": 1, "total_steps": 2, setting: -1}
-    with pytest.raises(ValueError, match=f"{setting} -1 of the learning rate"):
-        create_warmup_linear(**settings)

@@ -39,8 +39,12 @@ ENTRY_POINTS = {
     "spacy_vectors": [f"{PREFIX}Vectors.v1"],
     "spacy_callbacks": [f"{PREFIX}vectors_check.v1"],
     "spacy_augmenters": [f"{PREFIX}GoldSentences.v1", f"{PREFIX}SentenceRuns.v1"],
-    "spacy_misc": [f"{PREFIX}CandidatePairs.v1"],
-    "thinc_schedules": [f"{PREFIX}WarmupLinear.v1"],
+    "spacy_misc": [f"{PREFIX}CandidatePairs.v1", f"{PREFIX}FineTuning.v1"],
+    "thinc_schedules": [
+        f"{PREFIX}WarmupConstant.v1",
+        f"{PREFIX}WarmupCosine.v1",
+        f"{PREFIX}WarmupLinear.v1",
+    ],
 }
 INSTALLED = [
     entry

@@ -152,7 +152,7 @@ def _unigram() -> Tokenizer:
     tokenizer.decoder = decoders.Metaspace()
     trainer = trainers.UnigramTrainer(
         vocab_size=600,
-        special_tokens=["<unk>"],
+        special_tokens=[*ROBERTA, *BERT],
         unk_token="<unk>",
         show_progress=False,
     )

@@ -34,9 +34,15 @@ class LockedDropout(nn.Module):
 
 
 def set_dropout(module: nn.Module, rate: float) -> None:
-    """Set the rate of every dropout inside a module."""
+    """Set the rate of every dropout inside a module.
+
+    What is inside of one with a true `keeps_dropout` stays as it is.
+    """
     if not 0.0 <= rate < 1.0:
         raise ValueError(f"dropout {rate} is not in [0, 1)")
-    for child in module.modules():
-        if isinstance(child, (nn.Dropout, LockedDropout)):
-            child.p = rate
+    if getattr(module, "keeps_dropout", False):
+        return
+    if isinstance(module, (nn.Dropout, LockedDropout)):
+        module.p = rate
+    for child in module.children():
+        set_dropout(child, rate)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, cast
 
 import numpy
+import srsly
 import torch
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
@@ -22,6 +23,7 @@ from thinc.shims.shim import Shim
 from thinc.util import convert_recursive, is_cupy_array
 
 from ..layers.dropout import set_dropout
+from .fine_tuning import FineTuning, ModuleOptimizer, check_leader, is_adam, is_large
 from .workers import one_thread_in_workers, trim_heap
 
 TRIM_EVERY = 20  # updates
@@ -37,6 +39,7 @@ class AttnShim(PyTorchShim):
     make_module: Makes the module, all sizes known; a function that can be pickled.
     load_module: Makes the one that a training begins with, where that is another: an
         encoder that somebody pretrained, of which only its folder is known before.
+    tuning: How the module learns; it has PyTorch's optimizer then, as large ones have.
     settings: Of Thinc's shim.
     """
 
@@ -46,10 +49,12 @@ class AttnShim(PyTorchShim):
         self,
         make_module: Callable[[], torch.nn.Module],
         load_module: Callable[[], torch.nn.Module] | None = None,
+        tuning: FineTuning | None = None,
         **settings: Any,
     ) -> None:
         self._make_module = make_module
         self._load_module = load_module
+        self._tuning = tuning
         with torch.random.fork_rng(devices=[]):  # `draw` gives the weights
             super().__init__(make_module(), **settings)
         self.notes: dict[str, Any] = {}
@@ -58,7 +63,7 @@ class AttnShim(PyTorchShim):
         """Give the module fresh weights, by a seed from NumPy's generator.
 
         So all weights, Thinc's and PyTorch's, come from one generator, and PyTorch's
-        own stays as it is.
+        own stays as it is. Raises ValueError where the tuning does not fit the module.
         """
         seed = int(numpy.random.randint(SEEDS))
         with torch.random.fork_rng(devices=[]):
@@ -66,6 +71,7 @@ class AttnShim(PyTorchShim):
             module = (self._load_module or self._make_module)()
         self._model = module.to(self.device)
         self._updates = 0
+        self._optimizer = None if self._tuning is None else self._make_optimizer()
         self.notes = {}
 
     def copy(self) -> "AttnShim":
@@ -75,6 +81,7 @@ class AttnShim(PyTorchShim):
         that is copied beside them knows them by it.
         """
         copied = copy.deepcopy(self)
+        copied._optimizer = None
         with Shim.global_id_lock:
             Shim.global_id += 1
             copied.id = Shim.global_id
@@ -88,6 +95,7 @@ class AttnShim(PyTorchShim):
         """
         state = {**self.__dict__, "_device": str(self.device)}
         state["_model"] = self._serialize_model(self._model)
+        state["_optimizer"] = self._optimizer and self._optimizer.to_bytes()
         del state["_grad_scaler"]
         del state["notes"]
         return state
@@ -100,14 +108,34 @@ class AttnShim(PyTorchShim):
         with torch.random.fork_rng(devices=[]):
             module = self._make_module()
         self._model = self._deserialize_model(module, weights, device)
+        if self._optimizer is not None:
+            self._optimizer = self._make_optimizer(self._optimizer)
         with Shim.global_id_lock:  # shims made later get other ids
             Shim.global_id = max(Shim.global_id, self.id)
 
+    def to_bytes(self) -> bytes:
+        """The weights, and the optimizer's moments where the tuning keeps them."""
+        message = {"config": self.cfg, "state": self._serialize_model(self._model)}
+        if self._optimizer is not None and self._optimizer.tuning.keep_optimizer:
+            message["optimizer"] = self._optimizer.to_bytes()
+        return srsly.msgpack_dumps(message)
+
     def from_bytes(self, bytes_data: bytes) -> "AttnShim":
         """Load weights; raises ValueError as `from_safetensors` does."""
+        if self._optimizer is not None:
+            self._optimizer.release()
+            self._optimizer = None
         super().from_bytes(bytes_data)
+        self._updates = 0
+        if self._tuning is not None and self._tuning.keep_optimizer:
+            stored = srsly.msgpack_loads(bytes_data).get("optimizer")
+            self._optimizer = self._make_optimizer(stored) if stored else None
+            self._updates = self._optimizer.clock if self._optimizer else 0
         self.notes = {}
         return self
+
+    def _make_optimizer(self, stored: bytes = b"") -> ModuleOptimizer:
+        return ModuleOptimizer(self._model, self._tuning or FineTuning(), stored)
 
     def predict(self, inputs: ArgsKwargs) -> Any:
         """Run the module in evaluation mode, without gradients."""
@@ -115,7 +143,11 @@ class AttnShim(PyTorchShim):
 
     def to_device(self, device_type: str, device_id: int) -> None:
         """Move the module to the CPU or to a GPU."""
+        stored = self._optimizer and self._optimizer.to_bytes()
         super().to_device(device_type, device_id)
+        if self._optimizer is not None:
+            self._optimizer.release()
+            self._optimizer = self._make_optimizer(stored)
         self.notes = {}
 
     def predict_with(self, ask: Callable[[Any], torch.Tensor]) -> torch.Tensor:
@@ -127,17 +159,31 @@ class AttnShim(PyTorchShim):
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
         """Run the module in training mode; returns its output and a backprop."""
-        self._model.train()
-        self.notes = {}  # an update will follow
+        self._prepare_update()
         output = self._run(lambda module: module(*inputs.args, **inputs.kwargs))
 
         def backprop(grads: ArgsKwargs) -> Any:
-            torch.autograd.backward(*grads.args, **grads.kwargs)
+            if output.requires_grad:
+                torch.autograd.backward(*grads.args, **grads.kwargs)
             return convert_recursive(
                 lambda x: hasattr(x, "grad"), lambda x: x.grad, inputs
             )
 
         return output, backprop
+
+    def _prepare_update(self) -> None:
+        if self._optimizer is None and self._tuning is not None:
+            self._optimizer = self._make_optimizer()
+        if self._optimizer is None:
+            self._model.train()
+        else:
+            self._optimizer.prepare(self._updates)
+        self._forget()
+
+    def _forget(self) -> None:
+        # what is frozen is the same after an update
+        if self._optimizer is None or not self._optimizer.frozen:
+            self.notes = {}
 
     def _run(self, ask: Callable[[Any], torch.Tensor]) -> torch.Tensor:
         # bfloat16 has the range of float32, so unlike Thinc's float16 it needs no
@@ -153,7 +199,23 @@ class AttnShim(PyTorchShim):
         return (self.id, f"torch.{name}")
 
     def finish_update(self, optimizer: Any) -> None:
-        """Apply and clear the gradients of all parameters."""
+        """Apply and clear the gradients of all parameters.
+
+        Raises ValueError for an optimizer that the module's tuning cannot follow.
+        """
+        if self._tuning is not None:
+            check_leader(optimizer)
+        if self._tuning is not None or (is_adam(optimizer) and is_large(self._model)):
+            self._optimizer = self._optimizer or self._make_optimizer()
+            self._optimizer.step(optimizer, self._key)
+        else:
+            self._step_with_thinc(optimizer)
+        self._forget()
+        self._updates += 1
+        if self._updates % TRIM_EVERY == 0 and self.device.type == "cpu":
+            trim_heap()
+
+    def _step_with_thinc(self, optimizer: Any) -> None:
         for name, parameter in self._model.named_parameters():
             if parameter.grad is None:
                 continue
@@ -164,28 +226,26 @@ class AttnShim(PyTorchShim):
             # them together at every call where one of them has moved
             parameter.data.copy_(xp2torch(weights, device=parameter.device))
             parameter.grad = None
-        self.notes = {}
-        self._updates += 1
-        if self._updates % TRIM_EVERY == 0 and self.device.type == "cpu":
-            trim_heap()
 
     @contextlib.contextmanager
     def use_params(self, params: dict) -> Any:
         """Run with other values of the parameters, an optimizer's averages say."""
         backup = {}
-        self.notes = {}
         for name, parameter in self._model.named_parameters():
             value = params.get(self._key(name))
             if value is not None:
                 backup[name] = parameter.data.clone()
                 parameter.data.copy_(xp2torch(value, device=parameter.device))
+        if backup:
+            self.notes = {}
         try:
             yield
         finally:
             for name, parameter in self._model.named_parameters():
                 if name in backup:
                     parameter.data.copy_(backup[name])
-            self.notes = {}
+            if backup:
+                self.notes = {}
 
 
 def to_safetensors(module: torch.nn.Module) -> bytes:
@@ -233,6 +293,7 @@ def torch_layer(
     predict: Callable[[Model, Any], Any] | None = None,
     load_module: Callable[[], torch.nn.Module] | None = None,
     stored: tuple[Callable, Callable] | None = None,
+    tuning: FineTuning | None = None,
 ) -> Model:
     """Wrap a PyTorch module as a Thinc layer, which draws its weights in `initialize`.
 
@@ -246,11 +307,13 @@ def torch_layer(
     load_module: Makes the module in `initialize`, where `make_module` makes another.
     stored: From a module to bytes, and from (module, bytes, device) to a module;
         `to_safetensors` and `from_safetensors` if None.
+    tuning: How the module learns, for one that was trained before.
     """
     to_bytes, from_bytes = stored or (to_safetensors, from_safetensors)
     shim = AttnShim(
         make_module,
         load_module,
+        tuning,
         mixed_precision=mixed_precision,
         serialize_model=to_bytes,
         deserialize_model=from_bytes,

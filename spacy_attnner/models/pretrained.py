@@ -14,6 +14,7 @@ from torch import nn
 
 from ..layers.piece_encoder import PieceEncoder
 from .bridge import from_safetensors
+from .fine_tuning import count_layers, depth_in_encoder
 from .word_pieces import WordPieces
 
 WINDOW = 512  # pieces, where nobody says
@@ -77,6 +78,11 @@ class PretrainedEncoder(PieceEncoder):
         )
         self.config, self.pieces = config, pieces
         self.width: int = cast(Any, encoder).config.hidden_size
+        self.n_layers = count_layers(name for name, _ in encoder.named_parameters())
+
+    def depth_of(self, name: str) -> int:
+        """The depth of a parameter; see `FineTuning`."""
+        return depth_in_encoder(name.removeprefix("encoder."), self.n_layers)
 
 
 def _embeddings(encoder: Any) -> Any:

@@ -13,6 +13,7 @@ from torch import nn
 from ..layers.piece_encoder import Pieces
 from .batch import Batch
 from .bridge import AttnShim, array_output, no_backprop, torch_layer
+from .fine_tuning import FineTuning
 from .pretrained import (
     PieceSettings,
     PretrainedEncoder,
@@ -32,6 +33,7 @@ def build_transformer_encoder(
     pooling: Literal["mean", "first"] = "mean",
     half_precision: bool = False,
     mixed_precision: bool = False,
+    tuning: FineTuning | None = None,
 ) -> Tok2Vec:
     """A pretrained encoder, fine-tuned: one contextual vector per token.
 
@@ -52,6 +54,7 @@ def build_transformer_encoder(
     pooling: Of a word's pieces: their mean, or the first.
     half_precision: Store the weights as float16; computing is in float32.
     mixed_precision: Compute in bfloat16 where PyTorch's autocast allows.
+    tuning: How it learns (`FineTuning.v1`); null is at the rate of the rest.
 
     Returns a model of shape List[(n_tokens, width)]. `initialize` raises ValueError
     where the encoder cannot be had.
@@ -69,6 +72,7 @@ def build_transformer_encoder(
             partial(pretrained_to_bytes, half_precision=half_precision),
             partial(pretrained_from_bytes, settings=settings),
         ),
+        tuning=tuning,
     )
     return Model(
         "transformer_encoder",

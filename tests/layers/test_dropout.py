@@ -27,6 +27,14 @@ def test_the_rate_reaches_every_dropout():
     assert inner[1].p == module["dropout"].p == 0.3
 
 
+def test_what_was_pretrained_keeps_its_dropout():
+    pretrained = nn.Sequential(nn.Sequential(nn.Dropout(0.1)))
+    pretrained.keeps_dropout = True
+    module = nn.ModuleList([nn.Dropout(0.2), pretrained])
+    set_dropout(module, 0.3)
+    assert [module[0].p, pretrained[0][0].p] == [0.3, 0.1]
+
+
 @pytest.mark.parametrize("rate", [1.0, -0.1, 7.0])
 def test_impossible_rates(rate):
     with pytest.raises(ValueError, match=rf"dropout {rate} is not in \[0, 1\)"):

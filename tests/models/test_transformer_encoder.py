@@ -196,6 +196,11 @@ def make_examples(nlp):
             gold = doc.copy()
             gold.ents = [Span(gold, 4, 5, "LOC")]
             examples.append(Example(doc, gold))
+    for word in ("here", "afar"):
+        doc = Doc(nlp.vocab, ["Much", "rain", "comes", "from", word, "."])
+        gold = doc.copy()
+        gold.set_ents([], default="outside")
+        examples.append(Example(doc, gold))
     return examples
 
 
