@@ -191,7 +191,7 @@ def _check_folder(name: str) -> None:
 
 @contextmanager
 def _found(name: str) -> Iterator[None]:
-    """Say what to do where an encoder cannot be had: what is damaged raises all kinds."""
+    """Say what to do where an encoder cannot be had, of whatever error."""
     try:
         yield
     except MemoryError:

@@ -5,6 +5,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from itertools import product
 
 import numpy
 import pytest
@@ -189,17 +190,17 @@ def ner_config(folder, **encoder):
 
 
 def make_examples(nlp):
+    """Documents of some sentences, each with or without a place."""
     examples = []
-    for city in ("Graz", "Oslo", "Bergen"):
-        for word in ("ships", "coal", "rain"):
-            doc = Doc(nlp.vocab, ["Much", word, "comes", "from", city, "."])
-            gold = doc.copy()
-            gold.ents = [Span(gold, 4, 5, "LOC")]
-            examples.append(Example(doc, gold))
-    for word in ("here", "afar"):
-        doc = Doc(nlp.vocab, ["Much", "rain", "comes", "from", word, "."])
+    places = ("Graz", "Oslo", "Bergen", "here", "afar")
+    for i, (word, place) in enumerate(product(("ships", "coal", "rain"), places)):
+        sentences = [("Much", word, "comes", "from", place, ".")]
+        sentences += [("Much", "coal", "comes", "from", places[i % 5], ".")] * (i % 4)
+        words = [each for sentence in sentences for each in sentence]
+        doc = Doc(nlp.vocab, words)
         gold = doc.copy()
-        gold.set_ents([], default="outside")
+        known = [i for i, each in enumerate(words) if each in places[:3]]
+        gold.set_ents([Span(gold, i, i + 1, "LOC") for i in known], default="outside")
         examples.append(Example(doc, gold))
     return examples
 

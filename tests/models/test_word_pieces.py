@@ -93,8 +93,12 @@ def test_words_without_pieces(nlp, pieces):
     assert len(found) == 7
 
 
-def test_names_of_special_pieces_are_words(nlp, pieces, tokenizer):
-    special = {*pieces.prefix, *pieces.suffix, tokenizer.token_to_id("<mask>")}
+@pytest.mark.parametrize("kind", ["wordpiece", "bytes"])
+def test_names_of_special_pieces_are_words(nlp, kind):
+    """But to a unigram model they are pieces as others are."""
+    tokenizer = make_tokenizer(kind)
+    pieces = WordPieces(tokenizer.to_str())
+    special = {tokenizer.token_to_id(x) for x in ("[SEP]", "</s>", "<mask>", "[MASK]")}
     doc = Doc(nlp.vocab, ["[SEP]", "</s>", "<mask>", "[MASK]"])
     assert not special & {number for word in of_words(pieces, doc) for number in word}
 
