@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .layout import Ints, Windows, numbers, positions, upload
 from .piece_windows import check_room, cut_piece_windows
+from .remembered import RememberedWindows
 
 # A call of the encoder costs about as much as so many pieces, so that so much padding
 # is worth saving one; and so many pieces it is given at most, which bounds the memory.
@@ -45,9 +46,11 @@ class PieceEncoder(nn.Module):
     window: Most pieces of a sequence, with those.
     margin: Pieces around the core of a window.
     pooling: "mean" of a word's pieces, or the "first".
+    width: Of the encoder's vectors.
     """
 
     keeps_dropout = True  # that it was pretrained with
+    frozen = False  # whether nothing learns: then it is asked once about a window
 
     def __init__(
         self,
@@ -59,14 +62,17 @@ class PieceEncoder(nn.Module):
         window: int,
         margin: int,
         pooling: str,
+        width: int,
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.width = width
         self.prefix, self.suffix = prefix, suffix
         self.padding = padding
         self.room = window - len(prefix) - len(suffix)
         self.margin = margin
         self.pooling = pooling
+        self._remembered = RememberedWindows()
         check_room(self.room, margin)
 
     @property
@@ -79,12 +85,22 @@ class PieceEncoder(nn.Module):
         windows = cut_piece_windows(
             pieces.counts, pieces.sentences, pieces.documents, self.room, self.margin
         )
+        if not self.frozen:
+            return self._encode(pieces, windows, numpy.arange(len(windows.lengths)))
+        keys = self._remembered.keys(pieces.ids, windows)
+        with torch.no_grad():
+            Y = self._encode(pieces, windows, self._remembered.unknown(keys))
+        self._remembered.exchange(keys, _words_of(windows, pieces.counts), Y)
+        return Y
+
+    def _encode(self, pieces: Pieces, windows: Windows, which: Ints) -> Tensor:
+        """Vectors of words, (n_words, width); zeros for those of other windows."""
         device = next(self.encoder.parameters()).device
         gpu = device.type != "cpu"
         call, most = (CALL_GPU, MOST_GPU) if gpu else (CALL_CPU, MOST_CPU)
         groups = [
-            self._lay_out(pieces, windows, group)
-            for group in like_lengths(windows.lengths, call, most)
+            self._lay_out(pieces, windows, which[group])
+            for group in like_lengths(windows.lengths[which], call, most)
         ]
         arrays = iter(upload(device, *(array for group in groups for array in group)))
         vectors, words = [], []
@@ -92,6 +108,8 @@ class PieceEncoder(nn.Module):
             H = self.encoder(input_ids=ids, attention_mask=mask)[0]  # (B, T, W)
             vectors.append(H.flatten(0, 1)[owned])
             words.append(owners)
+        if not vectors:
+            return torch.zeros((len(pieces.counts), self.width), device=device)
         return self._pool(torch.cat(vectors), torch.cat(words), pieces)
 
     def _lay_out(self, pieces: Pieces, windows: Windows, group: Ints) -> list[Ints]:
@@ -127,6 +145,14 @@ class PieceEncoder(nn.Module):
             return pooled
         (sizes,) = upload(vectors.device, counts)
         return pooled / sizes[:, None]
+
+
+def _words_of(windows: Windows, counts: Ints) -> list[tuple[int, int]]:
+    """First word and end of what each window owns."""
+    ends = counts.cumsum()
+    first = numpy.searchsorted(ends, windows.starts + windows.first, side="right")
+    end = numpy.searchsorted(ends, windows.starts + windows.end, side="left") + 1
+    return list(zip(first.tolist(), end.tolist(), strict=True))
 
 
 def like_lengths(lengths: Ints, call: int, most: int) -> Iterator[Ints]:

@@ -75,9 +75,9 @@ class PretrainedEncoder(PieceEncoder):
             window=window,
             margin=settings.margin,
             pooling=settings.pooling,
+            width=cast(Any, encoder).config.hidden_size,
         )
         self.config, self.pieces = config, pieces
-        self.width: int = cast(Any, encoder).config.hidden_size
         self.n_layers = count_layers(name for name, _ in encoder.named_parameters())
 
     def depth_of(self, name: str) -> int:

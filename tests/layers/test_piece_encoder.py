@@ -9,6 +9,7 @@ from torch import nn
 
 from spacy_attnner.layers.piece_encoder import PieceEncoder, Pieces, like_lengths
 from spacy_attnner.layers.piece_windows import cut_piece_windows
+from spacy_attnner.layers.remembered import RememberedWindows
 
 ROOM, MARGIN = 19, 4
 N_PIECES, WIDTH = 31, 6
@@ -99,6 +100,7 @@ def make_encoder(pooling="mean"):
         window=ROOM + 3,
         margin=MARGIN,
         pooling=pooling,
+        width=WIDTH,
     )
 
 
@@ -162,3 +164,37 @@ def test_hardly_anything_is_padding():
     masks = encoder.encoder.calls
     assert sum((~mask).sum() for mask in masks) < 0.1 * ones.sum()
     assert len(masks) < 40
+
+
+def test_a_frozen_encoder_is_asked_once():
+    docs = numpy.array([3, 40, 1, 12])
+    counts = numpy.random.default_rng(0).integers(1, 4, docs.sum())
+    pieces = make_pieces(counts, docs, docs)
+    encoder = make_encoder().eval()
+    expected = encoder(pieces).detach()
+    encoder.frozen = True
+    encoder.encoder.calls.clear()
+    for _ in range(3):
+        Y = encoder(pieces)
+        assert not Y.requires_grad
+        torch.testing.assert_close(Y, expected)
+        n_calls, encoder.encoder.calls = len(encoder.encoder.calls), []
+    assert n_calls == 0
+    other = make_pieces(counts, docs, docs, seed=6)
+    for _ in range(2):  # a prediction is not remembered
+        with torch.no_grad():
+            encoder(other)
+        assert encoder.encoder.calls
+        encoder.encoder.calls.clear()
+
+
+def test_what_is_remembered_is_bounded():
+    encoder = make_encoder().eval()
+    encoder.frozen = True
+    encoder._remembered = RememberedWindows(most=30)
+    docs = numpy.array([3, 4, 5, 6])
+    pieces = make_pieces(numpy.ones(18, dtype="int64"), docs, docs)
+    expected = encoder(pieces)
+    torch.testing.assert_close(encoder(pieces), expected)
+    held = sum(vectors.numel() for vectors in encoder._remembered._vectors.values())
+    assert 30 <= held < 30 + 6 * WIDTH

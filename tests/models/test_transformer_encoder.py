@@ -18,6 +18,7 @@ from spacy.training import Example
 from thinc.api import Adam, Config
 
 from spacy_attnner.models.batch import Batch
+from spacy_attnner.models.pretrained import PretrainedEncoder
 from spacy_attnner.models.transformer_encoder import build_transformer_encoder
 from tests.tiny_encoders import FAMILIES, make_encoder, make_tokenizer
 
@@ -304,6 +305,29 @@ def test_beside_other_embeddings(folders):
     overfit(nlp, make_examples(nlp))
     loaded = spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())
     assert entities(loaded("Much rain comes from Graz .")) == [(4, "Graz", "LOC")]
+
+
+def test_a_frozen_encoder(folders, monkeypatch):
+    """It stays as it is, and computes nothing in a second epoch."""
+    tuning = {"@misc": "spacy-attnner.FineTuning.v1", "frozen": "all"}
+    nlp = spacy.blank("en")
+    nlp.add_pipe("attn_ner", config=ner_config(folders(), tuning=tuning))
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    (module,) = [
+        shim._model
+        for node in nlp.get_pipe("attn_ner").model.walk()
+        for shim in node.shims
+        if isinstance(shim._model, PretrainedEncoder)
+    ]
+    before = {name: p.detach().clone() for name, p in module.named_parameters()}
+    optimizer = Adam(0.01)
+    nlp.update(examples, sgd=optimizer)
+    monkeypatch.setattr(module.encoder, "forward", None)
+    losses = [nlp.update(examples, sgd=optimizer)["attn_ner"] for _ in range(9)]
+    assert losses[-1] < losses[0]
+    for name, parameter in module.named_parameters():
+        assert torch.equal(parameter, before[name])
 
 
 # bad input
