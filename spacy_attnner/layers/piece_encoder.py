@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from .layout import Ints, Windows, numbers, positions, upload
 from .piece_windows import check_room, cut_piece_windows
 from .remembered import RememberedWindows
+from .varlen import Filled, without_padding
 
 # A call of the encoder costs about as much as so many pieces, so that so much padding
 # is worth saving one; and so many pieces it is given at most, which bounds the memory.
@@ -104,8 +105,9 @@ class PieceEncoder(nn.Module):
         ]
         arrays = iter(upload(device, *(array for group in groups for array in group)))
         vectors, words = [], []
-        for ids, mask, owned, owners in zip(*[arrays] * 4, strict=True):
-            H = self.encoder(input_ids=ids, attention_mask=mask)[0]  # (B, T, W)
+        for ids, mask, owned, owners, *filled in zip(*[arrays] * 6, strict=True):
+            with without_padding(Filled(filled[0], filled[1].int())):
+                H = self.encoder(input_ids=ids, attention_mask=mask)[0]  # (B, T, W)
             vectors.append(H.flatten(0, 1)[owned])
             words.append(owners)
         if not vectors:
@@ -115,7 +117,8 @@ class PieceEncoder(nn.Module):
     def _lay_out(self, pieces: Pieces, windows: Windows, group: Ints) -> list[Ints]:
         """Sequences of a group of windows: ids, mask, owned places, and their words.
 
-        Shapes: (B, T), (B, T), (n_owned,), (n_owned,).
+        Shapes: (B, T), (B, T), (n_owned,), (n_owned,). Behind them filled places,
+        (n_filled,), and how many there are before each sequence, and all, (B + 1,).
         """
         lengths = windows.lengths[group]
         n_prefix = len(self.prefix)
@@ -134,7 +137,9 @@ class PieceEncoder(nn.Module):
         if self.pooling == "first":
             own &= positions(pieces.counts)[sources] == 0
         owned = rows[own] * n_steps + n_prefix + steps[own]
-        return [ids, mask, owned, numbers(pieces.counts)[sources[own]]]
+        words = numbers(pieces.counts)[sources[own]]
+        before = numpy.concatenate([[0], ends.cumsum()])
+        return [ids, mask, owned, words, numpy.flatnonzero(mask), before]
 
     def _pool(self, vectors: Tensor, words: Tensor, pieces: Pieces) -> Tensor:
         """Of pieces, (n_owned, width), and the words that they are of, (n_owned,)."""

@@ -12,11 +12,13 @@ import torch
 from safetensors.torch import save as save_safetensors
 from torch import nn
 
-from ..layers.piece_encoder import PieceEncoder
+from ..layers.piece_encoder import PieceEncoder, Pieces
+from ..layers.varlen import attention, varlen_attn
 from .bridge import from_safetensors
 from .fine_tuning import count_layers, depth_in_encoder
 from .word_pieces import WordPieces
 
+ATTENTION = "spacy_attnner_varlen"
 WINDOW = 512  # pieces, where nobody says
 PICKLED = "pytorch_model*.bin"
 VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model")
@@ -78,11 +80,45 @@ class PretrainedEncoder(PieceEncoder):
             width=cast(Any, encoder).config.hidden_size,
         )
         self.config, self.pieces = config, pieces
+        self._looked_at_device = False
         self.n_layers = count_layers(name for name, _ in encoder.named_parameters())
+
+    def forward(self, pieces: Pieces) -> torch.Tensor:
+        """As of `PieceEncoder`; on a CUDA GPU, attention leaves padding out."""
+        if not self._looked_at_device:
+            self._looked_at_device = True
+            if next(self.parameters()).is_cuda and varlen_attn is not None:
+                leave_padding_out(self.encoder, self.config)
+        return super().forward(pieces)
 
     def depth_of(self, name: str) -> int:
         """The depth of a parameter; see `FineTuning`."""
         return depth_in_encoder(name.removeprefix("encoder."), self.n_layers)
+
+
+def leave_padding_out(encoder: Any, config: dict[str, Any]) -> bool:
+    """Give an encoder the attention of `layers.varlen`, if it can take another.
+
+    Encoders of older versions of transformers cannot, nor those that look at a part of
+    the sequence. Returns whether it was done.
+    """
+    if not getattr(encoder, "_supports_attention_backend", False) or any(
+        config.get(name) for name in ("sliding_window", "local_attention")
+    ):
+        return False
+    transformers = require_transformers()
+    try:
+        transformers.AttentionInterface.register(ATTENTION, attention)
+        transformers.AttentionMaskInterface.register(ATTENTION, _plain_mask)
+        encoder.set_attn_implementation(ATTENTION)
+    except (AttributeError, ValueError):
+        return False
+    return True
+
+
+def _plain_mask(*_: Any, attention_mask: Any = None, **__: Any) -> Any:
+    """The mask as it is, (B, T); to look whether it is needed would ask the GPU."""
+    return attention_mask
 
 
 def _embeddings(encoder: Any) -> Any:

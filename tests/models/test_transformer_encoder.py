@@ -18,8 +18,13 @@ from spacy.training import Example
 from thinc.api import Adam, Config
 
 from spacy_attnner.models.batch import Batch
-from spacy_attnner.models.pretrained import PretrainedEncoder
+from spacy_attnner.models.pretrained import (
+    ATTENTION,
+    PretrainedEncoder,
+    leave_padding_out,
+)
 from spacy_attnner.models.transformer_encoder import build_transformer_encoder
+from tests.layers.test_varlen import one_by_one
 from tests.tiny_encoders import FAMILIES, make_encoder, make_tokenizer
 
 TEXTS = [
@@ -206,7 +211,7 @@ def make_examples(nlp):
     return examples
 
 
-def overfit(nlp, examples, steps=40, rate=0.005):
+def overfit(nlp, examples, steps=120, rate=0.005):
     nlp.initialize(lambda: examples)
     optimizer = Adam(rate)
     for _ in range(steps):
@@ -440,3 +445,26 @@ def test_batches_are_laid_out_once(folders, nlp):
     docs = Batch(make_docs(nlp))
     model = initialized(folders(), docs)
     assert_same(model.predict(docs), model.predict(list(docs)))
+
+
+# on a GPU
+
+OLD = not hasattr(transformers, "AttentionMaskInterface")
+
+
+@pytest.mark.skipif(OLD, reason="transformers has no interface for attention yet")
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_attention_without_padding(family, folders, nlp, monkeypatch):
+    """As on a CUDA GPU, whose kernel is played by one call a sequence."""
+    monkeypatch.setattr("spacy_attnner.layers.varlen.varlen_attn", one_by_one)
+    docs = make_docs(nlp)
+    model = initialized(folders(family), docs, mixed_precision=True)
+    expected = model.predict(docs)
+    module = model.layers[0].shims[0]._model
+    if not leave_padding_out(module.encoder, module.config):
+        assert family in ("deberta-v2", "modernbert", "mpnet")
+        return
+    assert module.encoder.config._attn_implementation == ATTENTION
+    assert_same(model.predict(docs), expected, atol=0.05)
+    train(model, docs)
+    assert all(numpy.isfinite(Y).all() for Y in model.predict(docs))
