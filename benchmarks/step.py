@@ -1,11 +1,14 @@
-"""A training step of configs/ner.cfg beside the same modules in a plain PyTorch loop.
+"""A training step of a recognizer beside the same modules in a plain PyTorch loop.
 
     python benchmarks/step.py --train train.spacy --vectors vectors
+    python benchmarks/step.py --train train.spacy --vectors vectors --encoder FOLDER \\
+        --config configs/ner_trf.cfg --output benchmarks/results/step_trf.json
 
 The pipeline is trained by spaCy's own loop. After each of its steps a plain loop makes
 one on the same batch: copies of the torch modules and of the CRF, one autograd graph,
-fused AdamW, no averages, and inputs that lie ready as tensors (what an embedding looks
-up is drawn at random, in the right shape). With one thread, time is that of the
+fused AdamW, no averages, and inputs that lie ready (as tensors, with what an embedding
+looks up drawn at random in the right shape; as word pieces). With `--clip`, the plain
+loop clips gradients as fine-tuning scripts do. With one thread, time is that of the
 processor, which other work on the machine hardly changes.
 """
 
@@ -36,14 +39,15 @@ from spacy_attnner.layers.dropout import set_dropout
 from spacy_attnner.models import crf_tagger
 
 ROOT = Path(__file__).parent.parent
-MODULES = ("character_cnn", "attention_encoder", "document_context")
+WORDS = ("character_cnn", "piece_encoder")  # whose inputs lie ready
+MODULES = (*WORDS, "attention_encoder", "document_context")
 WARM_UP = 10  # steps that are not counted
 
 
-def layer_named(model: Model, name: str) -> Model:
-    """The one layer of that name."""
-    (layer,) = (node for node in model.walk() if node.name == name)
-    return layer
+def layer_named(model: Model, name: str) -> Model | None:
+    """The one layer of that name, if there is one."""
+    layers = [node for node in model.walk() if node.name == name]
+    return layers[0] if layers else None
 
 
 class PlainTagger(nn.Module):
@@ -52,33 +56,47 @@ class PlainTagger(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         for name in MODULES:
-            self.add_module(
-                name, copy.deepcopy(layer_named(model, name).shims[0]._model)
-            )
+            layer = layer_named(model, name)
+            if layer is not None:
+                self.add_module(name, copy.deepcopy(layer.shims[0]._model))
         embed = layer_named(model, "hashembed")
         vectors = layer_named(model, "static_vectors")
         n_tags, width = model.get_ref("output_layer").get_param("W").shape
-        self.vectors = nn.Linear(vectors.get_dim("nM"), vectors.get_dim("nO"), False)
-        self.shapes = nn.Embedding(embed.get_dim("nV"), embed.get_dim("nO"))
+        self.vectors = self.shapes = None
+        if vectors is not None:
+            sizes = vectors.get_dim("nM"), vectors.get_dim("nO")
+            self.vectors = nn.Linear(*sizes, bias=False)
+        if embed is not None:
+            self.shapes = nn.Embedding(embed.get_dim("nV"), embed.get_dim("nO"))
         self.emissions = nn.Linear(width, n_tags)
         self.transitions = nn.Parameter(torch.zeros(n_tags, n_tags))
         self.start = nn.Parameter(torch.zeros(n_tags))
         self.end = nn.Parameter(torch.zeros(n_tags))
 
-    def draw(self, n_tokens: int) -> tuple[Tensor, Tensor]:
+    def draw(self, n_tokens: int) -> tuple[Tensor | None, Tensor | None]:
         """Vectors and rows of hashed shapes of a batch."""
-        rows = torch.randint(self.shapes.num_embeddings, (n_tokens, 4))
-        return torch.randn(n_tokens, self.vectors.in_features), rows
+        vectors = rows = None
+        if self.vectors is not None:
+            vectors = torch.randn(n_tokens, self.vectors.in_features)
+        if self.shapes is not None:
+            rows = torch.randint(self.shapes.num_embeddings, (n_tokens, 4))
+        return vectors, rows
 
-    def update(self, words: tuple[Tensor, Tensor], inputs: dict[str, Any]) -> None:
-        """Forward and backward of one batch."""
+    def embed(self, words: tuple[Any, Any], inputs: dict[str, Any]) -> Tensor:
+        """What the encoder gets of each word."""
         vectors, shapes = words
-        parts = [
-            self.vectors(vectors),
-            self.shapes(shapes).sum(1),
-            self.character_cnn(*inputs["character_cnn"]),
-        ]
-        X = self.attention_encoder(torch.cat(parts, 1), *inputs["attention_encoder"])
+        parts = [getattr(self, name)(*inputs[name]) for name in WORDS if name in inputs]
+        if self.vectors is not None:
+            parts.append(self.vectors(vectors))
+        if self.shapes is not None:
+            parts.append(self.shapes(shapes).sum(1))
+        return torch.cat(parts, 1)
+
+    def update(self, words: tuple[Any, Any], inputs: dict[str, Any]) -> None:
+        """Forward and backward of one batch."""
+        X = self.attention_encoder(
+            self.embed(words, inputs), *inputs["attention_encoder"]
+        )
         X = self.document_context(X, *inputs["document_context"])
         Y = self.emissions(X)
         params = (self.transitions, self.start, self.end)
@@ -102,9 +120,11 @@ def record(model: Model) -> dict[str, Any]:
         return hook
 
     for name in MODULES:
-        module = layer_named(model, name).shims[0]._model
-        # the encoder and the context get token vectors first
-        module.register_forward_pre_hook(keep(name, int(name != "character_cnn")))
+        layer = layer_named(model, name)
+        if layer is not None:
+            # the encoder and the context get token vectors first
+            hook = keep(name, int(name not in WORDS))
+            layer.shims[0]._model.register_forward_pre_hook(hook)
 
     def watched_loss(emissions, chain, lengths, allowed, incorrect=()):
         seen["crf"] = (lengths, allowed, incorrect)
@@ -134,8 +154,10 @@ def spacy_steps(nlp: Any, settings: dict, batches: list) -> Iterator[Any]:
 
 def measure(options: argparse.Namespace) -> tuple[list[float], list[float]]:
     """Seconds of each step of spaCy's loop and of the plain one."""
+    overrides = {"paths.encoder": str(options.encoder)} if options.encoder else {}
+    config = load_config(options.config, overrides=overrides)
     nlp, settings, corpus = initialized(
-        load_config(options.config), train=options.train, vectors=options.vectors
+        config, train=options.train, vectors=options.vectors
     )
     batches = list(islice(batches_of(nlp, settings, corpus), WARM_UP + options.steps))
     model = nlp.get_pipe("attn_ner").model
@@ -153,6 +175,8 @@ def measure(options: argparse.Namespace) -> tuple[list[float], list[float]]:
         words = plain.draw(sum(len(example.predicted) for example in batch))
         begin = clock()
         plain.update(words, inputs)
+        if options.clip:
+            nn.utils.clip_grad_norm_(plain.parameters(), options.clip)
         optimizer.step()
         optimizer.zero_grad()
         theirs.append(clock() - begin)
@@ -168,6 +192,8 @@ def parse() -> argparse.Namespace:
     add("--train", type=Path, required=True, help="documents, a .spacy file")
     add("--vectors", type=Path, required=True, help="pipeline with static vectors")
     add("--config", type=Path, default=ROOT / "configs" / "ner.cfg")
+    add("--encoder", help="folder or name of a pretrained encoder")
+    add("--clip", type=float, default=0.0, help="of the plain loop; 0 for none")
     add("--steps", type=int, default=100)
     add("--threads", type=int, default=1)
     add("--output", type=Path, default=ROOT / "benchmarks" / "results" / "step.json")

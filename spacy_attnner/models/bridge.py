@@ -128,9 +128,10 @@ class AttnShim(PyTorchShim):
         super().from_bytes(bytes_data)
         self._updates = 0
         if self._tuning is not None and self._tuning.keep_optimizer:
-            stored = srsly.msgpack_loads(bytes_data).get("optimizer")
-            self._optimizer = self._make_optimizer(stored) if stored else None
-            self._updates = self._optimizer.clock if self._optimizer else 0
+            message = cast(dict, srsly.msgpack_loads(bytes_data))
+            if "optimizer" in message:
+                self._optimizer = self._make_optimizer(message["optimizer"])
+                self._updates = self._optimizer.clock
         self.notes = {}
         return self
 
@@ -143,10 +144,11 @@ class AttnShim(PyTorchShim):
 
     def to_device(self, device_type: str, device_id: int) -> None:
         """Move the module to the CPU or to a GPU."""
-        stored = self._optimizer and self._optimizer.to_bytes()
+        moved = self._optimizer
+        stored = b"" if moved is None else moved.to_bytes()
         super().to_device(device_type, device_id)
-        if self._optimizer is not None:
-            self._optimizer.release()
+        if moved is not None:
+            moved.release()
             self._optimizer = self._make_optimizer(stored)
         self.notes = {}
 
@@ -206,8 +208,8 @@ class AttnShim(PyTorchShim):
         if self._tuning is not None:
             check_leader(optimizer)
         if self._tuning is not None or (is_adam(optimizer) and is_large(self._model)):
-            self._optimizer = self._optimizer or self._make_optimizer()
-            self._optimizer.step(optimizer, self._key)
+            own = self._optimizer = self._optimizer or self._make_optimizer()
+            own.step(optimizer, self._key)
         else:
             self._step_with_thinc(optimizer)
         self._forget()

@@ -189,7 +189,7 @@ class ModuleOptimizer:
         own = {n: p for n, p in module.named_parameters() if p.requires_grad}
         self._parameters = own
         top = self._n_layers + 1
-        depth_of = module.depth_of if self._n_layers else lambda name: top
+        depth_of: Any = getattr(module, "depth_of", lambda name: top)
         self._depths = {name: depth_of(name) for name in own}
         self._lowest: int | None = None
         self._adamw = _adamw(self._groups())
@@ -346,7 +346,8 @@ def _checkpoint(module: nn.Module) -> None:
         if getattr(child, "supports_gradient_checkpointing", False):  # transformers
             # the other way has no gradient where no input has one, as word pieces
             settings = {"use_reentrant": False}
-            child.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)
+            enable: Any = child.gradient_checkpointing_enable
+            enable(gradient_checkpointing_kwargs=settings)
             return
     raise ValueError(
         f"{type(module).__name__} cannot compute layers a second time: set "
