@@ -1,7 +1,7 @@
 """The packages, and the compiled parts, without which PyTorch does their work.
 
-The folder `configs` is installed as `spacy_attnner/configs`: one copy for a checkout and
-for what is installed.
+The folder `configs` is installed as `spacy_attnner/configs`: a checkout and what is
+installed of it share one copy.
 """
 
 import sys
@@ -33,5 +33,5 @@ setup(
         Extension(
             "spacy_attnner.layers._recurrence", [f"{LAYERS}/recurrence.c"], **OPTIONS
         ),
-    ]
+    ],
 )
