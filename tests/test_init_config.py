@@ -54,7 +54,7 @@ def made(tmp_path_factory) -> Path:
     nlp.vocab.vectors = Vectors(data=data, keys=["the", "of", "in"], name="three")
     nlp.to_disk(folder / "vectors")
     spacy.blank("en").to_disk(folder / "blank")
-    make_encoder(folder / "encoder")
+    make_encoder(folder / "encoder", max_position_embeddings=512)
     return folder
 
 

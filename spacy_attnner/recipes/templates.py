@@ -41,7 +41,11 @@ class Task:
 _TEXTCAT = {VECTORS: "textcat"}
 _MULTILABEL = "components.attn_textcat_multilabel"
 TASKS = {
-    "ner": Task("Named entities", 1000, {VECTORS: "ner", FAST: "ner_fast"}),
+    "ner": Task(
+        "Named entities",
+        1000,
+        {VECTORS: "ner", FAST: "ner_fast", TRANSFORMER: "ner_trf"},
+    ),
     "rel": Task("Named entities and relations between them", 1000, {VECTORS: "rel"}),
     "rel-given": Task(
         "Relations between entities that are given", 1000, {VECTORS: "rel_given"}
