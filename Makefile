@@ -19,7 +19,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SOURCES := pyproject.toml setup.py MANIFEST.in constraints.txt \
-  $(shell find spacy_attnner -name '*.py' -o -name '*.c')
+  $(wildcard configs/*.cfg) $(shell find spacy_attnner -name '*.py' -o -name '*.c')
 
 .PHONY: run test lint clean
 

@@ -1,8 +1,12 @@
-"""The compiled parts, without which PyTorch does their work."""
+"""The packages, and the compiled parts, without which PyTorch does their work.
+
+The folder `configs` is installed as `spacy_attnner/configs`: a checkout and what is
+installed of it share one copy.
+"""
 
 import sys
 
-from setuptools import Extension, setup
+from setuptools import Extension, find_packages, setup
 
 CRF, LAYERS = "spacy_attnner/crf", "spacy_attnner/layers"
 OPTIONS = {
@@ -13,6 +17,12 @@ OPTIONS = {
 }
 
 setup(
+    packages=[*find_packages(include=["spacy_attnner*"]), "spacy_attnner.configs"],
+    package_dir={"spacy_attnner.configs": "configs"},
+    package_data={
+        "spacy_attnner": ["py.typed", "crf/loop.c"],
+        "spacy_attnner.configs": ["*.cfg"],
+    },
     ext_modules=[
         Extension(
             "spacy_attnner.crf._loop",
@@ -23,5 +33,5 @@ setup(
         Extension(
             "spacy_attnner.layers._recurrence", [f"{LAYERS}/recurrence.c"], **OPTIONS
         ),
-    ]
+    ],
 )

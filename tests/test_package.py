@@ -78,12 +78,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("layers", "crf", "models", "relations", "confidence", "scoring"),
         *("extensions", "span_groups", "words"),
     },
+    "recipes": {"models", *COMMANDS},
     "fitting": {"pipeline", "confidence", "corpora", "scoring", *COMMANDS},
     "export": {"pipeline", "relations", *COMMANDS},
     "report": {"corpora", "confidence", *COMMANDS},
     "cli": {
         *("confidence", "corpora", "crf", "export", "fitting", "glove", "layers"),
-        *("native", "report", "errors", "terminal"),
+        *("native", "recipes", "report", "errors", "terminal"),
     },
 }
 KNOW_TORCH = {"layers", "crf", "models", "pipeline"}

@@ -31,6 +31,12 @@ import json, spacy, sys
 nlp = spacy.load("en_small")
 assert sys.argv[1] in sys.modules["spacy_attnner"].__file__
 assert sys.modules["spacy_attnner.native"].extension("crf._loop") is None
+path = sys.argv[1] + "/ner.cfg"
+sys.argv = ["spacy", "attn", "init-config", "ner", "--output", path]
+try:
+    spacy.cli.setup_cli()
+except SystemExit as done:
+    assert not done.code, done.code
 print(json.dumps([ent.text for ent in nlp("Nils sleeps").ents]))
 """
 
@@ -84,6 +90,7 @@ def own_source(folder: Path) -> Path:
     source = folder / "source"
     ignore = shutil.ignore_patterns("__pycache__", "_loop.*", "_recurrence.*")
     shutil.copytree(ROOT / "spacy_attnner", source / "spacy_attnner", ignore=ignore)
+    shutil.copytree(ROOT / "configs", source / "configs")
     names = ("pyproject.toml", "setup.py", "MANIFEST.in")
     for name in (*names, "README.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
@@ -122,8 +129,8 @@ def test_a_packaged_pipeline_requires_compatible_versions(kind, tmp_path):
     assert meta["requirements"] == [OURS]
 
 
-def test_a_wheel_of_the_source_archive_holds_what_the_crf_runs(tmp_path):
-    """The extension, where a compiler is; and the source of a GPU's kernels."""
+def test_a_wheel_of_the_source_archive_holds_all(tmp_path):
+    """The configs, the extension, where a compiler is, and a GPU's kernels."""
     source = own_source(tmp_path)
     command = [sys.executable, "setup.py", "-q", "sdist", "-d", str(tmp_path)]
     subprocess.run(command, cwd=source, capture_output=True, check=True)
@@ -132,6 +139,10 @@ def test_a_wheel_of_the_source_archive_holds_what_the_crf_runs(tmp_path):
     (wheel,) = (tmp_path / "dist").glob("spacy_attnner-*.whl")
     with ZipFile(wheel) as unpacked:
         names = unpacked.namelist()
+        for config in (ROOT / "configs").glob("*.cfg"):
+            carried = unpacked.read(f"spacy_attnner/configs/{config.name}")
+            assert carried == config.read_bytes()
+    assert "spacy_attnner/py.typed" in names
     assert "spacy_attnner/crf/loop.c" in names
     built = any(name.startswith("spacy_attnner/crf/_loop.") for name in names)
     assert built == (extension("crf._loop") is not None), extension_state("crf._loop")
@@ -161,4 +172,5 @@ def test_installing_a_pipeline_elsewhere_installs_the_package_too(tmp_path):
         check=False,
     )
     assert used.returncode == 0, used.stderr
-    assert isinstance(json.loads(used.stdout), list)
+    assert isinstance(json.loads(used.stdout.splitlines()[-1]), list)
+    assert "attn_ner" in (tmp_path / "ner.cfg").read_text("utf8")

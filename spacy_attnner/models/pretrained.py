@@ -160,7 +160,7 @@ def load_pretrained(name: str | None, settings: PieceSettings) -> PretrainedEnco
             "Hugging Face's hub (--paths.encoder, in the shipped configs)"
         )
     transformers = require_transformers()
-    _check_folder(name)
+    check_encoder(name)
     with _found(name):
         config = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
         tokenizer = transformers.AutoTokenizer.from_pretrained(
@@ -198,7 +198,7 @@ def require_transformers() -> Any:
     return transformers
 
 
-def _check_folder(name: str) -> None:
+def check_encoder(name: str) -> None:
     """Raises ValueError for a folder that holds no encoder."""
     folder = Path(name)
     if not folder.is_dir():

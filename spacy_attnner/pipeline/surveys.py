@@ -135,7 +135,7 @@ class EntitySurvey(Survey):
             'documents (in JSONL, "entities" lists all of them; in spaCy, '
             'doc.set_ents(spans, default="outside")), or, where only the arguments of '
             "relations are known, train attn_rel alone on given entities "
-            "(configs/rel_given.cfg)",
+            "(spacy attn init-config rel-given)",
             stacklevel=2,
         )
 

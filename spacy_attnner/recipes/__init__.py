@@ -1,0 +1,1 @@
+"""Configs that fit: `configs/`, for a task, an encoder, a language and a size."""

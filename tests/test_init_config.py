@@ -1,0 +1,303 @@
+"""`spacy attn init-config`: what it writes trains, whatever is asked for."""
+
+import json
+import os
+import shlex
+from itertools import product
+from pathlib import Path
+
+import numpy
+import pytest
+import spacy
+from click.testing import Result
+from spacy.cli.debug_config import debug_config
+from spacy.cli.train import train
+from spacy.vectors import Vectors
+from thinc.api import Config
+
+from spacy_attnner.corpora.conversion import convert
+from spacy_attnner.recipes.recipe import Wish, make_recipe
+from spacy_attnner.recipes.templates import TASKS
+
+from .commands import invoke
+from .tiny_encoders import make_encoder
+
+SAMPLE = Path(__file__).parents[1] / "assets/sample/train.jsonl"
+TOPICS = {"business", "sports", "politics", "culture", "science", "crime"}
+ENCODERS = ("vectors", "none", "transformer")
+SCORES = {"ner": "ents_f", "rel": "rel_f", "rel-given": "rel_f"}
+WORDS = "spacy-attnner.WordEmbed.v1"
+# models that are small enough to learn within seconds; by path, where there is one
+SMALL = {
+    "components.tok2vec.model.width": 64,
+    "components.attn_ner.model.tok2vec.width": 64,
+    "components.attn_rel.model.hidden": 32,
+    "components.attn_rel.model.tok2vec.width": 64,
+    "components.attn_textcat.model.tok2vec.width": 32,
+    "components.attn_textcat_multilabel.model.tok2vec.width": 32,
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A folder with all that the configs' comments name."""
+    folder = tmp_path_factory.mktemp("made")
+    records = [json.loads(line) for line in SAMPLE.read_text("utf8").splitlines()[:20]]
+    for record in records:  # one category each
+        record["cats"] = {c: v for c, v in record["cats"].items() if c not in TOPICS}
+    for part, n in (("train", 20), ("dev", 20), ("few", 4)):
+        path = folder / f"{part}.jsonl"
+        path.write_text("\n".join(map(json.dumps, records[:n])), "utf8")
+        convert(path, folder / f"{part}.spacy")
+    nlp = spacy.blank("en")
+    data = numpy.random.default_rng(0).normal(size=(3, 5)).astype("float32")
+    nlp.vocab.vectors = Vectors(data=data, keys=["the", "of", "in"], name="three")
+    nlp.to_disk(folder / "vectors")
+    spacy.blank("en").to_disk(folder / "blank")
+    make_encoder(folder / "encoder", max_position_embeddings=512)
+    return folder
+
+
+@pytest.fixture
+def place(made, monkeypatch) -> Path:
+    monkeypatch.chdir(made)
+    for path in made.glob("*.cfg"):
+        path.unlink()
+    return made
+
+
+def init_config(args: str) -> Result:
+    return invoke("init-config", shlex.split(args))
+
+
+def said(result: Result) -> str:
+    return " ".join(result.output.split())
+
+
+def command_of(path: Path) -> tuple[Path, dict[str, str]]:
+    """The config and the overrides of the training that a config's comment names."""
+    comments = [x for x in path.read_text("utf8").splitlines() if x.startswith("#")]
+    words = shlex.split(comments[-1].removeprefix("#"))
+    assert words[:4] == ["python", "-m", "spacy", "train"]
+    options = dict(zip(words[5::2], words[6::2], strict=True))
+    assert options.pop("--output") == "model"
+    return Path(words[4]), {key.removeprefix("--"): v for key, v in options.items()}
+
+
+def load(path: Path) -> Config:
+    return Config().from_disk(path, interpolate=False)
+
+
+def blocks(config: dict, architecture: str) -> list[dict]:
+    nested = (value for value in config.values() if isinstance(value, dict))
+    below = [block for value in nested for block in blocks(value, architecture)]
+    own = config.get("@architectures") == architecture
+    return [config, *below] if own else below
+
+
+@pytest.mark.parametrize(("task", "encoder"), product(TASKS, ENCODERS))
+def test_a_config_trains_as_its_comment_says(place, tmp_path, task, encoder):
+    given = "encoder" if encoder == "transformer" else encoder
+    result = init_config(f"{task} --encoder {given} --size 20 -o new.cfg")
+    assert result.exit_code == 0, result.output
+    path, overrides = command_of(Path("new.cfg"))
+    debug_config(path, overrides=overrides)
+    steps = {"max_steps": 2, "eval_frequency": 1, "logger.progress_bar": False}
+    overrides |= {f"training.{name}": value for name, value in steps.items()}
+    overrides |= {f"paths.{part}": "few.spacy" for part in ("train", "dev")}
+    train(path, tmp_path, overrides=overrides)
+    nlp = spacy.load(tmp_path / "model-best")
+    assert nlp.pipe_names == load(path)["nlp"]["pipeline"]
+    nlp("Mira Holt left Bergen .")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_twenty_documents_are_learnt(place, tmp_path, task):
+    """All steps of the config, with a model made small."""
+    assert init_config(f"{task} --encoder none -n 20 -o new.cfg").exit_code == 0
+    path, overrides = command_of(Path("new.cfg"))
+    for name, value in SMALL.items():
+        block = load(path)
+        *sections, last = name.split(".")
+        for section in sections:
+            block = block.get(section, {})
+        if last in block:
+            overrides[name] = value
+    overrides["training.logger.progress_bar"] = False
+    overrides["training.max_steps"] = min(500, load(path)["training"]["max_steps"])
+    train(path, tmp_path, overrides=overrides)
+    scores = spacy.load(tmp_path / "model-best").meta["performance"]
+    assert scores[SCORES.get(task, "cats_score")] > 0.9
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_steps_follow_the_size(place, task, encoder):
+    found = []
+    for size in (1, 20, 100, 1000, 10_000, 1_000_000):
+        wish = Wish(task, encoder="encoder" if encoder == "transformer" else encoder)
+        text = make_recipe(Wish(**{**vars(wish), "size": size})).text
+        training = Config().from_str(text, interpolate=False)["training"]
+        steps = training["max_steps"]
+        assert steps >= 100
+        assert training["optimizer"]["learn_rate"]["warmup_steps"] <= steps / 10
+        assert 10 * training["eval_frequency"] <= 1.1 * steps
+        assert not 0 < training["patience"] < 4 * training["eval_frequency"]
+        assert 0.0 < training["dropout"] <= 0.5
+        found.append((steps, training["batcher"]["size"], -training["dropout"]))
+    assert found == sorted(found)
+    assert found[0] < found[-1]
+    assert list(zip(*found, strict=True)) == [
+        tuple(sorted(x)) for x in zip(*found, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_without_a_size_the_numbers_are_the_template_s(place, task):
+    config = Config().from_str(make_recipe(Wish(task)).text, interpolate=False)
+    (name,) = {TASKS[task].templates["vectors"]}
+    template = load(Path(__file__).parents[1] / f"configs/{name}.cfg")
+    assert config["training"] == template["training"]
+    assert config["corpora"] == template["corpora"]
+
+
+@pytest.mark.parametrize(
+    ("args", "vectors"),
+    [
+        ("ner", True),
+        ("ner -v vectors", True),
+        ("ner -l de", False),
+        ("ner -l de -v vectors", True),
+        ("ner -l de -e glove", True),
+        ("ner -e none", False),
+        ("ner --fast", True),
+        ("ner --fast -e none", False),
+        ("textcat -l xx", False),
+        ("rel -e encoder", False),
+        ("rel -e encoder -v vectors", True),
+    ],
+)
+def test_where_there_are_vectors(place, args, vectors):
+    assert init_config(f"{args} -o new.cfg").exit_code == 0
+    config = load(Path("new.cfg"))
+    assert {bool(b["vector_width"]) for b in blocks(config, WORDS)} <= {vectors}
+    assert config["paths"]["vectors"] == ("vectors" if "-v" in args else None)
+    words = [b["word_width"] + b["vector_width"] for b in blocks(config, WORDS)]
+    assert "encoder" in args or all(words)
+
+
+def test_a_transformer(place):
+    """Its name, its width where it is known, and an encoder above it."""
+    transformer = "spacy-attnner.TransformerEncoder.v1"
+    for name, width in (("encoder", 16), ("FacebookAI/roberta-base", None)):
+        assert init_config(f"rel -e {name} -o new.cfg --gpu -F").exit_code == 0
+        config = load(Path("new.cfg"))
+        assert config["paths"]["encoder"] == name
+        (block,) = blocks(config, transformer)
+        assert block["width"] == width
+        assert block["mixed_precision"]
+        (above,) = (
+            block
+            for block in blocks(config, "spacy-attnner.AttentionEncoder.v1")
+            if blocks(block, transformer)
+        )
+        assert above["transformer"] == block
+        assert config["system"]["gpu_allocator"] == "pytorch"
+        assert command_of(Path("new.cfg"))[1]["gpu-id"] == "0"
+
+
+def test_many_categories(place):
+    assert init_config("multilabel -o new.cfg").exit_code == 0
+    config = load(Path("new.cfg"))
+    assert config["nlp"]["pipeline"] == ["attn_textcat_multilabel"]
+    (component,) = config["components"].values()
+    assert component["factory"] == "attn_textcat_multilabel"
+    assert component["scorer"] == {"@scorers": "spacy.textcat_multilabel_scorer.v2"}
+    assert component["model"]["exclusive_classes"] is False
+
+
+def test_a_language_brings_its_tokenizer(place):
+    assert init_config("ner -l zh -o new.cfg").exit_code == 0
+    config = load(Path("new.cfg"))
+    assert config["nlp"]["lang"] == "zh"
+    assert config["nlp"]["tokenizer"]["@tokenizers"] == "spacy.zh.ChineseTokenizer"
+    assert "pkuseg_model" in config["initialize"]["tokenizer"]
+
+
+def test_to_stdout(place):
+    """The config alone, which says the same as one in a file but for its own name."""
+    result = init_config("ner -n 20 -o -")
+    assert result.exit_code == 0
+    assert init_config("ner -n 20 -o config.cfg").exit_code == 0
+    assert result.stdout == Path("config.cfg").read_text("utf8")
+    assert "for 20 documents" in result.stderr
+    assert not Path("-").exists()
+
+
+def test_it_says_what_was_chosen(place):
+    result = init_config("ner -l de -n 20 -o de.cfg")
+    (line, *_) = Path("de.cfg").read_text("utf8").splitlines()
+    for text in (said(result), line):
+        assert "Named entities: learnt words, no static vectors" in text
+        assert "none are given for 'de'" in text
+        assert "at most 1,600 steps for 20 documents" in text
+    assert "are of a pipeline of 'en'" in said(init_config("ner -l de -v vectors -o -"))
+    assert "init vectors de" in said(init_config("ner -l de -e vectors -o -"))
+
+
+def test_an_output_that_is_there_stays(place):
+    Path("mine.cfg").write_text("mine")
+    result = init_config("ner -o mine.cfg")
+    assert result.exit_code == 1
+    assert "mine.cfg is there" in said(result)
+    assert "--force" in said(result)
+    assert Path("mine.cfg").read_text() == "mine"
+    assert init_config("ner -o mine.cfg --force").exit_code == 0
+    assert "attn_ner" in Path("mine.cfg").read_text()
+
+
+def test_a_folder_that_is_not_there_is_made(place):
+    assert init_config("ner -o new/one/ner.cfg").exit_code == 0
+    assert "new/one/ner.cfg" in str(command_of(Path("new/one/ner.cfg"))[0])
+
+
+@pytest.mark.parametrize(
+    ("args", "problem", "way_out"),
+    [
+        ("nre", "no task 'nre'", "ner, rel, rel-given, textcat or multilabel"),
+        ("ner -n 0", "--size 0", "leave it out"),
+        ("ner -n -3", "--size -3", "leave it out"),
+        ("ner -l qq", "'qq' cannot be used: ImportError: [E048]", "such as en or de"),
+        ("ner -v nothing", "'nothing' are neither a folder nor", "attn vectors"),
+        ("ner -v blank", "'blank' has no static vectors", "attn vectors"),
+        ("ner -v damaged", "'damaged' does not load", "attn vectors"),
+        ("ner -e none -v vectors", "no use for --vectors vectors", "one of the two"),
+        ("ner -e ./nothing", "./nothing is not a folder", "--encoder takes"),
+        ("ner -e vectors/vocab", "has no config.json", "--encoder takes"),
+        ("ner -e pickled", "pytorch_model.bin is a pickle", "--encoder takes"),
+        ("ner -e unnamed", "has no tokenizer", "--encoder takes"),
+        ("ner -e broken", "config.json cannot be read", "Save the encoder again"),
+        ("rel --fast", "no fast config of rel", "leave it out"),
+        ("ner --fast -e encoder", "no fast config of ner with a tr", "leave it out"),
+    ],
+)
+def test_what_cannot_be(place, tmp_path, args, problem, way_out):
+    weights = Path("encoder/model.safetensors")
+    for name in ("pickled", "unnamed", "broken", "damaged"):
+        Path(name).mkdir(exist_ok=True)
+    for name in ("pickled", "unnamed"):
+        Path(name, "config.json").write_text("{}")
+    Path("pickled/tokenizer.json").write_text("{}")
+    Path("pickled/pytorch_model.bin").write_bytes(b"")
+    for name in ("unnamed", "broken"):
+        Path(name, "model.safetensors").write_bytes(weights.read_bytes())
+    Path("broken/config.json").write_text("{")
+    Path("broken/tokenizer.json").write_text("{}")
+    Path("damaged/config.cfg").write_text("[nlp")
+    before = sorted(os.listdir())
+    result = init_config(f"{args} -o new.cfg")
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == 1
+    assert problem in said(result)
+    assert way_out in said(result)
+    assert sorted(os.listdir()) == before
