@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 from ..terminal import Commands
 
 GROUPS = {
-    "Data": ("convert", "vectors"),
+    "Data": ("convert", "vectors", "encoder"),
     "Pipelines": ("calibrate", "thresholds", "report", "info"),
     "Texts": ("relations",),
 }
