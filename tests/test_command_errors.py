@@ -37,6 +37,7 @@ COMMANDS = {
     "begin": "OUT",
     "calibrate": "model dev.spacy OUT --min-entities 1",
     "check": "model --output OUT",
+    "choose": "glove OUT",
     "convert": "train.jsonl OUT.spacy",
     "corpus": "corpus/SOURCE.json OUT",
     "encoder": "OUT --wheel in.txt",
@@ -100,6 +101,7 @@ def made(tmp_path_factory) -> Path:
         lines = path.read_text("utf8").splitlines(keepends=True)[:12]
         (folder / "assets/sample" / path.name).write_text("".join(lines), "utf8")
     shutil.copy(ROOT / "project.yml", folder)
+    shutil.copytree(ROOT / "configs", folder / "configs")
     assert run(folder, "fetch", ". --corpus sample").exit_code == 0
     (folder / "corpus/ner").mkdir()
     shutil.copy(folder / "dev.spacy", folder / "corpus/ner/test.spacy")
