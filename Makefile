@@ -18,6 +18,7 @@ export OMP_NUM_THREADS ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+OTHERS := $(VENV)/others
 SOURCES := pyproject.toml setup.py MANIFEST.in constraints.txt \
   $(wildcard configs/*.cfg) $(shell find spacy_attnner -name '*.py' -o -name '*.c')
 
@@ -31,6 +32,10 @@ run: $(INSTALLED) sound-lock
 test: export PYTHONSAFEPATH = 1
 test: $(INSTALLED)
 	$(BIN)/pytest --import-mode=importlib -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
+ifeq ($(PYTEST),)
+	PYTHONPATH=$(OTHERS) $(BIN)/pytest --import-mode=importlib -n 2 \
+	  tests/pipeline/test_other_transformers.py
+endif
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -59,7 +64,11 @@ $(INSTALLED): $(SOURCES)
 	@# seqeval comes as source only, which an old pip builds without what it needs
 	$(BIN)/python -m pip install --disable-pip-version-check --use-pep517 \
 	  $(PIP_ARGS) -c constraints.txt ".[dev]"
-	@rm -rf build spacy_attnner.egg-info
+	@rm -rf build spacy_attnner.egg-info $(OTHERS)
+	@# where they are found, every spaCy process takes seconds longer to start
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps \
+	  $(PIP_ARGS) -c constraints.txt --target $(OTHERS) spacy-transformers \
+	  spacy-alignments spacy-curated-transformers curated-transformers curated-tokenizers
 	@touch $@
 
 # weasel writes project.lock in place: one cut short by a kill would stop every run

@@ -1,13 +1,16 @@
 """Write into a pipeline's `meta.json` what it was trained on.
 
 python scripts/stamp.py MODEL_DIR corpus/SOURCE.json [--vectors VECTORS]
+    [--encoder training/configs]
 """
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from source import read_source
+from spacy.util import get_minor_version_range
 
 from spacy_attnner.atomic import write_json
 from spacy_attnner.errors import UserError
@@ -17,11 +20,18 @@ app = Commands()
 
 
 @app.command()
-def stamp(model_dir: Path, source_path: Path, vectors: Path | None = None) -> None:
+def stamp(
+    model_dir: Path,
+    source_path: Path,
+    vectors: Path | None = None,
+    encoder: Path | None = None,
+) -> None:
     """Put `sources`, `description` and `license` into MODEL_DIR/meta.json.
 
     source_path: The `SOURCE.json` of the corpora.
     vectors: The folder of the word vectors, whose own sources are added.
+    encoder: The folder of the chosen configs; a pretrained encoder's sources are added,
+        and that the pipeline needs transformers.
 
     Raises UserError if one of them is missing or no JSON.
     """
@@ -30,6 +40,10 @@ def stamp(model_dir: Path, source_path: Path, vectors: Path | None = None) -> No
     sources = list(source["sources"])
     if vectors is not None:
         sources += _read_meta(vectors).get("sources") or []
+    if encoder is not None and (own := _read_meta(encoder).get("sources")):
+        sources += own
+        allowed = get_minor_version_range(version("spacy-attnner"))
+        meta["requirements"] = [f"spacy-attnner[transformers]{allowed}"]
     components = ", ".join(meta.get("pipeline", []))
     meta["description"] = (
         "Named entities with confidences, relations between them and text categories "

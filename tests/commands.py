@@ -1,6 +1,7 @@
 """Commands of both kinds: those of `spacy attn`, and the project's scripts."""
 
 import check
+import choose
 import corpus
 import evaluate
 import fetch
@@ -14,6 +15,7 @@ from spacy_attnner.cli import attn_cli
 
 SCRIPTS = {
     "check": check.app,
+    "choose": choose.app,
     "corpus": corpus.app,
     "evaluate": evaluate.app,
     "fetch": fetch.app,

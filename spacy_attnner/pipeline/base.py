@@ -86,6 +86,7 @@ class AttnPipe(Component, TrainablePipe):
         validate_examples(examples, f"{type(self).__name__}.update")
         require_initialized(self.name, self.model)
         if not any(n_words(example.predicted) for example in examples):
+            release_listeners(self.model)
             return losses
         self.watch.count(self.name, self.task, map(self.is_annotated, examples))
         note_sentences(self, (example.predicted for example in examples))

@@ -1,15 +1,19 @@
 """Vectors that a component is given by another one, which has to have run before.
 
 A listener reads what the upstream component left on a document. Where that is nothing,
-spaCy's listener returns zeros, of which a model makes confident nonsense.
+it returns zeros, of which a model makes confident nonsense. There are three kinds of
+listeners: spaCy's, which reads `doc.tensor`, and those of spacy-transformers and
+spacy-curated-transformers, which read `doc._.trf_data`.
 """
 
 from typing import Any
 
 from spacy.language import Language
-from spacy.pipeline.tok2vec import Tok2Vec, Tok2VecListener
+from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.tokens import Doc
 from thinc.api import Model
+
+CURATED = "_TRANSFORMER_LISTENER"  # marks the listeners of spacy-curated-transformers
 
 
 def listeners_of(model: Model) -> list[Any]:
@@ -19,6 +23,7 @@ def listeners_of(model: Model) -> list[Any]:
         for node in model.walk()
         if isinstance(node, Tok2VecListener)
         or type(node).__name__ == "TransformerListener"
+        or CURATED in node.attrs
     ]
 
 
@@ -36,40 +41,53 @@ def require_vectors(
         if not missing:
             continue
         upstream = _upstream_of(listener, nlp)
-        if upstream is None:
+        if upstream is not None:
+            upstream.set_annotations(missing, upstream.predict(missing))
+        elif any(map(len, missing)):
+            text = next(doc.text for doc in missing if len(doc))
             raise ValueError(
                 f"{name!r} reads the vectors of the component "
-                f"{listener.upstream_name!r}, which the document "
-                f"{missing[0].text[:40]!r} has not been through: call the pipeline "
-                "with it enabled, or that component on the documents first"
+                f"{_upstream_name(listener)!r}, which the document {text[:40]!r} has "
+                "not been through: call the pipeline with it enabled, or that "
+                "component on the documents first"
             )
-        upstream.set_annotations(missing, upstream.predict(missing))
 
 
 def _is_missing(listener: Any, doc: Doc) -> bool:
+    """Also where there are vectors of other tokens, because some were split since."""
     if isinstance(listener, Tok2VecListener):
-        # None after `doc_cleaner`, of other tokens where some were split since
+        # None after `doc_cleaner`
         return doc.tensor is None or (len(doc) > 0 and len(doc.tensor) != len(doc))
-    known = doc.has_extension("trf_data") and doc._.trf_data is not None
-    return len(doc) > 0 and not known
+    data = doc._.trf_data if doc.has_extension("trf_data") else None
+    if data is None:
+        return True
+    tokens = data.align if hasattr(data, "align") else data.last_hidden_layer_state
+    return len(tokens.lengths) != len(doc)
+
+
+def _upstream_name(listener: Any) -> str:
+    if CURATED in listener.attrs:
+        return listener.attrs["_upstream_name"]
+    return listener.upstream_name
 
 
 def _upstream_of(listener: Any, nlp: Language | None) -> Any:
     """The component that a listener listens to, enabled or not."""
     for _, pipe in nlp.components if nlp is not None else ():
-        known = getattr(pipe, "listeners", ()) if isinstance(pipe, Tok2Vec) else ()
-        if any(each is listener for each in known):
+        if any(each is listener for each in getattr(pipe, "listeners", ())):
             return pipe
     return None
 
 
 def release_listeners(model: Model) -> None:
-    """Let listeners go of what a shared `tok2vec` gave them for an update, once over.
+    """Let listeners go of what the upstream gave them for an update, once over.
 
     They then read the documents' own vectors, until the upstream is trained again. The
     way of the gradient is a local function, which cannot be pickled.
     """
     for listener in listeners_of(model):
-        if isinstance(listener, Tok2VecListener):
-            receive: Any = listener.receive
-            receive(None, None, None)
+        if CURATED in listener.attrs:
+            given = listener.attrs["_state"]
+            given.batch_id = given.outputs = given.backprop = None
+        else:
+            listener.receive(None, None, None)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import typer
+from confection import Config
 from corpus import PARTS
 from source import read_assets
 from spacy.cli import app
@@ -23,6 +24,7 @@ DATA = ROOT.parent / "shared/data"
 STEPS = [
     "fetch",
     "vectors",
+    "encoder",
     "corpus",
     "train-ner",
     "calibrate-ner",
@@ -41,7 +43,7 @@ STEPS = [
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "project.yml", tmp_path)
-    for folder in ("assets/sample", "scripts"):
+    for folder in ("assets/sample", "configs", "scripts"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     return tmp_path
 
@@ -120,10 +122,12 @@ def test_interrupted_trainings_leave_no_output(config):
 
 
 def test_values_reach_the_scripts(project):
-    overrides = {"vars.gpu": 0, "vars.mirror": "a b", "vars.version": "2.0"}
+    overrides = {"gpu": 0, "mirror": "a b", "version": "2.0", "encoder": "my own"}
+    overrides = {f"vars.{name}": value for name, value in overrides.items()}
     config = load_project_config(project, overrides=overrides)
     script = {command["name"]: command["script"] for command in config["commands"]}
     assert shlex.split(script["fetch"][0])[-1] == "a b"
+    assert "my own" in shlex.split(script["encoder"][0])
     assert "--gpu-id 0 " in script["train-ner"][1]
     assert "en_attnner-2.0-py3-none-any.whl" in script["package"][2]
 
@@ -160,6 +164,21 @@ def test_assets_are_the_known_files():
         assert (len(content), sha256(content).hexdigest()) == (asset.size, asset.sha256)
         for part in asset.url.split("/", 6)[3:6]:
             assert part in known
+
+
+def test_another_encoder_runs_the_trainings_again(project, capfd, monkeypatch):
+    """And the same one does not; word vectors alone fetch nothing."""
+    monkeypatch.setenv("PYTHONSAFEPATH", "")  # it would hide what is beside a script
+    chosen = project / "training/configs"
+    (project / "own").mkdir()
+    ran = []
+    for encoder in ("glove", "glove", "own", "glove"):
+        project_run(project, "encoder", overrides={"vars.encoder": encoder})
+        ran.append("Running command" in capfd.readouterr().out)
+        given = Config().from_disk(chosen / "ner.cfg")["paths"].get("encoder")
+        assert given == (None if encoder == "glove" else encoder)
+    assert ran == [True, False, True, True]
+    assert not (project / "assets/minilm").exists()
 
 
 def test_a_finished_step_is_skipped(project, capfd, monkeypatch):
