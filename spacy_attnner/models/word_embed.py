@@ -12,7 +12,7 @@ from thinc.types import Floats2d
 from .batch import Words
 from .rows import Tok2Vec, beside_each_other, tok2vec_of_words
 from .static_vectors import static_vectors
-from .subwords import subwords
+from .subwords import affixes, subwords
 
 
 @registry.architectures("spacy-attnner.WordEmbed.v1")
@@ -23,12 +23,15 @@ def build_word_embed(
     word_dropout: float = 0.5,
     shape_width: int = 16,
     shape_rows: int = 500,
+    affix_width: int = 0,
+    affix_rows: int = 10000,
+    affix_sizes: Sequence[int] = (1, 3, -2, -3, -4),
     subword_width: int = 0,
     subword_rows: int = 20000,
     subword_sizes: Sequence[int] = (3, 4, 5),
     init_range: float = 0.1,
 ) -> Tok2Vec:
-    """Concatenate static vectors, hashed lower-case words, word shapes and subwords.
+    """Concatenate static vectors, lower-case words, word shapes, affixes, subwords.
 
     A width of 0 leaves the part out. The hash embeddings are Bloom embeddings (Serrà
     and Karatzoglou, 2017), as in spaCy's `MultiHashEmbed`.
@@ -38,6 +41,8 @@ def build_word_embed(
     word_dropout: Share of tokens whose learnt word is hidden in training, so that the
         model knows what to do with words it has not seen.
     shape_width, shape_rows: Embedding of the shape (Xxxx, dd, …).
+    affix_width, affix_rows, affix_sizes: Embeddings of the first characters of a word,
+        of the last where a size is negative; of this width each.
     subword_width, subword_rows, subword_sizes: Sum of the embeddings of a word's
         n-grams of so many characters, where nothing else is known of a word.
     init_range: Most of a weight that is learnt from nothing, either way; where there
@@ -54,11 +59,14 @@ def build_word_embed(
     if shape_width:
         shape = _word_attr("SHAPE", 0.0)
         parts.append(_hashed(shape, shape_width, shape_rows, init_range))
+    if affix_width:
+        parts.append(affixes(affix_width, affix_rows, affix_sizes, init_range))
     if subword_width:
         parts.append(subwords(subword_width, subword_rows, subword_sizes, init_range))
     if not parts:
         raise ValueError(
-            "vector_width, word_width, shape_width and subword_width are all 0"
+            "vector_width, word_width, shape_width, affix_width and subword_width "
+            "are all 0"
         )
     return tok2vec_of_words(parts[0] if len(parts) == 1 else beside_each_other(*parts))
 

@@ -5,7 +5,7 @@ import pytest
 import spacy
 from thinc.api import fix_random_seed
 
-from spacy_attnner.models.subwords import END, START, ngrams
+from spacy_attnner.models.subwords import END, START, beginnings_and_ends, ngrams
 from spacy_attnner.models.word_embed import build_word_embed
 
 WORDS = ["rain", "", "a", "rain", "Regen\u0308bogen" * 9, "雨", "\x00", "😀"]
@@ -17,10 +17,15 @@ def spelt(word, sizes):
     return [whole[i : i + size] for size in sizes for i in range(len(whole) - size + 1)]
 
 
+PARTS = {
+    "subwords": {"subword_width": 5, "subword_rows": 97, "subword_sizes": (2, 3)},
+    "affixes": {"affix_width": 5, "affix_rows": 97, "affix_sizes": (2, -1)},
+}
+parts = pytest.mark.parametrize("settings", PARTS.values(), ids=PARTS)
+
+
 def model(**settings):
-    made = build_word_embed(
-        vector_width=0, shape_width=0, subword_width=5, subword_rows=97, **settings
-    )
+    made = build_word_embed(vector_width=0, shape_width=0, **settings)
     nlp = spacy.blank("xx")
     doc = spacy.tokens.Doc(nlp.vocab, words=["rain", "a", "rain", "rains"])
     made.initialize(X=[doc])
@@ -51,11 +56,26 @@ def test_beginnings_are_not_ends():
     assert not first & last
 
 
-def test_gradient():
-    made, doc = model(subword_sizes=(2, 3))
+@pytest.mark.parametrize("size", [1, 3, -1, -4])
+def test_words_are_told_apart_by_their_affixes(size):
+    found = beginnings_and_ends(WORDS, [5, size])[:, 1].tolist()
+    expected = [word[:size] if size > 0 else word[size:] for word in WORDS]
+    assert len(set(zip(expected, found, strict=True))) == len(set(found))
+    assert len(set(found)) == len(set(expected))
+    alone = [beginnings_and_ends([word], [size]).item() for word in WORDS]
+    assert found == alone
+
+
+def test_a_beginning_is_not_an_end():
+    assert len(set(beginnings_and_ends(["aa"], [1, 2, -1, -2]).ravel().tolist())) == 4
+
+
+@parts
+def test_gradient(settings):
+    made, doc = model(**settings)
     (table,) = (node for node in made.walk() if node.has_param("E"))
     fix_random_seed(1)
-    dY = numpy.random.uniform(-1, 1, (4, 5)).astype("float32")
+    dY = numpy.random.uniform(-1, 1, (4, made.get_dim("nO"))).astype("float32")
     _, backprop = made.begin_update([doc])
     backprop([dY])
     found = table.get_grad("E").copy()
@@ -72,8 +92,9 @@ def test_gradient():
     numpy.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_prediction_is_what_training_sees():
-    made, doc = model()
+@parts
+def test_prediction_is_what_training_sees(settings):
+    made, doc = model(**settings)
     empty = spacy.tokens.Doc(doc.vocab)
     for docs in ([doc, empty], [empty], [empty, doc, doc]):
         for X, Y in zip(made.predict(docs), made.begin_update(docs)[0], strict=True):
@@ -83,4 +104,10 @@ def test_prediction_is_what_training_sees():
 @pytest.mark.parametrize("sizes", [(), (0,), (3, -1)])
 def test_sizes_below_one(sizes):
     with pytest.raises(ValueError, match="subword_sizes"):
-        model(subword_sizes=sizes)
+        model(subword_width=5, subword_sizes=sizes)
+
+
+@pytest.mark.parametrize("sizes", [(), (3, 0)])
+def test_affixes_of_no_characters(sizes):
+    with pytest.raises(ValueError, match="affix_sizes"):
+        model(affix_width=5, affix_sizes=sizes)
