@@ -97,6 +97,13 @@ GERMAN = setting("nlp.lang", LANG)
 CHANGES: dict[str, list[Change]] = {
     "shipped": [],
     "no subwords": [setting(f"{EMBED}.subword_width", 0)],
+    "no affixes": [setting(f"{EMBED}.affix_width", 0)],
+    "no subwords, no affixes": [
+        setting(f"{EMBED}.subword_width", 0),
+        setting(f"{EMBED}.affix_width", 0),
+    ],
+    "weights drawn within 0.1": [setting(f"{EMBED}.init_range", 0.1)],
+    "100 filters": [setting(f"{ENCODER}.characters.width", 100)],
     "no characters": [setting(f"{ENCODER}.characters", None)],
     "no word shapes": [setting(f"{EMBED}.shape_width", 0)],
     "no words": [setting(f"{EMBED}.word_width", 0)],
