@@ -77,6 +77,8 @@ def tok2vec():
     found = copy.deepcopy(config["components"]["attn_ner"]["model"]["tok2vec"])
     found.update(width=32, value_width=16)
     found["tok2vec"]["width"] = 32
+    embed = found["tok2vec"]["embed"]
+    embed.update({key: 500 for key in embed if key.endswith("_rows")})
     return found
 
 
@@ -134,7 +136,7 @@ def test_a_blank_pipeline_learns(lang, name):
     examples = [example(nlp, name, sentence) for sentence in sentences]
     sgd = nlp.initialize(lambda: examples)
     sgd.learn_rate = 0.01
-    for _ in range(40):
+    for _ in range(30):
         nlp.update(examples, sgd=sgd, drop=0.1)
     stored = pipeline(lang, name)
     stored.from_bytes(nlp.to_bytes())
