@@ -32,6 +32,9 @@ class Ablation:
     rows: Name of each row and its changes.
     score: (pipeline, corpus folder) -> scores in percent by column.
     code: Python file with what some rows name, for `spacy train`.
+    prepare: Makes a folder of `.spacy` files out of the corpus on the command line,
+        which is one already if this is None.
+    vectors: Whether there are static vectors.
     """
 
     script: str
@@ -39,6 +42,8 @@ class Ablation:
     rows: dict[str, list[Change]]
     score: Callable[[Path, Path], dict[str, float]]
     code: Path | None = None
+    prepare: Callable[[Path], Path] | None = None
+    vectors: bool = True
 
 
 def setting(path: str, value: object) -> Change:
@@ -150,8 +155,10 @@ def main(ablation: Ablation, description: str | None) -> None:
     )
     add, rows = parser.add_argument, ablation.rows
     name = f"{Path(ablation.script).stem}.json"
-    add("--corpus", type=Path, required=True, help="folder of {train,dev,test}.spacy")
-    add("--vectors", type=Path, required=True, help="pipeline with static vectors")
+    files = "{train,dev,test}.spacy" if ablation.prepare is None else "the corpus"
+    add("--corpus", type=Path, required=True, help=f"folder of {files}")
+    if ablation.vectors:
+        add("--vectors", type=Path, required=True, help="pipeline with static vectors")
     add("--config", type=Path, default=ablation.config)
     add("--rows", nargs="+", default=list(rows), choices=list(rows), metavar="ROW")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
@@ -161,7 +168,10 @@ def main(ablation: Ablation, description: str | None) -> None:
     add("--output", type=Path, default=_results() / name)
     add("--keep", type=Path, help="existing folder to keep the trained pipelines in")
     add("--time", action="store_true", help="measure only how long an epoch takes")
+    parser.set_defaults(vectors=None)
     options = parser.parse_args()
+    if ablation.prepare is not None:
+        options.corpus = ablation.prepare(options.corpus)
     done = json.loads(options.output.read_text()) if options.output.exists() else {}
     runs, seconds = done.get("runs", []), done.get("seconds_per_epoch", {})
     if options.time:
@@ -209,8 +219,10 @@ def _results() -> Path:
 def _command(ablation: Ablation, options: argparse.Namespace) -> str:
     command = (
         f"python benchmarks/{ablation.script} --config configs/{options.config.name} "
-        "--corpus CORPUS --vectors vectors"
+        "--corpus CORPUS"
     )
+    if ablation.vectors:
+        command += " --vectors vectors"
     if options.steps:
         command += f" --steps {options.steps} --rate {options.rate}"
     return command

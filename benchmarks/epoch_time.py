@@ -11,7 +11,7 @@ WARM_UP = 8  # updates that are not counted
 UPDATES = 40
 
 
-def seconds_per_epoch(config: Config, corpus: Path, vectors: Path) -> float:
+def seconds_per_epoch(config: Config, corpus: Path, vectors: Path | None) -> float:
     """Time 40 updates, and multiply with an epoch's words by those of the updates.
 
     Like `spacy train` reads it once, the corpus is augmented once. Components that

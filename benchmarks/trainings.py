@@ -22,7 +22,7 @@ def spacy_train(
     *,
     train: Path,
     dev: Path,
-    vectors: Path,
+    vectors: Path | None,
     seed: int,
     code: Path | None = None,
 ) -> None:
@@ -35,7 +35,7 @@ def spacy_train(
         *(("--code", str(code)) if code else ()),
         *("--output", str(folder), "--system.seed", str(seed)),
         *("--paths.train", str(train), "--paths.dev", str(dev)),
-        *("--paths.vectors", str(vectors)),
+        *(("--paths.vectors", str(vectors)) if vectors else ()),
         *("--training.logger.progress_bar", "false"),
     ]
     log = folder / "log.txt"
@@ -47,12 +47,12 @@ def spacy_train(
 
 
 def initialized(
-    config: Config, *, train: Path, vectors: Path
+    config: Config, *, train: Path, vectors: Path | None
 ) -> tuple[Language, dict[str, Any], Callable[[Language], Iterator[Example]]]:
     """A pipeline before its first update, its [training] settings and its corpus."""
     config = config.copy()
-    paths = {"train": train, "dev": train, "vectors": vectors}
-    config["paths"].update({name: str(path) for name, path in paths.items()})
+    config["paths"].update(train=str(train), dev=str(train))
+    config["paths"]["vectors"] = str(vectors) if vectors else None
     nlp = init_nlp(config)
     interpolated = nlp.config.interpolate()
     settings = registry.resolve(interpolated["training"], schema=ConfigSchemaTraining)

@@ -20,13 +20,14 @@ PIECE_CPU = 512
 PIECE_GPU = 2**15
 
 
-def character_ids(words: Sequence[str], max_length: int) -> Ints:
-    """Embedding rows of words' characters; of a long word, its two halves' ends.
+def code_points(words: Sequence[str], max_length: int) -> tuple[Ints, Ints]:
+    """The characters of words; of a long one, its two halves' ends.
 
-    Computed for all words at once, which takes no longer than to look them up: nothing
-    is kept of a word that may be seen once.
+    Found for all words at once, which takes no longer than to look them up: nothing is
+    kept of a word that may be seen once.
 
-    Returns int64, shape (n_words, most characters of a word), 0 behind a word's end.
+    Returns code points, int64, shape (n_words, most characters of a word), 0 behind a
+    word's end, and the number of characters of each, shape (n_words,).
     """
     head = max_length // 2
     words = [
@@ -35,13 +36,23 @@ def character_ids(words: Sequence[str], max_length: int) -> Ints:
     ]
     lengths = numpy.array([len(word) for word in words], dtype="int64")
     longest = max(1, int(lengths.max())) if words else 1
-    rows = numpy.zeros((len(words), longest), dtype="int64")
+    codes = numpy.zeros((len(words), longest), dtype="int64")
     text = "".join(words).encode(CODE_POINTS, "surrogatepass")
     if text:
-        codes = numpy.frombuffer(text, dtype="int32").astype("int64")
-        ids = numpy.where(codes < N_DIRECT, 1 + codes, 1 + N_DIRECT + codes % N_HASHED)
-        rows[numpy.arange(longest) < lengths[:, None]] = ids
-    return rows
+        inside = numpy.arange(longest) < lengths[:, None]
+        codes[inside] = numpy.frombuffer(text, dtype="int32")
+    return codes, lengths
+
+
+def character_ids(words: Sequence[str], max_length: int) -> Ints:
+    """Embedding rows of words' characters.
+
+    Returns int64, shape (n_words, most characters of a word), 0 behind a word's end.
+    """
+    codes, lengths = code_points(words, max_length)
+    ids = numpy.where(codes < N_DIRECT, 1 + codes, 1 + N_DIRECT + codes % N_HASHED)
+    ids[numpy.arange(codes.shape[1]) >= lengths[:, None]] = 0
+    return ids
 
 
 class CharacterCNN(nn.Module):

@@ -13,6 +13,7 @@ from .attention import MultiHeadAttention
 from .dropout import LockedDropout
 from .layout import Ints, Packed, Windows, cut_windows, upload
 from .recurrence import arranged, bilstm, recurrence
+from .trained_recurrence import trained_bilstm
 
 # Windows encoded at once in prediction: on a CPU, an LSTM's step should stay in the
 # cache; on a GPU, only the memory has to be bounded.
@@ -179,6 +180,8 @@ class SequenceEncoder(nn.Module):
         sizes: Windows at each step, on the host, (n_steps,).
         """
         lstm, loop = cast(nn.LSTM, self.lstms[layer]), recurrence()
+        if self.training and _in_float32_on_cpu(H):
+            return trained_bilstm(lstm, H, sizes)
         few = sizes[0] <= FEW and H.device.type == "cpu" and not self.training
         if loop is None or notes is None or not few:
             steps = torch.from_numpy(sizes)  # of the CPU, as PyTorch wants them
@@ -187,6 +190,11 @@ class SequenceEncoder(nn.Module):
         if layer not in notes:
             notes[layer] = arranged(lstm)
         return bilstm(loop, H, sizes, notes[layer])
+
+
+def _in_float32_on_cpu(H: Tensor) -> bool:
+    autocast = torch.is_autocast_enabled("cpu")
+    return H.device.type == "cpu" and H.dtype == torch.float32 and not autocast
 
 
 def _full_precision(X: Tensor) -> AbstractContextManager:

@@ -1,6 +1,6 @@
 """`spacy-attnner.WordEmbed.v1`: what is known of a word before its context."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from thinc.types import Floats2d
 from .batch import Words
 from .rows import Tok2Vec, beside_each_other, tok2vec_of_words
 from .static_vectors import static_vectors
+from .subwords import affixes, subwords
 
 
 @registry.architectures("spacy-attnner.WordEmbed.v1")
@@ -22,8 +23,15 @@ def build_word_embed(
     word_dropout: float = 0.5,
     shape_width: int = 16,
     shape_rows: int = 500,
+    affix_width: int = 0,
+    affix_rows: int = 10000,
+    affix_sizes: Sequence[int] = (1, 3, -2, -3, -4),
+    subword_width: int = 0,
+    subword_rows: int = 20000,
+    subword_sizes: Sequence[int] = (3, 4, 5),
+    init_range: float = 0.1,
 ) -> Tok2Vec:
-    """Concatenate static vectors, hashed lower-case words and hashed word shapes.
+    """Concatenate static vectors, lower-case words, word shapes, affixes, subwords.
 
     A width of 0 leaves the part out. The hash embeddings are Bloom embeddings (Serrà
     and Karatzoglou, 2017), as in spaCy's `MultiHashEmbed`.
@@ -33,6 +41,12 @@ def build_word_embed(
     word_dropout: Share of tokens whose learnt word is hidden in training, so that the
         model knows what to do with words it has not seen.
     shape_width, shape_rows: Embedding of the shape (Xxxx, dd, …).
+    affix_width, affix_rows, affix_sizes: Embeddings of the first characters of a word,
+        of the last where a size is negative; of this width each.
+    subword_width, subword_rows, subword_sizes: Sum of the embeddings of a word's
+        n-grams of so many characters, where nothing else is known of a word.
+    init_range: Most of a weight that is learnt from nothing, either way; where there
+        are no static vectors, small ones are slow to learn.
 
     Raises ValueError if all widths are 0.
     """
@@ -40,23 +54,32 @@ def build_word_embed(
     if vector_width:
         parts.append(static_vectors(vector_width))
     if word_width:
-        parts.append(_hashed("LOWER", word_width, word_rows, hide=word_dropout))
+        word = _word_attr("LOWER", word_dropout)
+        parts.append(_hashed(word, word_width, word_rows, init_range))
     if shape_width:
-        parts.append(_hashed("SHAPE", shape_width, shape_rows))
+        shape = _word_attr("SHAPE", 0.0)
+        parts.append(_hashed(shape, shape_width, shape_rows, init_range))
+    if affix_width:
+        parts.append(affixes(affix_width, affix_rows, affix_sizes, init_range))
+    if subword_width:
+        parts.append(subwords(subword_width, subword_rows, subword_sizes, init_range))
     if not parts:
-        raise ValueError("vector_width, word_width and shape_width are all 0")
+        raise ValueError(
+            "vector_width, word_width, shape_width, affix_width and subword_width "
+            "are all 0"
+        )
     return tok2vec_of_words(parts[0] if len(parts) == 1 else beside_each_other(*parts))
 
 
-def _hashed(attr: str, width: int, rows: int, hide: float = 0.0) -> Model:
+def _hashed(attr: Model[Words, Any], width: int, rows: int, init: float) -> Model:
     embed = HashEmbed(
-        width, rows, seed=11, initializer=partial(uniform_init, lo=-0.1, hi=0.1)
+        width, rows, seed=11, initializer=partial(uniform_init, lo=-init, hi=init)
     )
     return Model(
-        f"hashed({attr})",
+        attr.name.replace("token_attr", "hashed"),
         _forward_hashed,
         init=_init_hashed,
-        layers=[_word_attr(attr, hide), embed],
+        layers=[attr, embed],
         dims={"nO": width},
     )
 
