@@ -87,6 +87,8 @@ def changed(ablation: Ablation, row: str, options: argparse.Namespace) -> Config
     config = Config().from_disk(options.config, interpolate=False)
     for change in ablation.rows[row]:
         change(config)
+    if options.encoder:
+        config["paths"]["encoder"] = str(options.encoder)
     if options.steps:
         shorten(config, options.steps, options.rate)
     return config
@@ -160,6 +162,7 @@ def main(ablation: Ablation, description: str | None) -> None:
     if ablation.vectors:
         add("--vectors", type=Path, required=True, help="pipeline with static vectors")
     add("--config", type=Path, default=ablation.config)
+    add("--encoder", type=Path, help="folder of a pretrained encoder, if it takes one")
     add("--rows", nargs="+", default=list(rows), choices=list(rows), metavar="ROW")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
     add("--jobs", type=int, default=2, help="trainings at a time, a thread each")
@@ -223,6 +226,8 @@ def _command(ablation: Ablation, options: argparse.Namespace) -> str:
     )
     if ablation.vectors:
         command += " --vectors vectors"
+    if options.encoder:
+        command += " --encoder ENCODER"
     if options.steps:
         command += f" --steps {options.steps} --rate {options.rate}"
     return command
