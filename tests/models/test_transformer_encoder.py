@@ -5,6 +5,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from functools import partial
 from itertools import product
 
 import numpy
@@ -396,6 +397,26 @@ def test_a_tokenizer_of_another_vocabulary(copied):
     make_encoder(copied, vocab_size=99)
     assert json.loads((copied / "config.json").read_text())["vocab_size"] == 99
     refused(copied, f"tokenizer has {n_pieces} word pieces .* vectors of 99")
+
+
+def test_a_tokenizer_without_a_fast_form(folders, monkeypatch):
+    slow = type("SlowTokenizer", (), {})()
+    monkeypatch.setattr(
+        transformers.AutoTokenizer, "from_pretrained", lambda *_, **__: slow
+    )
+    refused(folders(), "SlowTokenizer, is written in Python alone")
+
+
+def test_transformers_that_is_not_installed(folders, nlp, monkeypatch):
+    docs = make_docs(nlp)
+    stored = initialized(folders(), docs).to_bytes()
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    for load in (
+        make_model(folders()).initialize,
+        partial(make_model().from_bytes, stored),
+    ):
+        with pytest.raises(ImportError, match="spacy-attnner.transformers"):
+            load()
 
 
 def test_windows_that_do_not_fit(folders):
