@@ -415,7 +415,7 @@ def test_transformers_that_is_not_installed(folders, nlp, monkeypatch):
         make_model(folders()).initialize,
         partial(make_model().from_bytes, stored),
     ):
-        with pytest.raises(ImportError, match="spacy-attnner.transformers"):
+        with pytest.raises(ImportError, match=r"spacy-attnner\[transformers\]"):
             load()
 
 
