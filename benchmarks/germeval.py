@@ -1,13 +1,13 @@
 """German entities without static vectors: GermEval 2014, outer entities, 12 labels.
 
-    python benchmarks/germeval.py --corpus GERMEVAL --rows spaCy shipped --keep DIR
+    python benchmarks/germeval.py --corpus GERMEVAL --rows "spaCy, efficiency" shipped
 
 GERMEVAL holds `germ.{train,dev,test}.iob2`: a token, its outer tag and its inner tag a
 line, a blank line after each sentence. They become a document per sentence in
 `corpus/germeval`. Rows are spaCy's own recognizer, as `spacy init config` writes it,
 the shipped configs, and changes of `configs/ner_no_vectors.cfg`. Trained on train
 alone; dev chooses the best pipeline. Results are kept after every run, so an
-interrupted call goes on where it stopped.
+interrupted call goes on where it stopped. `--steps` is for the rows of our own configs.
 
 Scores: entity F1 (exact span and label of the twelve).
 """

@@ -45,8 +45,7 @@ def subwords(width: int, rows: int, sizes: Sequence[int], init: float) -> Model:
 
 def _init(model: Model, X: Any = None, Y: Any = None, *, init: float) -> None:
     shape = model.get_dim("nV"), model.get_dim("nO")
-    E = numpy.random.uniform(-init, init, shape).astype("float32")
-    model.set_param("E", model.ops.asarray2f(E))
+    model.set_param("E", uniform_init(model.ops, shape, lo=-init, hi=init))
 
 
 def _forward(
