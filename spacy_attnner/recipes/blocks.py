@@ -9,7 +9,6 @@ from thinc.api import Config
 ENCODER = "spacy-attnner.AttentionEncoder.v1"
 WORDS = "spacy-attnner.WordEmbed.v1"
 TRANSFORMERS = "spacy-attnner.TransformerEncoder.v1"
-WORD_WIDTH = 100  # of learnt words, where there are no others
 
 
 def blocks_of(config: dict[str, Any], architecture: str) -> Iterator[dict[str, Any]]:
@@ -21,14 +20,17 @@ def blocks_of(config: dict[str, Any], architecture: str) -> Iterator[dict[str, A
             yield from blocks_of(value, architecture)
 
 
-def leave_out_vectors(config: Config, *, word_width: int = WORD_WIDTH) -> None:
+def leave_out_vectors(config: Config, donor: Config | None = None) -> None:
     """Have a model do without static vectors.
 
-    word_width: Of the words that are learnt in their place, where none are.
+    donor: Gives the embedding of words that takes their place; without it nothing does.
     """
     for block in blocks_of(config, WORDS):
+        if donor is not None and block["vector_width"]:
+            (words,) = blocks_of(donor, WORDS)
+            block.clear()
+            block.update(deepcopy(words))
         block["vector_width"] = 0
-        block["word_width"] = block["word_width"] or word_width
 
 
 def put_transformer(config: Config, donor: Config) -> None:
@@ -36,13 +38,13 @@ def put_transformer(config: Config, donor: Config) -> None:
 
     donor: Gives its transformer, its optimizer and its dropout.
     """
-    (encoder,) = [b for b in blocks_of(config, ENCODER) if WORDS in _names(b["embed"])]
+    (encoder,) = (
+        block
+        for block in blocks_of(config, ENCODER)
+        if block["embed"]["@architectures"] == WORDS
+    )
     (transformer,) = blocks_of(donor, TRANSFORMERS)
     encoder["transformer"] = deepcopy(transformer)
     config["paths"]["encoder"] = donor["paths"]["encoder"]
     for name in ("dropout", "optimizer"):
         config["training"][name] = deepcopy(donor["training"][name])
-
-
-def _names(block: dict[str, Any]) -> set[str]:
-    return {block.get("@architectures", "")}

@@ -15,9 +15,10 @@ from ..atomic import check_apart, check_file, write_text
 from ..errors import UserError, sound
 from ..loading import load_pipeline
 from ..terminal import visible
-from .blocks import TRANSFORMERS, blocks_of, leave_out_vectors, put_transformer
+from .blocks import TRANSFORMERS, WORDS, blocks_of, leave_out_vectors, put_transformer
 from .sizes import fit_to_size
 from .templates import (
+    DONORS,
     FAST,
     NO_VECTORS,
     TASKS,
@@ -207,29 +208,40 @@ def _check_vectors(vectors: str, lang: str) -> list[str]:
 
 
 def _template(wish: Wish, kind: str) -> Config:
+    """Raises UserError for vectors that it would not use."""
     task = TASKS[wish.task]
     config = read_template(task, FAST if wish.fast else kind)
-    if kind == TRANSFORMER:
-        if TRANSFORMER not in task.templates:
-            put_transformer(config, read_carried(task.donor))
-        config["paths"]["encoder"] = wish.encoder
-        for block in blocks_of(config, TRANSFORMERS):
-            block["width"] = _width(str(wish.encoder))
+    if kind == NO_VECTORS:
+        leave_out_vectors(config, read_carried(DONORS[kind]))
+    elif kind == TRANSFORMER:
+        if kind not in task.templates:
+            put_transformer(config, read_carried(DONORS[kind]))
+        _name_transformer(config, str(wish.encoder))
         if not wish.vectors:
-            leave_out_vectors(config, word_width=0)
-    elif kind == NO_VECTORS:
-        leave_out_vectors(config)
+            leave_out_vectors(config)
+        elif not any(blocks_of(config, WORDS)):
+            raise UserError(
+                f"{wish.task} with a transformer has no use for --vectors "
+                f"{wish.vectors}",
+                "Leave out one of the two.",
+            )
     return config
 
 
-def _width(encoder: str) -> int | None:
-    """The width of an encoder in a folder; of one on the hub, nobody knows yet."""
-    path = Path(encoder) / "config.json"
+def _name_transformer(config: Config, name: str) -> None:
+    """Set an encoder, and its width where it is in a folder.
+
+    One of the hub keeps the template's width, to which it is projected.
+    """
+    config["paths"]["encoder"] = name
+    path = Path(name) / "config.json"
     if not path.is_file():
-        return None
+        return
     with sound(f"{path} cannot be read", "Save the encoder again."):
-        found = json.loads(path.read_text("utf8"))
-        return found.get("hidden_size", found.get("dim"))
+        about = json.loads(path.read_text("utf8"))
+        width = about.get("hidden_size", about.get("dim"))
+    for block in blocks_of(config, TRANSFORMERS):
+        block["width"] = width
 
 
 def _use_gpu(config: Config) -> None:

@@ -24,8 +24,9 @@ class Growth:
 
 
 # Ten times the documents: about twice the steps, of batches of nearly twice the words.
-# Fewer documents than the template's have its batches and its dropout.
-STEPS = Growth(1 / 3, 0.25, 8.0)
+# Fewer documents than the template's have its batches, its dropout and at least half of
+# its steps: they need many passes.
+STEPS = Growth(1 / 3, 0.5, 8.0)
 BATCH = Growth(1 / 4, 1.0, 4.0)
 DROPOUT = Growth(-1 / 10, 0.5, 1.0)
 
@@ -44,8 +45,10 @@ def fit_to_size(config: Config, n_docs: int, template_docs: int) -> None:
         training[name] = _rounded(training[name] * STEPS(ratio))
     training["dropout"] = round(training["dropout"] * DROPOUT(ratio), 2)
     batcher = training["batcher"]
-    if isinstance(batcher.get("size"), int):
-        batcher["size"] = _rounded(batcher["size"] * BATCH(ratio))
+    # a number, or a schedule that begins with small batches
+    sizes = batcher["size"] if isinstance(batcher["size"], dict) else batcher
+    name = "size" if sizes is batcher else "stop"
+    sizes[name] = _rounded(sizes[name] * BATCH(ratio))
     learn_rate = training["optimizer"]["learn_rate"]
     if isinstance(learn_rate, dict) and "warmup_steps" in learn_rate:
         most = training["max_steps"] // WARMUP_STEPS

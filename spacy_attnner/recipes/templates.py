@@ -24,8 +24,7 @@ class Task:
     title: What it is, for the first line of a config.
     documents: How many documents the numbers of its templates were chosen on.
     templates: The config for a kind of encoder; where there is none, that of `VECTORS`
-        is changed.
-    donor: The config whose transformer is taken where there is none of `TRANSFORMER`.
+        is changed: it takes the words or the transformer of that in `DONORS`.
     renamed: Names in the template, and what stands in their place.
     changes: Values of the component that differ, by their path.
     """
@@ -33,20 +32,29 @@ class Task:
     title: str
     documents: int
     templates: dict[str, str]
-    donor: str = "ner_trf"
     renamed: dict[str, str] = field(default_factory=dict)
     changes: dict[str, Any] = field(default_factory=dict)
 
 
-_TEXTCAT = {VECTORS: "textcat"}
+DONORS = {NO_VECTORS: "ner_no_vectors", TRANSFORMER: "rel_trf"}
+_TEXTCAT = {VECTORS: "textcat", TRANSFORMER: "textcat_trf"}
 _MULTILABEL = "components.attn_textcat_multilabel"
 TASKS = {
     "ner": Task(
         "Named entities",
         1000,
-        {VECTORS: "ner", FAST: "ner_fast", TRANSFORMER: "ner_trf"},
+        {
+            VECTORS: "ner",
+            FAST: "ner_fast",
+            NO_VECTORS: "ner_no_vectors",
+            TRANSFORMER: "ner_trf",
+        },
     ),
-    "rel": Task("Named entities and relations between them", 1000, {VECTORS: "rel"}),
+    "rel": Task(
+        "Named entities and relations between them",
+        1000,
+        {VECTORS: "rel", TRANSFORMER: "rel_trf"},
+    ),
     "rel-given": Task(
         "Relations between entities that are given", 1000, {VECTORS: "rel_given"}
     ),
