@@ -30,6 +30,7 @@ from spacy_attnner.layers.pair_batch import PairBatch, Ranges
 from spacy_attnner.layers.pair_logits import candidate_logits, exclusive_logits
 from spacy_attnner.layers.pooling import DocumentPooling, Segments
 from spacy_attnner.layers.sequence_encoder import SequenceEncoder
+from spacy_attnner.models import fine_tuning
 from spacy_attnner.models.batch import Batch
 from spacy_attnner.models.output_size import grown_layer
 from spacy_attnner.models.static_vectors import static_vectors
@@ -567,3 +568,19 @@ def test_weights_of_lstms_stay_where_they_are():
         assert [p.data_ptr() for p in module.lstms.parameters()] == places
     assert [p.data_ptr() for p in module.lstms.parameters()] == places
     assert not torch.equal(next(module.lstms.parameters()), before[0])
+
+
+@pytest.mark.parametrize("name", ["attn_ner"], indirect=True)
+def test_large_modules(name, monkeypatch):
+    """PyTorch's optimizer, which waits for nothing that the GPU has to tell."""
+    monkeypatch.setattr(fine_tuning, "LARGE", 1)
+    expected = make_nlp(name)
+    optimizer = expected.initialize(lambda: make_examples(expected))
+    losses = train(expected, optimizer)
+    with pretend_gpu():
+        nlp = make_nlp(name)
+        own = nlp.initialize(lambda: make_examples(nlp))
+        assert train(nlp, own) == pytest.approx(losses, rel=1e-4)
+        assert_on_gpu(nlp.get_pipe(name).model)
+        with nlp.use_params(own.averages), expected.use_params(optimizer.averages):
+            assert_same_annotations(nlp, expected)
