@@ -29,10 +29,10 @@ SCORES = {"ner": "ents_f", "rel": "rel_f", "rel-given": "rel_f"}
 WORDS = "spacy-attnner.WordEmbed.v1"
 # models that are small enough to learn within seconds; by path, where there is one
 SMALL = {
-    "components.tok2vec.model.width": 64,
-    "components.attn_ner.model.tok2vec.width": 64,
+    "components.tok2vec.model.width": 96,
+    "components.attn_ner.model.tok2vec.width": 96,
     "components.attn_rel.model.hidden": 32,
-    "components.attn_rel.model.tok2vec.width": 64,
+    "components.attn_rel.model.tok2vec.width": 96,
     "components.attn_textcat.model.tok2vec.width": 32,
     "components.attn_textcat_multilabel.model.tok2vec.width": 32,
 }
@@ -113,7 +113,7 @@ def test_a_config_trains_as_its_comment_says(place, tmp_path, task, encoder):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_few_documents_are_learnt(place, tmp_path, task):
-    """At once, by a model made small."""
+    """At once, by a model made small, for which the dropout would be too much."""
     assert init_config(f"{task} --encoder none -n 20 -o new.cfg").exit_code == 0
     path, overrides = command_of(Path("new.cfg"))
     for name, value in SMALL.items():
@@ -125,7 +125,8 @@ def test_a_few_documents_are_learnt(place, tmp_path, task):
             overrides[name] = value
     overrides |= {f"paths.{part}": "few.spacy" for part in ("train", "dev")}
     overrides["training.logger.progress_bar"] = False
-    overrides |= {"training.max_steps": 100, "training.eval_frequency": 25}
+    steps = {"max_steps": 150, "eval_frequency": 50, "dropout": 0.1}
+    overrides |= {f"training.{name}": value for name, value in steps.items()}
     train(path, tmp_path, overrides=overrides)
     scores = spacy.load(tmp_path / "model-best").meta["performance"]
     assert scores[SCORES.get(task, "cats_score")] > 0.9
