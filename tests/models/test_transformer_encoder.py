@@ -16,7 +16,7 @@ import transformers
 from spacy import registry
 from spacy.tokens import Doc, Span
 from spacy.training import Example
-from thinc.api import Adam, Config
+from thinc.api import Adam, Config, fix_random_seed
 
 from spacy_attnner.models.batch import Batch
 from spacy_attnner.models.pretrained import (
@@ -213,6 +213,7 @@ def make_examples(nlp):
 
 
 def overfit(nlp, examples, steps=120, rate=0.005):
+    fix_random_seed(0)
     nlp.initialize(lambda: examples)
     optimizer = Adam(rate)
     for _ in range(steps):
