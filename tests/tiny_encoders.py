@@ -4,6 +4,7 @@ Their words come from the package's sample, whose sentences are invented.
 """
 
 import json
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -115,15 +116,23 @@ def _with_special(tokenizer: Tokenizer, special: dict[str, str]) -> Tokenizer:
 
 
 def _wordpiece() -> Tokenizer:
-    """As BERT's, uncased."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece(prefix="##")
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=600, special_tokens=list(BERT), show_progress=False
+    """As BERT's, uncased; its trainer breaks ties in another way in every process."""
+    normalizer = normalizers.BertNormalizer(lowercase=True)
+    splitter = pre_tokenizers.BertPreTokenizer()
+    counts = Counter(
+        word
+        for text in sample_texts()
+        for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))
     )
-    tokenizer.train_from_iterator(sample_texts(), trainer)
+    letters = sorted(set("".join(counts)))
+    words = sorted(counts, key=lambda word: (-counts[word], word))
+    pieces = [*BERT, *letters, *(f"##{letter}" for letter in letters), *words]
+    pieces = list(dict.fromkeys(pieces))[:600]
+    vocab = {piece: number for number, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = splitter
+    tokenizer.decoder = decoders.WordPiece(prefix="##")
     return tokenizer
 
 

@@ -1,11 +1,14 @@
 """One encoder for several components: spaCy's tok2vec and its listeners."""
 
+import shutil
+
 import pytest
 import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_attnner.relations import Relation, has_relations, set_relations
+from tests.tiny_encoders import make_encoder
 
 NAMES = ("attn_ner", "attn_rel", "attn_textcat", "attn_textcat_multilabel")
 LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": 26}
@@ -156,6 +159,36 @@ def test_a_sourced_component_keeps_its_encoder(tasks):
         for name, source in trained.items():
             expected = tasks[name].found(source(sentence[0]))
             assert tasks[name].found(doc) == expected
+
+
+def test_a_sourced_component_keeps_a_pretrained_encoder(tasks, tmp_path):
+    """As the project assembles its pipeline; the encoder's folder is not needed."""
+    task = tasks["attn_textcat"]
+    encoder = {
+        "@architectures": "spacy-attnner.TransformerEncoder.v1",
+        "name": str(make_encoder(tmp_path / "encoder")),
+        "width": LISTENER["width"],
+        "margin": 7,
+    }
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec", config={"model": encoder})
+    model = {**task.config["model"], "tok2vec": LISTENER}
+    nlp.add_pipe("attn_textcat", config={"model": model})
+    examples = task.examples(nlp)
+    sgd = nlp.initialize(lambda: examples)
+    nlp.update(examples, sgd=sgd)
+    nlp.to_disk(tmp_path / "trained")
+    shutil.rmtree(tmp_path / "encoder")
+    expected = [task.found(nlp(sentence[0])) for sentence in task.sentences]
+    trained = spacy.load(tmp_path / "trained")
+    trained.replace_listeners("tok2vec", "attn_textcat", ["model.tok2vec"])
+    assembled = spacy.blank("en")
+    assembled.add_pipe("attn_textcat", source=trained)
+    assembled.to_disk(tmp_path / "assembled")
+    loaded = spacy.load(tmp_path / "assembled")
+    found = [task.found(loaded(sentence[0])) for sentence in task.sentences]
+    for one, other in zip(found, expected, strict=True):
+        assert one == pytest.approx(other, abs=1e-6)
 
 
 def test_replaced_listeners_have_weights_of_their_own(tasks):
