@@ -94,7 +94,7 @@ class AttnShim(PyTorchShim):
         container has little, and a training would change the worker's weights.
         """
         state = {**self.__dict__, "_device": str(self.device)}
-        state["_model"] = self._serialize_model(self._model)
+        state["_model"] = self._serialize_model(self._model, exact=True)
         state["_optimizer"] = self._optimizer and self._optimizer.to_bytes()
         del state["_grad_scaler"]
         del state["notes"]
@@ -250,8 +250,8 @@ class AttnShim(PyTorchShim):
                 self.notes = {}
 
 
-def to_safetensors(module: torch.nn.Module) -> bytes:
-    """The module's state as a safetensors file."""
+def to_safetensors(module: torch.nn.Module, *, exact: bool = True) -> bytes:
+    """The module's state as a safetensors file, which is exact in any case."""
     return save_safetensors(
         {
             name: tensor.detach().cpu().contiguous()
@@ -307,8 +307,8 @@ def torch_layer(
     mixed_precision: Compute in bfloat16 where PyTorch's autocast allows.
     predict: Makes predictions of (model, X) in another way, with `predict_with`.
     load_module: Makes the module in `initialize`, where `make_module` makes another.
-    stored: From a module to bytes, and from (module, bytes, device) to a module;
-        `to_safetensors` and `from_safetensors` if None.
+    stored: From a module to bytes, `exact` for a copy of it, and from (module, bytes,
+        device) to a module; `to_safetensors` and `from_safetensors` if None.
     tuning: How the module learns, for one that was trained before.
     """
     to_bytes, from_bytes = stored or (to_safetensors, from_safetensors)

@@ -271,15 +271,17 @@ def _plain_config(config: Any) -> dict[str, Any]:
 # stored
 
 
-def pretrained_to_bytes(module: Any, *, half_precision: bool) -> bytes:
+def pretrained_to_bytes(
+    module: Any, *, half_precision: bool, exact: bool = False
+) -> bytes:
     """A safetensors file of the weights, with configuration and tokenizer inside.
 
-    half_precision: Store weights as float16.
+    half_precision: Store weights as float16, unless they have to be `exact`.
     """
     if not isinstance(module, PretrainedEncoder):  # nothing was loaded yet
         return b""
     state = {
-        name: _stored(tensor, half_precision)
+        name: _stored(tensor, half_precision and not exact)
         for name, tensor in module.encoder.state_dict().items()
     }
     about = {"config": json.dumps(module.config), "tokenizer": module.pieces.json}

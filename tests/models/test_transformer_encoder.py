@@ -156,6 +156,8 @@ def test_half_precision(folders, nlp):
     assert_same(loaded.predict(docs), whole.predict(docs), atol=0.01)
     weights = {p.dtype for p in loaded.layers[0].shims[0]._model.parameters()}
     assert weights == {torch.float32}
+    assert_same(half.copy().predict(docs), half.predict(docs))
+    assert_same(pickle.loads(pickle.dumps(half)).predict(docs), half.predict(docs))
 
 
 def test_mixed_precision(folders, nlp):
