@@ -94,7 +94,7 @@ class AttnShim(PyTorchShim):
         container has little, and a training would change the worker's weights.
         """
         state = {**self.__dict__, "_device": str(self.device)}
-        state["_model"] = self._serialize_model(self._model, exact=True)
+        state["_model"] = cast(Any, self._serialize_model)(self._model, exact=True)
         state["_optimizer"] = self._optimizer and self._optimizer.to_bytes()
         del state["_grad_scaler"]
         del state["notes"]
