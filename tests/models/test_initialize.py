@@ -10,7 +10,7 @@ PREFIX = "spacy-attnner."
 NAMES = sorted(
     name.removeprefix(PREFIX).rsplit(".", 1)[0]
     for name in registry.architectures.get_all()
-    if name.startswith(PREFIX)
+    if name.startswith(PREFIX) and "Transformer" not in name  # which is loaded
 )
 
 

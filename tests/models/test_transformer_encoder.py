@@ -138,6 +138,16 @@ def test_a_width_of_its_own(folders, nlp):
     )
 
 
+def test_initialize_begins_anew(folders, nlp):
+    docs = make_docs(nlp)
+    model = initialized(folders(), docs)
+    expected = model.predict(docs)
+    train(model, docs)
+    assert abs(model.predict(docs)[0] - expected[0]).max() > 1e-3
+    model.initialize(X=docs)
+    assert_same(model.predict(docs), expected)
+
+
 def test_whitespace_changes_nothing(folders, nlp):
     plain, spaced = nlp.make_doc("Ann is here."), nlp.make_doc("Ann  is\n here.")
     model = initialized(folders("roberta"), [plain])

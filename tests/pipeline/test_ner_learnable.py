@@ -52,7 +52,7 @@ def test_semeval_is_such_a_corpus(ner, tmp_path):
     }
     corpus = registry.resolve({"corpus": reader})["corpus"]
     nlp = ner.blank()
-    with pytest.warns(UserWarning, match=r"attn_rel alone .*rel_given\.cfg"):
+    with pytest.warns(UserWarning, match="attn_rel alone .*init-config rel-given"):
         nlp.initialize(lambda: corpus(nlp))
 
 
