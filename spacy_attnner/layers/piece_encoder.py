@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy
 import torch
@@ -31,6 +32,16 @@ class Pieces:
     counts: Ints
     sentences: Ints
     documents: Ints
+
+    @cached_property
+    def words(self) -> Ints:
+        """The word that each piece is of, (n_pieces,)."""
+        return numbers(self.counts)
+
+    @cached_property
+    def places(self) -> Ints:
+        """Which of its word's pieces each is, (n_pieces,)."""
+        return positions(self.counts)
 
 
 class PieceEncoder(nn.Module):
@@ -135,9 +146,9 @@ class PieceEncoder(nn.Module):
         first, end = windows.first[group][rows], windows.end[group][rows]
         own = (steps >= first) & (steps < end)
         if self.pooling == "first":
-            own &= positions(pieces.counts)[sources] == 0
+            own &= pieces.places[sources] == 0
         owned = rows[own] * n_steps + n_prefix + steps[own]
-        words = numbers(pieces.counts)[sources[own]]
+        words = pieces.words[sources[own]]
         before = numpy.concatenate([[0], ends.cumsum()])
         return [ids, mask, owned, words, numpy.flatnonzero(mask), before]
 

@@ -29,8 +29,14 @@ class WordPieces:
     def __init__(self, tokenizer: str) -> None:
         self.json = tokenizer
         spec = {**json.loads(tokenizer), "truncation": None, "padding": None}
-        self._tokenizers = [_tokenizer(_spaced(spec, space)) for space in (False, True)]
-        self._tells_spaces = _spaced(spec, True) != _spaced(spec, False)
+        joined, spaced = (_spaced(spec, space) for space in (False, True))
+        self._tells_spaces = joined != spaced
+        behind = _tokenizer(spaced)
+        # one serves both where spaces make no difference: a large one takes a while
+        self._tokenizers = [
+            _tokenizer(joined) if self._tells_spaces else behind,
+            behind,
+        ]
         original = _tokenizer(spec)
         self.prefix, self.suffix = _around(original)
         self.first_is_spaced = self._encode("a", True) == _plain(original, "a")
