@@ -16,6 +16,7 @@ class CorpusFormat(str, Enum):
     conll04 = "conll04"
     trec = "trec"
     sst2 = "sst2"
+    sst_trees = "sst_trees"
     jsonl = "jsonl"
     prodigy = "prodigy"
     semeval2010 = "semeval2010"
@@ -49,7 +50,12 @@ def convert_cli(
     cats: str = typer.Option(
         "", "--cats", "-c", help="Keep only these categories: A,B"
     ),
-    fine: bool = typer.Option(False, "--fine", "-F", help="Use TREC's fine labels"),
+    fine: bool = typer.Option(
+        False, "--fine", "-F", help="TREC's fine labels, SST's trees' five classes"
+    ),
+    phrases: bool = typer.Option(
+        False, "--phrases", "-P", help="SST's trees: a document of every phrase"
+    ),
     entity_label: str = typer.Option(
         "ENTITY",
         "--entity-label",
@@ -59,9 +65,10 @@ def convert_cli(
 ) -> None:
     """Convert a corpus into the .spacy format of `spacy train`.
 
-    Reads CoNLL-2003, CoNLL04, SemEval-2010 Task 8, TREC, SST-2, Prodigy's relation
-    annotations and the package's own JSONL. What is known to be flawed in a corpus is
-    repaired, counted and listed; anything else is an error that names the line.
+    Reads CoNLL-2003, CoNLL04, SemEval-2010 Task 8, TREC, SST-2 and SST's trees,
+    Prodigy's relation annotations and the package's own JSONL. What is known to be
+    flawed in a corpus is repaired, counted and listed; anything else is an error that
+    names the line.
     """
     from ..corpora.conversion import convert
     from ..corpora.reading import CorpusError
@@ -77,6 +84,7 @@ def convert_cli(
             labels=_parse_list(labels),
             cats=_parse_list(cats),
             fine=fine,
+            phrases=phrases,
             entity_label=entity_label,
             progress=True,
         )

@@ -91,6 +91,7 @@ def convert(
     labels: Collection[str] | None = None,
     cats: Collection[str] | None = None,
     fine: bool = False,
+    phrases: bool = False,
     entity_label: str = "ENTITY",
     progress: bool = False,
 ) -> Summary:
@@ -98,15 +99,16 @@ def convert(
 
     input: The corpus file.
     output: The file to write; its folder is made if need be.
-    format: One of conll2003, conll04, trec, sst2, jsonl, prodigy, semeval2010; None
-        tells it from the file.
+    format: One of conll2003, conll04, trec, sst2, sst_trees, jsonl, prodigy,
+        semeval2010; None tells it from the file.
     sentences: Make one document of every sentence.
     lang: The language of the tokenizer and the vocabulary.
     label_map: New names of entity labels.
     labels: The labels allowed in the output, of entities, relations and categories;
         with TREC also the categories that every document gets.
     cats: Keep only these categories.
-    fine: Use TREC's fine labels.
+    fine: Use TREC's fine labels, five classes of SST's trees.
+    phrases: Make a document of every phrase of SST's trees.
     entity_label: The label of entities that have none in SemEval-2010 and Prodigy.
     progress: Show a progress bar on stderr, if that is a terminal.
 
@@ -125,6 +127,7 @@ def convert(
         summary.format,
         sentences=sentences,
         fine=fine,
+        phrases=phrases,
         entity_label=entity_label,
         labels=_labels_before(labels, names) if labels else None,
         repairs=summary.repairs,

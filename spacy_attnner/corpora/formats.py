@@ -15,6 +15,7 @@ from .labelled_text import TREC_ENCODING, read_sst2, read_trec
 from .prodigy import read_prodigy
 from .reading import CorpusError, Labels, Repairs, Source
 from .semeval import read_semeval2010
+from .trees import read_sst_trees
 
 # the first line of a file that is not blank, read as ISO-8859-1, which never fails
 JSON = re.compile(r"\s*\{")
@@ -27,6 +28,7 @@ SIGNATURES = {
     "semeval2010": re.compile(r"\d+[ \t]+\".*</e[12]>"),
     "trec": re.compile(r"[A-Z]+:[^ \t]+[ \t]+[^ \t]"),
     "sst2": re.compile(r"[01][ \t]+[^ \t]"),
+    "sst_trees": re.compile(r"\([0-4][ \t]+[^ \t]"),
 }
 FORMATS = ("jsonl", "prodigy", *SIGNATURES)
 
@@ -104,6 +106,7 @@ def read_corpus(
     *,
     sentences: bool = False,
     fine: bool = False,
+    phrases: bool = False,
     entity_label: str = "ENTITY",
     labels: Labels = None,
     repairs: Repairs | None = None,
@@ -113,7 +116,8 @@ def read_corpus(
     nlp: Gives the vocabulary and, for JSONL, Prodigy and SemEval, the tokenizer.
     format: One of `FORMATS`.
     sentences: Make one document of every sentence.
-    fine: Use TREC's fine labels.
+    fine: Use TREC's fine labels, five classes of SST's trees.
+    phrases: Make a document of every phrase of SST's trees.
     entity_label: The label of entities that have none in SemEval-2010 and Prodigy.
     labels: The labels allowed; None allows any.
     repairs: Counts the flaws that were repaired.
@@ -133,6 +137,9 @@ def read_corpus(
         "conll04": lambda: read_conll04(path, vocab, labels=labels, repairs=repairs),
         "trec": lambda: read_trec(path, vocab, fine=fine, labels=labels),
         "sst2": lambda: read_sst2(path, vocab, labels=labels),
+        "sst_trees": lambda: read_sst_trees(
+            path, vocab, fine=fine, phrases=phrases, labels=labels
+        ),
         "semeval2010": lambda: read_semeval2010(
             path, nlp, entity_label=entity_label, labels=labels, repairs=repairs
         ),

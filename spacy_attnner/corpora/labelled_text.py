@@ -34,7 +34,7 @@ def _read_trec(source: Source, vocab: Vocab, fine: bool) -> Iterator[Doc]:
     labels = source.labels
     if labels is None:
         labels = {label for label, _ in _read_questions(source, fine)}
-    yield from _make_docs(vocab, _read_questions(source, fine), labels)
+    yield from make_docs(vocab, _read_questions(source, fine), labels)
 
 
 def _read_questions(source: Source, fine: bool) -> Iterator[tuple[str, list[str]]]:
@@ -59,7 +59,7 @@ def read_sst2(
     """
     source = Source(path, labels)
     sentences = _read_sentences(source)
-    return source.documents(_make_docs(vocab, sentences, SST2_LABELS.values()))
+    return source.documents(make_docs(vocab, sentences, SST2_LABELS.values()))
 
 
 def _read_sentences(source: Source) -> Iterator[tuple[str, list[str]]]:
@@ -80,7 +80,7 @@ def _read_labelled(source: Source, encoding: str) -> Iterator[tuple[str, list[st
             yield label, words
 
 
-def _make_docs(
+def make_docs(
     vocab: Vocab, texts: Iterable[tuple[str, list[str]]], labels: Collection[str]
 ) -> Iterator[Doc]:
     """Documents of words, with categories that exclude each other."""

@@ -62,6 +62,7 @@ FILES = [
     ("semeval2010", SEMEVAL),
     ("semeval2010", "\ufeff\n" + SEMEVAL.replace("\n", "\r\n")),
     ("sst2", '1 "a joy" from <end> to end\n'),
+    ("sst_trees", "(3 (2 a) (4 joy))\n"),
 ]
 
 

@@ -71,3 +71,13 @@ def test_sst2(nlp):
     found = [count(nlp, f"sst2/stsa.binary.{name}") for name in names]
     assert [summary.docs for summary in found] == [6_920, 872, 1_821]
     assert all(set(each.cats) == {"NEGATIVE", "POSITIVE"} for each in found)
+
+
+def test_sst_trees(nlp):
+    names = ("train", "dev", "test")
+    found = [count(nlp, f"sst_trees/{name}.txt") for name in names]
+    assert [summary.docs for summary in found] == [6_920, 872, 1_821]
+    fine = [count(nlp, f"sst_trees/{name}.txt", fine=True) for name in names]
+    assert [summary.docs for summary in fine] == [8_544, 1_101, 2_210]
+    assert len(fine[0].cats) == 5
+    assert count(nlp, "sst_trees/train.txt", phrases=True).docs == 77_616
