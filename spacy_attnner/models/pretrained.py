@@ -22,6 +22,7 @@ ATTENTION = "spacy_attnner_varlen"
 WINDOW = 512  # pieces, where nobody says
 PICKLED = "pytorch_model*.bin"
 VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model")
+ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 OF_A_MACHINE = ("_name_or_path", "transformers_version", "torch_dtype", "dtype")
 CONVERT = (
     'python -c "from transformers import AutoModel, AutoTokenizer as T; '
@@ -150,7 +151,9 @@ def _check_vocabulary(encoder: nn.Module, pieces: WordPieces) -> None:
 def load_pretrained(name: str | None, settings: PieceSettings) -> PretrainedEncoder:
     """An encoder by its folder or its name on Hugging Face's hub.
 
-    Weights come from safetensors alone, and no code of the hub is run.
+    Weights come from safetensors alone, and no code of the hub is run. Weights of its
+    attention are never dropped: the fused kernels (on a CPU, and without padding on
+    CUDA) cannot, and without them attention takes three times as long in training.
 
     Raises ValueError where it cannot be had or is not sound, saying what to do.
     """
@@ -163,6 +166,9 @@ def load_pretrained(name: str | None, settings: PieceSettings) -> PretrainedEnco
     check_encoder(name)
     with _found(name):
         config = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
+        for rate in ATTENTION_DROPOUT:
+            if hasattr(config, rate):
+                setattr(config, rate, 0.0)
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             name, use_fast=True, trust_remote_code=False
         )

@@ -41,7 +41,9 @@ def build_transformer_encoder(
     needs neither `name` nor a network any more. Words are cut into word pieces one by
     one, and the vectors of their pieces pooled; nothing is aligned, and nothing is left
     out: a document longer than `window` is encoded in overlapping windows, of whole
-    sentences where it has sentence starts. Whitespace tokens get zeros.
+    sentences where it has sentence starts. Whitespace tokens get zeros. In training the
+    encoder keeps the dropout that it was pretrained with, but for that of attention
+    weights, which fused attention cannot do.
 
     name: A folder with config.json, tokenizer.json and model.safetensors, or a name on
         Hugging Face's hub.

@@ -157,6 +157,24 @@ def test_whitespace_changes_nothing(folders, nlp):
     assert not other[[token.i for token in spaced if token.is_space]].any()
 
 
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_weights_of_attention_are_not_dropped(family, folders, nlp, monkeypatch):
+    """Everything else is, as in pretraining."""
+    rates = []
+    fused = torch.nn.functional.scaled_dot_product_attention
+
+    def attention(*args, dropout_p=0.0, **settings):
+        rates.append(dropout_p)
+        return fused(*args, dropout_p=dropout_p, **settings)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", attention)
+    docs = make_docs(nlp)
+    model = initialized(folders(family), docs)
+    found = [model.begin_update(docs[:1])[0][0] for _ in range(2)]
+    assert abs(found[0] - found[1]).max() > 0 or family == "modernbert"
+    assert not any(rates)
+
+
 def test_half_precision(folders, nlp):
     docs = make_docs(nlp)
     whole = initialized(folders(), docs)
