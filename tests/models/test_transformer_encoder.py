@@ -171,7 +171,7 @@ def test_weights_of_attention_are_not_dropped(family, folders, nlp, monkeypatch)
     docs = make_docs(nlp)
     model = initialized(folders(family), docs)
     found = [model.begin_update(docs[:1])[0][0] for _ in range(2)]
-    assert abs(found[0] - found[1]).max() > 0 or family == "modernbert"
+    assert abs(found[0] - found[1]).max() > 0 or family in ("albert", "modernbert")
     assert not any(rates)
 
 
