@@ -9,6 +9,7 @@ from ..terminal import Commands
 
 GROUPS = {
     "Data": ("convert", "vectors", "encoder", "init-config"),
+    "Trainings": ("train",),
     "Pipelines": ("calibrate", "thresholds", "report", "info"),
     "Texts": ("relations",),
 }

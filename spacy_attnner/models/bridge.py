@@ -7,7 +7,8 @@ safetensors, so nothing is unpickled.
 
 import contextlib
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, cast
 
@@ -28,6 +29,20 @@ from .workers import one_thread_in_workers, trim_heap
 
 TRIM_EVERY = 20  # updates
 SEEDS = 2**31
+_whole: ContextVar[bool] = ContextVar("whole", default=False)
+
+
+@contextlib.contextmanager
+def whole_state() -> Iterator[None]:
+    """Within this, shims store and load all that a training needs to go on.
+
+    That is exact weights, and the moments of a module's own optimizer.
+    """
+    token = _whole.set(True)
+    try:
+        yield
+    finally:
+        _whole.reset(token)
 
 
 class AttnShim(PyTorchShim):
@@ -115,9 +130,12 @@ class AttnShim(PyTorchShim):
 
     def to_bytes(self) -> bytes:
         """The weights, and the optimizer's moments where the tuning keeps them."""
-        message = {"config": self.cfg, "state": self._serialize_model(self._model)}
-        if self._optimizer is not None and self._optimizer.tuning.keep_optimizer:
-            message["optimizer"] = self._optimizer.to_bytes()
+        whole = _whole.get()
+        weights = cast(Any, self._serialize_model)(self._model, exact=whole)
+        message = {"config": self.cfg, "state": weights}
+        own = self._optimizer
+        if own is not None and (whole or own.tuning.keep_optimizer):
+            message["optimizer"] = own.to_bytes()
         return srsly.msgpack_dumps(message)
 
     def from_bytes(self, bytes_data: bytes) -> "AttnShim":
@@ -127,7 +145,8 @@ class AttnShim(PyTorchShim):
             self._optimizer = None
         super().from_bytes(bytes_data)
         self._updates = 0
-        if self._tuning is not None and self._tuning.keep_optimizer:
+        keeps = self._tuning is not None and self._tuning.keep_optimizer
+        if keeps or _whole.get():
             message = cast(dict, srsly.msgpack_loads(bytes_data))
             if "optimizer" in message:
                 self._optimizer = self._make_optimizer(message["optimizer"])

@@ -1,0 +1,1 @@
+"""What surrounds a training: checkpoints, what is logged of it."""

@@ -1,0 +1,331 @@
+"""`spacy attn train`: one that was cut off ends as if it had not been."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from spacy.cli.train import train as spacy_train
+from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
+from spacy.util import registry
+from thinc.api import Config
+
+from spacy_attnner.corpora.conversion import convert
+from spacy_attnner.training.checkpoint import Checkpoint
+from spacy_attnner.training.run import run_training
+from tests.commands import invoke
+from tests.tiny_encoders import make_encoder
+
+SAMPLE = Path(__file__).parents[2] / "assets/sample/train.jsonl"
+ENCODER = """
+[components.{name}.model.tok2vec]
+@architectures = "spacy-attnner.AttentionEncoder.v1"
+width = 24
+[components.{name}.model.tok2vec.embed]
+@architectures = "spacy-attnner.WordEmbed.v1"
+word_width = 16
+vector_width = 0
+"""
+NER = """
+[components.attn_ner]
+factory = "attn_ner"
+[components.attn_ner.model]
+@architectures = "spacy-attnner.CRFTagger.v1"
+""" + ENCODER.format(name="attn_ner")
+TEXTCAT = """
+[components.attn_textcat]
+factory = "attn_textcat_multilabel"
+[components.attn_textcat.model]
+@architectures = "spacy-attnner.AttentionTextClassifier.v1"
+exclusive_classes = false
+n_heads = 2
+hidden = 8
+""" + ENCODER.format(name="attn_textcat")
+TRANSFORMER = """
+[components.attn_ner.model.tok2vec.transformer]
+@architectures = "spacy-attnner.TransformerEncoder.v1"
+name = "encoder"
+margin = 7
+half_precision = true
+[components.attn_ner.model.tok2vec.transformer.tuning]
+@misc = "spacy-attnner.FineTuning.v1"
+learn_rate_scale = 0.5
+unfreeze_every = 3
+"""
+SPACY = """
+[components.tok2vec]
+factory = "tok2vec"
+[components.tok2vec.model]
+@architectures = "spacy.HashEmbedCNN.v2"
+width = 24
+depth = 2
+embed_size = 200
+window_size = 1
+maxout_pieces = 2
+subword_features = true
+pretrained_vectors = null
+[components.ner]
+factory = "ner"
+[components.ner.model]
+@architectures = "spacy.TransitionBasedParser.v2"
+state_type = "ner"
+extra_state_tokens = false
+hidden_width = 16
+maxout_pieces = 2
+[components.ner.model.tok2vec]
+@architectures = "spacy.Tok2VecListener.v1"
+width = 24
+"""
+TRAINING = """
+[corpora]
+[corpora.train]
+@readers = "spacy.Corpus.v1"
+path = "train.spacy"
+[corpora.train.augmenter]
+@augmenters = "spacy-attnner.SentenceRuns.v1"
+single = 0.3
+max_tokens = 12
+[corpora.dev]
+@readers = "spacy.Corpus.v1"
+path = "train.spacy"
+[training]
+seed = 3
+gpu_allocator = null
+dropout = 0.2
+patience = 100
+max_epochs = 0
+max_steps = 12
+eval_frequency = 4
+train_corpus = "corpora.train"
+dev_corpus = "corpora.dev"
+[training.before_update]
+@callbacks = "tests.cut_off"
+[training.batcher]
+@batchers = "spacy.batch_by_words.v1"
+tolerance = 0.2
+[training.batcher.size]
+@schedules = "compounding.v1"
+start = 30
+stop = 90
+compound = 1.3
+[training.optimizer]
+@optimizers = "Adam.v1"
+use_averages = true
+[training.optimizer.learn_rate]
+@schedules = "spacy-attnner.WarmupLinear.v1"
+warmup_steps = 3
+total_steps = 12
+initial_rate = 0.01
+"""
+PIPELINES = {
+    "tagger": (["attn_ner"], NER, {}),
+    "classifier": (["attn_textcat"], TEXTCAT, {}),
+    "transformer": (["attn_ner"], NER + TRANSFORMER, {}),
+    "spaCy's": (["tok2vec", "ner"], SPACY, {}),
+    "streamed": (["attn_ner"], NER, {"training.max_epochs": -1}),
+    "RAdam": (["attn_ner"], NER, {"training.optimizer.@optimizers": "RAdam.v1"}),
+}
+
+
+class Cut(Exception):
+    """The end of a training before its end."""
+
+
+cut_at: list[int] = []
+
+
+@registry.callbacks("tests.cut_off")
+def make_cut_off():
+    def cut_off(nlp, args):
+        if args["step"] in cut_at:
+            cut_at.remove(args["step"])
+            raise Cut
+
+    return cut_off
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("resume")
+    lines = SAMPLE.read_text("utf8").splitlines()[:12]
+    (folder / "train.jsonl").write_text("\n".join(lines), "utf8")
+    convert(folder / "train.jsonl", folder / "train.spacy")
+    make_encoder(folder / "encoder")
+    for name, (pipeline, blocks, changes) in PIPELINES.items():
+        text = f'[nlp]\nlang = "en"\npipeline = {json.dumps(pipeline)}\n[components]\n'
+        config = Config().from_str(text + blocks + TRAINING)
+        for path, value in changes.items():
+            *sections, last = path.split(".")
+            block = config
+            for section in sections:
+                block = block[section]
+            block[last] = value
+        if name == "RAdam":
+            config["training"]["optimizer"].pop("use_averages")
+        config.to_disk(folder / f"{name}.cfg")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def inside(place, monkeypatch):
+    monkeypatch.chdir(place)
+    cut_at.clear()
+
+
+def contents(folder):
+    """Every file's, but for what tells the spaCy version or the scores' time."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            name = str(path.relative_to(folder))
+            data = path.read_bytes()
+            if name == "meta.json":
+                meta = json.loads(data)
+                for key in [k for k in meta["performance"] if k == "speed"]:
+                    del meta["performance"][key]
+                data = json.dumps(meta).encode()
+            found[name] = data
+    return found
+
+
+def same(one, other):
+    for name in (DIR_MODEL_LAST, DIR_MODEL_BEST):
+        a, b = contents(one / name), contents(other / name)
+        assert list(a) == list(b)
+        assert [key for key in a if a[key] != b[key]] == []
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_it_ends_as_if_it_had_not_been_cut(name, tmp_path):
+    config = Path(f"{name}.cfg")
+    run_training(config, tmp_path / "whole")
+    cut_at.extend((3, 7, 11))  # before the second evaluation, and then in between
+    out = tmp_path / "parts"
+    for resume in (False, True, True):
+        with pytest.raises(Cut):
+            run_training(config, out, resume=resume)
+        random.random()  # as if in another process
+    assert not cut_at
+    run_training(config, out, resume=True)
+    same(tmp_path / "whole", out)
+    assert not (out / "checkpoint").exists()
+
+
+def test_without_a_cut_it_is_spacy_s_own(tmp_path):
+    run_training(Path("tagger.cfg"), tmp_path / "own")
+    spacy_train("tagger.cfg", tmp_path / "spaCy")
+    same(tmp_path / "own", tmp_path / "spaCy")
+
+
+def cut(out, config="tagger.cfg", at=6):
+    cut_at.append(at)
+    with pytest.raises(Cut):
+        run_training(Path(config), out)
+
+
+def said(result):
+    return " ".join(result.output.split())
+
+
+def test_killed(tmp_path):
+    """By the system, in the middle of a step, in another process."""
+    out = tmp_path / "killed"
+    code = tmp_path / "killer.py"
+    code.write_text(
+        "import os, signal\n"
+        "from spacy.util import registry\n"
+        "@registry.callbacks('tests.cut_off')\n"
+        "def make():\n"
+        "    def kill(nlp, args):\n"
+        "        if args['step'] == 6:\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return kill\n"
+    )
+    command = [sys.executable, "-m", "spacy", "attn", "train", "tagger.cfg"]
+    arguments = ["--output", str(out), "--code", str(code)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run([*command, *arguments], env=environment, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    result = invoke("train", ["tagger.cfg", "--output", str(out), "--resume"])
+    assert result.exit_code == 0, result.output
+    assert "Going on after step 4" in said(result)
+    run_training(Path("tagger.cfg"), tmp_path / "whole")
+    same(tmp_path / "whole", out)
+
+
+def test_after_the_last_step(tmp_path, monkeypatch):
+    """Killed before the checkpoint was removed."""
+    monkeypatch.setattr(Checkpoint, "remove", lambda self: None)
+    run_training(Path("tagger.cfg"), tmp_path / "out")
+    before = contents(tmp_path / "out" / DIR_MODEL_LAST)
+    run_training(Path("tagger.cfg"), tmp_path / "out", resume=True)
+    assert contents(tmp_path / "out" / DIR_MODEL_LAST) == before
+
+
+def test_before_the_first_evaluation(tmp_path):
+    """There is nothing to go on from: it begins."""
+    cut(tmp_path / "out", at=0)
+    run_training(Path("tagger.cfg"), tmp_path / "out", resume=True)
+    run_training(Path("tagger.cfg"), tmp_path / "whole")
+    same(tmp_path / "whole", tmp_path / "out")
+
+
+def test_a_training_that_was_cut_off_is_not_lost(tmp_path):
+    cut(tmp_path)
+    before = contents(tmp_path)
+    result = invoke("train", ["tagger.cfg", "--output", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "holds a training that was cut off after step 4" in said(result)
+    assert "--resume" in said(result)
+    assert contents(tmp_path) == before
+    args = ["tagger.cfg", "--output", str(tmp_path), "--force"]
+    assert invoke("train", args).exit_code == 0
+    assert not (tmp_path / "checkpoint").exists()
+
+
+def test_nothing_to_go_on_with(tmp_path):
+    run_training(Path("tagger.cfg"), tmp_path)
+    result = invoke("train", ["tagger.cfg", "--output", str(tmp_path), "--resume"])
+    assert result.exit_code == 1
+    assert "no training that was cut off" in said(result)
+
+
+def test_another_config(tmp_path):
+    cut(tmp_path)
+    args = ["tagger.cfg", "--output", str(tmp_path), "--resume"]
+    changes = ["--training.dropout", "0.4", "--corpora.train.augmenter.single", "0.5"]
+    result = invoke("train", [*args, *changes])
+    assert result.exit_code == 1
+    assert "training.dropout was 0.2 and is 0.4" in said(result)
+    assert "corpora.train.augmenter.single was 0.3 and is 0.5" in said(result)
+
+
+def test_other_documents(tmp_path, place):
+    cut(tmp_path)
+    before = (place / "train.spacy").read_bytes()
+    lines = SAMPLE.read_text("utf8").splitlines()[3:20]
+    (place / "other.jsonl").write_text("\n".join(lines), "utf8")
+    convert(place / "other.jsonl", place / "train.spacy")
+    try:
+        args = ["tagger.cfg", "--output", str(tmp_path), "--resume"]
+        result = invoke("train", args)
+    finally:
+        (place / "train.spacy").write_bytes(before)
+    assert result.exit_code == 1
+    assert "the training documents have changed: 5 batches" in said(result)
+
+
+@pytest.mark.parametrize("file", ["state.json", "arrays.safetensors", "0.bin"])
+def test_a_damaged_checkpoint(tmp_path, file):
+    cut(tmp_path)
+    path = tmp_path / "checkpoint/last" / file
+    path.write_bytes(path.read_bytes()[:40])
+    result = invoke("train", ["tagger.cfg", "--output", str(tmp_path), "--resume"])
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == 1
+    assert "checkpoint" in said(result)
+    assert "--force" in said(result)
