@@ -1,10 +1,10 @@
-"""`spacy attn train`: trainings, and what surrounds them."""
+"""`spacy attn train` and `tune`: trainings, and searches that train."""
 
 from pathlib import Path
 
 import typer
 
-from ..terminal import echo
+from ..terminal import echo, msg
 from .app import attn_cli
 
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -57,3 +57,75 @@ def train_cli(
             "Stopped. The same command with --resume goes on from the last evaluation."
         )
         raise typer.Exit(130) from None
+
+
+@attn_cli.command("tune", context_settings=EXTRA)
+def tune_cli(
+    ctx: typer.Context,
+    config_path: Path = typer.Argument(
+        ..., help="The config", exists=True, dir_okay=False
+    ),
+    space: Path = typer.Argument(
+        ..., help="A YAML file: values by their paths", exists=True, dir_okay=False
+    ),
+    output: Path = typer.Option(
+        ..., "--output", "-o", help="The folder of the study", file_okay=False
+    ),
+    trials: int = typer.Option(30, "--trials", "-n", min=1, help="How many more"),
+    seed: int = typer.Option(0, "--seed", "-s", help="Of the search"),
+    prune: bool = typer.Option(
+        True, "--prune/--no-prune", help="Give up trials that are behind"
+    ),
+    code: Path | None = typer.Option(
+        None, "--code", "-c", help="A Python file to import: registered functions"
+    ),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+) -> None:
+    """Search for better values of a config, with Optuna.
+
+    SPACE names values of the config and what they may be, a line each:
+
+    \b
+    training.dropout: {low: 0.1, high: 0.5}
+    training.batcher.size: [300, 600, 1200]
+    training.optimizer.learn_rate.initial_rate: {low: 0.0005, high: 0.01, log: true}
+
+    Each trial is a training whose best score on the development corpus counts;
+    overrides (--paths.train FILE, --corpora.train.limit 300) are those of `spacy
+    train`. The folder holds the study, to which the same command adds trials, from
+    several processes at once if you like; trials.json; best.cfg; and study.svg.
+    """
+    from spacy.cli._util import import_code, parse_config_overrides
+
+    from ..training.tune import BEST, finished, importances, tune
+
+    overrides = parse_config_overrides(ctx.args)
+    import_code(code)
+    try:
+        study = tune(
+            config_path,
+            space,
+            output,
+            n_trials=trials,
+            overrides=overrides,
+            gpu_id=gpu_id,
+            seed=seed,
+            prune=prune,
+        )
+    except KeyboardInterrupt:
+        echo("Stopped. The same command goes on with the study.")
+        raise typer.Exit(130) from None
+    if not finished(study):
+        msg.warn("No trial came to its end: there is no best config")
+        return
+    found = importances(study)
+    msg.table(
+        [
+            (path, repr(value), f"{found[path]:.0%}" if path in found else "")
+            for path, value in study.best_params.items()
+        ],
+        header=("value", f"best: {study.best_value:.4f}", "importance"),
+        divider=True,
+        aligns=("l", "r", "r"),
+    )
+    msg.good(f"Wrote {output / BEST}")

@@ -1,0 +1,127 @@
+"""The values that a search may take: a YAML file of paths into a config."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import srsly
+from spacy.util import dot_to_object
+from thinc.api import Config
+
+from ..errors import UserError
+
+EXAMPLE = (
+    "training.dropout: {low: 0.1, high: 0.5}\n"
+    "training.batcher.size: [300, 600, 1200]\n"
+    "training.optimizer.learn_rate.initial_rate: {low: 0.0005, high: 0.01, log: true}"
+)
+KEYS = ("low", "high", "log", "step")
+Number = int | float
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, whole ones if all of them are.
+
+    log: Draw their logarithms evenly.
+    step: Between neighbours; None takes any number.
+    """
+
+    low: Number
+    high: Number
+    log: bool = False
+    step: Number | None = None
+
+    def suggest(self, trial: Any, path: str) -> Number:
+        """A value of an Optuna trial."""
+        numbers = (self.low, self.high, self.step)
+        if all(isinstance(number, int | None) for number in numbers):
+            low, high = int(self.low), int(self.high)
+            return trial.suggest_int(path, low, high, step=self.step or 1, log=self.log)
+        low, high = float(self.low), float(self.high)
+        return trial.suggest_float(path, low, high, step=self.step, log=self.log)
+
+    def plain(self) -> dict[str, Any]:
+        """As in the file."""
+        given = {"low": self.low, "high": self.high, "log": self.log, "step": self.step}
+        return {key: value for key, value in given.items() if value}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Some values, which have no order.
+
+    values: Numbers, texts, true, false or null, at least one.
+    """
+
+    values: tuple[Any, ...]
+
+    def suggest(self, trial: Any, path: str) -> Any:
+        """A value of an Optuna trial."""
+        return trial.suggest_categorical(path, self.values)
+
+    def plain(self) -> list[Any]:
+        """As in the file."""
+        return list(self.values)
+
+
+Space = dict[str, Range | Choices]
+
+
+def read_space(path: Path, config: Config) -> Space:
+    """The values of each path.
+
+    config: Not interpolated; what is searched has to be there, not a reference.
+
+    Raises UserError, naming the path, for what is no space of this config.
+    """
+    try:
+        content = srsly.read_yaml(path)
+    except ValueError as error:
+        raise UserError(f"{path} is no YAML: {error}", f"Write:\n{EXAMPLE}") from error
+    if not isinstance(content, dict) or not content:
+        raise UserError(f"{path} names no values to search", f"Write:\n{EXAMPLE}")
+    space: Space = {}
+    for name, given in content.items():
+        try:
+            space[name] = _dimension(given)
+            _check_path(str(name), config)
+        except ValueError as error:
+            raise UserError(f"{path}: {name}: {error}", f"Write:\n{EXAMPLE}") from error
+    return space
+
+
+def _dimension(given: Any) -> Range | Choices:
+    if isinstance(given, list):
+        for value in given:
+            if not isinstance(value, str | int | float | None):
+                raise ValueError(f"{value!r} is no number, text, true, false or null")
+        if not given:
+            raise ValueError("there is nothing to choose from")
+        return Choices(tuple(given))
+    if not isinstance(given, dict):
+        raise ValueError(f"{given!r} is neither a list of values nor low and high")
+    unknown = [key for key in given if key not in KEYS]
+    if unknown or "low" not in given or "high" not in given:
+        raise ValueError(
+            f"{dict(given)} has not low and high, and at most log and step"
+        )
+    found = Range(**given)
+    numbers = (found.low, found.high, found.step or 1)
+    if any(isinstance(x, bool) or not isinstance(x, int | float) for x in numbers):
+        raise ValueError(f"{dict(given)} are not all numbers")
+    if not found.low < found.high:
+        raise ValueError(f"low {found.low} is not below high {found.high}")
+    if found.log and (found.low <= 0 or found.step):
+        raise ValueError("log takes a low above 0, and no step")
+    return found
+
+
+def _check_path(path: str, config: Config) -> None:
+    """Raises ValueError if there is no such value."""
+    try:
+        value = dot_to_object(config, path)
+    except KeyError as error:
+        raise ValueError(f"the config has no {path}") from error
+    if isinstance(value, dict):
+        raise ValueError(f"the config's {path} is a section, not a value")
