@@ -104,7 +104,7 @@ def _dimension(given: Any) -> Range | Choices:
     unknown = [key for key in given if key not in KEYS]
     if unknown or "low" not in given or "high" not in given:
         raise ValueError(
-            f"{dict(given)} has not low and high, and at most log and step"
+            f"{dict(given)} has to have low and high, and may have log, step"
         )
     found = Range(**given)
     numbers = (found.low, found.high, found.step or 1)

@@ -72,8 +72,8 @@ def tune(
     seed: Of the search; trainings have the config's own.
     prune: Give up trials that are behind the median of those before at the same step.
 
-    Raises UserError if the space does not fit the config, or the study in the folder is
-    of another config or space; ImportError where Optuna is not installed.
+    Raises UserError if the space does not fit the config, the study in the folder is of
+    another config or space, or Optuna is not installed.
     """
     optuna = require_optuna()
     check_folder(output)
@@ -99,12 +99,13 @@ def tune(
 
 
 def require_optuna() -> Any:
-    """The package; raises ImportError with the way out."""
+    """The package; raises UserError where it is not installed."""
     try:
         import optuna
     except ImportError as error:
-        raise ImportError(
-            'a search needs Optuna: pip install "spacy-attnner[tune]"'
+        raise UserError(
+            f"a search needs Optuna, which does not import: {error}",
+            'Install it: pip install "spacy-attnner[tune]"',
         ) from error
     return optuna
 
@@ -204,7 +205,7 @@ def write_found(study: Any, config: Config, output: Path) -> None:
                 {
                     "number": each.number,
                     "state": each.state.name.lower(),
-                    "score": each.value,
+                    "score": each.value if each in done else None,
                     "values": each.params,
                     "steps": max(each.intermediate_values, default=0),
                 }
@@ -221,12 +222,13 @@ def write_found(study: Any, config: Config, output: Path) -> None:
     from .tune_picture import picture
 
     with suppress(UserError):  # Matplotlib is not installed
-        write_text(output / PICTURE, picture(study, importances(study)))
+        write_text(output / PICTURE, picture(study, done, importances(study)))
 
 
 def _show_trial(study: Any, trial: Any) -> None:
     values = ", ".join(f"{path} {value!r}" for path, value in trial.params.items())
-    score = "pruned" if trial.value is None else f"{trial.value:.4f}"
-    best = study.best_value if finished(study) else None
-    msg.info(f"Trial {trial.number}: {score}" + (f" (best {best:.4f})" if best else ""))
+    done = finished(study)
+    score = f"{trial.value:.4f}" if trial in done else trial.state.name.lower()
+    best = f" (best {study.best_value:.4f})" if done else ""
+    msg.info(f"Trial {trial.number}: {score}{best}")
     msg.text(visible(values))

@@ -5,17 +5,18 @@ from typing import Any
 from ..report.html import BLUE, GREY, ORANGE, as_svg, drawing, require_matplotlib
 
 
-def picture(study: Any, importances: dict[str, float]) -> str:
+def picture(study: Any, done: list[Any], importances: dict[str, float]) -> str:
     """An SVG: each trial's score and the best so far, and the importances.
+
+    done: The trials that have a score.
 
     Raises UserError where Matplotlib is missing.
     """
     require_matplotlib()
-    done = [each for each in study.trials if each.value is not None]
     pruned = [
         (each.number, max(each.intermediate_values.values()))
         for each in study.trials
-        if each.value is None and each.intermediate_values
+        if each not in done and each.intermediate_values
     ]
     names = list(importances)
     with drawing(7.2, 3.0 + 0.3 * len(names)) as (figure, axes):

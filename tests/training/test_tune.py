@@ -1,0 +1,172 @@
+"""`spacy attn tune`: spaces, studies that go on, what is written."""
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from spacy.util import dot_to_object, load_config
+
+from spacy_attnner.errors import UserError
+from spacy_attnner.training import tune as tune_module
+from spacy_attnner.training.space import Choices, Range, read_space
+from tests.commands import invoke
+from tests.training.trainings import make_config
+
+DROPOUT, SIZE = "training.dropout", "training.batcher.size.start"
+RATE = "training.optimizer.learn_rate.initial_rate"
+SPACE = f"""
+{DROPOUT}: {{low: 0.1, high: 0.5}}
+{SIZE}: [20, 40]
+{RATE}: {{low: 0.001, high: 0.1, log: true}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def inside(place, monkeypatch):
+    monkeypatch.chdir(place)
+    make_config("tagger").to_disk("tagger.cfg")
+    Path("space.yml").write_text(SPACE)
+
+
+def said(result):
+    return " ".join(result.output.split())
+
+
+def run(out, *args):
+    return invoke("tune", ["tagger.cfg", "space.yml", "-o", str(out), *args])
+
+
+def trials_of(out):
+    return json.loads((out / "trials.json").read_text())
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Trials whose score is known without a training."""
+
+    def score(config, values, trial, gpu_id):
+        return 1.0 - abs(values[DROPOUT] - 0.3) - abs(values[RATE] - 0.01)
+
+    monkeypatch.setattr(tune_module, "_run_trial", score)
+
+
+def test_a_study(tmp_path):
+    result = run(tmp_path, "--trials", "3")
+    assert result.exit_code == 0, result.output
+    trials = trials_of(tmp_path)["trials"]
+    assert [trial["state"] for trial in trials] == ["complete"] * 3
+    assert all(trial["steps"] == 12 for trial in trials)
+    best = max(trials, key=lambda trial: trial["score"])
+    config = load_config(tmp_path / "best.cfg")
+    before = load_config("tagger.cfg")
+    for path, value in best["values"].items():
+        assert dot_to_object(config, path) == pytest.approx(value)
+        block, _, name = path.rpartition(".")
+        dot_to_object(config, block)[name] = dot_to_object(before, path)
+    assert config == before  # nothing else was changed
+    assert f"{best['score']:.4f}" in said(result)
+
+
+def test_it_goes_on(tmp_path, quick):
+    assert run(tmp_path, "--trials", "4").exit_code == 0
+    assert trials_of(tmp_path)["importances"] == {}
+    before = trials_of(tmp_path)["trials"]
+    assert run(tmp_path, "--trials", "16").exit_code == 0
+    found = trials_of(tmp_path)
+    assert found["trials"][:4] == before
+    assert len(found["trials"]) == 20
+    assert set(found["importances"]) == {DROPOUT, SIZE, RATE}
+    assert sum(found["importances"].values()) == pytest.approx(1.0)
+    assert max(found["importances"], key=found["importances"].get) == DROPOUT
+    picture = ElementTree.parse(tmp_path / "study.svg")
+    text = " ".join(picture.getroot().itertext())
+    assert "best so far" in text
+    assert DROPOUT in text
+
+
+def test_trials_that_are_behind_are_pruned(tmp_path, monkeypatch):
+    scores = iter([0.9, 0.9, 0.9, 0.9, 0.9, 0.1, 0.95])
+
+    def train(nlp, *_, **__):
+        score = next(scores)
+        for step in (0, 4, 8):
+            tune_module._report.get()({"score": score, "step": step})
+
+    monkeypatch.setattr(tune_module, "spacy_train", train)
+    result = run(tmp_path, "--trials", "7")
+    assert result.exit_code == 0, result.output
+    states = [trial["state"] for trial in trials_of(tmp_path)["trials"]]
+    assert states == ["complete"] * 5 + ["pruned", "complete"]
+    assert "Trial 5: pruned" in said(result)
+
+
+def test_another_space_or_config(tmp_path, quick):
+    assert run(tmp_path, "--trials", "1").exit_code == 0
+    before = (tmp_path / "study.db").read_bytes()
+    result = run(tmp_path, "--training.max_steps", "8")
+    assert result.exit_code == 1
+    assert "another config: training.max_steps was 12 and is 8" in said(result)
+    Path("space.yml").write_text(SPACE.replace("0.5", "0.6"))
+    result = run(tmp_path)
+    assert result.exit_code == 1
+    assert f"another space: {DROPOUT}.high was 0.5 and is 0.6" in said(result)
+    assert (tmp_path / "study.db").read_bytes() == before
+
+
+def test_a_training_that_fails(tmp_path):
+    result = run(tmp_path, "--training.eval_frequency", "0")
+    assert result.exit_code != 0
+
+
+def test_what_a_space_may_hold():
+    config = make_config("tagger")
+    assert read_space(Path("space.yml"), config) == {
+        DROPOUT: Range(0.1, 0.5),
+        SIZE: Choices((20, 40)),
+        RATE: Range(0.001, 0.1, log=True),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "names no values"),
+        ("- 3", "names no values"),
+        ("a: {b: [}", "is no YAML"),
+        ("training.dorpout: [0.1]", "training.dorpout: the config has no"),
+        ("training.batcher: [1]", "is a section"),
+        ("training.dropout: 0.1", "0.1 is neither a list"),
+        ("training.dropout: []", "nothing to choose from"),
+        ("training.dropout: [[1]]", r"\[1\] is no number"),
+        ("training.dropout: {low: 0.1}", "has to have low and high"),
+        ("training.dropout: {low: 1, high: 2, max: 3}", "has to have low and high"),
+        ("training.dropout: {low: 0.5, high: 0.1}", "low 0.5 is not below high 0.1"),
+        ("training.dropout: {low: a, high: b}", "are not all numbers"),
+        ("training.dropout: {low: 0, high: 1, log: true}", "log takes a low above 0"),
+    ],
+)
+def test_what_is_no_space(text, problem):
+    Path("space.yml").write_text(text)
+    with pytest.raises(UserError, match=problem) as caught:
+        read_space(Path("space.yml"), make_config("tagger"))
+    assert "space.yml" in caught.value.problem
+    assert "low: 0.0005" in caught.value.way_out
+
+
+def test_optuna_that_is_not_installed(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+    result = run(tmp_path)
+    assert result.exit_code == 1
+    assert re.search(r'pip install "spacy-attnner\[tune\]"', said(result))
+
+
+def test_whole_numbers_stay_whole():
+    import optuna
+
+    study = optuna.create_study()
+    trial = study.ask()
+    assert isinstance(Range(1, 9).suggest(trial, "a"), int)
+    assert isinstance(Range(1, 9, step=0.5).suggest(trial, "b"), float)
+    assert Range(1, 9, step=4).suggest(trial, "c") in (1, 5, 9)
