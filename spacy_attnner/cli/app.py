@@ -9,7 +9,7 @@ from ..terminal import Commands
 
 GROUPS = {
     "Data": ("convert", "vectors", "encoder", "init-config"),
-    "Trainings": ("train", "tune"),
+    "Trainings": ("train", "tune", "crossval"),
     "Pipelines": ("calibrate", "thresholds", "report", "info"),
     "Texts": ("relations",),
 }

@@ -1,4 +1,4 @@
-"""`spacy attn train` and `tune`: trainings, and searches that train."""
+"""`spacy attn train`, `tune` and `crossval`: what trains pipelines."""
 
 from pathlib import Path
 
@@ -129,3 +129,62 @@ def tune_cli(
         aligns=("l", "r", "r"),
     )
     msg.good(f"Wrote {output / BEST}")
+
+
+@attn_cli.command("crossval", context_settings=EXTRA)
+def crossval_cli(
+    ctx: typer.Context,
+    config_path: Path = typer.Argument(
+        ..., help="The config", exists=True, dir_okay=False
+    ),
+    data: Path = typer.Argument(
+        ..., help="All annotated documents, a .spacy file", exists=True, dir_okay=False
+    ),
+    output: Path = typer.Option(
+        ..., "--output", "-o", help="The folder to write", file_okay=False
+    ),
+    folds: int = typer.Option(5, "--folds", "-k", help="Parts, each held out once"),
+    seed: int = typer.Option(0, "--seed", "-s", help="Of the parts"),
+    keep: bool = typer.Option(False, "--keep", help="Keep the pipelines"),
+    code: Path | None = typer.Option(
+        None, "--code", "-c", help="A Python file to import: registered functions"
+    ),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+) -> None:
+    """Score a config where there is no development set.
+
+    The documents of DATA are cut into parts; for each a pipeline is trained on the
+    others and scored on it. Nothing is chosen by the part that is held out: trainings
+    run to their last step, and their last weights count. A run that was cut off goes on
+    where it was, within a training, too.
+    """
+    from spacy.cli._util import import_code, parse_config_overrides
+
+    from ..training.crossval import RESULTS, cross_validate
+
+    overrides = parse_config_overrides(ctx.args)
+    import_code(code)
+    try:
+        found = cross_validate(
+            config_path,
+            data,
+            output,
+            folds=folds,
+            seed=seed,
+            overrides=overrides,
+            gpu_id=gpu_id,
+            keep=keep,
+        )
+    except KeyboardInterrupt:
+        echo("Stopped. The same command goes on where it was.")
+        raise typer.Exit(130) from None
+    msg.table(
+        [
+            (name, f"{100 * each.mean:.2f}", f"{100 * each.deviation:.2f}")
+            for name, each in found.items()
+        ],
+        header=(f"{folds} folds", "mean, %", "deviation"),
+        divider=True,
+        aligns=("l", "r", "r"),
+    )
+    msg.good(f"Wrote {output / RESULTS}")

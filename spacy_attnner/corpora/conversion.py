@@ -133,7 +133,7 @@ def convert(
         repairs=summary.repairs,
     )
     docs = _relabel(docs, input, names, cats)
-    doc_bin = DocBin()
+    doc_bin = DocBin(store_user_data=sentences)
     for doc in _show_progress(docs, Path(input).name) if progress else docs:
         summary.add(doc)
         doc_bin.add(doc)

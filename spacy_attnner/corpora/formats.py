@@ -38,6 +38,7 @@ PRODIGY_KEYS = frozenset(
 )
 OWN_KEYS = frozenset(("entities", "cats", "spaces", "sent_starts"))
 PRODIGY_RELATION_KEYS = frozenset(("child", "head_span", "child_span"))
+GROUP = "document"
 CROSSING = "relation across sentences: dropped with --sentences"
 CATS_LEFT = "categories of a document of several sentences: dropped with --sentences"
 
@@ -115,7 +116,8 @@ def read_corpus(
 
     nlp: Gives the vocabulary and, for JSONL, Prodigy and SemEval, the tokenizer.
     format: One of `FORMATS`.
-    sentences: Make one document of every sentence.
+    sentences: Make one document of every sentence; its `user_data[GROUP]` is the number
+        of the document that it was in.
     fine: Use TREC's fine labels, five classes of SST's trees.
     phrases: Make a document of every phrase of SST's trees.
     entity_label: The label of entities that have none in SemEval-2010 and Prodigy.
@@ -132,7 +134,7 @@ def read_corpus(
             path, nlp, entity_label=entity_label, labels=labels, repairs=repairs
         ),
         "conll2003": lambda: read_conll2003(
-            path, vocab, sentences=sentences, labels=labels, repairs=repairs
+            path, vocab, labels=labels, repairs=repairs
         ),
         "conll04": lambda: read_conll04(path, vocab, labels=labels, repairs=repairs),
         "trec": lambda: read_trec(path, vocab, fine=fine, labels=labels),
@@ -163,4 +165,6 @@ def _split_counting(
             repairs.record(CROSSING, path, f"document {number}", f"{lost} lost", lost)
         if doc.cats and len(parts) > 1:
             repairs.record(CATS_LEFT, path, f"document {number}", str(sorted(doc.cats)))
-        yield from parts
+        for part in parts:
+            part.user_data[GROUP] = number
+            yield part
