@@ -14,7 +14,6 @@ from spacy_attnner.errors import UserError
 from spacy_attnner.training import crossval
 from spacy_attnner.training.crossval import cross_validate, split
 from tests.commands import invoke
-from tests.training.conftest import SAMPLE
 from tests.training.trainings import make_config
 
 SHORT = ["--training.max_steps", "4"]
@@ -119,11 +118,15 @@ def test_data_that_are_none(tmp_path):
 
 
 def test_sentences_of_a_document_stay_together(tmp_path):
-    convert(SAMPLE, tmp_path / "s.spacy", sentences=True)
+    sentence = "Ada NNP I-NP I-PER\nslept VBD O O\n\n"
+    begin = "-DOCSTART- -X- O O\n\n"
+    text = "".join(begin + sentence * (1 + n % 3) for n in range(24))
+    (tmp_path / "s.txt").write_text(text)
+    convert(tmp_path / "s.txt", tmp_path / "s.spacy", sentences=True)
     vocab = spacy.blank("en").vocab
     docs = list(DocBin().from_disk(tmp_path / "s.spacy").get_docs(vocab))
     groups = [doc.user_data[GROUP] for doc in docs]
-    assert len(set(groups)) < len(groups)
+    assert (len(set(groups)), len(groups)) == (24, 48)
     parts = split(docs, 4, 0)
     assert sorted(i for part in parts for i in part) == list(range(len(docs)))
     owners = [{groups[i] for i in part} for part in parts]
