@@ -18,6 +18,7 @@ from .errors import UserError, way_out_of
 from .workspace import Workspace, clean
 
 PIPELINE = ("config.cfg", "meta.json")
+DOCUMENTS = ("README.md", "LICENSE", "LICENSES_SOURCES")  # that `spacy package` takes
 
 
 def write_text(path: Path, text: str) -> None:
@@ -199,7 +200,7 @@ def foreign_to_pipeline(folder: Path) -> list[str]:
         components = {*(meta.get("pipeline") or ()), *(meta.get("disabled") or ())}
     except (OSError, ValueError, TypeError, AttributeError):
         return names
-    known = {*PIPELINE, "tokenizer", "vocab", *components}
+    known = {*PIPELINE, *DOCUMENTS, "tokenizer", "vocab", *components}
     files = tuple(f"{component}." for component in components)  # sentencizer.json
     return [n for n in names if n not in known and not n.startswith(files)]
 

@@ -10,7 +10,7 @@ from ..terminal import Commands
 GROUPS = {
     "Data": ("convert", "vectors", "encoder", "init-config"),
     "Trainings": ("train", "tune", "crossval"),
-    "Pipelines": ("calibrate", "thresholds", "report", "info"),
+    "Pipelines": ("calibrate", "thresholds", "report", "card", "info"),
     "Texts": ("relations",),
 }
 

@@ -1,4 +1,4 @@
-"""`spacy attn calibrate`, `thresholds`, `report` and `info`: of trained pipelines."""
+"""`spacy attn calibrate`, `thresholds`, `report`, `card`: of trained pipelines."""
 
 import platform
 from importlib.metadata import distributions
@@ -183,6 +183,26 @@ def report_cli(
     typer.echo(to_text(report, colored=True))
     for path in filter(None, (json_path, html_path)):
         msg.good(f"Wrote the report to {path}")
+
+
+@attn_cli.command("card")
+def card_cli(
+    model: Path = typer.Argument(..., help="The pipeline's folder"),
+    data: list[Path] = typer.Option(
+        [], "--data", "-d", help="A .spacy file to score it on; may be repeated"
+    ),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+) -> None:
+    """Write a model card into a pipeline: MODEL/README.md.
+
+    It holds components and labels, scores, data, settings, versions and the processor,
+    and what the config states of itself: intended_use and limits in [card]. `spacy
+    package` takes it along.
+    """
+    from ..report.card import CARD, write_card
+
+    write_card(model, data, gpu_id=gpu_id)
+    msg.good(f"Wrote {model / CARD}")
 
 
 @attn_cli.command("info")

@@ -1,0 +1,266 @@
+"""A model card: the README.md that goes with a pipeline, filled from the pipeline.
+
+Source of its parts: Mitchell et al. (2019), "Model Cards for Model Reporting".
+"""
+
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import srsly
+from spacy.language import Language
+from spacy.scorer import Scorer
+from spacy.util import dot_to_object
+
+from ..atomic import write_text
+from ..corpora.training_data import make_corpus
+from ..errors import UserError, sound
+from ..loading import load_pipeline, running, use_gpu
+from ..terminal import visible
+from .content import calibrate_examples
+
+CARD = "README.md"
+SECTION = "card"
+STATED = ("intended_use", "limits")
+NOT_STATED = (
+    "Not stated. Whoever trains it says so in the config:\n\n"
+    '```ini\n[card]\nintended_use = "…"\nlimits = "…"\n```'
+)
+MOST_LABELS = 40
+PACKAGES = ("spacy-attnner", "spacy", "thinc", "torch", "numpy", "transformers")
+# of a config, where they are there
+SETTINGS = {
+    "steps, at most": "training.max_steps",
+    "epochs, at most": "training.max_epochs",
+    "stops after so many steps without a better score": "training.patience",
+    "batch": "training.batcher.size",
+    "batches by": "training.batcher.@batchers",
+    "dropout": "training.dropout",
+    "optimizer": "training.optimizer.@optimizers",
+    "learning rate": "training.optimizer.learn_rate",
+    "weight decay": "training.optimizer.L2",
+    "averaged weights": "training.optimizer.use_averages",
+    "seed": "training.seed",
+}
+TAGS = {
+    "attn_ner": "token-classification",
+    "ner": "token-classification",
+    "attn_rel": "relation-extraction",
+    "attn_textcat": "text-classification",
+    "attn_textcat_multilabel": "text-classification",
+    "textcat": "text-classification",
+    "textcat_multilabel": "text-classification",
+}
+
+
+def write_card(
+    model: Path, data: Iterable[Path] = (), *, gpu_id: int = -1
+) -> dict[str, Any]:
+    """Write MODEL/README.md; returns the scores on `data`, by file.
+
+    model: The folder of a pipeline.
+    data: `.spacy` files to score it on: test sets, of all that is annotated there.
+
+    Raises UserError if it is no pipeline, or a file cannot be used.
+    """
+    use_gpu(gpu_id)
+    if not (model / "meta.json").is_file():
+        raise UserError(
+            f"{model} is no folder of a pipeline",
+            "Give one, such as training/ner/model-best.",
+        )
+    nlp = load_pipeline(str(model))
+    scores = {}
+    for path in data:
+        scores[path.name] = _evaluate(nlp, path, str(model))
+    write_text(model / CARD, card(nlp, scores))
+    return scores
+
+
+def _evaluate(nlp: Language, path: Path, model: str) -> dict[str, Any]:
+    """spaCy's scores, and how far confidences of entities can be believed."""
+    with sound(f"{path} cannot be read", "Give a .spacy file."):
+        examples = list(make_corpus(path, gold_preproc=False, gold_sents=False)(nlp))
+    if not examples:
+        raise UserError(f"{path} holds no document", "Give one with documents.")
+    with running(model):
+        docs = nlp.pipe(each.predicted for each in examples)
+        for example, doc in zip(examples, docs, strict=True):
+            example.predicted = doc
+        found = Scorer(nlp).score(examples)
+    calibration = calibrate_examples(examples)
+    if calibration is not None:
+        found["ents_calibration_error"] = calibration.ece
+    return found
+
+
+def card(nlp: Language, scores: Mapping[str, Mapping[str, Any]]) -> str:
+    """The card, Markdown with the front matter that Hugging Face's hub reads.
+
+    scores: What `nlp.evaluate` found, by test set.
+    """
+    meta, config = nlp.meta, nlp.config.interpolate()
+    name = f"{meta['lang']}_{meta['name']}"
+    parts = [
+        _front(meta, name),
+        f"# {name}",
+        visible(meta.get("description") or "A pipeline for spaCy."),
+        f'```python\nimport spacy\n\nnlp = spacy.load("{name}")\n```',
+        "## Components\n\n" + _components(nlp),
+        "## Scores\n\n" + "\n\n".join(_scores(nlp, scores)),
+        "## Data\n\n" + _data(meta, config),
+        "## Training\n\n" + _training(config),
+        "## Made with\n\n" + _made_with(),
+    ]
+    stated = config.get(SECTION, {})
+    for key in STATED:
+        title = key.replace("_", " ").capitalize()
+        parts.append(f"## {title}\n\n{stated.get(key) or NOT_STATED}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _front(meta: Mapping[str, Any], name: str) -> str:
+    names = meta.get("pipeline") or ()
+    tags = [TAGS[each] for each in names if each in TAGS]
+    fields: dict[str, Any] = {
+        "tags": list(dict.fromkeys(["spacy", *tags])),
+        "language": [meta["lang"]],
+        "library_name": "spacy",
+        "model_name": name,
+    }
+    if meta.get("license"):
+        fields["license"] = meta["license"]
+    return f"---\n{srsly.yaml_dumps(fields).strip()}\n---"
+
+
+def _components(nlp: Language) -> str:
+    rows = []
+    for name in nlp.pipe_names:
+        labels = list(nlp.pipe_labels.get(name, ()))
+        shown = ", ".join(f"`{visible(label)}`" for label in labels[:MOST_LABELS])
+        if len(labels) > MOST_LABELS:
+            shown += f" and {len(labels) - MOST_LABELS} more"
+        rows.append((f"`{name}`", nlp.get_pipe_meta(name).factory, shown))
+    return table(("component", "factory", "labels"), rows)
+
+
+def _scores(nlp: Language, scores: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    found = dict(numbers(nlp.meta.get("performance") or {}))
+    if found:
+        yield "On the development documents, by which the training chose its best:"
+        yield score_table(found)
+    for name, each in scores.items():
+        yield f"On `{visible(name)}`:"
+        yield score_table(dict(numbers(each)))
+    if not found and not scores:
+        yield "None are stored in the pipeline."
+    for name in nlp.pipe_names:
+        attrs = getattr(getattr(nlp.get_pipe(name), "model", None), "attrs", {})
+        temperature = attrs.get("temperature", 1.0)
+        offset = attrs.get("log_odds_offset", 0.0)
+        if (temperature, offset) != (1.0, 0.0):
+            yield (
+                f"Confidences of `{name}` are calibrated: temperature "
+                f"{temperature:.3f}, log-odds offset {offset:+.3f}."
+            )
+
+
+def numbers(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, float]]:
+    """The numbers of nested dictionaries by their paths, `ents_per_type ORG f`."""
+    for key, value in values.items():
+        name = f"{path} {key}".strip()
+        if isinstance(value, Mapping):
+            yield from numbers(value, name)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield name, float(value)
+
+
+def score_table(found: Mapping[str, float]) -> str:
+    """Shares in percent; losses and speeds as they are."""
+    rows = []
+    for name, value in found.items():
+        share = 0.0 <= value <= 1.0 and not name.endswith("_loss")
+        rows.append(
+            (visible(name), f"{100 * value:.2f} %" if share else f"{value:,.1f}")
+        )
+    return table(("score", "value"), rows)
+
+
+def _data(meta: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    keys = ("name", "author", "license", "url")
+    rows = [
+        tuple(visible(str(each.get(key) or "")) for key in keys)
+        for each in meta.get("sources") or ()
+    ]
+    parts = []
+    if rows:
+        parts.append(table(("source", "author", "licence", "address"), rows))
+    paths = {k: v for k, v in (config.get("paths") or {}).items() if v}
+    if paths:
+        named = [(f"`paths.{key}`", f"`{visible(str(v))}`") for key, v in paths.items()]
+        parts.append(table(("in the config", "file or folder"), named))
+    return "\n\n".join(parts) or "Not stated."
+
+
+def _training(config: Mapping[str, Any]) -> str:
+    rows = []
+    for what, path in SETTINGS.items():
+        try:
+            value = dot_to_object(config, path)  # type: ignore[arg-type]
+        except KeyError:
+            continue
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {each}" for key, each in value.items())
+        if value not in (None, 0, "") or isinstance(value, bool):
+            rows.append((what, f"`{visible(str(value))}`"))
+    rows += [("encoder", f"`{visible(name)}`") for name in _encoders(config)]
+    return table(("setting", "value"), rows) if rows else "Not stated."
+
+
+def _encoders(config: Any) -> list[str]:
+    """Names of the pretrained encoders in a config."""
+    if not isinstance(config, Mapping):
+        return []
+    own = config.get("@architectures") == "spacy-attnner.TransformerEncoder.v1"
+    found = [str(config["name"])] if own and config.get("name") else []
+    for value in config.values():
+        found += _encoders(value)
+    return list(dict.fromkeys(found))
+
+
+def _made_with() -> str:
+    rows = []
+    for package in PACKAGES:
+        try:
+            rows.append((package, version(package)))
+        except ImportError:
+            continue
+    rows += [("Python", platform.python_version()), ("platform", platform.platform())]
+    rows.append(("processor", _processor()))
+    return "The card was written with\n\n" + table(("what", "which"), rows)
+
+
+def _processor() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf8").splitlines()
+        names = [
+            x.partition(":")[2].strip() for x in lines if x.startswith("model name")
+        ]
+        return f"{names[0]}, {len(names)} cores"
+    except (OSError, IndexError):
+        return platform.processor() or "unknown"
+
+
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
+        for line in lines
+    )

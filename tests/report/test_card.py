@@ -1,0 +1,125 @@
+"""The card of a pipeline: filled from it, read by others, taken along."""
+
+import json
+from pathlib import Path
+
+import pytest
+import spacy
+import srsly
+from spacy.cli.package import package
+from spacy.training import Example
+
+from spacy_attnner.atomic import foreign_to_pipeline
+from spacy_attnner.corpora.conversion import convert
+from tests.commands import invoke
+
+SAMPLE = Path(__file__).parents[2] / "assets/sample/test.jsonl"
+MODEL = {
+    "@architectures": "spacy-attnner.CRFTagger.v1",
+    "tok2vec": {
+        "@architectures": "spacy-attnner.AttentionEncoder.v1",
+        "width": 16,
+        "embed": {
+            "@architectures": "spacy-attnner.WordEmbed.v1",
+            "word_width": 16,
+            "vector_width": 0,
+        },
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A pipeline, and documents to score it on."""
+    folder = tmp_path_factory.mktemp("card")
+    lines = SAMPLE.read_text("utf8").splitlines()[:10]
+    (folder / "test.jsonl").write_text("\n".join(lines), "utf8")
+    convert(folder / "test.jsonl", folder / "test.spacy")
+    stated = {"intended_use": "News in English.", "limits": "No poems | no chats."}
+    nlp = spacy.blank("en", config={"card": stated}, meta={"name": "carded"})
+    nlp.add_pipe("attn_ner", config={"model": MODEL})
+    doc = nlp.make_doc("Mira Holt left Bergen .")
+    doc.ents = [doc.char_span(0, 9, "PER"), doc.char_span(15, 21, "LOC")]
+    examples = [Example(nlp.make_doc(doc.text), doc)]
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.02
+    for _ in range(30):
+        nlp.update(examples, sgd=optimizer)
+    nlp.meta["performance"] = {
+        "ents_f": 0.912,
+        "ents_per_type": {"PER": {"f": 0.5}},
+        "attn_ner_loss": 0.25,
+    }
+    nlp.meta["sources"] = [
+        {"name": "Mine", "license": "CC0", "url": "x://y", "author": "I"}
+    ]
+    nlp.meta["license"] = "MIT"
+    nlp.to_disk(folder / "model")
+    return folder
+
+
+def card_of(folder, *args):
+    result = invoke("card", [str(folder / "model"), *args])
+    assert result.exit_code == 0, result.output
+    return (folder / "model/README.md").read_text("utf8")
+
+
+def test_it_is_filled_from_the_pipeline(made):
+    text = card_of(made)
+    _, front, body = text.split("---\n", 2)
+    about = srsly.yaml_loads(front)
+    assert about["tags"] == ["spacy", "token-classification"]
+    assert (about["language"], about["license"]) == (["en"], "MIT")
+    for part in (
+        "# en_carded",
+        "| `attn_ner` | attn_ner | `LOC`, `PER` |",
+        "| ents_f | 91.20 % |",
+        "| ents_per_type PER f | 50.00 % |",
+        "| attn_ner_loss | 0.2 |",
+        "| Mine | I | CC0 | x://y |",
+        "News in English.",
+        "No poems | no chats.",
+        f"| spacy | {spacy.__version__} |",
+    ):
+        assert part in body
+
+
+def test_scores_on_a_test_set(made):
+    text = card_of(made, "--data", str(made / "test.spacy"))
+    assert "On `test.spacy`:" in text
+    assert "| ents_calibration_error |" in text
+
+
+def test_what_is_not_stated(made, tmp_path):
+    spacy.blank("en").to_disk(tmp_path / "model")
+    text = card_of(tmp_path)
+    assert text.count("Not stated. Whoever trains it") == 2
+    assert "None are stored in the pipeline." in text
+
+
+def test_the_package_takes_it_along(made, tmp_path):
+    text = card_of(made)
+    assert foreign_to_pipeline(made / "model") == []
+    package(
+        made / "model", tmp_path, create_sdist=False, create_wheel=False, silent=True
+    )
+    (found,) = {path.read_text("utf8") for path in tmp_path.rglob("README.md")}
+    assert found == text
+    assert json.loads((made / "model/meta.json").read_text())["name"] == "carded"
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "problem"),
+    [
+        ("nothing", "test.spacy", "is no folder of a pipeline"),
+        ("model", "none.spacy", "none.spacy"),
+        ("model", "test.jsonl", "test.jsonl"),
+    ],
+)
+def test_what_cannot_be(made, model, data, problem):
+    before = sorted(path for path in made.rglob("*"))
+    result = invoke("card", [str(made / model), "--data", str(made / data)])
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == 1
+    assert problem in " ".join(result.output.split())
+    assert sorted(path for path in made.rglob("*")) == before
