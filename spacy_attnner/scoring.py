@@ -24,12 +24,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from spacy.scorer import PRFScore
+from spacy.scorer import PRFScore, get_ner_prf
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import minibatch, registry
 
 from .confidence import scored_groups
+from .corpora.annotated import ENTITIES, RELATIONS, annotated_labels
 from .relations import copy_doc, drop_relations, get_relations, has_relations
 from .span_groups import trimmed
 
@@ -37,6 +38,32 @@ GOLD_ENTITIES = "rel_gold_ents"
 BATCH_SIZE = 128  # documents that are copied at a time
 
 Predict = Callable[[list[Doc]], object]
+
+
+@registry.scorers("spacy-attnner.entity_scorer.v1")
+def make_entity_scorer() -> Callable[..., dict[str, Any]]:
+    """spaCy's entity scorer, without what was not looked for.
+
+    Predicted entities of labels that the reference's corpus does not annotate
+    (`MixedCorpus.v1`) are left out, not wrong.
+    """
+    return score_entities
+
+
+def score_entities(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
+    """`ents_p`, `ents_r`, `ents_f` and `ents_per_type`, as `spacy.ner_scorer.v1`."""
+    return get_ner_prf([_with_entities_looked_for(each) for each in examples])
+
+
+def _with_entities_looked_for(example: Example) -> Example:
+    labels = annotated_labels(example.reference, ENTITIES)
+    doc = example.predicted
+    if labels is None or all(ent.label_ in labels for ent in doc.ents):
+        return example
+    copied = copy_doc(doc)
+    kept = [ent for ent in copied.ents if ent.label_ in labels]
+    copied.set_ents(kept, default="outside")
+    return Example(copied, example.reference)
 
 
 @registry.scorers("spacy-attnner.relation_scorer.v1")
@@ -87,7 +114,7 @@ def score_relations(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any
             continue
         annotated = True
         gold = _relation_keys(example.reference)
-        predicted = _relation_keys(example.predicted)
+        predicted = _looked_for(_relation_keys(example.predicted), example.reference)
         _count(strict, predicted, gold)
         _count(boundaries, _untyped(predicted), _untyped(gold))
     return {
@@ -120,7 +147,8 @@ def score_relations_given_entities(
         docs = [_with_gold_entities(example, spans_key) for example in batch]
         predict(docs)
         for example, doc in zip(batch, docs, strict=True):
-            _count(per_type, _relation_keys(doc), _relation_keys(example.reference))
+            predicted = _looked_for(_relation_keys(doc), example.reference)
+            _count(per_type, predicted, _relation_keys(example.reference))
         scored = True
     return _scores(per_type, GOLD_ENTITIES, annotated=scored)
 
@@ -158,6 +186,14 @@ def _relation_keys(doc: Doc) -> Counter:
         (_argument_key(each.head), _argument_key(each.tail), each.label)
         for each in get_relations(doc)
     )
+
+
+def _looked_for(keys: Counter, reference: Doc) -> Counter:
+    """Without relations of labels that were not looked for in the reference."""
+    labels = annotated_labels(reference, RELATIONS)
+    if labels is None:
+        return keys
+    return Counter({key: n for key, n in keys.items() if key[-1] in labels})
 
 
 def _argument_key(span: Span) -> tuple[int, int, str]:

@@ -10,6 +10,7 @@ import numpy
 from spacy.attrs import ENT_IOB, ENT_TYPE, ORTH
 from spacy.training import Example
 
+from ..corpora.annotated import ENTITIES, annotated_labels
 from ..words import words_before, words_of
 
 INSIDE = ("B-", "I-", "L-", "U-")
@@ -27,7 +28,9 @@ def allowed_tags(
     """Tags that the annotation admits, shape (n_words, 4 * n_labels + 1), bool.
 
     A word without annotation, or whose entity does not align with the predicted
-    tokens or crosses from one sequence into the next, admits every tag.
+    tokens or crosses from one sequence into the next, admits every tag. A word outside
+    of all entities admits those of labels that were not looked for in the document
+    (`corpora.annotated`).
 
     labels: Number of each label. name: The component, for messages.
     lengths: Words of each sequence that is tagged by itself; the whole document if
@@ -46,6 +49,11 @@ def allowed_tags(
             if label not in labels:
                 raise ValueError(_unknown_label(example, label, labels, name))
             allowed[i, 4 * labels[label] + KINDS[kind]] = True
+    looked_for = annotated_labels(example.reference, ENTITIES)
+    if looked_for is not None:
+        others = numpy.array([label not in looked_for for label in labels], dtype=bool)
+        columns = numpy.concatenate([[False], numpy.repeat(others, 4)])
+        allowed[numpy.ix_(allowed[:, 0], columns)] = True
     return allowed
 
 

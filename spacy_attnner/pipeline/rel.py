@@ -12,6 +12,7 @@ from thinc.api import Model
 
 from ..confidence import confidences
 from ..confidence.thresholds import best_thresholds
+from ..corpora.annotated import RELATIONS, annotated_labels
 from ..extensions import register_relations
 from ..models.entity_pairs import pair_attention, reads_words
 from ..models.rows import flatten
@@ -328,11 +329,18 @@ class AttnRel(AttnPipe):
             n_reached += int(known.sum())
             truth: Any = ops.xp.asarray(known)
             probabilities = ops.sigmoid(logits)
-            d_scores.append((probabilities - truth) * scale)
+            counts = ops.xp.asarray(self._looked_for(example))
+            d_scores.append((probabilities - truth) * (counts * scale))
             likelihood = ops.xp.where(truth > 0, probabilities, 1 - probabilities)
-            loss -= float(ops.xp.log(likelihood.clip(1e-8, None)).sum())
+            loss -= float((ops.xp.log(likelihood.clip(1e-8, None)) * counts).sum())
         self._reach.count(self.name, examples, inputs, n_reached)
         return loss * scale, d_scores
+
+    def _looked_for(self, example: Example) -> numpy.ndarray:
+        """1 for labels that were looked for in a document, else 0; (n_labels,)."""
+        found = annotated_labels(example.reference, RELATIONS)
+        known = [found is None or label in found for label in self.labels]
+        return numpy.array(known, dtype="float32")
 
     def _truth(self, example: Example, candidates: Any) -> numpy.ndarray:
         return gold_labels_of(example, candidates, self.labels, self.name)

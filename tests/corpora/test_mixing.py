@@ -1,0 +1,251 @@
+"""`MixedCorpus.v1`: shares, missing labels, and corpora that do not go together."""
+
+import warnings
+from collections import Counter
+
+import numpy
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
+
+from spacy_attnner.corpora.annotated import (
+    ENTITIES,
+    RELATIONS,
+    annotated_labels,
+    set_annotated_labels,
+)
+from spacy_attnner.corpora.mixing import counts, create_mixed_corpus
+from spacy_attnner.pipeline.biluo import allowed_tags
+from spacy_attnner.relations import Relation, get_relations, set_relations
+from spacy_attnner.scoring import score_entities, score_relations
+from tests.training.trainings import make_config
+
+NLP = spacy.blank("en")
+
+
+def make_doc(text, ents=None, relations=None, cats=None):
+    """ents: (text, label). relations: (head, label, tail), by the texts."""
+    doc = Doc(NLP.vocab, words=text.split())
+    if ents is not None:
+        spans = []
+        for words, label in ents:
+            begin = doc.text.index(words)
+            spans.append(doc.char_span(begin, begin + len(words), label))
+        doc.set_ents(spans, default="outside")
+    if relations is not None:
+        by_text = {ent.text: ent for ent in doc.ents}
+        triples = [Relation(by_text[h], by_text[t], x) for h, x, t in relations]
+        set_relations(doc, triples)
+    doc.cats = cats or {}
+    return doc
+
+
+def reader(*docs):
+    return lambda nlp: [Example(Doc(nlp.vocab, [t.text for t in d]), d) for d in docs]
+
+
+def news(n=4):
+    return [
+        make_doc(f"Ada left Bergen {i}", [("Ada", "PER"), ("Bergen", "LOC")])
+        for i in range(n)
+    ]
+
+
+def medicine(n=2):
+    return [make_doc(f"Ada took aspirin {i}", [("aspirin", "DRUG")]) for i in range(n)]
+
+
+def texts(examples):
+    return Counter(example.reference.text.split()[1] for example in examples)
+
+
+def test_an_epoch_has_every_document():
+    mixed = create_mixed_corpus({"news": reader(*news()), "drugs": reader(*medicine())})
+    assert texts(mixed(NLP)) == {"left": 4, "took": 2}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"shares": {"news": 0.5, "drugs": 0.5}}, {"left": 4, "took": 4}),
+        ({"shares": {"news": 0.2, "drugs": 0.8}}, {"left": 4, "took": 16}),
+        ({"shares": {"news": 0.8, "drugs": 0.2}}, {"left": 8, "took": 2}),
+        ({"temperature": 2.0}, {"left": 4, "took": 3}),
+        ({"temperature": 1e9}, {"left": 4, "took": 4}),
+    ],
+)
+def test_shares(settings, expected):
+    corpora = {"news": reader(*news()), "drugs": reader(*medicine())}
+    found = list(create_mixed_corpus(corpora, **settings)(NLP))
+    assert texts(found) == expected
+    assert len({id(each.reference) for each in found}) == 6
+
+
+def test_counts_of_large_corpora():
+    assert counts({"a": 1000, "b": 10}, None, 1.0) == {"a": 1000, "b": 10}
+    assert counts({"a": 1000, "b": 10}, {"a": 0.9, "b": 0.1}, 1.0) == {
+        "a": 1000,
+        "b": 111,
+    }
+
+
+def test_labels_that_a_corpus_does_not_have_are_missing():
+    corpora = {"news": reader(*news()), "drugs": reader(*medicine())}
+    found = list(create_mixed_corpus(corpora)(NLP))
+    labels = {"DRUG": 0, "LOC": 1, "PER": 2}
+    allowed = allowed_tags(found[0], labels, "attn_ner")  # Ada left Bergen 0
+    drug, others = slice(1, 5), slice(5, 13)
+    assert allowed[0].sum() == 1  # U-PER
+    assert allowed[0, 4 * 2 + 4]
+    assert allowed[1, 0]
+    assert allowed[1, drug].all()
+    assert not allowed[1, others].any()
+    allowed = allowed_tags(found[4], labels, "attn_ner")  # Ada took aspirin 0
+    assert allowed[0].sum() == 9  # O, or one of the others
+    assert not allowed[0, drug].any()
+    assert annotated_labels(found[4].reference, ENTITIES) == {"DRUG"}
+    assert annotated_labels(found[4].reference, RELATIONS) is None
+
+
+def test_the_same_labels_are_all_looked_for():
+    corpora = {"one": reader(*news(2)), "two": reader(*news(3))}
+    for example in create_mixed_corpus(corpora)(NLP):
+        assert annotated_labels(example.reference, ENTITIES) is None
+        assert allowed_tags(example, {"LOC": 0, "PER": 1}, "x").sum() == 4
+
+
+def test_new_names():
+    doc = make_doc(
+        "Ada left Bergen",
+        [("Ada", "Peop"), ("Bergen", "Loc")],
+        [("Ada", "Left", "Bergen")],
+    )
+    corpora = {"mine": reader(doc), "news": reader(*news())}
+    names = {"mine": {"Peop": "PER", "Loc": "LOC"}}
+    example = next(iter(create_mixed_corpus(corpora, labels=names)(NLP)))
+    reference = example.reference
+    assert [ent.label_ for ent in reference.ents] == ["PER", "LOC"]
+    (relation,) = get_relations(reference)
+    assert (relation.head.label_, relation.label, relation.tail.label_) == (
+        *("PER", "Left", "LOC"),
+    )
+    assert annotated_labels(reference, ENTITIES) is None
+
+
+def test_a_new_name_leaves_missing_tokens_missing():
+    doc = make_doc("Ada left Bergen")
+    doc.set_ents([doc[0:1]], outside=[doc[1:2]], default="missing")
+    doc.set_ents(
+        [spacy.tokens.Span(doc, 0, 1, "Peop")], outside=[doc[1:2]], default="missing"
+    )
+    corpora = {"mine": reader(doc)}
+    (example,) = create_mixed_corpus(corpora, labels={"mine": {"Peop": "PER"}})(NLP)
+    assert [t.ent_iob_ for t in example.reference] == ["B", "O", ""]
+
+
+def test_what_was_looked_for_survives_on_disk(tmp_path):
+    doc = news(1)[0]
+    set_annotated_labels(doc, ENTITIES, ["PER"])
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "x.spacy")
+    (found,) = DocBin().from_disk(tmp_path / "x.spacy").get_docs(NLP.vocab)
+    assert annotated_labels(found, ENTITIES) == {"PER"}
+    assert annotated_labels(doc.copy(), ENTITIES) == {"PER"}
+
+
+def test_predictions_of_labels_that_were_not_looked_for_are_not_scored():
+    gold = make_doc("Ada took aspirin", [("aspirin", "DRUG")])
+    found = make_doc("Ada took aspirin", [("Ada", "PER"), ("aspirin", "DRUG")])
+    example = Example(found, gold)
+    assert score_entities([example])["ents_p"] == 0.5
+    set_annotated_labels(gold, ENTITIES, ["DRUG"])
+    assert score_entities([example])["ents_p"] == 1.0
+    assert len(example.predicted.ents) == 2
+    gold = make_doc("Ada left Bergen", [("Ada", "A"), ("Bergen", "B")], [])
+    found = make_doc(
+        "Ada left Bergen", [("Ada", "A"), ("Bergen", "B")], [("Ada", "Left", "Bergen")]
+    )
+    assert score_relations([Example(found, gold)])["rel_p"] == 0.0
+    set_annotated_labels(gold, RELATIONS, ["Kills"])
+    found = score_relations([Example(found, gold)])
+    assert found["rel_f_per_type"] == {}
+
+
+def test_relations_that_were_not_looked_for_cost_nothing():
+    gold = make_doc(
+        "Ada left Bergen", [("Ada", "A"), ("Bergen", "B")], [("Ada", "L", "Bergen")]
+    )
+    nlp = spacy.blank("en")
+    model = {
+        "@architectures": "spacy-attnner.EntityPairAttention.v1",
+        "hidden": 8,
+        "n_heads": 2,
+        "tok2vec": make_config("tagger")["components"]["attn_ner"]["model"]["tok2vec"],
+    }
+    pipe = nlp.add_pipe("attn_rel", config={"model": model})
+    example = Example(Doc(nlp.vocab, words=["Ada", "left", "Bergen"]), gold)
+    pipe.add_label("Other")
+    with pytest.warns(UserWarning, match="cannot be learnt"):
+        nlp.initialize(lambda: [example])
+    scores = [numpy.zeros((len(pipe.inputs([example])[0]), 2), dtype="float32")]
+    whole, d_whole = pipe.get_loss([example], scores)
+    set_annotated_labels(gold, RELATIONS, ["L"])
+    part, d_part = pipe.get_loss([example], scores)
+    assert part == pytest.approx(whole / 2)
+    column = pipe.labels.index("L")
+    numpy.testing.assert_array_equal(d_part[0][:, column], d_whole[0][:, column])
+    assert not d_part[0][:, 1 - column].any()
+
+
+def test_a_label_in_two_senses():
+    places = [f"Place{i}" for i in range(12)]
+    one = [make_doc(f"{place} voted", [(place, "LOC")]) for place in places]
+    two = [make_doc(f"{place} voted", [(place, "ORG")]) for place in places]
+    two.append(make_doc("Bergen", [("Bergen", "LOC")]))
+    corpora = {"one": reader(*one), "two": reader(*two)}
+    with pytest.warns(UserWarning, match="'LOC' seems to have two senses: .* 12 have"):
+        list(create_mixed_corpus(corpora)(NLP))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        list(create_mixed_corpus(corpora, labels={"one": {"LOC": "GPE"}})(NLP))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"shares": {"news": 0.5, "drugs": 0.4}}, "add up to 0.9, not to 1"),
+        ({"shares": {"news": 1.0}}, "shares are of news; the corpora are news, drugs"),
+        ({"shares": {"news": 1.5, "drugs": -0.5}}, "are not all above 0"),
+        ({"temperature": 0.0}, "temperature 0.0 is not above 0"),
+        (
+            {"temperature": 2.0, "shares": {"news": 0.5, "drugs": 0.5}},
+            "give shares or temperature 2.0",
+        ),
+        ({"labels": {"old": {"A": "B"}}}, "labels are given of 'old'"),
+    ],
+)
+def test_settings_that_do_not_fit(settings, message):
+    corpora = {"news": reader(*news()), "drugs": reader(*medicine())}
+    with pytest.raises(ValueError, match=message):
+        create_mixed_corpus(corpora, **settings)
+
+
+def test_no_corpora():
+    with pytest.raises(ValueError, match="no corpora to mix"):
+        create_mixed_corpus({})
+
+
+def test_a_corpus_that_has_nothing():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("attn_ner")
+    mixed = create_mixed_corpus({"news": reader(*news()), "none": reader()})
+    with pytest.raises(ValueError, match="the corpus 'none' has no documents"):
+        list(mixed(nlp))
+    plain = make_doc("It rains", cats={"weather": 1.0})
+    mixed = create_mixed_corpus({"news": reader(*news()), "talk": reader(plain)})
+    with pytest.raises(
+        ValueError, match="'talk' annotates no entities, .* 1 documents"
+    ):
+        list(mixed(nlp))
+    nlp.add_pipe("attn_textcat")
+    assert len(list(mixed(nlp))) == 5
