@@ -6,7 +6,7 @@ from collections import Counter
 import numpy
 import pytest
 import spacy
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
 from spacy_attnner.corpora.annotated import (
@@ -244,7 +244,7 @@ def test_a_corpus_that_has_nothing():
     plain = make_doc("It rains", cats={"weather": 1.0})
     mixed = create_mixed_corpus({"news": reader(*news()), "talk": reader(plain)})
     with pytest.raises(
-        ValueError, match="'talk' annotates no entities, .* 1 documents"
+        ValueError, match=r"'talk' annotates no entities, .* 1 documents"
     ):
         list(mixed(nlp))
     nlp.add_pipe("attn_textcat")
