@@ -120,8 +120,17 @@ class AttnPipe(Component, TrainablePipe):
         scores, backprop = self.model.begin_update(inputs)
         loss, d_scores = get_loss(scores)
         require_finite(self.name, loss)
-        backprop(d_scores)
+        backprop(weighted(d_scores, self.cfg["loss_weight"]))
         release_listeners(self.model)
         if sgd is not None:
             self.finish_update(sgd)
         losses[self.name] += loss
+
+
+def weighted(d_scores: Any, weight: float) -> Any:
+    """The gradient of a loss that counts so much: an array, or a list of arrays."""
+    if weight == 1.0:
+        return d_scores
+    if isinstance(d_scores, list):
+        return [each * weight for each in d_scores]
+    return d_scores * weight

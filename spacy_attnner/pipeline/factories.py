@@ -66,6 +66,7 @@ def default_model(
         "threshold": 0.0,
         "overwrite": True,
         "incorrect_spans_key": None,
+        "loss_weight": 1.0,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
     default_score_weights={
@@ -83,6 +84,7 @@ def make_attn_ner(
     threshold: float,
     overwrite: bool,
     incorrect_spans_key: str | None,
+    loss_weight: float,
     scorer: Callable | None,
 ) -> "AttnNER":
     """Build an `attn_ner` component.
@@ -95,6 +97,7 @@ def make_attn_ner(
     incorrect_spans_key: Span group of training documents whose spans are known not to
         be entities with their label, as spaCy's EntityRecognizer has it; each adds
         -log(1 - p) to the loss, p the exact probability of that entity.
+    loss_weight: How much its loss counts in an encoder that components share.
     scorer: spaCy's entity scorer.
     """
     from .ner import AttnNER
@@ -107,6 +110,7 @@ def make_attn_ner(
         threshold=threshold,
         overwrite=overwrite,
         incorrect_spans_key=incorrect_spans_key,
+        loss_weight=loss_weight,
         scorer=scorer,
     ).belongs_to(nlp)
 
@@ -129,6 +133,7 @@ def make_attn_ner(
         "entity_confidence": True,
         "overwrite": True,
         "relations_key": RELATIONS_KEY,
+        "loss_weight": 1.0,
         "scorer": {"@scorers": "spacy-attnner.relation_scorer.v1"},
     },
     default_score_weights={
@@ -152,6 +157,7 @@ def make_attn_rel(
     entity_confidence: bool,
     overwrite: bool,
     relations_key: str,
+    loss_weight: float,
     scorer: Callable | None,
 ) -> "AttnRel":
     """Build an `attn_rel` component.
@@ -171,6 +177,7 @@ def make_attn_rel(
         dropped.
     relations_key: Span group that keeps the component's relations. `doc._.relations` is
         the union of all groups, so that components with keys of their own add up.
+    loss_weight: How much its loss counts in an encoder that components share.
     scorer: `spacy-attnner.relation_scorer.v1`.
     """
     from .rel import AttnRel
@@ -186,6 +193,7 @@ def make_attn_rel(
         entity_confidence=entity_confidence,
         overwrite=overwrite,
         relations_key=relations_key,
+        loss_weight=loss_weight,
         scorer=scorer,
     ).belongs_to(nlp)
 
@@ -218,6 +226,7 @@ SCORE_WEIGHTS = {
     default_config={
         "model": default_classifier(exclusive_classes=True),
         "threshold": 0.0,
+        "loss_weight": 1.0,
         "scorer": {"@scorers": "spacy.textcat_scorer.v2"},
     },
     default_score_weights=SCORE_WEIGHTS,
@@ -227,18 +236,25 @@ def make_attn_textcat(
     name: str,
     model: Model[list[Doc], list[Any]],
     threshold: float,
+    loss_weight: float,
     scorer: Callable | None,
 ) -> "AttnTextCategorizer":
     """Build an `attn_textcat` component: exactly one category applies.
 
     model: From documents to probabilities, `spacy-attnner.AttentionTextClassifier.v1`.
     threshold: Unused for exclusive classes, as in spaCy's `textcat`.
+    loss_weight: How much its loss counts in an encoder that components share.
     scorer: spaCy's category scorer.
     """
     from .textcat import AttnTextCategorizer
 
     component = AttnTextCategorizer(
-        nlp.vocab, model, name, threshold=threshold, scorer=scorer
+        nlp.vocab,
+        model,
+        name,
+        threshold=threshold,
+        loss_weight=loss_weight,
+        scorer=scorer,
     )
     return component.belongs_to(nlp)
 
@@ -249,6 +265,7 @@ def make_attn_textcat(
     default_config={
         "model": default_classifier(exclusive_classes=False),
         "threshold": 0.5,
+        "loss_weight": 1.0,
         "scorer": {"@scorers": "spacy.textcat_multilabel_scorer.v2"},
     },
     default_score_weights=SCORE_WEIGHTS,
@@ -258,17 +275,24 @@ def make_attn_textcat_multilabel(
     name: str,
     model: Model[list[Doc], list[Any]],
     threshold: float,
+    loss_weight: float,
     scorer: Callable | None,
 ) -> "AttnMultiLabelTextCategorizer":
     """Build an `attn_textcat_multilabel` component: any number of categories apply.
 
     model: From documents to probabilities, `spacy-attnner.AttentionTextClassifier.v1`.
     threshold: Probability from which on the scorer counts a category as predicted.
+    loss_weight: How much its loss counts in an encoder that components share.
     scorer: spaCy's category scorer.
     """
     from .textcat import AttnMultiLabelTextCategorizer
 
     component = AttnMultiLabelTextCategorizer(
-        nlp.vocab, model, name, threshold=threshold, scorer=scorer
+        nlp.vocab,
+        model,
+        name,
+        threshold=threshold,
+        loss_weight=loss_weight,
+        scorer=scorer,
     )
     return component.belongs_to(nlp)

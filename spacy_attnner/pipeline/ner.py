@@ -21,7 +21,13 @@ from ..words import n_words, tokens_of, word_places
 from .base import AttnPipe
 from .biluo import allowed_tags, incorrect_paths
 from .ner_calibration import fit_calibration
-from .settings import check_threshold, is_number, setting
+from .settings import (
+    check_threshold,
+    check_weight,
+    is_number,
+    loss_weight_setting,
+    setting,
+)
 from .surveys import EntitySurvey, Survey
 from .upstream import release_listeners
 
@@ -45,7 +51,11 @@ class AttnNER(AttnPipe):
     """Finds `doc.ents` and says how sure it is of each: `span._.confidence`."""
 
     task = "entities"
-    SETTINGS = ("spans_key", "threshold", "overwrite", "incorrect_spans_key")
+    SETTINGS = (
+        *("spans_key", "threshold", "overwrite", "incorrect_spans_key"),
+        "loss_weight",
+    )
+    loss_weight = loss_weight_setting()
     spans_key = setting("spans_key", "Span group of the entities with their scores.")
     threshold = setting(
         "threshold", "Entities with a smaller confidence are dropped.", check_threshold
@@ -65,9 +75,11 @@ class AttnNER(AttnPipe):
         threshold: float = 0.0,
         overwrite: bool = True,
         incorrect_spans_key: str | None = None,
+        loss_weight: float = 1.0,
         scorer: Callable | None = None,
     ) -> None:
         check_threshold(name, threshold)
+        check_weight(name, loss_weight)
         super().__init__(
             vocab,
             model,
@@ -77,6 +89,7 @@ class AttnNER(AttnPipe):
             threshold=threshold,
             overwrite=overwrite,
             incorrect_spans_key=incorrect_spans_key,
+            loss_weight=loss_weight,
         )
         self.scorer = scorer
         register_confidence()

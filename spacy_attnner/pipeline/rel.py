@@ -35,7 +35,7 @@ from .rel_reach import (
     warn_of_no_entities,
     with_gold_spans,
 )
-from .settings import check_threshold, setting
+from .settings import check_threshold, check_weight, loss_weight_setting, setting
 from .surveys import Survey, warn_of_sentences
 
 OF_OTHER_LABELS = 0.5  # threshold of labels for which none was fitted
@@ -59,8 +59,9 @@ class AttnRel(AttnPipe):
     task = "relations"
     SETTINGS = (
         *("threshold", "thresholds", "known_types_only", "entity_confidence"),
-        *("overwrite", "relations_key"),
+        *("overwrite", "relations_key", "loss_weight"),
     )
+    loss_weight = loss_weight_setting()
     threshold = setting(
         "threshold",
         "Score from which on a relation is stored; None: see `thresholds`.",
@@ -95,8 +96,10 @@ class AttnRel(AttnPipe):
         entity_confidence: bool = True,
         overwrite: bool = True,
         relations_key: str = RELATIONS_KEY,
+        loss_weight: float = 1.0,
         scorer: Callable | None = None,
     ) -> None:
+        check_weight(name, loss_weight)
         _check_threshold(name, threshold)
         _check_thresholds(name, thresholds or {})
         super().__init__(
@@ -110,6 +113,7 @@ class AttnRel(AttnPipe):
             entity_confidence=entity_confidence,
             overwrite=overwrite,
             relations_key=relations_key,
+            loss_weight=loss_weight,
             types=[],
         )
         self.get_candidates = get_candidates

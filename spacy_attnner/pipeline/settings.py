@@ -45,6 +45,21 @@ def check_threshold(name: str, value: Any) -> None:
         raise ValueError(f"threshold {value} of {name!r} is not in [0, 1]")
 
 
+def check_weight(name: str, value: Any) -> None:
+    """Raises ValueError where the weight of a loss is not a number above 0."""
+    if not is_number(value) or value <= 0.0:
+        raise ValueError(f"loss_weight {value!r} of {name!r} is not a number above 0")
+
+
+def loss_weight_setting() -> Any:
+    """The property of all components that says how much their loss counts."""
+    return setting(
+        "loss_weight",
+        "How much the loss counts in an encoder that components share.",
+        check_weight,
+    )
+
+
 class Owner:
     """The pipeline that a component belongs to, which it does not keep alive."""
 

@@ -13,8 +13,9 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model
 
+from .base import weighted
 from .component import Component, Start
-from .settings import check_threshold, setting
+from .settings import check_threshold, check_weight, loss_weight_setting, setting
 from .surveys import (
     CategorySurvey,
     Survey,
@@ -44,7 +45,8 @@ def require_classes(name: str, model: Model, *, exclusive: bool) -> None:
 class _Categories(Component):
     """What both categorizers change of spaCy's: masking, sorting, settings, checks."""
 
-    SETTINGS = ("threshold",)
+    SETTINGS = ("threshold", "loss_weight")
+    loss_weight = loss_weight_setting()
     threshold = setting(
         "threshold",
         "Probability from which on the scorer counts a category.",
@@ -54,10 +56,20 @@ class _Categories(Component):
     task = "categories"
     exclusive: bool
 
-    def __init__(self, vocab: Vocab, model: Model, name: str, **settings: Any) -> None:
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str,
+        *,
+        loss_weight: float = 1.0,
+        **settings: Any,
+    ) -> None:
         require_classes(name, model, exclusive=self.exclusive)
         check_threshold(name, settings.get("threshold", 0.0))
+        check_weight(name, loss_weight)
         super().__init__(vocab, model, name, **settings)  # type: ignore[call-arg]
+        self.cfg["loss_weight"] = loss_weight
 
     def gold_labels(self, example: Example) -> Iterable[str]:
         """Categories that apply to the reference."""
@@ -99,7 +111,7 @@ class _Categories(Component):
         """As spaCy's; raises ValueError where the loss is no number."""
         loss, d_scores = super().get_loss(examples, scores)  # type: ignore[misc]
         require_finite(self.name, loss)
-        return loss, d_scores
+        return loss, weighted(d_scores, self.loss_weight)
 
     def _initialize(self, start: Start) -> None:
         """As spaCy's. Where labels are given, other categories are taken to be another

@@ -3,10 +3,12 @@
 import copy
 import pickle
 
+import numpy
 import pytest
 import spacy
 from spacy.cli.find_threshold import find_threshold
 from spacy.tokens import DocBin
+from thinc.api import fix_random_seed
 
 OTHER = {  # of each component's settings a value that is not the default
     "attn_ner": {
@@ -14,6 +16,7 @@ OTHER = {  # of each component's settings a value that is not the default
         "overwrite": False,
         "spans_key": "own",
         "incorrect_spans_key": "wrong",
+        "loss_weight": 0.5,
     },
     "attn_rel": {
         "threshold": 0.75,
@@ -22,9 +25,10 @@ OTHER = {  # of each component's settings a value that is not the default
         "entity_confidence": False,
         "overwrite": False,
         "relations_key": "own",
+        "loss_weight": 0.5,
     },
-    "attn_textcat": {"threshold": 0.75},
-    "attn_textcat_multilabel": {"threshold": 0.75},
+    "attn_textcat": {"threshold": 0.75, "loss_weight": 0.5},
+    "attn_textcat_multilabel": {"threshold": 0.75, "loss_weight": 0.5},
 }
 
 
@@ -150,3 +154,35 @@ def test_a_reading_shows_its_labels(make_task):
     shown = {(ent.text, ent.label_) for ent in reading.ents}
     assert all(f"{text!r}: {label}" in repr(reading) for text, label in shown)
     assert "probability=0." in repr(reading)
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_the_weight_of_a_loss_scales_what_the_encoder_learns(name, make_task):
+    task = make_task(name)
+    nlp = initialized(task)
+    pipe, examples = nlp.get_pipe(name), task.examples(nlp)
+    pipe.update(examples, sgd=nlp.create_optimizer())  # before, the output is zero
+    losses, gradients = [], []
+    for weight in (1.0, 0.25):
+        pipe.loss_weight = weight
+        fix_random_seed(0)  # words are hidden at random
+        losses.append(pipe.update(examples, losses={})[name])
+        gradients.append([])
+        for node in pipe.model.walk():
+            for param in node.param_names:
+                if node.has_grad(param) and "embed" in node.name:
+                    gradients[-1].append(node.get_grad(param).ravel().copy())
+                    node.set_grad(param, node.get_grad(param) * 0)
+    assert losses[0] == pytest.approx(losses[1])
+    whole, part = map(numpy.concatenate, gradients)
+    assert abs(whole).max() > 0
+    numpy.testing.assert_allclose(part, whole / 4, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), "much", True])
+def test_weights_that_are_none(weight, make_task):
+    nlp = initialized(make_task("attn_ner"))
+    with pytest.raises(
+        ValueError, match=r"loss_weight .* of 'attn_ner' is not a number"
+    ):
+        nlp.get_pipe("attn_ner").loss_weight = weight
