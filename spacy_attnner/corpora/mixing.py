@@ -17,7 +17,7 @@ Reader = Callable[[Language], Iterable[Example]]
 SENSES = 0.5  # share of texts from which on a label seems to have two senses
 FEWEST = 10  # texts that say so
 TASKS = {
-    ENTITIES: lambda doc: doc.has_annotation("ENT_IOB"),
+    ENTITIES: lambda doc: doc.has_annotation("ENT_IOB") or bool(doc.spans),
     RELATIONS: has_relations,
     "categories": lambda doc: bool(doc.cats),
 }
@@ -29,6 +29,7 @@ def create_mixed_corpus(
     shares: dict[str, float] | None = None,
     temperature: float = 1.0,
     labels: dict[str, dict[str, str]] | None = None,
+    spans: dict[str, str] | None = None,
 ) -> Reader:
     """Read several corpora as one, for components that learn together.
 
@@ -45,6 +46,8 @@ def create_mixed_corpus(
         et al. 2018, multilingual BERT).
     labels: New names of entity labels, by corpus, for labels that are the same under
         two names, or two under the same.
+    spans: Span group that the entities of a corpus are put into, by corpus, for
+        entities by other guidelines: an `attn_ner` without `set_ents` learns them.
 
     Every document is read at least once in an epoch; those of corpora whose share is
     larger than their size come several times.
@@ -52,7 +55,7 @@ def create_mixed_corpus(
     Raises ValueError where shares name other corpora or do not add up to 1, and, when
     it is read, for a corpus that is empty or annotates nothing that is learnt.
     """
-    _check(corpora, shares, temperature, labels or {})
+    _check(corpora, shares, temperature, {**(labels or {}), **(spans or {})})
 
     def read(nlp: Language) -> Iterator[Example]:
         found = {name: list(reader(nlp)) for name, reader in corpora.items()}
@@ -60,6 +63,8 @@ def create_mixed_corpus(
             _check_annotated(name, examples, nlp)
             for example in examples:
                 _rename(example.reference, (labels or {}).get(name, {}))
+                if name in (spans or {}):
+                    _move(example, (spans or {})[name])
         _warn_of_senses(found)
         _set_labels(found)
         sizes = {name: len(examples) for name, examples in found.items()}
@@ -75,14 +80,14 @@ def _check(
     corpora: Mapping[str, Reader],
     shares: Mapping[str, float] | None,
     temperature: float,
-    labels: Mapping[str, Mapping[str, str]],
+    named: Iterable[str],
 ) -> None:
     known = ", ".join(corpora)
     if not corpora:
         raise ValueError("there are no corpora to mix: give some by name")
-    for name in labels:
+    for name in named:
         if name not in corpora:
-            raise ValueError(f"labels are given of {name!r}; the corpora are {known}")
+            raise ValueError(f"there is no corpus {name!r}; the corpora are {known}")
     if temperature <= 0.0:
         raise ValueError(f"temperature {temperature} is not above 0")
     if shares is None:
@@ -157,6 +162,14 @@ def _rename(doc: Doc, names: Mapping[str, str]) -> None:
             for each in get_relations(doc)
         ]
         set_relations(doc, moved)
+
+
+def _move(example: Example, key: str) -> None:
+    """Put entities into a span group; what else there is of entities is missing."""
+    for doc in (example.reference, example.predicted):
+        if doc.has_annotation("ENT_IOB"):
+            doc.spans[key] = list(doc.ents)
+            doc.set_ents([], default="missing")
 
 
 def _labels_of(doc: Doc, kind: str) -> Iterator[str]:

@@ -68,6 +68,10 @@ class Component(Configured):
         """Labels that an example's reference uses."""
         raise NotImplementedError
 
+    def view(self, example: Example) -> Example:
+        """The example with what the component learns where it looks for it."""
+        return example
+
     def is_annotated(self, example: Example) -> bool:
         """Whether an example's reference says anything of what the labels label."""
         raise NotImplementedError
@@ -109,7 +113,7 @@ class Component(Configured):
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         survey = self.new_survey()
         for example in get_examples():
-            survey.add(example, self.gold_labels(example))
+            survey.add(self.view(example), self.gold_labels(example))
         survey.require_documents()
         with self._fresh(nlp):
             for label in sorted(survey.known) if labels is None else labels:

@@ -66,6 +66,7 @@ def default_model(
         "threshold": 0.0,
         "overwrite": True,
         "incorrect_spans_key": None,
+        "set_ents": True,
         "loss_weight": 1.0,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
@@ -84,6 +85,7 @@ def make_attn_ner(
     threshold: float,
     overwrite: bool,
     incorrect_spans_key: str | None,
+    set_ents: bool,
     loss_weight: float,
     scorer: Callable | None,
 ) -> "AttnNER":
@@ -97,6 +99,9 @@ def make_attn_ner(
     incorrect_spans_key: Span group of training documents whose spans are known not to
         be entities with their label, as spaCy's EntityRecognizer has it; each adds
         -log(1 - p) to the loss, p the exact probability of that entity.
+    set_ents: Whether it learns and sets `doc.ents`; if not, it learns the spans of
+        `spans_key` in training documents and sets those alone, a second layer of
+        entities by other guidelines.
     loss_weight: How much its loss counts in an encoder that components share.
     scorer: spaCy's entity scorer.
     """
@@ -110,6 +115,7 @@ def make_attn_ner(
         threshold=threshold,
         overwrite=overwrite,
         incorrect_spans_key=incorrect_spans_key,
+        set_ents=set_ents,
         loss_weight=loss_weight,
         scorer=scorer,
     ).belongs_to(nlp)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy
@@ -12,6 +13,7 @@ from thinc.api import Model, Optimizer
 
 from ..confidence import CONFIDENCES_KEY, scores_of, set_confidences
 from ..confidence.calibration import MARGIN, Calibration
+from ..corpora.annotated import KEY
 from ..extensions import register_confidence
 from ..layers.layout import runs
 from ..models.batch import Batch
@@ -53,7 +55,10 @@ class AttnNER(AttnPipe):
     task = "entities"
     SETTINGS = (
         *("spans_key", "threshold", "overwrite", "incorrect_spans_key"),
-        "loss_weight",
+        *("set_ents", "loss_weight"),
+    )
+    set_ents = setting(
+        "set_ents", "Whether it learns and sets `doc.ents`, or its span group alone."
     )
     loss_weight = loss_weight_setting()
     spans_key = setting("spans_key", "Span group of the entities with their scores.")
@@ -75,6 +80,7 @@ class AttnNER(AttnPipe):
         threshold: float = 0.0,
         overwrite: bool = True,
         incorrect_spans_key: str | None = None,
+        set_ents: bool = True,
         loss_weight: float = 1.0,
         scorer: Callable | None = None,
     ) -> None:
@@ -89,6 +95,7 @@ class AttnNER(AttnPipe):
             threshold=threshold,
             overwrite=overwrite,
             incorrect_spans_key=incorrect_spans_key,
+            set_ents=set_ents,
             loss_weight=loss_weight,
         )
         self.scorer = scorer
@@ -98,15 +105,34 @@ class AttnNER(AttnPipe):
         super().__setstate__(state)  # type: ignore[misc]
         register_confidence()  # in the process that it was sent to
 
+    def view(self, example: Example) -> Example:
+        """Without `set_ents`, the span group of the reference as its entities."""
+        if self.set_ents:
+            return example
+        reference = example.reference.copy()
+        reference.user_data = {k: v for k, v in reference.user_data.items() if k != KEY}
+        group = reference.spans.get(self.spans_key)
+        if group is None:
+            reference.set_ents([], default="missing")
+        else:
+            reference.set_ents(_apart(group, self.name), default="outside")
+        return Example(example.predicted, reference)
+
     def gold_labels(self, example: Example) -> Iterable[str]:
         """Entity labels of the reference."""
-        return (ent.label_ for ent in example.reference.ents)
+        if self.set_ents:
+            return (ent.label_ for ent in example.reference.ents)
+        return (span.label_ for span in example.reference.spans.get(self.spans_key, ()))
 
     def is_annotated(self, example: Example) -> bool:
         """Whether the reference says which entities there are, or are not."""
         key = self.incorrect_spans_key
         reference = example.reference
-        return reference.has_annotation("ENT_IOB") or key in reference.spans
+        if key in reference.spans:
+            return True
+        if self.set_ents:
+            return reference.has_annotation("ENT_IOB")
+        return self.spans_key in reference.spans
 
     def new_survey(self) -> Survey:
         """Counts the tokens outside of entities, too."""
@@ -149,7 +175,7 @@ class AttnNER(AttnPipe):
         labels = self.labels
         threshold = self.threshold
         for doc, decoded in zip(docs, scores, strict=True):
-            taken = [] if self.overwrite else list(doc.ents)
+            taken = [] if self.overwrite or not self.set_ents else list(doc.ents)
             busy = {i for ent in taken for i in range(ent.start, ent.end)}
             entities = [
                 (Span(doc, span.start, span.end, label=labels[span.label]), span.score)
@@ -160,7 +186,9 @@ class AttnNER(AttnPipe):
             key = self.spans_key
             own = [*scores_of(doc, taken, key), *entities]
             own.sort(key=lambda entity: entity[0].start)
-            doc.set_ents([*taken, *(span for span, _ in entities)], default="outside")
+            if self.set_ents:
+                spans = [*taken, *(span for span, _ in entities)]
+                doc.set_ents(spans, default="outside")
             set_confidences(doc, own, key)
 
     def get_loss(
@@ -174,6 +202,7 @@ class AttnNER(AttnPipe):
         self, examples: list[Example], inputs: list[Any], scores: list[Any]
     ) -> tuple[float, list[Any]]:
         """`get_loss` where the documents are laid out."""
+        examples = [self.view(example) for example in examples]
         ids = {label: i for i, label in enumerate(self.labels)}
         sequences = self._sequences(inputs)
         pairs = list(zip(examples, sequences, strict=True))
@@ -314,6 +343,7 @@ class AttnNER(AttnPipe):
         """
         examples = list(examples)
         validate_examples(examples, "AttnNER.calibrate")
+        examples = [self.view(example) for example in examples]
         self.ready([example.predicted for example in examples])
         result = fit_calibration(
             self.model,
@@ -331,6 +361,18 @@ class AttnNER(AttnPipe):
         )
         self._fit(threshold=result.threshold)
         return result
+
+
+def _apart(spans: Iterable[Span], name: str) -> list[Span]:
+    """The spans; raises ValueError where two overlap."""
+    ordered = sorted(spans, key=lambda span: (span.start, span.end))
+    for one, other in pairwise(ordered):
+        if other.start < one.end:
+            raise ValueError(
+                f"the spans {one.text!r} and {other.text!r} that {name!r} is to learn "
+                "overlap: leave one out, it tags every word once"
+            )
+    return ordered
 
 
 def _on_tokens(doc: Doc, spans: list[Any]) -> list[Any]:

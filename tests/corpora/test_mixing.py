@@ -221,7 +221,8 @@ def test_a_label_in_two_senses():
             {"temperature": 2.0, "shares": {"news": 0.5, "drugs": 0.5}},
             "give shares or temperature 2.0",
         ),
-        ({"labels": {"old": {"A": "B"}}}, "labels are given of 'old'"),
+        ({"labels": {"old": {"A": "B"}}}, "no corpus 'old'; the corp"),
+        ({"spans": {"old": "key"}}, "there is no corpus 'old'"),
     ],
 )
 def test_settings_that_do_not_fit(settings, message):
@@ -249,3 +250,20 @@ def test_a_corpus_that_has_nothing():
         list(mixed(nlp))
     nlp.add_pipe("attn_textcat")
     assert len(list(mixed(nlp))) == 5
+
+
+def test_entities_by_other_guidelines_are_a_layer_of_their_own():
+    mine = make_doc(
+        "Ada left Bergen",
+        [("Ada left", "PER"), ("Bergen", "LOC")],
+        [("Ada left", "L", "Bergen")],
+    )
+    corpora = {"mine": reader(mine), "news": reader(*news())}
+    mixed = create_mixed_corpus(corpora, spans={"mine": "other"})
+    found = list(mixed(NLP))
+    reference = found[0].reference
+    assert not reference.has_annotation("ENT_IOB")
+    assert [span.text for span in reference.spans["other"]] == ["Ada left", "Bergen"]
+    assert get_relations(reference)[0].head.text == "Ada left"
+    assert "other" not in found[1].reference.spans
+    assert annotated_labels(reference, ENTITIES) is None

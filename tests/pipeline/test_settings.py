@@ -16,6 +16,7 @@ OTHER = {  # of each component's settings a value that is not the default
         "overwrite": False,
         "spans_key": "own",
         "incorrect_spans_key": "wrong",
+        "set_ents": False,
         "loss_weight": 0.5,
     },
     "attn_rel": {
