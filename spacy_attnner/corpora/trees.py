@@ -20,7 +20,7 @@ TWO = {
 }
 PART = re.compile(r"[()]|[^()\s]+")
 # as the Penn Treebank writes them
-ESCAPED = {
+ESCAPED: dict[str, str] = {
     "-LRB-": "(",
     "-RRB-": ")",
     "-LSB-": "[",
@@ -65,7 +65,7 @@ def read_sst_trees(
     Raises CorpusError if a line or the file is malformed.
     """
     source = Source(path, labels)
-    names = dict(enumerate(FIVE)) if fine else TWO
+    names: dict[int, str] = dict(enumerate(FIVE)) if fine else TWO
     texts = _read_texts(source, names, phrases)
     return source.documents(make_docs(vocab, texts, labels or set(names.values())))
 
@@ -116,7 +116,7 @@ def parse_tree(line: str) -> list[Node]:
                 raise ValueError("a phrase without a word; write `(2 word)`")
             found[which] = (label, start, len(words))
         else:
-            word = ESCAPED.get(part, part)
+            word: str = ESCAPED.get(part, part)
             words.append(re.sub(r"\\([/*])", r"\1", word))
         at += 1
     if open_:
