@@ -88,7 +88,7 @@ def parse_tree(line: str) -> list[Node]:
 
     Raises ValueError if the line is no such tree.
     """
-    parts = PART.findall(line)
+    parts: list[str] = PART.findall(line)
     words: list[str] = []
     found: list[tuple[int, int, int]] = []  # label, first word, end
     open_: list[int] = []  # of which the end is not known yet
@@ -116,7 +116,7 @@ def parse_tree(line: str) -> list[Node]:
                 raise ValueError("a phrase without a word; write `(2 word)`")
             found[which] = (label, start, len(words))
         else:
-            word: str = ESCAPED.get(part, part)
+            word = ESCAPED.get(part, part)
             words.append(re.sub(r"\\([/*])", r"\1", word))
         at += 1
     if open_:
