@@ -29,8 +29,8 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import minibatch, registry
 
+from .annotated import ENTITIES, RELATIONS, annotated_labels
 from .confidence import scored_groups
-from .corpora.annotated import ENTITIES, RELATIONS, annotated_labels
 from .relations import copy_doc, drop_relations, get_relations, has_relations
 from .span_groups import trimmed
 
@@ -47,10 +47,10 @@ def make_entity_scorer() -> Callable[..., dict[str, Any]]:
     Predicted entities of labels that the reference's corpus does not annotate
     (`MixedCorpus.v1`) are left out, not wrong.
     """
-    return score_entities
+    return score_entities_looked_for
 
 
-def score_entities(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
+def score_entities_looked_for(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
     """`ents_p`, `ents_r`, `ents_f` and `ents_per_type`, as `spacy.ner_scorer.v1`."""
     return get_ner_prf([_with_entities_looked_for(each) for each in examples])
 

@@ -34,8 +34,13 @@ ENTRY_POINTS = {
         f"{PREFIX}TransformerEncoder.v1",
         f"{PREFIX}WordEmbed.v1",
     ],
-    "spacy_readers": [f"{PREFIX}GoldEntitiesCorpus.v1"],
-    "spacy_scorers": [f"{PREFIX}relation_scorer.v1"],
+    "spacy_loggers": [
+        f"{PREFIX}TensorBoardLogger.v1",
+        f"{PREFIX}Trackers.v1",
+        f"{PREFIX}Trial.v1",
+    ],
+    "spacy_readers": [f"{PREFIX}GoldEntitiesCorpus.v1", f"{PREFIX}MixedCorpus.v1"],
+    "spacy_scorers": [f"{PREFIX}entity_scorer.v1", f"{PREFIX}relation_scorer.v1"],
     "spacy_vectors": [f"{PREFIX}Vectors.v1"],
     "spacy_callbacks": [f"{PREFIX}vectors_check.v1"],
     "spacy_augmenters": [f"{PREFIX}GoldSentences.v1", f"{PREFIX}SentenceRuns.v1"],
@@ -56,6 +61,7 @@ INSTALLED = [
 COMMANDS = {"atomic", "errors", "loading", "terminal"}  # what commands share
 MAY_IMPORT: dict[str, set[str]] = {
     "words": set(),
+    "annotated": set(),
     "schedules": set(),
     "vectors": set(),
     "errors": set(),
@@ -70,26 +76,27 @@ MAY_IMPORT: dict[str, set[str]] = {
     "confidence": {"span_groups"},
     "relations": {"confidence", "span_groups"},
     "extensions": {"relations", "confidence"},
-    "scoring": {"relations", "confidence", "span_groups"},
-    "corpora": {"relations", "atomic", "errors", "terminal"},
+    "scoring": {"annotated", "relations", "confidence", "span_groups"},
+    "corpora": {"annotated", "relations", "atomic", "errors", "terminal"},
     "native": set(),
     "layers": {"native"},
     "crf": {"native"},
     "models": {"layers", "crf", "span_groups", "words"},
     "pipeline": {
         *("layers", "crf", "models", "relations", "confidence", "scoring"),
-        *("extensions", "span_groups", "words"),
+        *("annotated", "extensions", "span_groups", "words"),
     },
     "recipes": {"models", *COMMANDS},
     "fitting": {"pipeline", "confidence", "corpora", "scoring", *COMMANDS},
     "export": {"pipeline", "relations", *COMMANDS},
     "report": {"corpora", "confidence", *COMMANDS},
+    "training": {"models", "corpora", "report", *COMMANDS},
     "cli": {
         *("confidence", "corpora", "crf", "export", "fitting", "glove", "layers"),
-        *("minilm", "native", "recipes", "report", "errors", "terminal"),
+        *("minilm", "native", "recipes", "report", "training", "errors", "terminal"),
     },
 }
-KNOW_TORCH = {"layers", "crf", "models", "pipeline"}
+KNOW_TORCH = {"layers", "crf", "models", "pipeline", "training"}
 
 WITHOUT_TORCH = """
 import sys

@@ -39,7 +39,7 @@ def train_cli(
     """
     from spacy.cli._util import import_code, parse_config_overrides
 
-    from ..training.run import run_training
+    from ..training.resumable import run_training
 
     overrides = parse_config_overrides(ctx.args)
     import_code(code)

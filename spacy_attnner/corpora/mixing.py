@@ -10,8 +10,8 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import registry
 
+from ..annotated import ENTITIES, RELATIONS, set_annotated_labels
 from ..relations import Relation, get_relations, has_relations, set_relations
-from .annotated import ENTITIES, RELATIONS, set_annotated_labels
 
 Reader = Callable[[Language], Iterable[Example]]
 SENSES = 0.5  # share of texts from which on a label seems to have two senses

@@ -10,7 +10,7 @@ import numpy
 from spacy.attrs import ENT_IOB, ENT_TYPE, ORTH
 from spacy.training import Example
 
-from ..corpora.annotated import ENTITIES, annotated_labels
+from ..annotated import ENTITIES, annotated_labels
 from ..words import words_before, words_of
 
 INSIDE = ("B-", "I-", "L-", "U-")
@@ -30,7 +30,7 @@ def allowed_tags(
     A word without annotation, or whose entity does not align with the predicted
     tokens or crosses from one sequence into the next, admits every tag. A word outside
     of all entities admits those of labels that were not looked for in the document
-    (`corpora.annotated`).
+    (`annotated.py`).
 
     labels: Number of each label. name: The component, for messages.
     lengths: Words of each sequence that is tagged by itself; the whole document if

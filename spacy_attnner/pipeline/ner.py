@@ -11,9 +11,9 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
+from ..annotated import KEY
 from ..confidence import CONFIDENCES_KEY, scores_of, set_confidences
 from ..confidence.calibration import MARGIN, Calibration
-from ..corpora.annotated import KEY
 from ..extensions import register_confidence
 from ..layers.layout import runs
 from ..models.batch import Batch

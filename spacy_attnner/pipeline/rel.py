@@ -10,9 +10,9 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model
 
+from ..annotated import RELATIONS, annotated_labels
 from ..confidence import confidences
 from ..confidence.thresholds import best_thresholds
-from ..corpora.annotated import RELATIONS, annotated_labels
 from ..extensions import register_relations
 from ..models.entity_pairs import pair_attention, reads_words
 from ..models.rows import flatten

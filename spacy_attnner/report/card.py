@@ -13,6 +13,7 @@ import srsly
 from spacy.language import Language
 from spacy.scorer import Scorer
 from spacy.util import dot_to_object
+from thinc.compat import has_torch_cuda_gpu, torch
 
 from ..atomic import write_text
 from ..corpora.training_data import make_corpus
@@ -147,13 +148,13 @@ def _components(nlp: Language) -> str:
 
 
 def _scores(nlp: Language, scores: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    found = dict(numbers(nlp.meta.get("performance") or {}))
+    found = dict(flat_scores(nlp.meta.get("performance") or {}))
     if found:
         yield "On the development documents, by which the training chose its best:"
         yield score_table(found)
     for name, each in scores.items():
         yield f"On `{visible(name)}`:"
-        yield score_table(dict(numbers(each)))
+        yield score_table(dict(flat_scores(each)))
     if not found and not scores:
         yield "None are stored in the pipeline."
     for name in nlp.pipe_names:
@@ -167,12 +168,14 @@ def _scores(nlp: Language, scores: Mapping[str, Mapping[str, Any]]) -> Iterator[
             )
 
 
-def numbers(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, float]]:
+def flat_scores(
+    values: Mapping[str, Any], path: str = ""
+) -> Iterator[tuple[str, float]]:
     """The numbers of nested dictionaries by their paths, `ents_per_type ORG f`."""
     for key, value in values.items():
         name = f"{path} {key}".strip()
         if isinstance(value, Mapping):
-            yield from numbers(value, name)
+            yield from flat_scores(value, name)
         elif isinstance(value, int | float) and not isinstance(value, bool):
             yield name, float(value)
 
@@ -243,9 +246,7 @@ def _made_with() -> str:
 
 
 def _processor() -> str:
-    import torch
-
-    if torch.cuda.is_available():
+    if has_torch_cuda_gpu:
         return torch.cuda.get_device_name()
     try:
         lines = Path("/proc/cpuinfo").read_text("utf8").splitlines()

@@ -89,10 +89,10 @@ class Checkpoint:
             "words": progress.words,
             "results": progress.results,
             "epochs": [
-                [number, randomness.to_json(found)]
+                [number, randomness.states_to_plain(found)]
                 for number, found in progress.epochs.items()
             ],
-            "random": randomness.to_json(randomness.states()),
+            "random": randomness.states_to_plain(randomness.states()),
             "optimizer": counts,
             "components": names,
             "performance": nlp.meta.get("performance", {}),
@@ -121,7 +121,10 @@ class Checkpoint:
                 state["step"],
                 state["words"],
                 [(score, step) for score, step in state["results"]],
-                {number: randomness.from_json(x) for number, x in state["epochs"]},
+                {
+                    number: randomness.states_from_plain(x)
+                    for number, x in state["epochs"]
+                },
             )
 
     def restore(self, nlp: Language, optimizer: Optimizer) -> None:
@@ -141,7 +144,7 @@ class Checkpoint:
             nlp.meta["performance"] = state["performance"]
             arrays = load_file(self.last / TENSORS)
             put_state(optimizer, nlp, arrays, state["optimizer"])
-            randomness.set_states(randomness.from_json(state["random"]))
+            randomness.set_states(randomness.states_from_plain(state["random"]))
             randomness.set_torch_states(
                 {
                     name.removeprefix("torch/"): torch.from_numpy(numpy.array(array))

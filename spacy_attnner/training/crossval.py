@@ -24,7 +24,7 @@ from ..corpora.formats import GROUP
 from ..errors import UserError, sound
 from ..terminal import msg
 from .checkpoint import differences
-from .run import run_training
+from .resumable import run_training
 
 RESULTS = "crossval.json"
 PARTS = ("train", "test")
@@ -111,7 +111,7 @@ def cross_validate(
         write_json(output / RESULTS, {**about, "scores": scores})
         if not keep:
             shutil.rmtree(folder)
-    return spread(list(scores.values()))
+    return spread_of_folds(list(scores.values()))
 
 
 def _check_config(config: Config, path: Path) -> None:
@@ -196,7 +196,7 @@ def _score(model: Path) -> dict[str, float]:
     return {"score": total, **numbers}
 
 
-def spread(scores: Sequence[dict[str, float]]) -> dict[str, Spread]:
+def spread_of_folds(scores: Sequence[dict[str, float]]) -> dict[str, Spread]:
     """The spread of each score that all folds have."""
     names = [name for name in scores[0] if all(name in each for each in scores)]
     found = {}

@@ -3,6 +3,8 @@
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,6 +12,7 @@ from spacy.language import Language
 from spacy.util import registry
 
 Info = dict[str, Any] | None
+TRIAL = "spacy-attnner.Trial.v1"
 LogStep = Callable[[Info], None]
 Logger = Callable[[Language, IO, IO], tuple[LogStep, Callable[[], None]]]
 
@@ -160,3 +163,32 @@ class _Tracker:
                 stacklevel=2,
             )
             return None
+
+
+_report: ContextVar[Callable[[dict[str, Any]], None]] = ContextVar("report")
+
+
+@registry.loggers(TRIAL)
+def create_trial_logger() -> Callable:
+    """Pass each evaluation to the trial that runs."""
+
+    def setup(nlp: Language, *_: Any) -> tuple[Callable[[Info], None], Callable]:
+        report = _report.get()
+
+        def log_step(info: Info) -> None:
+            if info is not None:
+                report(info)
+
+        return log_step, lambda: None
+
+    return setup
+
+
+@contextmanager
+def reporting(report: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+    """Pass evaluations of `Trial.v1` to a function, within this."""
+    token = _report.set(report)
+    try:
+        yield
+    finally:
+        _report.reset(token)

@@ -22,13 +22,13 @@ def set_states(found: tuple[PythonState, NumpyState]) -> None:
     numpy.random.set_state(found[1])
 
 
-def to_json(found: tuple[PythonState, NumpyState]) -> list[Any]:
+def states_to_plain(found: tuple[PythonState, NumpyState]) -> list[Any]:
     """Both as plain data."""
     (version, words, gauss), (kind, keys, *rest) = found
     return [[version, list(words), gauss], [kind, keys.tolist(), *rest]]
 
 
-def from_json(plain: list[Any]) -> tuple[PythonState, NumpyState]:
+def states_from_plain(plain: list[Any]) -> tuple[PythonState, NumpyState]:
     """Both out of plain data."""
     (version, words, gauss), (kind, keys, *rest) = plain
     return (version, tuple(words), gauss), (kind, numpy.array(keys, "uint32"), *rest)

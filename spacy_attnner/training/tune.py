@@ -7,17 +7,14 @@ spaCy's own evaluation steps.
 
 import io
 import json
-from collections.abc import Callable
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from spacy.cli._util import show_validation_error
-from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train as spacy_train
-from spacy.util import load_config, registry
+from spacy.util import load_config
 from thinc.api import Config
 
 from ..atomic import check_folder, write_json, write_text
@@ -25,32 +22,14 @@ from ..errors import UserError
 from ..loading import use_gpu
 from ..terminal import msg, visible
 from .checkpoint import differences
-from .loggers import Info
+from .loggers import TRIAL, reporting
 from .space import Space, read_space
 
 STORAGE = "study.db"
 BEST = "best.cfg"
 TRIALS = "trials.json"
 PICTURE = "study.svg"
-LOGGER = "spacy-attnner.Trial.v1"
 STARTUP = 5  # trials that are not pruned, and drawn at random
-_report: ContextVar[Callable[[dict[str, Any]], None]] = ContextVar("report")
-
-
-@registry.loggers(LOGGER)
-def create_trial_logger() -> Callable:
-    """Pass each evaluation to the trial that runs."""
-
-    def setup(nlp: Language, *_: Any) -> tuple[Callable[[Info], None], Callable]:
-        report = _report.get()
-
-        def log_step(info: Info) -> None:
-            if info is not None:
-                report(info)
-
-        return log_step, lambda: None
-
-    return setup
 
 
 def tune(
@@ -148,7 +127,7 @@ def _run_trial(
     optuna = require_optuna()
     text = config.to_str()
     changed = Config().from_str(text, interpolate=False, overrides=values)
-    changed["training"]["logger"] = {"@loggers": LOGGER}
+    changed["training"]["logger"] = {"@loggers": TRIAL}
     scores: list[float] = []
 
     def report(info: dict[str, Any]) -> None:
@@ -160,18 +139,9 @@ def _run_trial(
     with show_validation_error(hint_fill=False):
         nlp = init_nlp(changed, use_gpu=gpu_id)
     silent = io.StringIO()
-    with _reporting(report):
+    with reporting(report):
         spacy_train(nlp, None, use_gpu=gpu_id, stdout=silent, stderr=silent)
     return max(scores)
-
-
-@contextmanager
-def _reporting(report: Callable[[dict[str, Any]], None]) -> Any:
-    token = _report.set(report)
-    try:
-        yield
-    finally:
-        _report.reset(token)
 
 
 def finished(study: Any) -> list[Any]:

@@ -9,7 +9,7 @@ import spacy
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
-from spacy_attnner.corpora.annotated import (
+from spacy_attnner.annotated import (
     ENTITIES,
     RELATIONS,
     annotated_labels,
@@ -18,7 +18,7 @@ from spacy_attnner.corpora.annotated import (
 from spacy_attnner.corpora.mixing import counts, create_mixed_corpus
 from spacy_attnner.pipeline.biluo import allowed_tags
 from spacy_attnner.relations import Relation, get_relations, set_relations
-from spacy_attnner.scoring import score_entities, score_relations
+from spacy_attnner.scoring import score_entities_looked_for, score_relations
 from tests.training.trainings import make_config
 
 NLP = spacy.blank("en")
@@ -157,9 +157,9 @@ def test_predictions_of_labels_that_were_not_looked_for_are_not_scored():
     gold = make_doc("Ada took aspirin", [("aspirin", "DRUG")])
     found = make_doc("Ada took aspirin", [("Ada", "PER"), ("aspirin", "DRUG")])
     example = Example(found, gold)
-    assert score_entities([example])["ents_p"] == 0.5
+    assert score_entities_looked_for([example])["ents_p"] == 0.5
     set_annotated_labels(gold, ENTITIES, ["DRUG"])
-    assert score_entities([example])["ents_p"] == 1.0
+    assert score_entities_looked_for([example])["ents_p"] == 1.0
     assert len(example.predicted.ents) == 2
     gold = make_doc("Ada left Bergen", [("Ada", "A"), ("Bergen", "B")], [])
     found = make_doc(

@@ -15,7 +15,7 @@ from spacy.util import registry
 
 from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.training.checkpoint import Checkpoint
-from spacy_attnner.training.run import run_training
+from spacy_attnner.training.resumable import run_training
 from tests.commands import invoke
 from tests.training.trainings import PIPELINES, make_config
 

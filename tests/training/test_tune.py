@@ -9,6 +9,7 @@ import pytest
 from spacy.util import dot_to_object, load_config
 
 from spacy_attnner.errors import UserError
+from spacy_attnner.training import loggers
 from spacy_attnner.training import tune as tune_module
 from spacy_attnner.training.space import Choices, Range, read_space
 from tests.commands import invoke
@@ -92,7 +93,7 @@ def test_trials_that_are_behind_are_pruned(tmp_path, monkeypatch):
     def train(nlp, *_, **__):
         score = next(scores)
         for step in (0, 4, 8):
-            tune_module._report.get()({"score": score, "step": step})
+            loggers._report.get()({"score": score, "step": step})
 
     monkeypatch.setattr(tune_module, "spacy_train", train)
     result = run(tmp_path, "--trials", "7")
