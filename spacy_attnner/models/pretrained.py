@@ -18,6 +18,7 @@ from .bridge import from_safetensors
 from .fine_tuning import count_layers, depth_in_encoder
 from .word_pieces import WordPieces
 
+ABOUT = "spacy_attnner"
 ATTENTION = "spacy_attnner_varlen"
 WINDOW = 512  # pieces, where nobody says
 PICKLED = "pytorch_model*.bin"
@@ -282,6 +283,9 @@ def pretrained_to_bytes(
 ) -> bytes:
     """A safetensors file of the weights, with configuration and tokenizer inside.
 
+    Both are one entry: several would come in another order at every writing, and the
+    same encoder would not be the same file.
+
     half_precision: Store weights as float16, unless they have to be `exact`.
     """
     if not isinstance(module, PretrainedEncoder):  # nothing was loaded yet
@@ -290,8 +294,8 @@ def pretrained_to_bytes(
         name: _stored(tensor, half_precision and not exact)
         for name, tensor in module.encoder.state_dict().items()
     }
-    about = {"config": json.dumps(module.config), "tokenizer": module.pieces.json}
-    return save_safetensors(state, metadata=about)
+    about = {"config": module.config, "tokenizer": module.pieces.json}
+    return save_safetensors(state, metadata={ABOUT: json.dumps(about)})
 
 
 def _stored(tensor: torch.Tensor, half_precision: bool) -> torch.Tensor:
@@ -308,8 +312,8 @@ def pretrained_from_bytes(
     """
     if not data:
         return module
-    about = _metadata(data)
-    config = json.loads(about["config"])
+    about = _about(data)
+    config = about["config"]
     encoder = _encoder_of(config)
     encoder = from_safetensors(encoder, data, torch.device("cpu")).float()
     loaded = PretrainedEncoder(
@@ -318,10 +322,10 @@ def pretrained_from_bytes(
     return loaded.to(device)
 
 
-def _metadata(data: bytes) -> dict[str, str]:
+def _about(data: bytes) -> dict[str, Any]:
     """What a safetensors file says beside its tensors."""
     (size,) = struct.unpack("<Q", data[:8])
-    return json.loads(data[8 : 8 + size])["__metadata__"]
+    return json.loads(json.loads(data[8 : 8 + size])["__metadata__"][ABOUT])
 
 
 def _encoder_of(config: dict[str, Any]) -> nn.Module:

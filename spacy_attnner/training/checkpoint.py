@@ -106,7 +106,8 @@ class Checkpoint:
                 data = component.to_bytes(exclude=["vocab"])
                 (folder / file).write_bytes(data)
             save_file(arrays, folder / TENSORS)
-            (folder / STATE).write_text(json.dumps(state), "utf8")
+            # scores and losses may be numbers of NumPy
+            (folder / STATE).write_text(json.dumps(state, default=float), "utf8")
 
     def pipeline(self) -> Language:
         """The pipeline as it was before its first update."""
