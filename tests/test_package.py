@@ -89,7 +89,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recipes": {"models", *COMMANDS},
     "fitting": {"pipeline", "confidence", "corpora", "scoring", *COMMANDS},
     "export": {"pipeline", "relations", *COMMANDS},
-    "report": {"corpora", "confidence", *COMMANDS},
+    "report": {"corpora", "confidence", "recipes", *COMMANDS},
     "training": {"models", "corpora", "report", *COMMANDS},
     "cli": {
         *("confidence", "corpora", "crf", "export", "fitting", "glove", "layers"),

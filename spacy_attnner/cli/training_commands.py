@@ -1,6 +1,9 @@
 """`spacy attn train`, `tune` and `crossval`: what trains pipelines."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -8,6 +11,25 @@ from ..terminal import echo, msg
 from .app import attn_cli
 
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def overrides_of(ctx: typer.Context, code: Path | None) -> dict[str, Any]:
+    """Values of the config that a command line names, once `code` is imported."""
+    from spacy.cli._util import import_code, parse_config_overrides
+
+    overrides = parse_config_overrides(ctx.args)
+    import_code(code)
+    return overrides
+
+
+@contextmanager
+def stoppable(advice: str) -> Iterator[None]:
+    """Say of Ctrl+C how the work goes on, and exit with status 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        echo(f"Stopped. {advice}")
+        raise typer.Exit(130) from None
 
 
 @attn_cli.command("train", context_settings=EXTRA)
@@ -37,13 +59,10 @@ def train_cli(
     OUTPUT/checkpoint. A training that was killed goes on with --resume and ends as it
     would have, to the bit on a CPU; a finished one leaves no checkpoint.
     """
-    from spacy.cli._util import import_code, parse_config_overrides
-
     from ..training.resumable import run_training
 
-    overrides = parse_config_overrides(ctx.args)
-    import_code(code)
-    try:
+    overrides = overrides_of(ctx, code)
+    with stoppable("The same command with --resume goes on from the last evaluation."):
         run_training(
             config_path,
             output,
@@ -52,11 +71,6 @@ def train_cli(
             resume=resume,
             force=force,
         )
-    except KeyboardInterrupt:
-        echo(
-            "Stopped. The same command with --resume goes on from the last evaluation."
-        )
-        raise typer.Exit(130) from None
 
 
 @attn_cli.command("tune", context_settings=EXTRA)
@@ -95,13 +109,10 @@ def tune_cli(
     train`. The folder holds the study, to which the same command adds trials, from
     several processes at once if you like; trials.json; best.cfg; and study.svg.
     """
-    from spacy.cli._util import import_code, parse_config_overrides
-
     from ..training.tune import BEST, finished, importances, tune
 
-    overrides = parse_config_overrides(ctx.args)
-    import_code(code)
-    try:
+    overrides = overrides_of(ctx, code)
+    with stoppable("The same command goes on with the study."):
         study = tune(
             config_path,
             space,
@@ -112,9 +123,6 @@ def tune_cli(
             seed=seed,
             prune=prune,
         )
-    except KeyboardInterrupt:
-        echo("Stopped. The same command goes on with the study.")
-        raise typer.Exit(130) from None
     if not finished(study):
         msg.warn("No trial came to its end: there is no best config")
         return
@@ -158,13 +166,10 @@ def crossval_cli(
     run to their last step, and their last weights count. A run that was cut off goes on
     where it was, within a training, too.
     """
-    from spacy.cli._util import import_code, parse_config_overrides
-
     from ..training.crossval import RESULTS, cross_validate
 
-    overrides = parse_config_overrides(ctx.args)
-    import_code(code)
-    try:
+    overrides = overrides_of(ctx, code)
+    with stoppable("The same command goes on where it was."):
         found = cross_validate(
             config_path,
             data,
@@ -175,9 +180,6 @@ def crossval_cli(
             gpu_id=gpu_id,
             keep=keep,
         )
-    except KeyboardInterrupt:
-        echo("Stopped. The same command goes on where it was.")
-        raise typer.Exit(130) from None
     msg.table(
         [
             (name, f"{100 * each.mean:.2f}", f"{100 * each.deviation:.2f}")

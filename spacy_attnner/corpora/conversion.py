@@ -174,7 +174,7 @@ def _relabel(
         ent_labels.update(ent.label_ for ent in doc.ents)
         cat_labels.update(doc.cats)
         if names:
-            _rename_entities(doc, names)
+            rename_entities(doc, names)
         if cats:
             doc.cats = {each: p for each, p in doc.cats.items() if each in cats}
         yield doc
@@ -190,7 +190,7 @@ def _relabel(
             raise CorpusError(path, None, message)
 
 
-def _rename_entities(doc: Doc, names: Mapping[str, str]) -> None:
+def rename_entities(doc: Doc, names: Mapping[str, str]) -> None:
     """Rename entity labels, in the entities and in the arguments of relations.
 
     names: The new label of each old one; labels not named stay.

@@ -6,12 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import registry
 
 from ..annotated import ENTITIES, RELATIONS, set_annotated_labels
-from ..relations import Relation, get_relations, has_relations, set_relations
+from ..relations import get_relations, has_relations
+from .conversion import rename_entities
 
 Reader = Callable[[Language], Iterable[Example]]
 SENSES = 0.5  # share of texts from which on a label seems to have two senses
@@ -55,16 +56,18 @@ def create_mixed_corpus(
     Raises ValueError where shares name other corpora or do not add up to 1, and, when
     it is read, for a corpus that is empty or annotates nothing that is learnt.
     """
-    _check(corpora, shares, temperature, {**(labels or {}), **(spans or {})})
+    labels, spans = labels or {}, spans or {}
+    _check(corpora, shares, temperature, [*labels, *spans])
 
     def read(nlp: Language) -> Iterator[Example]:
         found = {name: list(reader(nlp)) for name, reader in corpora.items()}
         for name, examples in found.items():
             _check_annotated(name, examples, nlp)
             for example in examples:
-                _rename(example.reference, (labels or {}).get(name, {}))
-                if name in (spans or {}):
-                    _move(example, (spans or {})[name])
+                if name in labels:
+                    rename_entities(example.reference, labels[name])
+                if name in spans:
+                    _move(example, spans[name])
         _warn_of_senses(found)
         _set_labels(found)
         sizes = {name: len(examples) for name, examples in found.items()}
@@ -142,26 +145,6 @@ def _learnt(nlp: Language) -> set[str]:
             return set()
         found.add(task)
     return found
-
-
-def _rename(doc: Doc, names: Mapping[str, str]) -> None:
-    """Give entities other labels, in the arguments of relations, too."""
-    if not names:
-        return
-
-    def renamed(span: Span) -> Span:
-        label = names.get(span.label_, span.label_)
-        return Span(doc, span.start, span.end, label)
-
-    if doc.has_annotation("ENT_IOB"):
-        missing = [doc[t.i : t.i + 1] for t in doc if t.ent_iob == 0]
-        doc.set_ents([renamed(ent) for ent in doc.ents], missing=missing)
-    if has_relations(doc):
-        moved = [
-            Relation(renamed(each.head), renamed(each.tail), each.label, each.score)
-            for each in get_relations(doc)
-        ]
-        set_relations(doc, moved)
 
 
 def _move(example: Example, key: str) -> None:

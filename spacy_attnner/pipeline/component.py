@@ -65,7 +65,7 @@ class Component(Configured):
         return Watch()
 
     def gold_labels(self, example: Example) -> Iterable[str]:
-        """Labels that an example's reference uses."""
+        """Labels that the reference of an example's `view` uses."""
         raise NotImplementedError
 
     def view(self, example: Example) -> Example:
@@ -112,8 +112,8 @@ class Component(Configured):
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         survey = self.new_survey()
-        for example in get_examples():
-            survey.add(self.view(example), self.gold_labels(example))
+        for example in map(self.view, get_examples()):
+            survey.add(example, self.gold_labels(example))
         survey.require_documents()
         with self._fresh(nlp):
             for label in sorted(survey.known) if labels is None else labels:

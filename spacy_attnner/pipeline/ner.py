@@ -120,9 +120,7 @@ class AttnNER(AttnPipe):
 
     def gold_labels(self, example: Example) -> Iterable[str]:
         """Entity labels of the reference."""
-        if self.set_ents:
-            return (ent.label_ for ent in example.reference.ents)
-        return (span.label_ for span in example.reference.spans.get(self.spans_key, ()))
+        return (ent.label_ for ent in example.reference.ents)
 
     def is_annotated(self, example: Example) -> bool:
         """Whether the reference says which entities there are, or are not."""
@@ -202,7 +200,7 @@ class AttnNER(AttnPipe):
         self, examples: list[Example], inputs: list[Any], scores: list[Any]
     ) -> tuple[float, list[Any]]:
         """`get_loss` where the documents are laid out."""
-        examples = [self.view(example) for example in examples]
+        examples = list(map(self.view, examples))
         ids = {label: i for i, label in enumerate(self.labels)}
         sequences = self._sequences(inputs)
         pairs = list(zip(examples, sequences, strict=True))
@@ -343,7 +341,7 @@ class AttnNER(AttnPipe):
         """
         examples = list(examples)
         validate_examples(examples, "AttnNER.calibrate")
-        examples = [self.view(example) for example in examples]
+        examples = list(map(self.view, examples))
         self.ready([example.predicted for example in examples])
         result = fit_calibration(
             self.model,

@@ -19,6 +19,7 @@ from ..atomic import write_text
 from ..corpora.training_data import make_corpus
 from ..errors import UserError, sound
 from ..loading import load_pipeline, running, use_gpu
+from ..recipes.blocks import TRANSFORMERS, blocks_of
 from ..terminal import visible
 from .content import calibrate_examples
 
@@ -218,19 +219,10 @@ def _training(config: Mapping[str, Any]) -> str:
             value = ", ".join(f"{key} {each}" for key, each in value.items())
         if value not in (None, 0, "") or isinstance(value, bool):
             rows.append((what, f"`{visible(str(value))}`"))
-    rows += [("encoder", f"`{visible(name)}`") for name in _encoders(config)]
+    blocks = blocks_of(dict(config), TRANSFORMERS)
+    names = dict.fromkeys(str(each["name"]) for each in blocks if each.get("name"))
+    rows += [("encoder", f"`{visible(name)}`") for name in names]
     return table(("setting", "value"), rows) if rows else "Not stated."
-
-
-def _encoders(config: Any) -> list[str]:
-    """Names of the pretrained encoders in a config."""
-    if not isinstance(config, Mapping):
-        return []
-    own = config.get("@architectures") == "spacy-attnner.TransformerEncoder.v1"
-    found = [str(config["name"])] if own and config.get("name") else []
-    for value in config.values():
-        found += _encoders(value)
-    return list(dict.fromkeys(found))
 
 
 def _made_with() -> str:

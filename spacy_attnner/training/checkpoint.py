@@ -30,6 +30,7 @@ FOLDER = "checkpoint"
 STATE = "state.json"
 TENSORS = "arrays.safetensors"
 VERSION = 1
+AGAIN = "Name another --output, or give what it was begun with."
 DAMAGED = "Restore the folder from a copy, or begin anew by --force."
 
 
@@ -164,20 +165,25 @@ class Checkpoint:
         """Raises UserError, naming what differs, if it is of another config."""
         with sound(f"the checkpoint in {self.folder} cannot be read", DAMAGED):
             before = Config().from_disk(self.start / "config.cfg").interpolate()
-        differing = list(differences(before, config.interpolate()))
-        if differing:
-            shown = "; ".join(differing[:5])
-            more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
-            raise UserError(
-                f"the training in {self.folder.parent} was begun with another config: "
-                f"{shown}{more}",
-                "Give the config and the settings that it was begun with, or another "
-                "--output to begin anew.",
-            )
+        require_same(
+            before,
+            config.interpolate(),
+            f"the training in {self.folder.parent} was begun with another config",
+            "Give the config and the settings that it was begun with, or another "
+            "--output to begin anew.",
+        )
 
 
 def _is_stored(component: Any) -> bool:
     return hasattr(component, "to_bytes") and hasattr(component, "from_bytes")
+
+
+def require_same(before: Any, now: Any, problem: str, way_out: str) -> None:
+    """Raises UserError, adding what differs to the problem, for another config."""
+    differing = differences(before, now)
+    if differing:
+        more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
+        raise UserError(f"{problem}: {'; '.join(differing[:5])}{more}", way_out)
 
 
 def differences(before: Any, now: Any, path: str = "") -> list[str]:

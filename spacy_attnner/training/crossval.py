@@ -14,8 +14,8 @@ from typing import Any
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
-from spacy.training.loop import DIR_MODEL_LAST
-from spacy.util import load_config, registry, resolve_dot_names
+from spacy.training.loop import DIR_MODEL_LAST, create_evaluation_callback
+from spacy.util import load_config, resolve_dot_names
 from spacy.vocab import Vocab
 from thinc.api import Config
 
@@ -23,12 +23,11 @@ from ..atomic import check_apart, check_folder, write_bytes, write_json
 from ..corpora.formats import GROUP
 from ..errors import UserError, sound
 from ..terminal import msg
-from .checkpoint import differences
+from .checkpoint import AGAIN, Checkpoint, require_same
 from .resumable import run_training
 
 RESULTS = "crossval.json"
 PARTS = ("train", "test")
-AGAIN = "Name another --output, or give what it was begun with."
 
 
 @dataclass(frozen=True)
@@ -99,13 +98,14 @@ def cross_validate(
             "paths.dev": str(folder / "test.spacy"),
         }
         model = folder / DIR_MODEL_LAST
-        if not model.exists() or (folder / "checkpoint").exists():
+        cut_off = Checkpoint(folder).folder.exists()
+        if cut_off or not model.exists():
             run_training(
                 config_path,
                 folder,
                 overrides={**overrides, **paths},
                 gpu_id=gpu_id,
-                resume=(folder / "checkpoint").exists(),
+                resume=cut_off,
             )
         scores[str(number)] = _score(model)
         write_json(output / RESULTS, {**about, "scores": scores})
@@ -171,11 +171,7 @@ def _scores_before(output: Path, about: dict[str, Any]) -> dict[str, dict[str, f
     with sound(f"{path} cannot be read", AGAIN):
         found = json.loads(path.read_text("utf8"))
         scores = found.pop("scores")
-    if differing := differences(found, about):
-        raise UserError(
-            f"{output} holds the folds of something else: {'; '.join(differing[:5])}",
-            AGAIN,
-        )
+    require_same(found, about, f"{output} holds the folds of something else", AGAIN)
     return scores
 
 
@@ -183,17 +179,15 @@ def _score(model: Path) -> dict[str, float]:
     """What the config's weights name, of the documents held out."""
     nlp: Language = spacy.load(model)
     config = nlp.config.interpolate()
-    training = registry.resolve({"x": config["training"]["score_weights"]})["x"]
+    weights = config["training"]["score_weights"]
     (corpus,) = resolve_dot_names(config, [config["training"]["dev_corpus"]])
-    found = nlp.evaluate(list(corpus(nlp)))
-    weights = {name: weight for name, weight in training.items() if weight is not None}
+    total, found = create_evaluation_callback(nlp, corpus, weights)()
     numbers = {
         name: float(found[name])
-        for name in weights
-        if isinstance(found.get(name), int | float)
+        for name, weight in weights.items()
+        if weight is not None and isinstance(found.get(name), int | float)
     }
-    total = sum(weights[name] * value for name, value in numbers.items())
-    return {"score": total, **numbers}
+    return {"score": float(total), **numbers}
 
 
 def spread_of_folds(scores: Sequence[dict[str, float]]) -> dict[str, Spread]:

@@ -44,6 +44,7 @@ class Steps:
 
     progress: What was done before.
     restore: Called when that is passed.
+    live: Whether it is.
     """
 
     def __init__(
@@ -56,23 +57,23 @@ class Steps:
         progress.words = 0
         self._scores = iter([score for score, _ in progress.results])
         self._restore = restore
-        self._live = False
+        self.live = False
 
     # the part of a pipeline that the loop uses
 
     @property
     def pipeline(self) -> list[Any]:
         """The components to update."""
-        return self.nlp.pipeline if self._live else []
+        return self.nlp.pipeline if self.live else []
 
     def update(self, examples: Iterable[Example], **settings: Any) -> None:
         """As `Language.update`."""
-        if self._live:
+        if self.live:
             self.nlp.update(examples, **settings)
 
     def use_params(self, params: Any) -> AbstractContextManager:
         """As `Language.use_params`."""
-        return self.nlp.use_params(params) if self._live else nullcontext()
+        return self.nlp.use_params(params) if self.live else nullcontext()
 
     # the rest
 
@@ -89,12 +90,12 @@ class Steps:
         epoch = -1
         for number in count():
             if number == self._done:
-                self._live = True
+                self.live = True
                 if number:
                     self._check_words()
                     self._restore()
             with draws:
-                if not self._live and number in self._known:
+                if not self.live and number in self._known:
                     randomness.set_states(self._known[number])
                 before = randomness.states()
                 item = next(inner, None)
@@ -120,7 +121,7 @@ class Steps:
         """Scores, as of `create_evaluation_callback`."""
 
         def evaluate() -> tuple[float, dict[str, Any]]:
-            return own() if self._live else (next(self._scores), {})
+            return own() if self.live else (next(self._scores), {})
 
         return evaluate
 
@@ -130,15 +131,10 @@ class Steps:
             return None
 
         def before_update(_: Any, args: dict[str, Any]) -> None:
-            if self._live:
+            if self.live:
                 own(self.nlp, args)
 
         return before_update
-
-    @property
-    def live(self) -> bool:
-        """Whether the steps done before are passed."""
-        return self._live
 
 
 class _Streamed:

@@ -21,7 +21,7 @@ from ..atomic import check_folder, write_json, write_text
 from ..errors import UserError
 from ..loading import use_gpu
 from ..terminal import msg, visible
-from .checkpoint import differences
+from .checkpoint import AGAIN, require_same
 from .loggers import TRIAL, reporting
 from .space import Space, read_space
 
@@ -73,7 +73,6 @@ def tune(
         _show_trial(study, trial)
 
     study.optimize(objective, n_trials=n_trials, callbacks=[told])
-    write_found(study, config, output)
     return study
 
 
@@ -111,11 +110,9 @@ def _open_study(
         before = study.user_attrs.get(what)
         if before is None:
             study.set_user_attr(what, now)
-        elif differing := differences(before, now):
-            raise UserError(
-                f"the study in {output} is of another {what}: "
-                f"{'; '.join(differing[:5])}",
-                "Name another --output, or give what it was begun with.",
+        else:
+            require_same(
+                before, now, f"the study in {output} is of another {what}", AGAIN
             )
     return study
 
@@ -125,8 +122,7 @@ def _run_trial(
 ) -> float:
     """The best score of a training with these values."""
     optuna = require_optuna()
-    text = config.to_str()
-    changed = Config().from_str(text, interpolate=False, overrides=values)
+    changed = _with_values(config, values)
     changed["training"]["logger"] = {"@loggers": TRIAL}
     scores: list[float] = []
 
@@ -144,6 +140,10 @@ def _run_trial(
     return max(scores)
 
 
+def _with_values(config: Config, values: dict[str, Any]) -> Config:
+    return Config().from_str(config.to_str(), interpolate=False, overrides=values)
+
+
 def finished(study: Any) -> list[Any]:
     """The trials that have a score."""
     states = require_optuna().trial.TrialState
@@ -157,8 +157,8 @@ def importances(study: Any) -> dict[str, float]:
     Importance in Arbitrary Subspaces". Empty where there are too few trials.
     """
     optuna = require_optuna()
-    values = {each.value for each in finished(study)}
-    if len(finished(study)) < STARTUP or len(values) < 2:
+    scores = [each.value for each in finished(study)]
+    if len(scores) < STARTUP or len(set(scores)) < 2:
         return {}
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
     return optuna.importance.get_param_importances(study, evaluator=evaluator)
@@ -166,16 +166,17 @@ def importances(study: Any) -> dict[str, float]:
 
 def write_found(study: Any, config: Config, output: Path) -> None:
     """Write trials, the best config and a picture."""
-    done = finished(study)
+    done, shares = finished(study), importances(study)
+    scored = {each.number for each in done}
     write_json(
         output / TRIALS,
         {
-            "importances": importances(study),
+            "importances": shares,
             "trials": [
                 {
                     "number": each.number,
                     "state": each.state.name.lower(),
-                    "score": each.value if each in done else None,
+                    "score": each.value if each.number in scored else None,
                     "values": each.params,
                     "steps": max(each.intermediate_values, default=0),
                 }
@@ -185,14 +186,11 @@ def write_found(study: Any, config: Config, output: Path) -> None:
     )
     if not done:
         return
-    best = Config().from_str(
-        config.to_str(), interpolate=False, overrides=study.best_params
-    )
-    write_text(output / BEST, best.to_str())
+    write_text(output / BEST, _with_values(config, study.best_params).to_str())
     from .tune_picture import picture
 
     with suppress(UserError):  # Matplotlib is not installed
-        write_text(output / PICTURE, picture(study, done, importances(study)))
+        write_text(output / PICTURE, picture(study, done, shares))
 
 
 def _show_trial(study: Any, trial: Any) -> None:

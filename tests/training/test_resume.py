@@ -17,9 +17,10 @@ from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.training.checkpoint import Checkpoint
 from spacy_attnner.training.resumable import run_training
 from tests.commands import invoke
+from tests.training.conftest import SAMPLE
 from tests.training.trainings import PIPELINES, make_config
 
-SAMPLE = Path(__file__).parents[2] / "assets/sample/train.jsonl"
+CUT = "tests.cut_off"
 
 
 class Cut(Exception):
@@ -27,9 +28,6 @@ class Cut(Exception):
 
 
 cut_at: list[int] = []
-
-
-CUT = "tests.cut_off"
 
 
 @registry.callbacks(CUT)
