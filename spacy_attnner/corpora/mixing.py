@@ -4,9 +4,11 @@ import random
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import combinations
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from spacy.language import Language
-from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import registry
 
@@ -26,7 +28,7 @@ TASKS = {
 
 @registry.readers("spacy-attnner.MixedCorpus.v1")
 def create_mixed_corpus(
-    corpora: dict[str, Reader],
+    corpora: dict[str, Any],
     shares: dict[str, float] | None = None,
     temperature: float = 1.0,
     labels: dict[str, dict[str, str]] | None = None,
@@ -40,7 +42,7 @@ def create_mixed_corpus(
     and no pair of them for none of those, and `entity_scorer.v1` and
     `relation_scorer.v1` count no prediction of them as wrong.
 
-    corpora: Readers by a name of yours.
+    corpora: Readers, by a name of yours.
     shares: Of each corpus among the documents of an epoch, adding up to 1.
     temperature: Without shares, they follow the sizes n of the corpora to the power 1 /
         temperature: 1 takes them as they are, more brings them closer together (Devlin
@@ -56,27 +58,68 @@ def create_mixed_corpus(
     Raises ValueError where shares name other corpora or do not add up to 1, and, when
     it is read, for a corpus that is empty or annotates nothing that is learnt.
     """
+    # corpora are typed Any, since confection looks at blocks in a dict before it makes
+    # readers of them
     labels, spans = labels or {}, spans or {}
     _check(corpora, shares, temperature, [*labels, *spans])
 
+    surveys: WeakKeyDictionary[Language, dict[str, _Survey]] = WeakKeyDictionary()
+
+    def renamed(name: str, nlp: Language) -> Iterator[Example]:
+        for example in corpora[name](nlp):
+            if name in labels:
+                rename_entities(example.reference, labels[name])
+            if name in spans:
+                _move(example, spans[name])
+            yield example
+
     def read(nlp: Language) -> Iterator[Example]:
-        found = {name: list(reader(nlp)) for name, reader in corpora.items()}
-        for name, examples in found.items():
-            _check_annotated(name, examples, nlp)
-            for example in examples:
-                if name in labels:
-                    rename_entities(example.reference, labels[name])
-                if name in spans:
-                    _move(example, spans[name])
-        _warn_of_senses(found)
-        _set_labels(found)
-        sizes = {name: len(examples) for name, examples in found.items()}
+        # a pipeline reads it many times before it is trained, often the beginning alone
+        if nlp not in surveys:
+            found = {name: _Survey(name, nlp, renamed(name, nlp)) for name in corpora}
+            _warn_of_senses({name: each.texts for name, each in found.items()})
+            surveys[nlp] = found
+        found = surveys[nlp]
+        sizes = {name: each.n for name, each in found.items()}
         for name, n in counts(sizes, shares, temperature).items():
-            examples = found[name]
-            yield from examples * (n // len(examples))
-            yield from random.sample(examples, n % len(examples))
+            partial = _partial_labels(name, found)
+            examples = _marked(renamed(name, nlp), partial)
+            yield from examples if n == sizes[name] else _times(list(examples), n)
 
     return read
+
+
+class _Survey:
+    """What one of the corpora has.
+
+    Raises ValueError if it is empty, or annotates nothing of what a pipeline learns.
+    """
+
+    def __init__(self, name: str, nlp: Language, examples: Iterable[Example]) -> None:
+        learnt = _learnt(nlp)
+        self.n = 0
+        self.labels: dict[str, set[str]] = {ENTITIES: set(), RELATIONS: set()}
+        annotated = not learnt
+        texts: dict[str, Counter[str]] = defaultdict(Counter)
+        for example in examples:
+            doc = example.reference
+            self.n += 1
+            annotated = annotated or any(TASKS[task](doc) for task in learnt)
+            for ent in doc.ents:
+                texts[ent.text][ent.label_] += 1
+                self.labels[ENTITIES].add(ent.label_)
+            self.labels[RELATIONS].update(each.label for each in get_relations(doc))
+        # the most frequent label of every entity
+        self.texts = {text: n.most_common(1)[0][0] for text, n in texts.items()}
+        if not self.n:
+            raise ValueError(f"the corpus {name!r} has no documents")
+        if not annotated:
+            raise ValueError(
+                f"the corpus {name!r} annotates no {' and no '.join(sorted(learnt))}, "
+                "which is what the pipeline learns, in any of its "
+                f"{self.n:,} documents: take it out of the mixture, or add a component "
+                "for what it annotates"
+            )
 
 
 def _check(
@@ -116,22 +159,6 @@ def counts(
     return {name: round(weights[name] * epoch) for name in sizes}
 
 
-def _check_annotated(name: str, examples: list[Example], nlp: Language) -> None:
-    if not examples:
-        raise ValueError(f"the corpus {name!r} has no documents")
-    learnt = _learnt(nlp)
-    if not learnt:
-        return
-    for example in examples:
-        if any(TASKS[task](example.reference) for task in learnt):
-            return
-    raise ValueError(
-        f"the corpus {name!r} annotates no {' and no '.join(sorted(learnt))}, which is "
-        f"what the pipeline learns, in any of its {len(examples):,} documents: take it "
-        "out of the mixture, or add a component for what it annotates"
-    )
-
-
 def _learnt(nlp: Language) -> set[str]:
     """What the components learn; nothing if one is of another kind."""
     found = set()
@@ -155,54 +182,47 @@ def _move(example: Example, key: str) -> None:
             doc.set_ents([], default="missing")
 
 
-def _labels_of(doc: Doc, kind: str) -> Iterator[str]:
-    if kind == ENTITIES:
-        yield from (ent.label_ for ent in doc.ents)
-    else:
-        yield from (relation.label for relation in get_relations(doc))
+def _partial_labels(name: str, found: Mapping[str, _Survey]) -> dict[str, set[str]]:
+    """By kind, the labels that a corpus has, where others have more."""
+    partial = {}
+    for kind, own in found[name].labels.items():
+        every = set().union(*(each.labels[kind] for each in found.values()))
+        if own and own != every:
+            partial[kind] = own
+    return partial
 
 
-def _set_labels(found: Mapping[str, list[Example]]) -> None:
-    """Say in each document which labels its corpus has, where others have more."""
-    for kind in (ENTITIES, RELATIONS):
-        labels = {
-            name: {
-                label for each in examples for label in _labels_of(each.reference, kind)
-            }
-            for name, examples in found.items()
-        }
-        every = set().union(*labels.values())
-        for name, own in labels.items():
-            if not own or own == every:
-                continue
-            for example in found[name]:
-                set_annotated_labels(example.reference, kind, own)
-
-
-def _warn_of_senses(found: Mapping[str, list[Example]]) -> None:
-    """Say of a label that it seems to mean different things in two corpora."""
-    texts = {name: _texts(examples) for name, examples in found.items()}
-    names = list(found)
-    for i, one in enumerate(names):
-        for other in names[i + 1 :]:
-            for label, examples in _disputed(texts[one], texts[other]).items():
-                text, second = examples[0]
-                warnings.warn(
-                    f"the label {label!r} seems to have two senses: of the entities "
-                    f"that are {label} in {one!r} and annotated in {other!r}, too, "
-                    f"{len(examples):,} have another label there ({text!r}: {second}); "
-                    "give one of them another name in `labels` of the mixed corpus",
-                    stacklevel=2,
-                )
-
-
-def _texts(examples: Iterable[Example]) -> dict[str, str]:
-    """The most frequent label of every entity, by its text."""
-    labels: dict[str, Counter[str]] = defaultdict(Counter)
+def _marked(
+    examples: Iterable[Example], partial: Mapping[str, set[str]]
+) -> Iterator[Example]:
+    """Say in each document which labels were looked for, if that is not all."""
     for example in examples:
-        for ent in example.reference.ents:
-            labels[ent.text][ent.label_] += 1
-    return {text: found.most_common(1)[0][0] for text, found in labels.items()}
+        for kind, labels in partial.items():
+            set_annotated_labels(example.reference, kind, labels)
+        yield example
+
+
+def _times(examples: list[Example], n: int) -> Iterator[Example]:
+    """This many, each about as often as any other."""
+    yield from examples * (n // len(examples))
+    yield from random.sample(examples, n % len(examples))
+
+
+def _warn_of_senses(texts: Mapping[str, Mapping[str, str]]) -> None:
+    """Say of a label that it seems to mean different things in two corpora.
+
+    texts: Of each corpus, the label of every entity.
+    """
+    for one, other in combinations(texts, 2):
+        for label, examples in _disputed(texts[one], texts[other]).items():
+            text, second = examples[0]
+            warnings.warn(
+                f"the label {label!r} seems to have two senses: of the entities "
+                f"that are {label} in {one!r} and annotated in {other!r}, too, "
+                f"{len(examples):,} have another label there ({text!r}: {second}); "
+                "give one of them another name in `labels` of the mixed corpus",
+                stacklevel=3,
+            )
 
 
 def _disputed(

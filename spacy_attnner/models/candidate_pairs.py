@@ -58,6 +58,11 @@ class Candidates:
 CandidateGetter = Callable[[Doc], Candidates]
 
 
+def no_candidates(doc: Doc) -> Candidates:
+    """A document in which no pair is looked at."""
+    return Candidates(doc, [], numpy.zeros((0, 2), dtype="int64"))
+
+
 @registry.misc("spacy-attnner.CandidatePairs.v1")
 def make_candidate_pairs(
     max_length: int = 0, same_sentence: bool = False, spans_key: str = ""

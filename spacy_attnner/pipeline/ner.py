@@ -200,6 +200,9 @@ class AttnNER(AttnPipe):
         self, examples: list[Example], inputs: list[Any], scores: list[Any]
     ) -> tuple[float, list[Any]]:
         """`get_loss` where the documents are laid out."""
+        known = [i for i, each in enumerate(examples) if self.is_annotated(each)]
+        if len(known) < len(examples):
+            return self._loss_of_some(known, examples, inputs, scores)
         examples = list(map(self.view, examples))
         ids = {label: i for i, label in enumerate(self.labels)}
         sequences = self._sequences(inputs)
@@ -212,6 +215,25 @@ class AttnNER(AttnPipe):
                 incorrect_paths(eg, key, ids, lengths) for eg, lengths in pairs
             ]
         return crf_loss(self.model, scores, allowed, incorrect, sequences)
+
+    def _loss_of_some(
+        self,
+        known: list[int],
+        examples: list[Example],
+        inputs: list[Any],
+        scores: list[Any],
+    ) -> tuple[float, list[Any]]:
+        """`loss_of` for those of the documents that are annotated."""
+        loss, d_scores = 0.0, [each * 0 for each in scores]
+        if known:
+            loss, found = self.loss_of(
+                [examples[i] for i in known],
+                Batch(inputs[i] for i in known),
+                [scores[i] for i in known],
+            )
+            for i, each in zip(known, found, strict=True):
+                d_scores[i] = each
+        return loss, d_scores
 
     def rehearse(
         self,

@@ -14,6 +14,7 @@ from ..annotated import RELATIONS, annotated_labels
 from ..confidence import confidences
 from ..confidence.thresholds import best_thresholds
 from ..extensions import register_relations
+from ..models.candidate_pairs import no_candidates
 from ..models.entity_pairs import pair_attention, reads_words
 from ..models.rows import flatten
 from ..relations import (
@@ -171,13 +172,17 @@ class AttnRel(AttnPipe):
         return found.of_types({tuple(pair) for pair in self.cfg["types"]})
 
     def inputs(self, examples: list[Example]) -> list[Any]:
-        """Candidate pairs of the predicted documents.
+        """Candidate pairs of the predicted documents; none of those without annotation.
 
         Documents in which nothing has set entities are given the gold ones for it.
         """
         self._learn_types(examples)  # a label added later may join other types
-        found = [with_gold_spans(example, self.get_candidates) for example in examples]
-        return [self._of_known_types(each) for each in found]
+        return [
+            self._of_known_types(with_gold_spans(example, self.get_candidates))
+            if self.is_annotated(example)
+            else no_candidates(example.predicted)
+            for example in examples
+        ]
 
     def predict(self, docs: Iterable[Doc]) -> list[tuple[Any, Any]]:
         """Candidate pairs of each document and their scores, (n_pairs, n_labels).
