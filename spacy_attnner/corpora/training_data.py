@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy
+from spacy.attrs import SENT_START
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -227,10 +228,10 @@ def draw_runs(starts: numpy.ndarray, n_tokens: int, max_tokens: int) -> numpy.nd
 
 def _set_sentence_starts(doc: Doc, starts: numpy.ndarray) -> None:
     """Make sentences of a document begin at these tokens and nowhere else."""
-    is_start = numpy.zeros(len(doc), dtype=bool)
-    is_start[starts] = True
-    for token, start in zip(doc, is_start.tolist(), strict=True):
-        token.is_sent_start = start
+    # the setter of a token looks through the whole document each time
+    is_start = numpy.full(len(doc), -1, dtype="int64")
+    is_start[starts] = 1
+    doc.from_array([SENT_START], is_start.view("uint64"))
 
 
 @registry.augmenters("spacy-attnner.SentenceRuns.v1")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Example, validate_get_examples
+from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Model
 
 from ..models.output_size import renew_output
@@ -110,9 +110,9 @@ class Component(Configured):
         Raises ValueError where there is no example or no label; warns of what the
         examples do not let the component learn.
         """
-        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         survey = self.new_survey()
-        for example in map(self.view, get_examples()):
+        method = f"{type(self).__name__}.initialize"
+        for example in map(self.view, _validated(get_examples, method)):
             survey.add(example, self.gold_labels(example))
         survey.require_documents()
         with self._fresh(nlp):
@@ -156,6 +156,16 @@ class Component(Configured):
         examples = list(examples)
         warn_of_nothing(self.name, examples)
         return super().score(examples, **kwargs)  # type: ignore[misc]
+
+
+def _validated(get_examples: Any, method: str) -> Iterator[Example]:
+    """What `validate_get_examples` lets pass, which would read it once more."""
+    examples = get_examples() if callable(get_examples) else None
+    if not examples or not isinstance(examples, Iterable):
+        validate_get_examples(get_examples, method)
+    for example in examples or ():
+        validate_examples([example], method)
+        yield example
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """`attn_textcat` and `attn_textcat_multilabel`: spaCy's categorizers over attention."""
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import numpy
@@ -13,7 +14,7 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model
 
-from .base import weighted
+from .base import INIT_SAMPLE, weighted
 from .component import Component, Start
 from .settings import check_threshold, check_weight, loss_weight_setting, setting
 from .surveys import (
@@ -120,8 +121,10 @@ class _Categories(Component):
         others = sorted(set(start.survey.known) - set(self.labels))
         self.cfg["ignored"] = None if start.found else others
         warn_of_strange_categories(self.name, others, start.nlp)
+        self._validate_categories(start.get_examples())
+        sample = list(islice(start.get_examples(), INIT_SAMPLE))
         super(Component, self).initialize(  # type: ignore[misc]
-            start.get_examples, nlp=start.nlp, labels=self.labels, **start.settings
+            lambda: sample, nlp=start.nlp, labels=self.labels, **start.settings
         )
 
     def _own(self, example: Example) -> dict[str, float]:
