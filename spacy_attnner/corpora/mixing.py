@@ -13,16 +13,17 @@ from spacy.training import Example
 from spacy.util import registry
 
 from ..annotated import ENTITIES, RELATIONS, set_annotated_labels
-from ..relations import get_relations, has_relations
+from ..relations import drop_relations, get_relations, has_relations
 from .conversion import rename_entities
 
 Reader = Callable[[Language], Iterable[Example]]
 SENSES = 0.5  # share of texts from which on a label seems to have two senses
 FEWEST = 10  # texts that say so
+CATEGORIES = "categories"
 TASKS = {
     ENTITIES: lambda doc: doc.has_annotation("ENT_IOB") or bool(doc.spans),
     RELATIONS: has_relations,
-    "categories": lambda doc: bool(doc.cats),
+    CATEGORIES: lambda doc: bool(doc.cats),
 }
 
 
@@ -31,6 +32,7 @@ def create_mixed_corpus(
     corpora: dict[str, Any],
     shares: dict[str, float] | None = None,
     temperature: float = 1.0,
+    tasks: dict[str, list[str]] | None = None,
     labels: dict[str, dict[str, str]] | None = None,
     spans: dict[str, str] | None = None,
 ) -> Reader:
@@ -47,6 +49,8 @@ def create_mixed_corpus(
     temperature: Without shares, they follow the sizes n of the corpora to the power 1 /
         temperature: 1 takes them as they are, more brings them closer together (Devlin
         et al. 2018, multilingual BERT).
+    tasks: What is taken of a corpus, `entities`, `relations` and `categories`, by
+        corpus; all that it annotates if it is not named.
     labels: New names of entity labels, by corpus, for labels that are the same under
         two names, or two under the same.
     spans: Span group that the entities of a corpus are put into, by corpus, for
@@ -60,13 +64,16 @@ def create_mixed_corpus(
     """
     # corpora are typed Any, since confection looks at blocks in a dict before it makes
     # readers of them
-    labels, spans = labels or {}, spans or {}
-    _check(corpora, shares, temperature, [*labels, *spans])
+    tasks, labels, spans = tasks or {}, labels or {}, spans or {}
+    _check(corpora, shares, temperature, [*tasks, *labels, *spans])
+    _check_tasks(tasks)
 
     surveys: WeakKeyDictionary[Language, dict[str, _Survey]] = WeakKeyDictionary()
 
     def renamed(name: str, nlp: Language) -> Iterator[Example]:
         for example in corpora[name](nlp):
+            if name in tasks:
+                _keep(example, tasks[name])
             if name in labels:
                 rename_entities(example.reference, labels[name])
             if name in spans:
@@ -150,6 +157,20 @@ def _check(
         )
 
 
+def _check_tasks(tasks: Mapping[str, Iterable[str]]) -> None:
+    for name, chosen in tasks.items():
+        if unknown := set(chosen) - TASKS.keys():
+            raise ValueError(
+                f"there is no task {sorted(unknown)[0]!r}, as of the corpus {name!r}: "
+                f"the tasks are {', '.join(TASKS)}"
+            )
+        if RELATIONS in chosen and ENTITIES not in chosen:
+            raise ValueError(
+                f"the tasks of the corpus {name!r} are relations without entities, "
+                "which are their arguments: name both"
+            )
+
+
 def counts(
     sizes: Mapping[str, int], shares: Mapping[str, float] | None, temperature: float
 ) -> dict[str, int]:
@@ -172,6 +193,18 @@ def _learnt(nlp: Language) -> set[str]:
             return set()
         found.add(task)
     return found
+
+
+def _keep(example: Example, tasks: Iterable[str]) -> None:
+    """Make all annotation missing that is of no such task."""
+    for doc in (example.reference, example.predicted):
+        if RELATIONS not in tasks:
+            drop_relations(doc)
+        if ENTITIES not in tasks:
+            doc.set_ents([], default="missing")
+            doc.spans.clear()
+        if CATEGORIES not in tasks:
+            doc.cats = {}
 
 
 def _move(example: Example, key: str) -> None:

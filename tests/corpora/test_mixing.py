@@ -8,6 +8,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
+from spacy.util import registry
 
 from spacy_attnner.annotated import (
     ENTITIES,
@@ -17,7 +18,12 @@ from spacy_attnner.annotated import (
 )
 from spacy_attnner.corpora.mixing import counts, create_mixed_corpus
 from spacy_attnner.pipeline.biluo import allowed_tags
-from spacy_attnner.relations import Relation, get_relations, set_relations
+from spacy_attnner.relations import (
+    Relation,
+    get_relations,
+    has_relations,
+    set_relations,
+)
 from spacy_attnner.scoring import score_entities_looked_for, score_relations
 from tests.training.trainings import make_config
 
@@ -197,6 +203,69 @@ def test_relations_that_were_not_looked_for_cost_nothing():
     assert not d_part[0][:, 1 - column].any()
 
 
+def test_tasks_of_a_corpus():
+    def doc():
+        return make_doc(
+            "Ada left Bergen",
+            [("Ada", "PER"), ("Bergen", "LOC")],
+            [("Ada", "Left", "Bergen")],
+            {"news": 1.0},
+        )
+
+    def found(tasks):
+        mixed = create_mixed_corpus({"news": reader(doc())}, tasks={"news": tasks})
+        (example,) = mixed(NLP)
+        reference = example.reference
+        return (
+            len(reference.ents) if reference.has_annotation("ENT_IOB") else None,
+            len(get_relations(reference)) if has_relations(reference) else None,
+            dict(reference.cats),
+        )
+
+    assert found(["entities"]) == (2, None, {})
+    assert found(["entities", "relations"]) == (2, 1, {})
+    assert found(["categories"]) == (None, None, {"news": 1.0})
+
+
+def test_blocks_of_a_config(tmp_path):
+    for name, docs in {"news": news(), "drugs": medicine()}.items():
+        DocBin(docs=docs).to_disk(tmp_path / f"{name}.spacy")
+    block = {
+        "@readers": "spacy-attnner.MixedCorpus.v1",
+        "corpora": {
+            name: {
+                "@readers": "spacy.Corpus.v1",
+                "path": str(tmp_path / f"{name}.spacy"),
+                "gold_preproc": False,
+                "augmenter": {"@augmenters": "spacy-attnner.GoldSentences.v1"},
+            }
+            for name in ("news", "drugs")
+        },
+    }
+    mixed = registry.resolve({"x": block})["x"]
+    assert texts(mixed(NLP)) == {"left": 4, "took": 2}
+
+
+def test_the_beginning_is_read_alone():
+    read = Counter()
+
+    def counting(name, docs):
+        def examples(nlp):
+            for example in reader(*docs)(nlp):
+                read[name] += 1
+                yield example
+
+        return examples
+
+    mixed = create_mixed_corpus(
+        {"news": counting("news", news()), "drugs": counting("drugs", medicine())}
+    )
+    assert next(iter(mixed(NLP)))
+    assert read == {"news": 5, "drugs": 2}  # once to see what there is
+    assert next(iter(mixed(NLP)))
+    assert read == {"news": 6, "drugs": 2}
+
+
 def test_a_label_in_two_senses():
     places = [f"Place{i}" for i in range(12)]
     one = [make_doc(f"{place} voted", [(place, "LOC")]) for place in places]
@@ -223,6 +292,9 @@ def test_a_label_in_two_senses():
         ),
         ({"labels": {"old": {"A": "B"}}}, "no corpus 'old'; the corp"),
         ({"spans": {"old": "key"}}, "there is no corpus 'old'"),
+        ({"tasks": {"old": ["entities"]}}, "there is no corpus 'old'"),
+        ({"tasks": {"news": ["parse"]}}, "no task 'parse', as of the corpus 'news'"),
+        ({"tasks": {"news": ["relations"]}}, "'news' are relations without entities"),
     ],
 )
 def test_settings_that_do_not_fit(settings, message):
