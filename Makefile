@@ -31,7 +31,7 @@ run: $(INSTALLED) sound-lock
 # against what is installed, not against the folder that the tests run in
 test: export PYTHONSAFEPATH = 1
 test: $(INSTALLED)
-	$(BIN)/pytest --import-mode=importlib -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
+	$(BIN)/pytest --import-mode=importlib -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
 ifeq ($(PYTEST),)
 	PYTHONPATH=$(OTHERS) $(BIN)/pytest --import-mode=importlib -n 2 \
 	  tests/pipeline/test_other_transformers.py
