@@ -19,7 +19,7 @@ from spacy_attnner.minilm import make_encoder
 from spacy_attnner.terminal import Commands, msg
 
 META = "meta.json"  # says which encoder it is, and whose
-PARTS = ("ner", "rel", "textcat")
+PARTS = ("joint", "textcat")
 NAMES = (META, *(f"{part}.cfg" for part in PARTS))
 FROM_PYPI = Path("assets/minilm")
 app = Commands()

@@ -7,7 +7,7 @@ tables in metrics/REPORT.md.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,8 @@ from spacy.scorer import Scorer
 from spacy.training import Corpus, Example
 
 from spacy_attnner.atomic import check_files, replacing_files, write_json, write_text
-from spacy_attnner.corpora.training_data import (
-    GoldEntitiesCorpus,
-    create_gold_sentences,
-)
+from spacy_attnner.corpora.mixing import create_mixed_corpus
+from spacy_attnner.corpora.training_data import create_gold_sentences
 from spacy_attnner.errors import UserError, sound
 from spacy_attnner.loading import annotate, load_pipeline, running, use_gpu
 from spacy_attnner.report.content import calibrate_examples
@@ -30,8 +28,10 @@ from spacy_attnner.terminal import Commands, echo, msg
 app = Commands()
 HEADLINE = (
     ("ents_f", "entity F1"),
+    ("spans_arguments_f", "argument F1"),
     ("rel_f", "strict relation F1"),
     ("rel_boundaries_f", "relation F1, boundaries"),
+    ("rel_gold_ents_f", "relation F1, gold arguments"),
     ("cats_acc", "accuracy"),
     ("cats_macro_f", "macro F1"),
 )
@@ -46,7 +46,8 @@ class Evaluation:
     data: Folder below the corpus folder.
     gold_sents: Give the pipeline the gold sentence starts of its documents, where they
         are annotated.
-    gold_entities: Give the pipeline the gold entities instead of its own.
+    spans_key: Span group that the pipeline puts the entities of this corpus into;
+        `doc.ents` if empty.
     uncalibrated: Folder of the pipeline before its confidences were calibrated, whose
         calibration error is measured, too.
     """
@@ -57,14 +58,15 @@ class Evaluation:
     data: str
     metrics: tuple[str, ...]
     gold_sents: bool = False
-    gold_entities: bool = False
+    spans_key: str = ""
     uncalibrated: str = ""
 
 
 ENTS = ("ents_p", "ents_r", "ents_f", "ents_per_type")
 RELS = (
+    *("spans_arguments_p", "spans_arguments_r", "spans_arguments_f"),
     *("rel_p", "rel_r", "rel_f", "rel_macro_f", "rel_boundaries_f"),
-    "rel_f_per_type",
+    *("rel_gold_ents_f", "rel_f_per_type"),
 )
 CATS = ("cats_acc", "cats_micro_f", "cats_macro_f", "cats_f_per_type")
 EVALUATIONS = (
@@ -75,7 +77,7 @@ EVALUATIONS = (
         "ner",
         ENTS,
         gold_sents=True,
-        uncalibrated="ner/model-best",
+        uncalibrated="joint/model-best",
     ),
     Evaluation(
         "ner_documents",
@@ -83,29 +85,15 @@ EVALUATIONS = (
         "en_attnner",
         "ner",
         ENTS,
-        uncalibrated="ner/model-best",
+        uncalibrated="joint/model-best",
     ),
     Evaluation(
         "rel",
-        "Entities and relations, end to end, strict (relation pipeline)",
-        "rel/model-best",
-        "rel",
-        ENTS + RELS,
-    ),
-    Evaluation(
-        "rel_gold_entities",
-        "Relations between gold entities (relation pipeline)",
-        "rel/model-best",
-        "rel",
-        RELS,
-        gold_entities=True,
-    ),
-    Evaluation(
-        "rel_en_attnner",
-        "Relations between the entities that en_attnner finds itself",
+        "Relations and their arguments, end to end, strict (en_attnner)",
         "en_attnner",
         "rel",
-        ENTS + RELS,
+        RELS,
+        spans_key="arguments",
     ),
     Evaluation("textcat", "Sentiment (en_attnner)", "en_attnner", "sentiment", CATS),
     Evaluation(
@@ -156,9 +144,8 @@ def _evaluate(evaluation: Evaluation, training: Path, corpus: Path) -> dict[str,
     data = corpus / evaluation.data / "test.spacy"
     nlp = _load(training / evaluation.model)
     examples = _read(evaluation, nlp, data)
-    disabled = ["attn_ner"] if evaluation.gold_entities else []
     started = time.perf_counter()
-    with nlp.select_pipes(disable=disabled), running(evaluation.model):
+    with running(evaluation.model):
         annotate(nlp, examples, evaluation.title)
         seconds = time.perf_counter() - started
         scores = Scorer(nlp=nlp).score(examples)
@@ -182,16 +169,19 @@ def _evaluate(evaluation: Evaluation, training: Path, corpus: Path) -> dict[str,
 
 
 def _load(path: Path) -> Language:
-    _check(path, "train or assemble")
+    _check(path, "train or describe")
     return load_pipeline(str(path))
 
 
 def _read(evaluation: Evaluation, nlp: Language, path: Path) -> list[Example]:
     _check(path, "corpus")
-    reader = GoldEntitiesCorpus if evaluation.gold_entities else Corpus
     augmenter = create_gold_sentences() if evaluation.gold_sents else None
+    reader: Callable[..., Iterable[Example]] = Corpus(path, augmenter=augmenter)
+    if evaluation.spans_key:
+        spans = {evaluation.data: evaluation.spans_key}
+        reader = create_mixed_corpus({evaluation.data: reader}, spans=spans)
     with sound(f"{path} cannot be read", "Run the project's corpus step again."):
-        return list(reader(path, augmenter=augmenter)(nlp))
+        return list(reader(nlp))
 
 
 def _check(path: Path, step: str) -> None:

@@ -1,10 +1,11 @@
-"""Write into a pipeline's `meta.json` what it was trained on.
+"""Copy a pipeline, and write into the `meta.json` what it was trained on.
 
-python scripts/stamp.py MODEL_DIR corpus/SOURCE.json [--vectors VECTORS]
+python scripts/stamp.py MODEL OUTPUT corpus/SOURCE.json [--vectors VECTORS]
     [--encoder training/configs]
 """
 
 import json
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,15 @@ app = Commands()
 
 @app.command()
 def stamp(
-    model_dir: Path,
+    model: Path,
+    output: Path,
     source_path: Path,
     vectors: Path | None = None,
     encoder: Path | None = None,
 ) -> None:
-    """Put `sources`, `description` and `license` into MODEL_DIR/meta.json.
+    """Copy MODEL into OUTPUT, with `sources`, `description` and `license`.
 
+    output: A folder that `steps.py` has begun.
     source_path: The `SOURCE.json` of the corpora.
     vectors: The folder of the word vectors, whose own sources are added.
     encoder: The folder of the chosen configs; a pretrained encoder's sources are added,
@@ -36,7 +39,7 @@ def stamp(
     Raises UserError if one of them is missing or no JSON.
     """
     source = read_source(source_path)
-    meta = _read_meta(model_dir)
+    meta = _read_meta(model)
     sources = list(source["sources"])
     if vectors is not None:
         sources += _read_meta(vectors).get("sources") or []
@@ -51,7 +54,8 @@ def stamp(
     )
     meta["sources"] = sources
     meta["license"] = source["licence"]
-    write_json(model_dir / "meta.json", meta)
+    shutil.copytree(model, output, dirs_exist_ok=True)
+    write_json(output / "meta.json", meta)
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:

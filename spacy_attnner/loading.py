@@ -40,7 +40,7 @@ def require_pipeline(model: str) -> None:
     if not (Path(model).is_dir() or spacy.util.is_package(model)):
         raise UserError(
             f"the pipeline {model!r} is neither a folder nor an installed package",
-            "Give the folder of a trained pipeline, such as training/ner/model-best.",
+            "Give the folder of a trained pipeline, such as training/joint/model-best.",
         )
 
 

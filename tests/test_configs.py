@@ -10,7 +10,7 @@ from spacy.util import load_model_from_config
 from thinc.api import Config, warmup_linear
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.cfg"))
-TRAINED = [path for path in CONFIGS if path.stem != "assemble"]
+TRAINED = CONFIGS
 
 
 paths = pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)

@@ -14,17 +14,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = (
-    *("fetch", "vectors", "encoder", "corpus", "train-ner", "calibrate-ner"),
-    *(
-        "train-rel",
-        "train-textcat",
-        "train-questions",
-        "assemble",
-        "evaluate",
-        "report",
-        "package",
-    ),
-    *("install", "check"),
+    *("fetch", "vectors", "encoder", "corpus", "train-joint", "calibrate"),
+    *("train-questions", "describe", "evaluate", "report", "package", "install"),
+    "check",
 )
 PREDICT = """
 import json, sys, spacy

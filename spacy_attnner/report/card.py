@@ -71,7 +71,7 @@ def write_card(
     if not (model / "meta.json").is_file():
         raise UserError(
             f"{model} is no folder of a pipeline",
-            "Give one, such as training/ner/model-best.",
+            "Give one, such as training/joint/model-best.",
         )
     nlp = load_pipeline(str(model))
     scores = {}

@@ -149,7 +149,7 @@ def test_empty_documents_in_a_shared_batch(tasks):
 
 
 def test_a_sourced_component_keeps_its_encoder(tasks):
-    """What the packaged pipeline is assembled from."""
+    """In another pipeline."""
     trained = {name: tasks[name].trained() for name in ("attn_ner", "attn_textcat")}
     nlp = spacy.blank("en")
     for name, source in trained.items():
@@ -162,7 +162,7 @@ def test_a_sourced_component_keeps_its_encoder(tasks):
 
 
 def test_a_sourced_component_keeps_a_pretrained_encoder(tasks, tmp_path):
-    """As the project assembles its pipeline; the encoder's folder is not needed."""
+    """In another pipeline; the encoder's folder is not needed."""
     task = tasks["attn_textcat"]
     encoder = {
         "@architectures": "spacy-attnner.TransformerEncoder.v1",

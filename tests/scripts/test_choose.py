@@ -24,9 +24,9 @@ name = ${paths.encoder}
 
 @pytest.fixture
 def place(tmp_path, monkeypatch) -> Path:
-    """A folder with six configs, without PyPI."""
+    """A folder with four configs, without PyPI."""
     (tmp_path / "configs").mkdir()
-    for part in ("ner", "rel", "textcat"):
+    for part in ("joint", "textcat"):
         (tmp_path / f"configs/{part}.cfg").write_text(PLAIN + part + " = 1\n")
         (tmp_path / f"configs/{part}_trf.cfg").write_text(PRETRAINED + part + " = 2\n")
     monkeypatch.chdir(tmp_path)
@@ -52,7 +52,7 @@ def test_without_a_pretrained_encoder_they_are_those_of_the_repository(place):
     assert json.loads(files.pop(META)) == {"encoder": "glove", "sources": []}
     for name, content in files.items():
         assert content == (place / "configs" / name).read_text("utf8")
-    assert len(files) == 3
+    assert len(files) == 2
     assert not (place / "assets").exists()
 
 
@@ -70,7 +70,7 @@ def test_minilm_is_fetched(place):
 def test_another_encoder_by_its_name(place):
     files = chosen("somebody/large", place)
     assert json.loads(files[META])["sources"] == [{"name": "somebody/large"}]
-    config = Config().from_str(files["ner.cfg"])
+    config = Config().from_str(files["joint.cfg"])
     assert config["paths"]["encoder"] == "somebody/large"
     assert not (place / "assets").exists()
 
@@ -81,10 +81,10 @@ def test_choosing_again_replaces(place):
 
 
 def test_what_is_missing_or_damaged(place):
-    (place / "configs/rel_trf.cfg").write_text("[paths")
+    (place / "configs/joint_trf.cfg").write_text("[paths")
     (place / "configs/textcat.cfg").unlink()
     for encoder, said in (
-        ("minilm", "rel_trf.cfg cannot"),
+        ("minilm", "joint_trf.cfg cannot"),
         ("glove", "textcat.cfg is"),
     ):
         with pytest.raises(UserError, match=said):
@@ -94,7 +94,7 @@ def test_what_is_missing_or_damaged(place):
 
 def test_other_folders_are_not_replaced(place):
     (place / "out").mkdir()
-    (place / "out/ner.cfg").write_text("dear")
+    (place / "out/joint.cfg").write_text("dear")
     with pytest.raises(UserError, match="holds other things"):
         chosen("glove", place)
-    assert (place / "out/ner.cfg").read_text() == "dear"
+    assert (place / "out/joint.cfg").read_text() == "dear"

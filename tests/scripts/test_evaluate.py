@@ -47,7 +47,7 @@ def make_pipeline(path: Path, score: float) -> None:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One document, and only the evaluations of entities."""
     make_pipeline(tmp_path / "training/en_attnner", 0.75)
-    make_pipeline(tmp_path / "training/ner/model-best", 0.125)
+    make_pipeline(tmp_path / "training/joint/model-best", 0.125)
     starts = [i in (0, 4) for i in range(7)]
     doc = Doc(spacy.blank("en").vocab, WORDS, sent_starts=starts)
     labels = {0: "PER", 2: "LOC", 4: "LOC"}

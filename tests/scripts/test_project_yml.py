@@ -26,12 +26,10 @@ STEPS = [
     "vectors",
     "encoder",
     "corpus",
-    "train-ner",
-    "calibrate-ner",
-    "train-rel",
-    "train-textcat",
+    "train-joint",
+    "calibrate",
     "train-questions",
-    "assemble",
+    "describe",
     "evaluate",
     "report",
     "package",
@@ -112,7 +110,7 @@ def test_steps_depend_on_their_configs_and_scripts(config):
 
 def test_interrupted_trainings_leave_no_output(config):
     for command in config["commands"]:
-        if command["name"].startswith("train-") or command["name"] == "assemble":
+        if command["name"].startswith("train-") or command["name"] == "describe":
             first, middle, *_, last = command["script"]
             folder = shlex.split(first)[-1]
             assert first.startswith("python scripts/steps.py begin ")
@@ -128,7 +126,7 @@ def test_values_reach_the_scripts(project):
     script = {command["name"]: command["script"] for command in config["commands"]}
     assert shlex.split(script["fetch"][0])[-1] == "a b"
     assert "my own" in shlex.split(script["encoder"][0])
-    assert "--gpu-id 0 " in script["train-ner"][1]
+    assert "--gpu-id 0 " in script["train-joint"][1]
     assert "en_attnner-2.0-py3-none-any.whl" in script["package"][2]
 
 
@@ -175,7 +173,7 @@ def test_another_encoder_runs_the_trainings_again(project, capfd, monkeypatch):
     for encoder in ("glove", "glove", "own", "glove"):
         project_run(project, "encoder", overrides={"vars.encoder": encoder})
         ran.append("Running command" in capfd.readouterr().out)
-        given = Config().from_disk(chosen / "ner.cfg")["paths"].get("encoder")
+        given = Config().from_disk(chosen / "joint.cfg")["paths"].get("encoder")
         assert given == (None if encoder == "glove" else encoder)
     assert ran == [True, False, True, True]
     assert not (project / "assets/minilm").exists()
