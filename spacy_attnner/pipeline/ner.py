@@ -168,12 +168,13 @@ class AttnNER(AttnPipe):
     def set_annotations(self, docs: Iterable[Doc], scores: list[list[Any]]) -> None:
         """Set `doc.ents` and the span group that holds the component's scores.
 
-        Without `overwrite`, entities that it had set before keep theirs.
+        Without `overwrite`, entities that it had set before keep theirs; of a layer
+        without `set_ents`, those that somebody else put there are certain.
         """
         labels = self.labels
         threshold = self.threshold
         for doc, decoded in zip(docs, scores, strict=True):
-            taken = [] if self.overwrite or not self.set_ents else list(doc.ents)
+            taken = [] if self.overwrite else self._there(doc)
             busy = {i for ent in taken for i in range(ent.start, ent.end)}
             entities = [
                 (Span(doc, span.start, span.end, label=labels[span.label]), span.score)
@@ -182,12 +183,20 @@ class AttnNER(AttnPipe):
                 and not busy.intersection(range(span.start, span.end))
             ]
             key = self.spans_key
-            own = [*scores_of(doc, taken, key), *entities]
+            known = scores_of(doc, taken, key)
+            if not self.set_ents:
+                found = dict(known)
+                known = [(span, found.get(span, 1.0)) for span in taken]
+            own = [*known, *entities]
             own.sort(key=lambda entity: entity[0].start)
             if self.set_ents:
                 spans = [*taken, *(span for span, _ in entities)]
                 doc.set_ents(spans, default="outside")
             set_confidences(doc, own, key)
+
+    def _there(self, doc: Doc) -> list[Span]:
+        """Entities that a document has."""
+        return list(doc.ents if self.set_ents else doc.spans.get(self.spans_key, ()))
 
     def get_loss(
         self, examples: Iterable[Example], scores: list[Any]

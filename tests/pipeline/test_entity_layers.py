@@ -94,6 +94,23 @@ def test_entities_that_are_there_stay(trained):
     assert len(doc.spans[KEY]) == 2
 
 
+def test_spans_of_the_layer_that_are_there_stay(trained):
+    """Those that it is given, as gold ones in a training, are certain."""
+    layer = trained.get_pipe("layer")
+    given = Doc(trained.vocab, words=WORDS)
+    given.spans[KEY] = [Span(given, 2, 4, "Who")]
+    layer.overwrite = False
+    try:
+        doc = layer(trained.get_pipe("tok2vec")(given.copy()))
+        first = [(s.text, s.label_, s._.confidence) for s in doc.spans[KEY]]
+        again = layer(trained.get_pipe("tok2vec")(doc))
+    finally:
+        layer.overwrite = True
+    assert [each[:2] for each in first] == [("of Norvik", "Who"), ("Bergen", "Where")]
+    assert first[0][2] == 1.0 > first[1][2]
+    assert [(s.text, s.label_, s._.confidence) for s in again.spans[KEY]] == first
+
+
 def test_it_calibrates_on_its_layer(trained):
     nlp = trained
     examples = [Example(Doc(nlp.vocab, words=WORDS), make_reference(nlp.vocab))]
