@@ -1,0 +1,212 @@
+"""Learning curves: what 10, 50, 100 and 500 labelled documents teach.
+
+    python benchmarks/little_data.py ner --corpus corpus/ner --vectors vectors \\
+        --encoder ENCODER
+
+Configs are those that `spacy attn init-config --size` and `spacy init config --optimize
+accuracy` write, the second with the same static vectors. Documents of train are drawn
+by the seed, the same for every row, and as many of dev, which choose the best pipeline:
+who has few documents has few to choose by.
+
+Results are kept after every training, so an interrupted call goes on where it stopped.
+
+Scores, on the whole test set: ner, entity F1 on whole documents, with gold sentence
+starts for attn_ner, which uses them; rel, entity F1 and strict relation F1, of which
+spaCy has the first; textcat, accuracy, all in percent.
+"""
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import ner
+import relations
+import spacy
+import textcat
+from record import write_result
+from spacy.cli.init_config import init_config
+from spacy.tokens import Doc, DocBin
+from spacy.training import Corpus
+from thinc.api import Config
+from tqdm import tqdm
+from trainings import spacy_train
+
+from spacy_attnner.recipes.recipe import Wish, make_recipe
+from spacy_attnner.report.html import BLUE, ORANGE, as_svg, drawing
+
+GREY = "#777777"
+ROWS = {"spaCy": GREY, "vectors": BLUE, "encoder": ORANGE}
+SPACY = {"ner": "ner", "rel": "ner", "textcat": "textcat"}
+SIZES = (10, 50, 100, 500)
+
+
+def config_of(row: str, task: str, n_docs: int, options: argparse.Namespace) -> Config:
+    """What one would begin with."""
+    if row == "spaCy":
+        config = init_config(pipeline=[SPACY[task]], optimize="accuracy")
+        config["paths"]["vectors"] = str(options.vectors)
+        return config
+    encoder = str(options.encoder) if row == "encoder" else "vectors"
+    wish = Wish(task, encoder=encoder, vectors=str(options.vectors), size=n_docs)
+    if task == "textcat" and row == "encoder":
+        wish = Wish(task, encoder=encoder, size=n_docs)
+    return Config().from_str(make_recipe(wish).text, interpolate=False)
+
+
+def draw(path: Path, n_docs: int, seed: int) -> list[Doc]:
+    """So many documents of a file, or all."""
+    docs = list(DocBin().from_disk(path).get_docs(spacy.blank("en").vocab))
+    return random.Random(seed).sample(docs, min(n_docs, len(docs)))
+
+
+def score(task: str, row: str, model: Path, corpus: Path) -> dict[str, float]:
+    """Scores on test, in percent."""
+    if row == "spaCy" and task != "textcat":
+        nlp = spacy.load(model)
+        found = nlp.evaluate(list(Corpus(corpus / "test.spacy")(nlp)))
+        return {"entities": round(100 * found["ents_f"], 2)}
+    found = {"ner": ner, "rel": relations, "textcat": textcat}[task].score(
+        model, corpus
+    )
+    names = {
+        "test, given": "entities",
+        "test, entities": "entities",
+        "test, strict": "relations",
+        "test": "accuracy",
+    }
+    return {names[key]: value for key, value in found.items() if key in names}
+
+
+def run(
+    row: str, n_docs: int, seed: int, options: argparse.Namespace
+) -> dict[str, str | float]:
+    """Train on so many documents, and score."""
+    config = config_of(row, options.task, n_docs, options)
+    if options.steps:
+        config["training"]["max_steps"] = options.steps
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config.to_disk(folder / "config.cfg")
+        for split in ("train", "dev"):
+            docs = draw(options.corpus / f"{split}.spacy", n_docs, seed)
+            DocBin(docs=docs, store_user_data=True).to_disk(folder / f"{split}.spacy")
+        begin = time.time()
+        spacy_train(
+            folder / "config.cfg",
+            folder,
+            train=folder / "train.spacy",
+            dev=folder / "dev.spacy",
+            vectors=options.vectors,
+            seed=seed,
+        )
+        return {
+            "row": row,
+            "documents": n_docs,
+            "seed": seed,
+            "minutes": round((time.time() - begin) / 60, 1),
+            **score(options.task, row, folder / "model-best", options.corpus),
+        }
+
+
+def curves(runs: list[dict], rows: Iterable[str]) -> dict[str, dict[int, list[float]]]:
+    """The last score of every training, by row and documents."""
+    column = [key for key in runs[-1] if key not in ("row", "documents", "seed")][-1]
+    found: dict[str, dict[int, list[float]]] = {}
+    for row in rows:
+        for each in runs:
+            if each["row"] == row and column in each:
+                values = found.setdefault(row, {})
+                values.setdefault(each["documents"], []).append(each[column])
+    return found
+
+
+def plot(runs: list[dict], title: str) -> str:
+    """Scores by documents: a dot a training, a line through the means."""
+    with drawing(6, 3.6) as (figure, axes):
+        for row, values in curves(runs, ROWS).items():
+            sizes = sorted(values)
+            means = [statistics.mean(values[n]) for n in sizes]
+            axes.plot(sizes, means, color=ROWS[row], label=row)
+            for n in sizes:
+                axes.plot([n] * len(values[n]), values[n], "o", color=ROWS[row], ms=3)
+        axes.set_xscale("log")
+        axes.set_xticks(SIZES, [str(n) for n in SIZES])
+        axes.set_xlabel("labelled documents")
+        axes.set_ylabel(title)
+        axes.legend()
+        return as_svg(figure)
+
+
+def table(runs: list[dict]) -> str:
+    """Means and spreads, Markdown."""
+    sizes = sorted({each["documents"] for each in runs})
+    columns = [
+        key
+        for key in dict.fromkeys(key for each in runs for key in each)
+        if key not in ("row", "documents", "seed", "minutes")
+    ]
+    lines = [
+        "| config | score | " + " | ".join(f"{n:,}" for n in sizes) + " |",
+        "|---|---|" + "---|" * len(sizes),
+    ]
+    for row in dict.fromkeys(each["row"] for each in runs):
+        for column in columns:
+            cells = []
+            for n in sizes:
+                own = [
+                    each[column]
+                    for each in runs
+                    if (each["row"], each["documents"]) == (row, n) and column in each
+                ]
+                spread = f" ± {statistics.stdev(own):.1f}" if len(own) > 1 else ""
+                cells.append(f"{statistics.mean(own):.1f}{spread}" if own else "")
+            if any(cells):
+                lines.append(f"| {row} | {column} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Parse the command line and do what is not done yet."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add: Callable = parser.add_argument
+    add("task", choices=list(SPACY))
+    add("--corpus", type=Path, required=True, help="{train,dev,test}.spacy")
+    add("--vectors", type=Path, required=True, help="pipeline with static vectors")
+    add("--encoder", type=Path, help="folder of a pretrained encoder")
+    add("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
+    add("--sizes", nargs="+", type=int, default=list(SIZES))
+    add("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    add("--steps", type=int, help="at most, in place of the config's")
+    add("--output", type=Path)
+    options = parser.parse_args()
+    results = Path(__file__).parent / "results"
+    output = options.output or results / f"little_{options.task}.json"
+    runs = json.loads(output.read_text())["runs"] if output.exists() else []
+    known = {(each["row"], each["documents"], each["seed"]) for each in runs}
+    todo = [
+        (row, n, seed)
+        for seed in options.seeds
+        for n in options.sizes
+        for row in options.rows
+        if (row, n, seed) not in known
+    ]
+    command = f"python benchmarks/little_data.py {options.task} --corpus CORPUS"
+    command += " --vectors vectors --encoder ENCODER"
+    for each in tqdm(todo, desc="trainings"):
+        runs.append(run(*each, options))
+        tqdm.write(json.dumps(runs[-1]))
+        write_result(output, command, {"runs": runs})
+        output.with_suffix(".svg").write_text(plot(runs, "percent") + "\n")
+    sys.stdout.write(table(runs) + "\n")
+
+
+if __name__ == "__main__":
+    main()
