@@ -14,6 +14,7 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model
 
+from ..words import n_words
 from .base import INIT_SAMPLE, weighted
 from .component import Component, Start
 from .settings import check_threshold, check_weight, loss_weight_setting, setting
@@ -109,10 +110,18 @@ class _Categories(Component):
         return added
 
     def get_loss(self, examples: Iterable[Example], scores: Any) -> tuple[float, Any]:
-        """As spaCy's; raises ValueError where the loss is no number."""
+        """As spaCy's, its gradient a mean over annotated words.
+
+        Raises ValueError where the loss is no number.
+        """
+        examples = list(examples)
         loss, d_scores = super().get_loss(examples, scores)  # type: ignore[misc]
         require_finite(self.name, loss)
-        return loss, weighted(d_scores, self.loss_weight)
+        # over words, as the losses of `attn_ner` and `attn_rel` are: in an encoder that
+        # they share, no task drowns the others
+        annotated = (each.predicted for each in examples if self.is_annotated(each))
+        n = max(1, sum(map(n_words, annotated)))
+        return loss, weighted(d_scores, self.loss_weight / n)
 
     def _initialize(self, start: Start) -> None:
         """As spaCy's. Where labels are given, other categories are taken to be another
