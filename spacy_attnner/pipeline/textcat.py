@@ -123,6 +123,12 @@ class _Categories(Component):
         n = max(1, sum(map(n_words, annotated)))
         return loss, weighted(d_scores, self.loss_weight / n)
 
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """As spaCy's; no prediction is wrong where nothing is annotated."""
+        examples = list(examples)
+        known = [each for each in examples if self.is_annotated(each)]
+        return super().score(known or examples, **kwargs)
+
     def _initialize(self, start: Start) -> None:
         """As spaCy's. Where labels are given, other categories are taken to be another
         component's: ignored, and said once where no other has them.

@@ -1,5 +1,6 @@
 """Text categorizers whose labels, or whose model, are not those of the documents."""
 
+import numpy
 import pytest
 import spacy
 from spacy.training import Example
@@ -53,6 +54,29 @@ def test_documents_of_the_other_component_cost_nothing(task):
     for example in data:
         example.reference.cats = {"good": 1.0, "bad": 0.0}
     assert nlp.get_pipe("one").update(data)["one"] == 0.0
+
+
+def test_predictions_where_nothing_is_annotated_are_not_wrong(task):
+    nlp = spacy.blank("en")
+    nlp.add_pipe(task.name, config=task.config)
+    data = task.examples(nlp)
+    sgd = nlp.initialize(lambda: data)
+    task.train(nlp, data, 30, sgd)
+    other = Example(nlp.make_doc("Others say this."), nlp.make_doc("Others say this."))
+    scores = nlp.evaluate([*task.examples(nlp), other])
+    assert scores["cats_score"] == 1.0
+
+
+def test_the_gradient_is_a_mean_over_annotated_words(task):
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe(task.name, config=task.config)
+    data = task.examples(nlp)
+    nlp.initialize(lambda: data)
+    scores = numpy.full((len(data), len(pipe.labels)), 0.5, dtype="float32")
+    _, gradient = pipe.get_loss(data, scores)
+    truths, _ = pipe._examples_to_truth(data)
+    n_words = sum(len(example.predicted) for example in data)
+    numpy.testing.assert_allclose(gradient, (scores - truths) / n_words, rtol=1e-5)
 
 
 def test_categories_of_no_component_are_said(task):
