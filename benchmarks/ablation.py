@@ -130,7 +130,8 @@ def kept_at(row: str, seed: int, options: argparse.Namespace) -> Path:
 
 def table(rows: list[str], runs: list[dict], seconds: dict[str, float]) -> str:
     """Mean and spread of every row as Markdown; seconds per epoch come last."""
-    columns = [key for key in runs[0] if key not in ("row", "seed", "minutes")]
+    known = dict.fromkeys(key for each in runs for key in each)
+    columns = [key for key in known if key not in ("row", "seed", "minutes")]
     lines = [
         "| change | seeds | " + " | ".join(columns) + " | s per epoch |",
         "|---|---|" + "---|" * (len(columns) + 1),
@@ -139,13 +140,15 @@ def table(rows: list[str], runs: list[dict], seconds: dict[str, float]) -> str:
         own = [each for each in runs if each["row"] == row]
         if not own:
             continue
-        cells = [_mean([each[column] for each in own]) for column in columns]
+        cells = [_mean([e[column] for e in own if column in e]) for column in columns]
         cells.append(f"{seconds[row]:.0f}" if row in seconds else "")
         lines.append(f"| {row} | {len(own)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def _mean(values: list[float]) -> str:
+    if not values:
+        return ""
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.2f}{spread}"
 
