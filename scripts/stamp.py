@@ -1,11 +1,10 @@
-"""Copy a pipeline, and write into the `meta.json` what it was trained on.
+"""Write into a pipeline's `meta.json` what it was trained on.
 
-python scripts/stamp.py MODEL OUTPUT corpus/SOURCE.json [--vectors VECTORS]
+python scripts/stamp.py MODEL_DIR corpus/SOURCE.json [--vectors VECTORS]
     [--encoder training/configs]
 """
 
 import json
-import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,15 +21,13 @@ app = Commands()
 
 @app.command()
 def stamp(
-    model: Path,
-    output: Path,
+    model_dir: Path,
     source_path: Path,
     vectors: Path | None = None,
     encoder: Path | None = None,
 ) -> None:
-    """Copy MODEL into OUTPUT, with `sources`, `description` and `license`.
+    """Put `sources`, `description` and `license` into MODEL_DIR/meta.json.
 
-    output: A folder that `steps.py` has begun.
     source_path: The `SOURCE.json` of the corpora.
     vectors: The folder of the word vectors, whose own sources are added.
     encoder: The folder of the chosen configs; a pretrained encoder's sources are added,
@@ -39,7 +36,7 @@ def stamp(
     Raises UserError if one of them is missing or no JSON.
     """
     source = read_source(source_path)
-    meta = _read_meta(model)
+    meta = _read_meta(model_dir)
     sources = list(source["sources"])
     if vectors is not None:
         sources += _read_meta(vectors).get("sources") or []
@@ -54,8 +51,7 @@ def stamp(
     )
     meta["sources"] = sources
     meta["license"] = source["licence"]
-    shutil.copytree(model, output, dirs_exist_ok=True)
-    write_json(output / "meta.json", meta)
+    write_json(model_dir / "meta.json", meta)
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Folders that other programs fill, such as `spacy train`: complete or not there.
 
-    python scripts/steps.py begin FOLDER
+    python scripts/steps.py begin FOLDER [--copy FOLDER]
     python scripts/steps.py finish FOLDER [--expect PATH]
 
 `begin X` makes `X.partial`, the program fills it, `finish X` renames it to `X`. A
@@ -11,6 +11,7 @@ which would be packaged with it; it is replaced as every command replaces pipeli
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,18 @@ def partial_of(folder: Path) -> Path:
 
 
 @app.command()
-def begin(folder: Path) -> Path:
+def begin(folder: Path, copy: Path | None = None) -> Path:
     """Remove what a step has made, and what an interrupted run left; start afresh.
 
-    Returns the empty folder to fill, `FOLDER.partial`. Raises UserError if `folder` is
+    copy: A folder whose files it begins with.
+
+    Returns the folder to fill, `FOLDER.partial`. Raises UserError if `folder` is
     not below the current directory, holds anything that no `finish` put there, or is
     being filled by another run.
     """
     _check_place(folder)
+    if copy is not None and not copy.is_dir():
+        raise UserError(f"{copy} is missing", "Run the step that makes it first.")
     partial = partial_of(folder)
     if os.path.lexists(partial):
         _check_partial(partial)
@@ -49,6 +54,8 @@ def begin(folder: Path) -> Path:
         _clear(folder, workspace)
         if partial.exists():
             workspace.set_aside(partial)
+        if copy is not None:
+            shutil.copytree(copy, workspace.new, dirs_exist_ok=True)
         write_json(workspace.new / MARKER, {"process": os.getppid()})
         os.replace(workspace.new, partial)
     return partial

@@ -112,7 +112,7 @@ def test_interrupted_trainings_leave_no_output(config):
     for command in config["commands"]:
         if command["name"].startswith("train-") or command["name"] == "describe":
             first, middle, *_, last = command["script"]
-            folder = shlex.split(first)[-1]
+            folder = shlex.split(first)[3]
             assert first.startswith("python scripts/steps.py begin ")
             assert f"{folder}.partial" in shlex.split(middle)
             assert shlex.split(last)[2:4] == ["finish", folder]

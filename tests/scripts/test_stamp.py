@@ -33,12 +33,11 @@ def place(tmp_path, monkeypatch):
 def test_sources_and_requirements(place, encoder):
     stamp.stamp(
         place / "model",
-        place / "output",
         place / SOURCE_FILE,
         vectors=place / "vectors",
         encoder=place / encoder,
     )
-    meta = json.loads((place / "output/meta.json").read_text("utf8"))
+    meta = json.loads((place / "model/meta.json").read_text("utf8"))
     pretrained = encoder == "minilm"
     names = ["corpus", "vectors", *["encoder"] * pretrained]
     assert [source["name"] for source in meta["sources"]] == names

@@ -28,6 +28,17 @@ def test_begin_and_finish():
     assert sorted(os.listdir("out/model")) == [MARKER, "new"]
 
 
+def test_begin_with_a_copy():
+    Path("made/part").mkdir(parents=True)
+    Path("made/part/file").touch()
+    begin(Path("model"), copy=Path("made"))
+    assert sorted(os.listdir("model.partial")) == [MARKER, "part"]
+    assert os.listdir("made/part") == os.listdir("model.partial/part") == ["file"]
+    with pytest.raises(UserError, match="nowhere is missing"):
+        begin(Path("other"), copy=Path("nowhere"))
+    assert not Path("other.partial").exists()
+
+
 def test_begin_removes_what_was_there():
     for _ in range(2):
         begin(Path("model"))
