@@ -160,9 +160,9 @@ class Component(Configured):
 
 def _validated(get_examples: Any, method: str) -> Iterator[Example]:
     """What `validate_get_examples` lets pass, which would read it once more."""
-    examples = get_examples() if callable(get_examples) else None
+    examples: Any = get_examples() if callable(get_examples) else None
     if not examples or not isinstance(examples, Iterable):
-        validate_get_examples(get_examples, method)
+        validate_get_examples(get_examples, method)  # type: ignore[arg-type]
     for example in examples or ():
         validate_examples([example], method)
         yield example

@@ -136,7 +136,7 @@ class _Categories(Component):
         others = sorted(set(start.survey.known) - set(self.labels))
         self.cfg["ignored"] = None if start.found else others
         warn_of_strange_categories(self.name, others, start.nlp)
-        self._validate_categories(start.get_examples())
+        self._validate_categories(start.get_examples())  # type: ignore[attr-defined]
         sample = list(islice(start.get_examples(), INIT_SAMPLE))
         super(Component, self).initialize(  # type: ignore[misc]
             lambda: sample, nlp=start.nlp, labels=self.labels, **start.settings

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy
 import pytest
 import spacy
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import registry
 
@@ -143,7 +143,7 @@ def test_a_new_name_leaves_missing_tokens_missing():
     doc = make_doc("Ada left Bergen")
     doc.set_ents([doc[0:1]], outside=[doc[1:2]], default="missing")
     doc.set_ents(
-        [spacy.tokens.Span(doc, 0, 1, "Peop")], outside=[doc[1:2]], default="missing"
+        [Span(doc, 0, 1, "Peop")], outside=[doc[1:2]], default="missing"
     )
     corpora = {"mine": reader(doc)}
     (example,) = create_mixed_corpus(corpora, labels={"mine": {"Peop": "PER"}})(NLP)
