@@ -142,9 +142,7 @@ def test_new_names():
 def test_a_new_name_leaves_missing_tokens_missing():
     doc = make_doc("Ada left Bergen")
     doc.set_ents([doc[0:1]], outside=[doc[1:2]], default="missing")
-    doc.set_ents(
-        [Span(doc, 0, 1, "Peop")], outside=[doc[1:2]], default="missing"
-    )
+    doc.set_ents([Span(doc, 0, 1, "Peop")], outside=[doc[1:2]], default="missing")
     corpora = {"mine": reader(doc)}
     (example,) = create_mixed_corpus(corpora, labels={"mine": {"Peop": "PER"}})(NLP)
     assert [t.ent_iob_ for t in example.reference] == ["B", "O", ""]
