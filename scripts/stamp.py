@@ -1,7 +1,7 @@
 """Write into a pipeline's `meta.json` what it was trained on.
 
 python scripts/stamp.py MODEL_DIR corpus/SOURCE.json [--vectors VECTORS]
-    [--encoder training/configs]
+    [--encoder training/configs] [--name NAME]
 """
 
 import json
@@ -25,6 +25,7 @@ def stamp(
     source_path: Path,
     vectors: Path | None = None,
     encoder: Path | None = None,
+    name: str = "",
 ) -> None:
     """Put `sources`, `description` and `license` into MODEL_DIR/meta.json.
 
@@ -32,6 +33,7 @@ def stamp(
     vectors: The folder of the word vectors, whose own sources are added.
     encoder: The folder of the chosen configs; a pretrained encoder's sources are added,
         and that the pipeline needs transformers.
+    name: What the pipeline is called, without its language.
 
     Raises UserError if one of them is missing or no JSON.
     """
@@ -50,6 +52,8 @@ def stamp(
         f"({components}). {source['description']}"
     )
     meta["sources"] = sources
+    if name:
+        meta["name"] = name
     meta["license"] = source["licence"]
     write_json(model_dir / "meta.json", meta)
 

@@ -36,8 +36,10 @@ def test_sources_and_requirements(place, encoder):
         place / SOURCE_FILE,
         vectors=place / "vectors",
         encoder=place / encoder,
+        name="mine",
     )
     meta = json.loads((place / "model/meta.json").read_text("utf8"))
+    assert meta["name"] == "mine"
     pretrained = encoder == "minilm"
     names = ["corpus", "vectors", *["encoder"] * pretrained]
     assert [source["name"] for source in meta["sources"]] == names
