@@ -8,7 +8,6 @@ import json
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from trainings import spacy_train
 
 Change = Callable[[Config], object]
+ABOUT = ("row", "documents", "seed", "minutes")  # a run's keys that are no scores
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,8 @@ def run(ablation: Ablation, row: str, seed: int, options: argparse.Namespace) ->
     config = changed(ablation, row, options)
     with tempfile.TemporaryDirectory(dir=options.keep) as name:
         folder = Path(name)
-        config.to_disk(folder / "config.cfg")
-        begin = time.time()
-        spacy_train(
-            folder / "config.cfg",
+        minutes = spacy_train(
+            config,
             folder,
             train=options.corpus / "train.spacy",
             dev=options.corpus / "dev.spacy",
@@ -110,11 +108,10 @@ def run(ablation: Ablation, row: str, seed: int, options: argparse.Namespace) ->
             seed=seed,
             code=ablation.code,
         )
-        minutes = (time.time() - begin) / 60
         result = {
             "row": row,
             "seed": seed,
-            "minutes": round(minutes, 1),
+            "minutes": minutes,
             **ablation.score(folder / "model-best", options.corpus),
         }
         if options.keep:
@@ -128,10 +125,15 @@ def kept_at(row: str, seed: int, options: argparse.Namespace) -> Path:
     return options.keep / name
 
 
+def columns_of(runs: list[dict]) -> list[str]:
+    """The scores that any of the runs has."""
+    found = dict.fromkeys(key for each in runs for key in each)
+    return [key for key in found if key not in ABOUT]
+
+
 def table(rows: list[str], runs: list[dict], seconds: dict[str, float]) -> str:
     """Mean and spread of every row as Markdown; seconds per epoch come last."""
-    known = dict.fromkeys(key for each in runs for key in each)
-    columns = [key for key in known if key not in ("row", "seed", "minutes")]
+    columns = columns_of(runs)
     lines = [
         "| change | seeds | " + " | ".join(columns) + " | s per epoch |",
         "|---|---|" + "---|" * (len(columns) + 1),
@@ -140,13 +142,14 @@ def table(rows: list[str], runs: list[dict], seconds: dict[str, float]) -> str:
         own = [each for each in runs if each["row"] == row]
         if not own:
             continue
-        cells = [_mean([e[column] for e in own if column in e]) for column in columns]
+        cells = [mean_of([e[column] for e in own if column in e]) for column in columns]
         cells.append(f"{seconds[row]:.0f}" if row in seconds else "")
         lines.append(f"| {row} | {len(own)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _mean(values: list[float]) -> str:
+def mean_of(values: list[float]) -> str:
+    """Mean and standard deviation; nothing where there are no values."""
     if not values:
         return ""
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""

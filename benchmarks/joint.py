@@ -71,10 +71,8 @@ def alone(task: str) -> Change:
         training = config["training"]
         for name in ("max_steps", "patience", "eval_frequency"):
             training[name] = round(training[name] * WORDS[task])
-        named = set(training["annotating_components"]) - unused
-        training["annotating_components"] = sorted(named, reverse=True)
-        if named == {"tok2vec"}:
-            training["annotating_components"] = []
+        named = [n for n in training["annotating_components"] if n not in unused]
+        training["annotating_components"] = named if named != ["tok2vec"] else []
 
     return change
 

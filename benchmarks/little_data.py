@@ -21,14 +21,14 @@ import random
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import ner
 import relations
 import spacy
 import textcat
+from ablation import columns_of, mean_of
 from record import write_result
 from spacy.cli.init_config import init_config
 from spacy.tokens import Doc, DocBin
@@ -38,9 +38,8 @@ from tqdm import tqdm
 from trainings import spacy_train
 
 from spacy_attnner.recipes.recipe import Wish, make_recipe
-from spacy_attnner.report.html import BLUE, ORANGE, as_svg, drawing
+from spacy_attnner.report.html import BLUE, GREY, ORANGE, as_svg, drawing
 
-GREY = "#777777"
 ROWS = {"spaCy": GREY, "vectors": BLUE, "encoder": ORANGE}
 SPACY = {"ner": "ner", "rel": "ner", "textcat": "textcat"}
 SIZES = (10, 50, 100, 500)
@@ -51,6 +50,7 @@ def config_of(row: str, task: str, n_docs: int, options: argparse.Namespace) -> 
     if row == "spaCy":
         config = init_config(pipeline=[SPACY[task]], optimize="accuracy")
         config["paths"]["vectors"] = str(options.vectors)
+        config["nlp"]["vectors"] = {"@vectors": "spacy-attnner.Vectors.v1"}
         return config
     encoder = str(options.encoder) if row == "encoder" else "vectors"
     wish = Wish(task, encoder=encoder, vectors=str(options.vectors), size=n_docs)
@@ -92,13 +92,11 @@ def run(
         config["training"]["max_steps"] = options.steps
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        config.to_disk(folder / "config.cfg")
         for split in ("train", "dev"):
             docs = draw(options.corpus / f"{split}.spacy", n_docs, seed)
             DocBin(docs=docs, store_user_data=True).to_disk(folder / f"{split}.spacy")
-        begin = time.time()
-        spacy_train(
-            folder / "config.cfg",
+        minutes = spacy_train(
+            config,
             folder,
             train=folder / "train.spacy",
             dev=folder / "dev.spacy",
@@ -109,32 +107,34 @@ def run(
             "row": row,
             "documents": n_docs,
             "seed": seed,
-            "minutes": round((time.time() - begin) / 60, 1),
+            "minutes": minutes,
             **score(options.task, row, folder / "model-best", options.corpus),
         }
 
 
-def curves(runs: list[dict], rows: Iterable[str]) -> dict[str, dict[int, list[float]]]:
-    """The last score of every training, by row and documents."""
-    column = [key for key in runs[-1] if key not in ("row", "documents", "seed")][-1]
-    found: dict[str, dict[int, list[float]]] = {}
-    for row in rows:
-        for each in runs:
-            if each["row"] == row and column in each:
-                values = found.setdefault(row, {})
-                values.setdefault(each["documents"], []).append(each[column])
-    return found
+def scores_of(runs: list[dict], row: str, n_docs: int, column: str) -> list[float]:
+    """One score of a row's trainings on so many documents."""
+    own = [each for each in runs if (each["row"], each["documents"]) == (row, n_docs)]
+    return [each[column] for each in own if column in each]
+
+
+def sizes_of(runs: list[dict]) -> list[int]:
+    """Of how many documents there are trainings."""
+    return sorted({each["documents"] for each in runs})
 
 
 def plot(runs: list[dict], title: str) -> str:
     """Scores by documents: a dot a training, a line through the means."""
+    column = columns_of(runs)[-1]
     with drawing(6, 3.6) as (figure, axes):
-        for row, values in curves(runs, ROWS).items():
-            sizes = sorted(values)
-            means = [statistics.mean(values[n]) for n in sizes]
-            axes.plot(sizes, means, color=ROWS[row], label=row)
-            for n in sizes:
-                axes.plot([n] * len(values[n]), values[n], "o", color=ROWS[row], ms=3)
+        for row, color in ROWS.items():
+            found = {n: scores_of(runs, row, n, column) for n in sizes_of(runs)}
+            found = {n: values for n, values in found.items() if values}
+            means = [statistics.mean(values) for values in found.values()]
+            if found:
+                axes.plot(list(found), means, color=color, label=row)
+            for n, values in found.items():
+                axes.plot([n] * len(values), values, "o", color=color, ms=3)
         axes.set_xscale("log")
         axes.set_xticks(SIZES, [str(n) for n in SIZES])
         axes.set_xlabel("labelled documents")
@@ -145,27 +145,14 @@ def plot(runs: list[dict], title: str) -> str:
 
 def table(runs: list[dict]) -> str:
     """Means and spreads, Markdown."""
-    sizes = sorted({each["documents"] for each in runs})
-    columns = [
-        key
-        for key in dict.fromkeys(key for each in runs for key in each)
-        if key not in ("row", "documents", "seed", "minutes")
-    ]
+    sizes = sizes_of(runs)
     lines = [
         "| config | score | " + " | ".join(f"{n:,}" for n in sizes) + " |",
         "|---|---|" + "---|" * len(sizes),
     ]
     for row in dict.fromkeys(each["row"] for each in runs):
-        for column in columns:
-            cells = []
-            for n in sizes:
-                own = [
-                    each[column]
-                    for each in runs
-                    if (each["row"], each["documents"]) == (row, n) and column in each
-                ]
-                spread = f" ± {statistics.stdev(own):.1f}" if len(own) > 1 else ""
-                cells.append(f"{statistics.mean(own):.1f}{spread}" if own else "")
+        for column in columns_of(runs):
+            cells = [mean_of(scores_of(runs, row, n, column)) for n in sizes]
             if any(cells):
                 lines.append(f"| {row} | {column} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -18,7 +18,6 @@ import json
 import random
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -125,17 +124,14 @@ def run(
         shorten(config, options.steps, options.rate)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        config.to_disk(folder / "config.cfg")
-        begin = time.time()
-        spacy_train(
-            folder / "config.cfg",
+        minutes = spacy_train(
+            config,
             folder,
             train=corpus / "train.spacy",
             dev=corpus / "dev.spacy",
             vectors=options.vectors,
             seed=seed,
         )
-        minutes = round((time.time() - begin) / 60, 1)
         if options.keep:
             log = options.keep / f"{row}-{seed}.log".replace(" ", "-")
             log.write_text((folder / "log.txt").read_text())

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from thinc.api import Config
 
 
 def spacy_train(
-    config: Path,
+    config: Path | Config,
     folder: Path,
     *,
     train: Path,
@@ -25,11 +26,17 @@ def spacy_train(
     vectors: Path | None,
     seed: int,
     code: Path | None = None,
-) -> None:
+) -> float:
     """Train on one thread; pipelines and log.txt come to be in an existing folder.
 
-    Raises SystemExit, with the end of the log, if training fails.
+    config: A file, or what is written to one in the folder.
+
+    Returns how many minutes it took. Raises SystemExit, with the end of the log, if
+    training fails.
     """
+    if isinstance(config, Config):
+        config.to_disk(folder / "config.cfg")
+        config = folder / "config.cfg"
     command = [
         *(sys.executable, "-m", "spacy", "train", str(config)),
         *(("--code", str(code)) if code else ()),
@@ -40,10 +47,12 @@ def spacy_train(
     ]
     log = folder / "log.txt"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    begin = time.time()
     with log.open("w") as out:
         failed = subprocess.call(command, stdout=out, stderr=out, env=environment)
     if failed:
         raise SystemExit(f"training failed, see {log}:\n{log.read_text()[-2000:]}")
+    return round((time.time() - begin) / 60, 1)
 
 
 def initialized(

@@ -70,7 +70,7 @@ def create_mixed_corpus(
 
     surveys: WeakKeyDictionary[Language, dict[str, _Survey]] = WeakKeyDictionary()
 
-    def renamed(name: str, nlp: Language) -> Iterator[Example]:
+    def prepared(name: str, nlp: Language) -> Iterator[Example]:
         for example in corpora[name](nlp):
             if name in tasks:
                 _keep(example, tasks[name])
@@ -83,14 +83,14 @@ def create_mixed_corpus(
     def read(nlp: Language) -> Iterator[Example]:
         # a pipeline reads it many times before it is trained, often the beginning alone
         if nlp not in surveys:
-            found = {name: _Survey(name, nlp, renamed(name, nlp)) for name in corpora}
+            found = {name: _Survey(name, nlp, prepared(name, nlp)) for name in corpora}
             _warn_of_senses({name: each.texts for name, each in found.items()})
             surveys[nlp] = found
         found = surveys[nlp]
         sizes = {name: each.n for name, each in found.items()}
         for name, n in counts(sizes, shares, temperature).items():
             partial = _partial_labels(name, found)
-            examples = _marked(renamed(name, nlp), partial)
+            examples = _marked(prepared(name, nlp), partial)
             yield from examples if n == sizes[name] else _times(list(examples), n)
 
     return read
