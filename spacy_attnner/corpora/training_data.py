@@ -231,7 +231,7 @@ def _set_sentence_starts(doc: Doc, starts: numpy.ndarray) -> None:
     # the setter of a token looks through the whole document each time
     is_start = numpy.full(len(doc), -1, dtype="int64")
     is_start[starts] = 1
-    doc.from_array([SENT_START], is_start.view("uint64"))
+    doc.from_array([SENT_START], is_start)  # type: ignore[arg-type]
 
 
 @registry.augmenters("spacy-attnner.SentenceRuns.v1")
