@@ -6,7 +6,8 @@
 Configs are those that `spacy attn init-config --size` and `spacy init config --optimize
 accuracy` write, the second with the same static vectors. Documents of train are drawn
 by the seed, the same for every row, and as many of dev, which choose the best pipeline:
-who has few documents has few to choose by.
+who has few documents has few to choose by. The row "pretrained" is "vectors" with an
+encoder that begins with what `spacy pretrain` wrote into a folder (`--pretrained`).
 
 Results are kept after every training, so an interrupted call goes on where it stopped.
 
@@ -38,9 +39,9 @@ from tqdm import tqdm
 from trainings import spacy_train
 
 from spacy_attnner.recipes.recipe import Wish, make_recipe
-from spacy_attnner.report.html import BLUE, GREY, ORANGE, as_svg, drawing
+from spacy_attnner.report.html import BLUE, GREEN, GREY, ORANGE, as_svg, drawing
 
-ROWS = {"spaCy": GREY, "vectors": BLUE, "encoder": ORANGE}
+ROWS = {"spaCy": GREY, "vectors": BLUE, "pretrained": GREEN, "encoder": ORANGE}
 SPACY = {"ner": "ner", "rel": "ner", "textcat": "textcat"}
 SIZES = (10, 50, 100, 500)
 
@@ -56,7 +57,14 @@ def config_of(row: str, task: str, n_docs: int, options: argparse.Namespace) -> 
     wish = Wish(task, encoder=encoder, vectors=str(options.vectors), size=n_docs)
     if task == "textcat" and row == "encoder":
         wish = Wish(task, encoder=encoder, size=n_docs)
-    return Config().from_str(make_recipe(wish).text, interpolate=False)
+    config = Config().from_str(make_recipe(wish).text, interpolate=False)
+    if row == "pretrained":
+        before = Config().from_disk(options.pretrained / "config.cfg")
+        config["pretraining"] = before["pretraining"]
+        config["corpora"]["pretrain"] = before["corpora"]["pretrain"]
+        weights = (options.pretrained / "model-last.bin").resolve()
+        config["initialize"]["init_tok2vec"] = str(weights)
+    return config
 
 
 def draw(path: Path, n_docs: int, seed: int) -> list[Doc]:
@@ -168,7 +176,9 @@ def main() -> None:
     add("--corpus", type=Path, required=True, help="{train,dev,test}.spacy")
     add("--vectors", type=Path, required=True, help="pipeline with static vectors")
     add("--encoder", type=Path, help="folder of a pretrained encoder")
-    add("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
+    add("--pretrained", type=Path, help="what `spacy pretrain` wrote")
+    default = [row for row in ROWS if row != "pretrained"]
+    add("--rows", nargs="+", default=default, choices=list(ROWS))
     add("--sizes", nargs="+", type=int, default=list(SIZES))
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
     add("--steps", type=int, help="at most, in place of the config's")
