@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, cast
 
 import numpy
 import torch
@@ -105,7 +106,26 @@ class PieceEncoder(nn.Module):
         self._remembered.exchange(keys, _words_of(windows, pieces.counts), Y)
         return Y
 
-    def _encode(self, pieces: Pieces, windows: Windows, which: Ints) -> Tensor:
+    def scaled(self, pieces: Pieces, scales: Tensor) -> Tensor:
+        """As `forward`, of embedded pieces that are multiplied with their word's scale.
+
+        Pieces that belong to no word are left as they are.
+
+        scales: Shape (n_words,).
+        """
+        windows = cut_piece_windows(
+            pieces.counts, pieces.sentences, pieces.documents, self.room, self.margin
+        )
+        every = numpy.arange(len(windows.lengths))
+        return self._encode(pieces, windows, every, scales)
+
+    def _encode(
+        self,
+        pieces: Pieces,
+        windows: Windows,
+        which: Ints,
+        scales: Tensor | None = None,
+    ) -> Tensor:
         """Vectors of words, (n_words, width); zeros for those of other windows."""
         device = next(self.encoder.parameters()).device
         gpu = device.type != "cpu"
@@ -116,20 +136,28 @@ class PieceEncoder(nn.Module):
         ]
         arrays = iter(upload(device, *(array for group in groups for array in group)))
         vectors, words = [], []
-        for ids, mask, owned, owners, *filled in zip(*[arrays] * 6, strict=True):
+        for ids, mask, owned, owners, *filled, of in zip(*[arrays] * 7, strict=True):
+            given = {"input_ids": ids} if scales is None else self._scaled(ids, of, scales)
             with without_padding(Filled(filled[0], filled[1].int())):
-                H = self.encoder(input_ids=ids, attention_mask=mask)[0]  # (B, T, W)
+                H = self.encoder(**given, attention_mask=mask)[0]  # (B, T, W)
             vectors.append(H.flatten(0, 1)[owned])
             words.append(owners)
         if not vectors:
             return torch.zeros((len(pieces.counts), self.width), device=device)
         return self._pool(torch.cat(vectors), torch.cat(words), pieces)
 
+    def _scaled(self, ids: Tensor, words: Tensor, scales: Tensor) -> dict[str, Tensor]:
+        """Embedded pieces, multiplied; words: of each piece, -1 of none, (B, T)."""
+        embed = cast(Any, self.encoder).get_input_embeddings()
+        own = torch.where(words < 0, torch.ones_like(scales[:1]), scales[words])
+        return {"inputs_embeds": embed(ids) * own[:, :, None]}
+
     def _lay_out(self, pieces: Pieces, windows: Windows, group: Ints) -> list[Ints]:
         """Sequences of a group of windows: ids, mask, owned places, and their words.
 
         Shapes: (B, T), (B, T), (n_owned,), (n_owned,). Behind them filled places,
-        (n_filled,), and how many there are before each sequence, and all, (B + 1,).
+        (n_filled,), how many there are before each sequence, and all, (B + 1,), and the
+        word of every piece, -1 where it is of none, (B, T).
         """
         lengths = windows.lengths[group]
         n_prefix = len(self.prefix)
@@ -150,7 +178,9 @@ class PieceEncoder(nn.Module):
         owned = rows[own] * n_steps + n_prefix + steps[own]
         words = pieces.words[sources[own]]
         before = numpy.concatenate([[0], ends.cumsum()])
-        return [ids, mask, owned, words, numpy.flatnonzero(mask), before]
+        every = numpy.full(ids.shape, -1, dtype="int64")
+        every[rows, n_prefix + steps] = pieces.words[sources]
+        return [ids, mask, owned, words, numpy.flatnonzero(mask), before, every]
 
     def _pool(self, vectors: Tensor, words: Tensor, pieces: Pieces) -> Tensor:
         """Of pieces, (n_owned, width), and the words that they are of, (n_owned,)."""

@@ -189,6 +189,60 @@ def _marginals(
     return Parts(from_problem(model, marginals), [len(e) for e in emissions])
 
 
+def crf_entity(
+    model: Model,
+    emissions: list[Floats2d],
+    entity: tuple[int, int, int],
+    sequences: Sequences | None = None,
+) -> tuple[numpy.ndarray, list[Floats2d]]:
+    """Probability of one and the same entity in each document, and its gradient.
+
+    p = Z(paths with the entity) / Z, calibrated as the model is; its gradient is that
+    of the log odds, the marginals of those paths minus all paths' own.
+
+    entity: Start, end, and label index.
+
+    Returns probabilities, (n_documents,), and d_emissions, of each p with respect to
+    its document's emissions.
+    """
+    attrs, (start, end, label) = model.attrs, entity
+    problem = make_problem(
+        model, emissions, sequences, attrs["temperature"], on_host=True
+    )
+    X, chain, lengths = problem.emissions, problem.chain, problem.lengths
+    sizes = [len(each) for each in emissions]
+    forced = X.clone()
+    for first in numpy.cumsum(sizes) - sizes:
+        for row, tag in enumerate(_tags_of(end - start, label), start=first + start):
+            forced[row] = FORBIDDEN
+            forced[row, tag] = X[row, tag]
+    log_p = _of_documents(log_partition(forced, chain, lengths), sizes, lengths)
+    log_p = log_p - _of_documents(log_partition(X, chain, lengths), sizes, lengths)
+    odds = log_p.clamp_max(-1e-12) - torch.log(-torch.expm1(log_p.clamp_max(-1e-12)))
+    p = (odds + attrs["log_odds_offset"]).sigmoid()
+    moved = token_marginals(forced, chain, lengths) - token_marginals(X, chain, lengths)
+    # d odds = d log_p / (1 - exp(log_p))
+    scale = p * (1.0 - p) / -torch.expm1(log_p.clamp_max(-1e-12))
+    scale = scale.repeat_interleave(torch.tensor(sizes)) / attrs["temperature"]
+    gradient = from_problem(model, moved * scale[:, None])
+    return p.numpy(), Parts(gradient, sizes)
+
+
+def _tags_of(length: int, label: int) -> list[int]:
+    """The tags of an entity of so many tokens."""
+    begin, inside, last, unit = (1 + 4 * label + i for i in range(4))
+    return [unit] if length == 1 else [begin, *[inside] * (length - 2), last]
+
+
+def _of_documents(
+    X: torch.Tensor, sizes: list[int], lengths: torch.Tensor
+) -> torch.Tensor:
+    """Sums over the sequences of each document, (n_documents,)."""
+    ends = torch.tensor(sizes).cumsum(0)
+    owners = torch.searchsorted(ends, lengths.cumsum(0))
+    return X.new_zeros(len(sizes)).index_add(0, owners, X)
+
+
 def crf_k_best(
     model: Model,
     emissions: list[Floats2d],

@@ -41,6 +41,11 @@ def build_entity_embed(
     return Model(name, _forward_parts, init=_init, layers=[embed], dims={"nO": width})
 
 
+def is_of_entities(layer: Model) -> bool:
+    """Whether a layer embeds entities, and sees no words."""
+    return layer._func is _forward_parts
+
+
 def _init(model: Model, X: Any = None, Y: Any = None) -> None:
     model.layers[0].initialize()
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Linear, Model, chain
+from thinc.layers.chain import forward as forward_chain
 from thinc.layers.chain import init as init_chain
 from thinc.types import Floats2d
 
@@ -86,6 +87,11 @@ def _forward_words(
         return bp(flatten(model, dYs)) if dYs else []
 
     return Parts(Y, batch.lengths), backprop
+
+
+def is_of_words(layer: Model) -> bool:
+    """Whether a layer is a tok2vec of words by themselves."""
+    return layer._func is _forward_words
 
 
 def beside_each_other(*layers: Model) -> Model[Words, Floats2d]:
@@ -164,7 +170,7 @@ def _forward_concatenated(
 
 def _predict_concatenated(model: Model, batch: Batch) -> Any:
     """All at once where all are of words, (n_tokens, width)."""
-    if not all(layer._func is _forward_words for layer in model.layers):
+    if not all(map(is_of_words, model.layers)):
         Ys = [layer.predict(batch) for layer in model.layers]
         return _side_by_side(model, [flatten(model, Xs) for Xs in Ys])
     words, own = batch.distinct
@@ -316,6 +322,19 @@ def vectors_of_words(
 
     X = of_words(tok2vec, flatten(tok2vec, Xs), batch)
     return Parts(X, batch.document_lengths), backprop
+
+
+def given_documents(model: Model) -> list[Model] | None:
+    """The layers of a composed tok2vec that are given its documents.
+
+    None for a tok2vec that is no composition of this module's or of Thinc's `chain`.
+    """
+    func: Any = getattr(model._func, "func", model._func)  # of a partial
+    if func is _forward_concatenated:
+        return list(model.layers)
+    if func in (_forward_structure, _forward_chain, forward_chain):
+        return model.layers[:1]
+    return None
 
 
 def of_words(model: Model, X: Any, batch: Batch) -> Any:

@@ -18,13 +18,16 @@ CURATED = "_TRANSFORMER_LISTENER"  # marks the listeners of spacy-curated-transf
 
 def listeners_of(model: Model) -> list[Any]:
     """Layers of a model that read what another component found."""
-    return [
-        node
-        for node in model.walk()
-        if isinstance(node, Tok2VecListener)
-        or type(node).__name__ == "TransformerListener"
-        or CURATED in node.attrs
-    ]
+    return [node for node in model.walk() if is_listener(node)]
+
+
+def is_listener(layer: Model) -> bool:
+    """Whether a layer reads what another component found."""
+    return (
+        isinstance(layer, Tok2VecListener)
+        or type(layer).__name__ == "TransformerListener"
+        or CURATED in layer.attrs
+    )
 
 
 def require_vectors(

@@ -1,0 +1,194 @@
+"""A copy of a component's model in which the vectors of single tokens can be scaled.
+
+All that is asked of a model here is p(s), what it says where the vector x_i of each
+token that enters an encoder is s_i · x_i, and its gradient: s_i = 0 takes a token away.
+The vectors are those of words by themselves; of a pretrained encoder, the embeddings of
+its word pieces, before their places are added.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import numpy
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model, set_dropout_rate, torch2xp, xp2torch
+from thinc.types import Floats2d
+
+from ..models.batch import Batch
+from ..models.bridge import AttnShim, device_of, from_torch, no_backprop
+from ..models.entity_embed import is_of_entities
+from ..models.rows import Parts, flatten, given_documents, is_of_words
+from ..pipeline.upstream import is_listener
+
+AT_ONCE = 16_384  # tokens of all copies of a document that are computed together
+
+
+@dataclass
+class Given:
+    """What the layers of a scaled model are given, and what they find.
+
+    scales: Of the tokens of a batch, (n_tokens,), float32.
+    gradient: Of what is asked with respect to them, the same shape.
+    words: The tokens that are no whitespace, among them; None if all.
+    """
+
+    scales: numpy.ndarray
+    gradient: numpy.ndarray
+    words: numpy.ndarray | None
+
+
+class ScaledModel:
+    """A model's copy, without dropout, of which nothing is trained.
+
+    model: The component's.
+    upstream: Finds the model that a listener listens to; None where it has none that a
+        gradient could go through.
+    contextual: Whether the vectors that are scaled know their context already, because
+        another package's encoder makes them: then a token's share is smeared.
+    """
+
+    def __init__(
+        self, model: Model, upstream: Callable[[Any], Model | None] = lambda _: None
+    ) -> None:
+        self.contextual = False
+        self._given = Given(*(numpy.zeros(0, dtype="float32"),) * 2, None)
+        self._upstream = upstream
+        self._shared: dict[int, Model] = {}
+        self.model = self._copy(model)
+
+    def predict(
+        self, docs: list[Doc], inputs: Any, scales: numpy.ndarray
+    ) -> Any:
+        """The output of the model for documents with scaled tokens.
+
+        inputs: What the model is given for them.
+        scales: Of the tokens of all of them, one after the other, (n_tokens,).
+        """
+        self._give(docs, scales)
+        return self.model.predict(inputs)
+
+    def gradient(
+        self,
+        docs: list[Doc],
+        inputs: Any,
+        scales: numpy.ndarray,
+        ask: Callable[[Any], tuple[Any, Any]],
+    ) -> tuple[Any, numpy.ndarray]:
+        """As `predict`, and the gradient with respect to the scales, (n_tokens,).
+
+        ask: Gives of the output what is returned first, and the output's gradient.
+        """
+        self._give(docs, scales)
+        Y, backprop = self.model(inputs, True)
+        answer, dY = ask(Y)
+        backprop(dY)
+        return answer, self._given.gradient
+
+    def _give(self, docs: list[Doc], scales: numpy.ndarray) -> None:
+        self._given.scales = scales.astype("float32")
+        self._given.gradient = numpy.zeros_like(self._given.scales)
+        self._given.words = Batch.of(docs).words
+
+    def _copy(self, model: Model) -> Model:
+        """A copy whose layers, from the documents on, scale."""
+        copied = model.copy()
+        layers = dict(zip(map(id, model.walk()), copied.walk(), strict=True))
+        for layer in model.walk():
+            own = layers[id(layer)]
+            for name in layer.ref_names:  # which Thinc's copies lack
+                if (ref := layer.maybe_get_ref(name)) is not None:
+                    own.set_ref(name, layers[id(ref)])
+            for shim in own.shims:
+                shim._model.requires_grad_(False)
+        set_dropout_rate(copied, 0.0)
+        root = model.maybe_get_ref("tok2vec") if "tok2vec" in model.ref_names else model
+        self._visit(model if root is None else root, layers)
+        return copied
+
+    def _visit(self, model: Model, layers: dict[int, Model]) -> None:
+        """Make a tok2vec's copy scale.
+
+        layers: Copies, by the id of what they are a copy of.
+        """
+        own = layers[id(model)]
+        inner = given_documents(model)
+        refs = {name: model.maybe_get_ref(name) for name in model.ref_names}
+        if is_listener(model):
+            self._listen(model, own)
+        elif refs.get("embed") is not None:  # spaCy's encoders
+            self._scale(layers[id(refs["embed"])])
+        elif model.name == "transformer_encoder":
+            own.layers[0]._func = partial(_forward_pieces, given=self._given)
+        elif is_of_words(model) or (inner is None and not is_of_entities(model)):
+            self._scale(own)
+        else:
+            for layer in inner or []:
+                self._visit(layer, layers)
+
+    def _scale(self, own: Model) -> None:
+        own._func = partial(_forward_vectors, given=self._given, of=own._func)
+
+    def _listen(self, listener: Model, own: Model) -> None:
+        model = self._upstream(listener)
+        if model is None:
+            self.contextual = True
+            read = partial(_forward_read, listener=listener)
+            own._func = partial(_forward_vectors, given=self._given, of=read)
+            return
+        if id(model) not in self._shared:
+            self._shared[id(model)] = self._copy(model)
+        own._func = partial(_forward_shared, shared=self._shared[id(model)])
+
+
+def _forward_read(
+    model: Model, docs: list[Doc], is_train: bool, *, listener: Model
+) -> tuple[list[Floats2d], Callable]:
+    """What a listener finds on the documents."""
+    return listener.predict(docs), no_backprop
+
+
+def _forward_shared(
+    model: Model, docs: list[Doc], is_train: bool, *, shared: Model
+) -> tuple[list[Floats2d], Callable]:
+    return shared(docs, is_train)
+
+
+def _forward_vectors(
+    model: Model, docs: list[Doc], is_train: bool, *, given: Given, of: Callable
+) -> tuple[list[Floats2d], Callable]:
+    """What a layer predicts of tokens, scaled, (n_tokens, width) by document."""
+    Ys, _ = of(model, docs, False)
+    lengths = [len(Y) for Y in Ys]
+    Y = flatten(model, Ys)
+    scales = model.ops.asarray(given.scales)[:, None]
+
+    def backprop(dYs: list[Floats2d]) -> list[Doc]:
+        found = (flatten(model, dYs) * Y).sum(1)
+        given.gradient += model.ops.to_numpy(found)
+        return []
+
+    return Parts(Y * scales, lengths), backprop if is_train else no_backprop
+
+
+def _forward_pieces(
+    model: Model, pieces: Any, is_train: bool, *, given: Given
+) -> tuple[Floats2d, Callable]:
+    """Vectors of words, (n_words, width), of scaled embeddings of their pieces."""
+    shim = cast(AttnShim, model.shims[0])
+    shim._model.eval()
+    words = slice(None) if given.words is None else given.words
+    scales = torch.from_numpy(given.scales[words]).to(device_of(model))
+    scales.requires_grad_(is_train)
+    with torch.set_grad_enabled(is_train):
+        Y = shim._run(lambda module: module.scaled(pieces, scales))
+
+    def backprop(dY: Floats2d) -> list[Any]:
+        gradient = xp2torch(dY, device=device_of(model))
+        (found,) = torch.autograd.grad(Y, scales, gradient)
+        given.gradient[words] += found.cpu().numpy()
+        return []
+
+    return from_torch(model, Y), backprop if is_train else no_backprop

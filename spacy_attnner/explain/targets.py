@@ -1,0 +1,150 @@
+"""What can be explained: the probability of a category, an entity or a relation.
+
+A target says what a model is given for copies of a document, and what the model's
+output means for it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+from spacy.tokens import Doc, Span
+from thinc.api import Model
+
+from ..models.crf_decode import crf_entity, sequences_of
+from ..relations import Relation
+from ..words import words_before
+
+Answer = tuple[numpy.ndarray, Any]  # probabilities, (n_copies,), and d_output
+
+
+@dataclass(frozen=True)
+class CategoryTarget:
+    """A category of a text.
+
+    pipe: The component. label: The category.
+    """
+
+    pipe: Any
+    label: str
+
+    def inputs(self, doc: Doc, n: int) -> Any:
+        """What the model is given for n copies of a document."""
+        return [doc] * n
+
+    def answer(self, model: Model, docs: list[Doc], Y: Any) -> Answer:
+        """Probability of each copy, and the gradient of their sum.
+
+        As the output layers of classifiers take it: of what their softmax, or their
+        sigmoids, are given.
+        """
+        column = self.pipe.labels.index(self.label)
+        p = Y[:, column : column + 1]
+        if self.pipe.model.attrs["multi_label"]:
+            dY = numpy.zeros_like(Y) if isinstance(Y, numpy.ndarray) else Y * 0
+            dY[:, column : column + 1] = p * (1 - p)
+        else:
+            dY = -Y * p
+            dY[:, column : column + 1] += p
+        return model.ops.to_numpy(p[:, 0]), dY
+
+    def described(self) -> dict[str, Any]:
+        """The target as plain data."""
+        return {"kind": "category", "label": self.label}
+
+
+@dataclass(frozen=True)
+class EntityTarget:
+    """A span with a label, whether it was found or not: its marginal probability.
+
+    pipe: The component. span: With its label.
+    """
+
+    pipe: Any
+    span: Span
+
+    def inputs(self, doc: Doc, n: int) -> Any:
+        """What the model is given for n copies of a document."""
+        return [doc] * n
+
+    def answer(self, model: Model, docs: list[Doc], Y: Any) -> Answer:
+        """Probability in each copy, and the gradient of their sum."""
+        before = words_before(docs[0])
+        start, end = int(before[self.span.start]), int(before[self.span.end])
+        label = self.pipe.labels.index(self.span.label_)
+        own = self.pipe.model
+        return crf_entity(own, Y, (start, end, label), sequences_of(own, docs))
+
+    def described(self) -> dict[str, Any]:
+        """The target as plain data."""
+        span = self.span
+        return {
+            "kind": "entity",
+            "label": span.label_,
+            "start": span.start,
+            "end": span.end,
+        }
+
+
+@dataclass(frozen=True)
+class RelationTarget:
+    """A labelled, ordered pair of spans: the probability of the relation.
+
+    That of the label where head and tail are given, without how sure those are.
+
+    pipe: The component. relation: With its arguments.
+    """
+
+    pipe: Any
+    relation: Relation
+
+    def inputs(self, doc: Doc, n: int) -> Any:
+        """What the model is given for n copies of a document."""
+        return [self.pipe.candidates(doc)] * n
+
+    def answer(self, model: Model, docs: list[Doc], Y: Any) -> Answer:
+        """Probability in each copy, and the gradient of their sum.
+
+        Raises ValueError for a pair that the component does not look at.
+        """
+        row = self._row(docs[0])
+        column = self.pipe.labels.index(self.relation.label)
+        logits = numpy.array([float(each[row, column]) for each in Y])
+        p = 1.0 / (1.0 + numpy.exp(-logits))
+        dYs = [each * 0 for each in Y]
+        for dY, value in zip(dYs, p.tolist(), strict=True):
+            dY[row, column] = value * (1.0 - value)
+        return p, dYs
+
+    def _row(self, doc: Doc) -> int:
+        candidates = self.pipe.candidates(doc)
+        places = {(s.start, s.end, s.label_): i for i, s in enumerate(candidates.spans)}
+        head, tail = (
+            places.get((span.start, span.end, span.label_))
+            for span in (self.relation.head, self.relation.tail)
+        )
+        row = None
+        if head is not None and tail is not None:
+            row = candidates.finder()(head, tail)
+        if row is None:
+            raise ValueError(
+                f"{self.pipe.name!r} does not look at the pair "
+                f"{self.relation.head.text!r} and {self.relation.tail.text!r}: both "
+                "have to be entities of the document, no further apart than "
+                "get_candidates allows, and of types that were joined in training "
+                "where known_types_only is true"
+            )
+        return row
+
+    def described(self) -> dict[str, Any]:
+        """The target as plain data."""
+        head, tail = self.relation.head, self.relation.tail
+        return {
+            "kind": "relation",
+            "label": self.relation.label,
+            "head": [head.start, head.end],
+            "tail": [tail.start, tail.end],
+        }
+
+
+Target = CategoryTarget | EntityTarget | RelationTarget
