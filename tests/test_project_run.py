@@ -75,6 +75,7 @@ class Project:
         command = ("-m", "spacy", "project", "run", "all", ".")
         # the sample has fewer entities than are worth calibrating on; here they do
         options = ("--vars.corpus", "sample", "--vars.min_entities", "50")
+        options += ("--vars.max_epochs", "6")
         return self.python(*command, *options)
 
 
