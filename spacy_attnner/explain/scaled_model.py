@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model, set_dropout_rate, torch2xp, xp2torch
+from thinc.api import Model, set_dropout_rate, xp2torch
 from thinc.types import Floats2d
 
 from ..models.batch import Batch
@@ -59,9 +59,7 @@ class ScaledModel:
         self._shared: dict[int, Model] = {}
         self.model = self._copy(model)
 
-    def predict(
-        self, docs: list[Doc], inputs: Any, scales: numpy.ndarray
-    ) -> Any:
+    def predict(self, docs: list[Doc], inputs: Any, scales: numpy.ndarray) -> Any:
         """The output of the model for documents with scaled tokens.
 
         inputs: What the model is given for them.
@@ -86,6 +84,35 @@ class ScaledModel:
         answer, dY = ask(Y)
         backprop(dY)
         return answer, self._given.gradient
+
+    def attention_gradient(
+        self, doc: Doc, inputs: Any, ask: Callable[[Any], tuple[Any, Any]]
+    ) -> tuple[Any, numpy.ndarray]:
+        """As `gradient`, with respect to factors of what is attended to each token.
+
+        That is Σ_h a_h · ∂p/∂a_h over the heads of all attention that pools words, of
+        one document, (n_tokens,). Raises ValueError where there is none.
+        """
+        self._give([doc], numpy.ones(len(doc)))
+        pools = attending(self.model)
+        if not pools:
+            raise ValueError("the model has no attention that pools words")
+        words, found = self._given.words, numpy.zeros(len(doc), dtype="float32")
+        places = numpy.arange(len(doc)) if words is None else words
+        device = next(pools[0].parameters()).device
+        factors = torch.ones(len(places), device=device, requires_grad=True)
+        try:
+            for pool in pools:
+                pool.factors = factors
+            Y, backprop = self.model(inputs, True)
+            answer, dY = ask(Y)
+            backprop(dY)
+        finally:
+            for pool in pools:
+                pool.factors = None
+        if factors.grad is not None:
+            found[places] = factors.grad.cpu().numpy()
+        return answer, found
 
     def _give(self, docs: list[Doc], scales: numpy.ndarray) -> None:
         self._given.scales = scales.astype("float32")
@@ -148,6 +175,17 @@ def _forward_read(
 ) -> tuple[list[Floats2d], Callable]:
     """What a listener finds on the documents."""
     return listener.predict(docs), no_backprop
+
+
+def attending(model: Model) -> list[Any]:
+    """Modules of a model that pool words by attention, with `factors`."""
+    return [
+        module
+        for layer in model.walk()
+        for shim in layer.shims
+        for module in shim._model.modules()
+        if hasattr(module, "factors")
+    ]
 
 
 def _forward_shared(

@@ -18,7 +18,11 @@ class PairContext(nn.Module):
     width: Width of the token vectors.
     hidden: Width of head, tail and of the output.
     n_heads: Number of heads; divides hidden.
+    factors: Multiplied with what is attended to each word, (n_tokens,), so that its
+        share of a result can be found.
     """
+
+    factors: Tensor | None = None
 
     def __init__(self, *, width: int, hidden: int, n_heads: int) -> None:
         super().__init__()
@@ -43,6 +47,8 @@ class PairContext(nn.Module):
         read = []
         for block in batch.blocks:
             weights = self._weights(queries, keys, batch, block)  # (H, G, M, C)
+            if self.factors is not None:
+                weights = weights * self.factors[self._tokens(block, values)][:, None]
             V = self._by_group(values, block)  # (H, G, C, D)
             mixed = (weights @ V).permute(1, 2, 0, 3)  # (G, M, H, D)
             read.append(mixed[tuple(block.place)].flatten(1))
@@ -109,8 +115,12 @@ class PairContext(nn.Module):
         words: Keys or values of the tokens, (n_tokens, hidden). Those behind a group's
         context are some other token's.
         """
-        steps = torch.arange(block.longest, device=words.device)
-        tokens = (block.contexts[:, :1] + steps).clamp_max(len(words) - 1)  # (G, C)
+        tokens = self._tokens(block, words)
         heads = torch.arange(self.n_heads, device=words.device).view(-1, 1, 1)
         table = words.view(len(words) * self.n_heads, -1)  # (N * H, D)
         return nn.functional.embedding(tokens * self.n_heads + heads, table)
+
+    def _tokens(self, block: Block, words: Tensor) -> Tensor:
+        """The tokens that each group reads, (n_groups, n)."""
+        steps = torch.arange(block.longest, device=words.device)
+        return (block.contexts[:, :1] + steps).clamp_max(len(words) - 1)

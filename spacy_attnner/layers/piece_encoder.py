@@ -137,7 +137,9 @@ class PieceEncoder(nn.Module):
         arrays = iter(upload(device, *(array for group in groups for array in group)))
         vectors, words = [], []
         for ids, mask, owned, owners, *filled, of in zip(*[arrays] * 7, strict=True):
-            given = {"input_ids": ids} if scales is None else self._scaled(ids, of, scales)
+            given = (
+                {"input_ids": ids} if scales is None else self._scaled(ids, of, scales)
+            )
             with without_padding(Filled(filled[0], filled[1].int())):
                 H = self.encoder(**given, attention_mask=mask)[0]  # (B, T, W)
             vectors.append(H.flatten(0, 1)[owned])

@@ -47,7 +47,11 @@ class AttentionPooling(nn.Module):
 
     width: Width of the tokens. hidden: Width of the scoring layer.
     n_heads: Heads; the output concatenates them.
+    factors: Multiplied with what is attended to each token, (n_tokens,), so that its
+        share of a result can be found.
     """
+
+    factors: Tensor | None = None
 
     def __init__(self, *, width: int, hidden: int, n_heads: int = 1) -> None:
         super().__init__()
@@ -59,7 +63,10 @@ class AttentionPooling(nn.Module):
 
     def forward(self, X: Tensor, segments: Segments) -> Tensor:
         """Pool X, (n_tokens, width), to (n_segments, n_heads * width)."""
-        heads = self.weights(X, segments).split(1, -1)  # each (N, 1)
+        weights = self.weights(X, segments)
+        if self.factors is not None:
+            weights = weights * self.factors[:, None]
+        heads = weights.split(1, -1)  # each (N, 1)
         return torch.cat([segments.sum(each * X) for each in heads], -1)
 
 

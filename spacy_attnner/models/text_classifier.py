@@ -10,18 +10,28 @@ from spacy.util import registry
 from thinc.api import Linear, Model, Softmax, zero_init
 from thinc.types import Floats2d
 
-from ..layers.pooling import DocumentPooling
-from .bridge import array_output, torch_layer
+from ..layers.pooling import DocumentPooling, Segments
+from .batch import Batch
+from .bridge import (
+    array_output,
+    floats_to_torch,
+    from_torch,
+    predict_with,
+    torch_layer,
+)
 from .output_size import grow_output
 from .rows import (
     Parts,
     Tok2Vec,
     chain_of_words,
     flatten,
+    of_tokens,
     rowwise,
+    vectors_of_words,
     words_and_structure,
 )
 
+POOLING = "per_document"
 WIDTH = 128  # of pooled vectors, where the tok2vec learns its own late
 
 
@@ -74,6 +84,25 @@ def build_attention_text_classifier(
     return model
 
 
+def text_attention(model: Model, doc: Doc) -> numpy.ndarray:
+    """How much a document's tokens are attended to, shape (n_heads, n_tokens).
+
+    Each head's weights add up to 1, and are 0 at whitespace.
+    """
+    batch = Batch([doc])
+    tok2vec, *layers = model.layers
+    (X,), _ = vectors_of_words(tok2vec, batch, False)
+    for layer in layers:
+        if layer.name == POOLING:
+            break
+        (X,) = layer.predict([X])
+    pooling = layer.layers[0]
+    tokens = floats_to_torch(pooling, X, False)
+    segments = Segments(tokens.device, numpy.array([len(X)]))
+    weights = predict_with(pooling, lambda m: m.pool.weights(tokens, segments))
+    return of_tokens(model, from_torch(pooling, weights), batch).T
+
+
 def _sigmoid() -> Model[Floats2d, Floats2d]:
     """Probabilities; the gradient that comes back is that of the logits.
 
@@ -92,7 +121,7 @@ def _forward_sigmoid(
 
 def _per_document(layer: Model) -> Model[list[Floats2d], Floats2d]:
     """Pool a list with one array per document to one array for the batch."""
-    return Model("per_document", _forward, init=_init, layers=[layer])
+    return Model(POOLING, _forward, init=_init, layers=[layer])
 
 
 def _init(model: Model, X: Any = None, Y: Any = None) -> None:

@@ -14,6 +14,7 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model
 
+from ..models.text_classifier import POOLING, text_attention
 from ..words import n_words
 from .base import INIT_SAMPLE, weighted
 from .component import Component, Start
@@ -90,6 +91,20 @@ class _Categories(Component):
         docs = list(docs)
         self.ready(docs)
         return self.model.ops.to_numpy(self.model.predict(docs))
+
+    def attention(self, doc: Doc) -> numpy.ndarray:
+        """How much the tokens of a document are attended to, (n_heads, n_tokens).
+
+        Each head's weights add up to 1, and are 0 at whitespace. A document of
+        whitespace has zeros. Raises ValueError where the model has no attention.
+        """
+        if not any(layer.name == POOLING for layer in self.model.layers):
+            raise ValueError(
+                f"the model of {self.name!r} has no attention that pools words: use "
+                "spacy-attnner.AttentionTextClassifier.v1"
+            )
+        self.ready([doc])
+        return self.model.ops.to_numpy(text_attention(self.model, doc))
 
     def update(self, examples: Iterable[Example], **settings: Any) -> dict[str, float]:
         """As spaCy's; what is not annotated costs nothing."""

@@ -43,7 +43,7 @@ def require_vectors(
         missing = [doc for doc in docs if _is_missing(listener, doc)]
         if not missing:
             continue
-        upstream = _upstream_of(listener, nlp)
+        upstream = upstream_of(listener, nlp)
         if upstream is not None:
             upstream.set_annotations(missing, upstream.predict(missing))
         elif any(map(len, missing)):
@@ -74,7 +74,7 @@ def _upstream_name(listener: Any) -> str:
     return listener.upstream_name
 
 
-def _upstream_of(listener: Any, nlp: Language | None) -> Any:
+def upstream_of(listener: Any, nlp: Language | None) -> Any:
     """The component that a listener listens to, enabled or not."""
     for _, pipe in nlp.components if nlp is not None else ():
         if any(each is listener for each in getattr(pipe, "listeners", ())):

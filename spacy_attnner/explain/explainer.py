@@ -1,0 +1,183 @@
+"""`explain`: from a pipeline, a document and a target to an explanation."""
+
+import warnings
+from typing import Any
+
+import numpy
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from thinc.api import Model
+
+from ..pipeline.ner import AttnNER
+from ..pipeline.rel import AttnRel
+from ..pipeline.textcat import AttnMultiLabelTextCategorizer, AttnTextCategorizer
+from ..pipeline.upstream import upstream_of
+from ..relations import Relation
+from .explanation import Explanation
+from .methods import DEFAULT, METHODS, STEPS, Question, Weights
+from .scaled_model import ScaledModel
+from .targets import CategoryTarget, EntityTarget, RelationTarget, Target
+
+KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
+    str: ("category", (AttnTextCategorizer, AttnMultiLabelTextCategorizer)),
+    Span: ("entity", (AttnNER,)),
+    Relation: ("relation", (AttnRel,)),
+}
+TARGETS: dict[str, Any] = {
+    "category": CategoryTarget,
+    "entity": EntityTarget,
+    "relation": RelationTarget,
+}
+
+
+def explain(
+    nlp: Language,
+    doc: Doc,
+    target: str | Span | Relation,
+    *,
+    method: str = DEFAULT,
+    component: str | None = None,
+    steps: int = STEPS,
+) -> Explanation:
+    """Say how much each token of a document counts for what a pipeline says of it.
+
+    nlp: The pipeline; of ours, a component that knows the target's label.
+    doc: The document, with what the component reads: for a relation, its entities.
+    target: A category's label; a span with a label, whether it was found as an entity
+        or not; or a relation.
+    method: One of `METHODS`.
+    component: The component's name, where several know the label.
+    steps: Of the integral of integrated gradients.
+
+    Copies the component's model: to explain many documents, make one `Explainer`.
+
+    Raises ValueError where no component knows the label, where the document lacks what
+    the component reads, and where the method cannot be used.
+    """
+    explainer = Explainer(nlp, steps=steps)
+    return explainer.explain(doc, target, method=method, component=component)
+
+
+class Explainer:
+    """Explains what a pipeline says of documents, with its weights of today.
+
+    nlp: The pipeline. steps: Of the integral of integrated gradients.
+    """
+
+    def __init__(self, nlp: Language, *, steps: int = STEPS) -> None:
+        if steps < 1:
+            raise ValueError(f"steps {steps} is not positive")
+        self.nlp = nlp
+        self.steps = steps
+        self._models: dict[str, ScaledModel] = {}
+
+    def explain(
+        self,
+        doc: Doc,
+        target: str | Span | Relation,
+        *,
+        method: str = DEFAULT,
+        component: str | None = None,
+    ) -> Explanation:
+        """As the function `explain`."""
+        if method not in METHODS:
+            raise ValueError(
+                f"there is no method {method!r}; there are {', '.join(METHODS)}"
+            )
+        question = self.question(doc, target, component)
+        found = METHODS[method](question) if len(doc) else Weights(numpy.zeros(0))
+        return Explanation(
+            component=question.target.pipe.name,
+            target=question.target.described(),
+            probability=question.probability,
+            method=method,
+            tokens=[token.text for token in doc],
+            spaces=[bool(token.whitespace_) for token in doc],
+            weights=found.values.tolist(),
+            error=found.error,
+        )
+
+    def question(
+        self, doc: Doc, target: str | Span | Relation, component: str | None = None
+    ) -> Question:
+        """What a method is asked; raises ValueError as `explain` does."""
+        if doc.vocab is not self.nlp.vocab:
+            raise ValueError(
+                "the document has another vocab than the pipeline: make it with "
+                "nlp(text), or read it with DocBin.get_docs(nlp.vocab)"
+            )
+        asked = self._target(doc, target, component)
+        asked.pipe.ready([doc])
+        return Question(doc, asked, self._model(asked.pipe), self.steps)
+
+    def _target(
+        self, doc: Doc, target: str | Span | Relation, component: str | None
+    ) -> Target:
+        kind, classes = next(
+            (found for type_, found in KINDS.items() if isinstance(target, type_)),
+            (None, ()),
+        )
+        if kind is None:
+            raise ValueError(
+                f"{target!r} is no target: give a category's label, a Span with a "
+                "label, or a Relation"
+            )
+        label = _label_of(target)
+        for span in _spans_of(target):
+            if span.doc is not doc or not len(span):
+                what = "empty" if span.doc is doc else "of another document"
+                raise ValueError(f"the span {span.text!r} is {what}")
+        return TARGETS[kind](self._pipe(kind, classes, label, component), target)
+
+    def _pipe(
+        self, kind: str, classes: tuple[type, ...], label: str, component: str | None
+    ) -> Any:
+        own = {
+            name: pipe
+            for name, pipe in self.nlp.components
+            if isinstance(pipe, classes) and component in (None, name)
+        }
+        knowing = [pipe for pipe in own.values() if label in pipe.labels]
+        if knowing:
+            return knowing[0]
+        known = {name: list(pipe.labels) for name, pipe in own.items()}
+        raise ValueError(
+            f"no component {'' if component is None else repr(component) + ' '}of "
+            f"spacy-attnner knows the {kind} {label!r}; "
+            + (
+                f"there are {known}"
+                if own
+                else f"the pipeline has {self.nlp.pipe_names}"
+            )
+        )
+
+    def _model(self, pipe: Any) -> ScaledModel:
+        if pipe.name not in self._models:
+            found = self._models[pipe.name] = ScaledModel(pipe.model, self._upstream)
+            if found.contextual:
+                warnings.warn(
+                    f"{pipe.name!r} reads vectors of another package's encoder, which "
+                    "know their context: weights are those of the vectors, not of the "
+                    "words by themselves; TransformerEncoder.v1 has those of words",
+                    stacklevel=4,
+                )
+        return self._models[pipe.name]
+
+    def _upstream(self, listener: Any) -> Model | None:
+        pipe = upstream_of(listener, self.nlp)
+        model = getattr(pipe, "model", None)
+        if model is None or type(listener).__name__ != "Tok2VecListener":
+            return None
+        return model
+
+
+def _label_of(target: str | Span | Relation) -> str:
+    if isinstance(target, str):
+        return target
+    return target.label_ if isinstance(target, Span) else target.label
+
+
+def _spans_of(target: str | Span | Relation) -> list[Span]:
+    if isinstance(target, str):
+        return []
+    return [target] if isinstance(target, Span) else [target.head, target.tail]

@@ -1,0 +1,160 @@
+"""How much each token counts for a probability: four ways of finding it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy
+from spacy.tokens import Doc
+
+from ..models.entity_pairs import pair_attention, reads_words
+from .scaled_model import ScaledModel, attending
+from .targets import CategoryTarget, RelationTarget, Target
+
+AT_ONCE = 16_384  # tokens of all copies of a document that are computed together
+STEPS = 32
+
+
+@dataclass
+class Question:
+    """Why a target has its probability in a document.
+
+    doc: With what the target's component reads of it.
+    target: What is asked about.
+    model: Of the target's component.
+    steps: Of the integral.
+    """
+
+    doc: Doc
+    target: Target
+    model: ScaledModel
+    steps: int = STEPS
+
+    @cached_property
+    def probability(self) -> float:
+        """Of the document as it is."""
+        return float(self.probabilities(numpy.ones((1, len(self.doc))))[0])
+
+    @cached_property
+    def without(self) -> float:
+        """Of the document with all tokens taken away."""
+        return float(self.probabilities(numpy.zeros((1, len(self.doc))))[0])
+
+    def probabilities(self, scales: numpy.ndarray) -> numpy.ndarray:
+        """Of copies with scaled tokens, (n,); scales: (n, n_tokens)."""
+        found = []
+        for part in self._parts(scales):
+            docs, inputs = self._given(len(part))
+            Y = self.model.predict(docs, inputs, part.ravel())
+            found.append(self.target.answer(self.model.model, docs, Y)[0])
+        return numpy.concatenate(found)
+
+    def gradients(self, scales: numpy.ndarray) -> numpy.ndarray:
+        """Of each copy's probability with respect to its scales, (n, n_tokens)."""
+        found = []
+        for part in self._parts(scales):
+            docs, inputs = self._given(len(part))
+            _, gradient = self.model.gradient(
+                docs, inputs, part.ravel(), self._ask(docs)
+            )
+            found.append(gradient.reshape(part.shape))
+        return numpy.concatenate(found)
+
+    def attention_gradient(self) -> numpy.ndarray:
+        """With respect to factors of what is attended to each token, (n_tokens,)."""
+        docs, inputs = self._given(1)
+        return self.model.attention_gradient(self.doc, inputs, self._ask(docs))[1]
+
+    def _given(self, n: int) -> tuple[list[Doc], Any]:
+        return [self.doc] * n, self.target.inputs(self.doc, n)
+
+    def _ask(self, docs: list[Doc]) -> Callable[[Any], tuple[Any, Any]]:
+        return lambda Y: self.target.answer(self.model.model, docs, Y)
+
+    def _parts(self, scales: numpy.ndarray) -> list[numpy.ndarray]:
+        n = max(1, AT_ONCE // max(1, len(self.doc)))
+        return [scales[i : i + n] for i in range(0, len(scales), n)]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each token counts.
+
+    values: Shape (n_tokens,).
+    error: Of integrated gradients, what their sum lacks of the difference between the
+        document and one without tokens, as a share of it.
+    """
+
+    values: numpy.ndarray
+    error: float | None = None
+
+
+def integrated_gradients(question: Question) -> Weights:
+    """∫ ∂p/∂s_i (t, …, t) dt from 0 to 1: what each token adds to the probability.
+
+    Sundararajan, Taly and Yan (2017), "Axiomatic Attribution for Deep Networks", with
+    token vectors of zeros as the baseline, and Gauss-Legendre points for the integral.
+    The weights add up to p minus that of a document without tokens.
+    """
+    points, shares = numpy.polynomial.legendre.leggauss(question.steps)
+    scales = numpy.repeat((points[:, None] + 1) / 2, len(question.doc), axis=1)
+    values = (shares[:, None] / 2 * question.gradients(scales)).sum(0)
+    difference = question.probability - question.without
+    missing = abs(float(values.sum()) - difference)
+    return Weights(values, missing / max(abs(difference), 1e-9))
+
+
+def leave_one_out(question: Question) -> Weights:
+    """p minus that of the document with the token's vector taken away."""
+    n = len(question.doc)
+    scales = numpy.ones((n, n)) - numpy.eye(n)
+    return Weights(question.probability - question.probabilities(scales))
+
+
+def attention(question: Question) -> Weights:
+    """Attention weights, a mean over the heads; they add up to 1."""
+    _require_attention(question)
+    doc, target = question.doc, question.target
+    if isinstance(target, RelationTarget):
+        pair = (target.relation.head, target.relation.tail)
+        (weights,) = pair_attention(target.pipe.model, doc, [pair])
+        return Weights(weights.mean(0))
+    return Weights(target.pipe.attention(doc).mean(0))
+
+
+def attention_gradient(question: Question) -> Weights:
+    """Σ_h a_h · ∂p/∂a_h: attention weights times how the probability follows them."""
+    _require_attention(question)
+    return Weights(question.attention_gradient())
+
+
+METHODS: dict[str, Callable[[Question], Weights]] = {
+    "integrated_gradients": integrated_gradients,
+    "leave_one_out": leave_one_out,
+    "attention_gradient": attention_gradient,
+    "attention": attention,
+}
+DEFAULT = "integrated_gradients"
+OF_ATTENTION = ("attention", "attention_gradient")
+
+
+def methods_of(question: Question) -> list[str]:
+    """The methods that can answer a question."""
+    return [m for m in METHODS if m not in OF_ATTENTION or _has_attention(question)]
+
+
+def _has_attention(question: Question) -> bool:
+    target = question.target
+    if isinstance(target, RelationTarget):
+        return reads_words(target.pipe.model)
+    return isinstance(target, CategoryTarget) and bool(attending(target.pipe.model))
+
+
+def _require_attention(question: Question) -> None:
+    if not _has_attention(question):
+        pipe = question.target.pipe
+        raise ValueError(
+            f"the model of {pipe.name!r} has no attention that pools words: use one of "
+            f"{', '.join(m for m in METHODS if m not in OF_ATTENTION)}"
+        )
