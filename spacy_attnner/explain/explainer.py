@@ -12,7 +12,7 @@ from ..pipeline.ner import AttnNER
 from ..pipeline.rel import AttnRel
 from ..pipeline.textcat import AttnMultiLabelTextCategorizer, AttnTextCategorizer
 from ..pipeline.upstream import upstream_of
-from ..relations import Relation
+from ..relations import Relation, get_relations
 from .explanation import Explanation
 from .methods import DEFAULT, METHODS, STEPS, Question, Weights
 from .scaled_model import ScaledModel
@@ -97,6 +97,34 @@ class Explainer:
             error=found.error,
         )
 
+    def targets(
+        self, doc: Doc, kind: str, component: str | None = None
+    ) -> list[str | Span | Relation]:
+        """What the pipeline says of a document that it has read.
+
+        The most probable category, all entities or all relations; of several
+        components of the kind, the first one's, or that of the name.
+        """
+        classes = next(classes for name, classes in KINDS.values() if name == kind)
+        pipes = [
+            pipe
+            for name, pipe in self.nlp.components
+            if isinstance(pipe, classes) and component in (None, name)
+        ]
+        if not pipes:
+            raise ValueError(
+                f"the pipeline has no component{_named(component)} of this package "
+                f"that gives a document a {kind}; it has {self.nlp.component_names}"
+            )
+        labels = set(pipes[0].labels)
+        if kind == "category":
+            own = {cat: p for cat, p in doc.cats.items() if cat in labels}
+            return [max(own, key=own.__getitem__)] if own else []
+        if kind == "relation":
+            return list(get_relations(doc, pipes[0].relations_key))
+        spans = doc.ents if pipes[0].set_ents else doc.spans.get(pipes[0].spans_key, [])
+        return [span for span in spans if span.label_ in labels]
+
     def question(
         self, doc: Doc, target: str | Span | Relation, component: str | None = None
     ) -> Question:
@@ -169,6 +197,10 @@ class Explainer:
         if model is None or type(listener).__name__ != "Tok2VecListener":
             return None
         return model
+
+
+def _named(component: str | None) -> str:
+    return "" if component is None else f" {component!r}"
 
 
 def _label_of(target: str | Span | Relation) -> str:

@@ -24,7 +24,7 @@ class Explanation:
     spaces: Whether a space follows each of them.
     weights: Of each token; positive ones speak for the target.
     error: Of integrated gradients, what the weights lack of adding up to the difference
-        that the tokens make, as a share of it; else None.
+        that the tokens make, as a share of it, or of 0.01 if it is less; else None.
     """
 
     component: str
