@@ -170,13 +170,9 @@ class Explainer:
             return knowing[0]
         known = {name: list(pipe.labels) for name, pipe in own.items()}
         raise ValueError(
-            f"no component {'' if component is None else repr(component) + ' '}of "
-            f"spacy-attnner knows the {kind} {label!r}; "
-            + (
-                f"there are {known}"
-                if own
-                else f"the pipeline has {self.nlp.pipe_names}"
-            )
+            f"the pipeline has no component{_named(component)} of this package that "
+            f"knows the {kind} {label!r}: those of this kind know {known or 'nothing'}, "
+            f"and its components are {self.nlp.component_names}"
         )
 
     def _model(self, pipe: Any) -> ScaledModel:
