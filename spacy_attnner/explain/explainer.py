@@ -1,6 +1,7 @@
 """`explain`: from a pipeline, a document and a target to an explanation."""
 
 import warnings
+from collections.abc import Container
 from typing import Any
 
 import numpy
@@ -97,33 +98,49 @@ class Explainer:
             error=found.error,
         )
 
+    def pipes(
+        self, kind: str, component: str | None = None, *, required: bool = False
+    ) -> list[Any]:
+        """Components that say something of a kind: "category", "entity", "relation".
+
+        Raises ValueError where there is none, if one is required.
+        """
+        found = [
+            pipe
+            for name, pipe in self.nlp.components
+            if isinstance(pipe, _classes_of(kind)) and component in (None, name)
+        ]
+        if required and not found:
+            raise ValueError(
+                f"the pipeline has no component{_named(component)} of this package "
+                f"that gives a document a {kind}; it has {self.nlp.component_names}"
+            )
+        return found
+
     def targets(
-        self, doc: Doc, kind: str, component: str | None = None
+        self,
+        doc: Doc,
+        kind: str,
+        component: str | None = None,
+        labels: Container[str] = (),
     ) -> list[str | Span | Relation]:
         """What the pipeline says of a document that it has read.
 
         The most probable category, all entities or all relations; of several
         components of the kind, the first one's, or that of the name.
+
+        labels: With these labels alone; whatever the label if there are none.
         """
-        classes = next(classes for name, classes in KINDS.values() if name == kind)
-        pipes = [
-            pipe
-            for name, pipe in self.nlp.components
-            if isinstance(pipe, classes) and component in (None, name)
-        ]
-        if not pipes:
-            raise ValueError(
-                f"the pipeline has no component{_named(component)} of this package "
-                f"that gives a document a {kind}; it has {self.nlp.component_names}"
-            )
-        labels = set(pipes[0].labels)
+        pipe = self.pipes(kind, component, required=True)[0]
+        known = [each for each in pipe.labels if not labels or each in labels]
         if kind == "category":
-            own = {cat: p for cat, p in doc.cats.items() if cat in labels}
+            own = {cat: p for cat, p in doc.cats.items() if cat in known}
             return [max(own, key=own.__getitem__)] if own else []
         if kind == "relation":
-            return list(get_relations(doc, pipes[0].relations_key))
-        spans = doc.ents if pipes[0].set_ents else doc.spans.get(pipes[0].spans_key, [])
-        return [span for span in spans if span.label_ in labels]
+            found = get_relations(doc, pipe.relations_key)
+            return [each for each in found if each.label in known]
+        spans = doc.ents if pipe.set_ents else doc.spans.get(pipe.spans_key, [])
+        return [span for span in spans if span.label_ in known]
 
     def question(
         self, doc: Doc, target: str | Span | Relation, component: str | None = None
@@ -141,10 +158,7 @@ class Explainer:
     def _target(
         self, doc: Doc, target: str | Span | Relation, component: str | None
     ) -> Target:
-        kind, classes = next(
-            (found for type_, found in KINDS.items() if isinstance(target, type_)),
-            (None, ()),
-        )
+        kind = next((k for t, (k, _) in KINDS.items() if isinstance(target, t)), None)
         if kind is None:
             raise ValueError(
                 f"{target!r} is no target: give a category's label, a Span with a "
@@ -155,24 +169,18 @@ class Explainer:
             if span.doc is not doc or not len(span):
                 what = "empty" if span.doc is doc else "of another document"
                 raise ValueError(f"the span {span.text!r} is {what}")
-        return TARGETS[kind](self._pipe(kind, classes, label, component), target)
+        return TARGETS[kind](self._pipe(kind, label, component), target)
 
-    def _pipe(
-        self, kind: str, classes: tuple[type, ...], label: str, component: str | None
-    ) -> Any:
-        own = {
-            name: pipe
-            for name, pipe in self.nlp.components
-            if isinstance(pipe, classes) and component in (None, name)
-        }
-        knowing = [pipe for pipe in own.values() if label in pipe.labels]
+    def _pipe(self, kind: str, label: str, component: str | None) -> Any:
+        own = self.pipes(kind, component)
+        knowing = [pipe for pipe in own if label in pipe.labels]
         if knowing:
             return knowing[0]
-        known = {name: list(pipe.labels) for name, pipe in own.items()}
+        known = {pipe.name: list(pipe.labels) for pipe in own}
         raise ValueError(
             f"the pipeline has no component{_named(component)} of this package that "
-            f"knows the {kind} {label!r}: those of this kind know {known or 'nothing'}, "
-            f"and its components are {self.nlp.component_names}"
+            f"knows the {kind} {label!r}: those of this kind know "
+            f"{known or 'nothing'}, and its components are {self.nlp.component_names}"
         )
 
     def _model(self, pipe: Any) -> ScaledModel:
@@ -193,6 +201,14 @@ class Explainer:
         if model is None or type(listener).__name__ != "Tok2VecListener":
             return None
         return model
+
+
+def _classes_of(kind: str) -> tuple[type, ...]:
+    for name, classes in KINDS.values():
+        if name == kind:
+            return classes
+    known = ", ".join(name for name, _ in KINDS.values())
+    raise ValueError(f"there is no kind {kind!r}; there are {known}")
 
 
 def _named(component: str | None) -> str:

@@ -1,0 +1,204 @@
+"""Explanations of texts as a file, and a test of whether they tell the truth."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from tqdm import tqdm
+
+from ..atomic import check_apart, check_file, replacing, write_json
+from ..errors import UserError, sound
+from ..export.texts import choose_kind, read_texts
+from ..export.triples import DocInfo
+from ..loading import load_pipeline, running, use_gpu
+from ..render.heat import CSS, caption, heat
+from ..render.page import page
+from .explainer import Explainer
+from .explanation import Explanation
+from .faithfulness import KINDS, Faithfulness, evaluate_explanations
+from .methods import DEFAULT, OF_ATTENTION, STEPS
+
+FORMATS = ("html", "jsonl")
+Named = tuple[DocInfo, list[Explanation]]
+
+
+def explain_texts(
+    model: str,
+    texts: Path,
+    output: Path,
+    *,
+    kinds: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    method: str = DEFAULT,
+    component: str | None = None,
+    steps: int = STEPS,
+    input_format: str | None = None,
+    gpu_id: int = -1,
+) -> tuple[int, int]:
+    """Let a pipeline read texts, and write why it says what it says.
+
+    output: A .html or .jsonl file, complete or not there.
+    kinds: Of "category", "entity" and "relation"; all that the pipeline has if none.
+    labels: Explain those alone.
+
+    Returns how many texts were read, and how many explanations written. Raises
+    UserError for what cannot be read or explained.
+    """
+    format = output.suffix.removeprefix(".").lower()
+    if format not in FORMATS:
+        raise UserError(
+            f"{output} is no .html or .jsonl file", "Name one: -o explanations.html"
+        )
+    nlp, docs = _read(model, texts, output, input_format, gpu_id)
+    explainer = Explainer(nlp, steps=steps)
+    chosen = _kinds(explainer, kinds, component)
+    _check_labels(explainer, chosen, labels)
+    counts = [0, 0]
+    with sound("a text cannot be explained", "See what is wrong with it."):
+        found = _explained(explainer, docs, chosen, set(labels), method, component)
+        counted = _counted(found, counts)
+        with replacing(output) as file:
+            lines = _json_lines(counted) if format == "jsonl" else _html(counted, model)
+            for line in lines:
+                file.write(line.encode("utf8"))
+    return counts[0], counts[1]
+
+
+def evaluate_on_texts(
+    model: str,
+    texts: Path,
+    *,
+    kinds: Sequence[str] = (),
+    component: str | None = None,
+    output: Path | None = None,
+    input_format: str | None = None,
+    gpu_id: int = -1,
+    seed: int = 0,
+) -> dict[str, Faithfulness]:
+    """How much the explanations of all methods tell of what a pipeline says of texts.
+
+    output: A .json file for the numbers, if they are to be kept.
+
+    Raises UserError as `explain_texts` does.
+    """
+    nlp, docs = _read(model, texts, output, input_format, gpu_id)
+    read = [doc for doc, _ in docs]
+    chosen = _kinds(Explainer(nlp), kinds, component)
+    found = {}
+    for kind in chosen:
+        shown = tqdm(read, desc=kind, unit="text", disable=None)
+        found[kind] = evaluate_explanations(
+            nlp, shown, kind, component=component, seed=seed
+        )
+    if output is not None:
+        rows = {k: {"targets": v.n, "methods": v.rows()} for k, v in found.items()}
+        write_json(output, rows)
+    return found
+
+
+def _read(
+    model: str,
+    texts: Path,
+    output: Path | None,
+    input_format: str | None,
+    gpu_id: int,
+) -> tuple[Language, Iterator[tuple[Doc, DocInfo]]]:
+    kind = choose_kind(texts, input_format)
+    if output is not None:
+        check_file(output)
+        check_apart(output, {"pipeline": model, "texts": texts})
+    use_gpu(gpu_id)
+    nlp = load_pipeline(model)
+    pairs = read_texts(texts, kind, nlp)
+    return nlp, _piped(nlp, pairs, model)
+
+
+def _piped(nlp: Language, pairs: Iterable[Any], model: str) -> Iterator[Any]:
+    with running(model):
+        yield from nlp.pipe(pairs, as_tuples=True)
+
+
+def _kinds(
+    explainer: Explainer, kinds: Sequence[str], component: str | None
+) -> list[str]:
+    """What is asked for, or all that the pipeline says of a document."""
+    if kinds:
+        for kind in kinds:
+            explainer.pipes(kind, component, required=True)
+        return list(kinds)
+    found = [kind for kind in KINDS if explainer.pipes(kind, component)]
+    if not found:
+        raise UserError(
+            f"the pipeline has no component that can be explained: it has "
+            f"{explainer.nlp.component_names}",
+            "Give one with attn_ner, attn_rel or attn_textcat.",
+        )
+    return found
+
+
+def _check_labels(
+    explainer: Explainer, kinds: Sequence[str], labels: Sequence[str]
+) -> None:
+    known = {
+        label
+        for kind in kinds
+        for pipe in explainer.pipes(kind)
+        for label in pipe.labels
+    }
+    for label in labels:
+        if label not in known:
+            raise UserError(
+                f"no component knows the label {label!r}",
+                f"The labels are {', '.join(sorted(known))}.",
+            )
+
+
+def _explained(
+    explainer: Explainer,
+    docs: Iterable[tuple[Doc, DocInfo]],
+    kinds: Sequence[str],
+    labels: set[str],
+    method: str,
+    component: str | None,
+) -> Iterator[Named]:
+    for doc, info in tqdm(docs, desc="texts", unit="text", disable=None):
+        found = []
+        for kind in kinds:
+            if kind == "entity" and method in OF_ATTENTION and len(kinds) > 1:
+                continue  # it has none
+            for target in explainer.targets(doc, kind, component, labels):
+                found.append(
+                    explainer.explain(doc, target, method=method, component=component)
+                )
+        yield info, found
+
+
+def _counted(found: Iterable[Named], counts: list[int]) -> Iterator[Named]:
+    for info, explanations in found:
+        counts[0] += 1
+        counts[1] += len(explanations)
+        yield info, explanations
+
+
+def _json_lines(found: Iterable[Named]) -> Iterator[str]:
+    for number, (info, explanations) in enumerate(found):
+        name = number if info.id is None else info.id
+        for each in explanations:
+            record = {"doc": name, **each.to_json()}
+            yield json.dumps(record, ensure_ascii=False) + "\n"
+
+
+def _html(found: Iterable[Named], model: str) -> Iterator[str]:
+    parts = []
+    for number, (info, explanations) in enumerate(found):
+        parts.append(f"<h2>{escape(str(number if info.id is None else info.id))}</h2>")
+        for each in explanations:
+            parts.append(f"<p>{escape(caption(each))}</p>")
+            parts.append(heat(each))
+        if not explanations:
+            parts.append("<p>nothing was found</p>")
+    yield page(f"Why {model} says so", parts, CSS)
