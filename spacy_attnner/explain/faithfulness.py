@@ -17,7 +17,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from ..relations import Relation
-from ..words import word_places
+from ..words import n_words, word_places
 from .explainer import Explainer
 from .methods import METHODS, Question, methods_of
 
@@ -94,7 +94,8 @@ def evaluate_explanations(
 
     docs: As the pipeline predicts them.
     kind: "category", the most probable one; "entity" or "relation", one that was found
-        in the document, drawn by the seed. Documents without one are passed over.
+        in the document, drawn by the seed. Documents without one are passed over, and
+        those without words.
     methods: All that the component allows if none is named.
 
     Raises ValueError as `explain` does.
@@ -103,7 +104,7 @@ def evaluate_explanations(
     result = Faithfulness(kind)
     for doc in docs:
         target = draw_target(explainer, doc, kind, generator, component)
-        if target is None:
+        if target is None or not n_words(doc):
             continue
         question = explainer.question(doc, target, component)
         chosen = list(methods) or methods_of(question)

@@ -23,6 +23,8 @@ from .faithfulness import KINDS, Faithfulness, evaluate_explanations
 from .methods import DEFAULT, OF_ATTENTION, STEPS
 
 FORMATS = ("html", "jsonl")
+NOTHING = "nothing can be explained"
+WAY_OUT = "Give a pipeline with attn_ner, attn_rel or attn_textcat, and its names."
 Named = tuple[DocInfo, list[Explanation]]
 
 
@@ -57,6 +59,11 @@ def explain_texts(
     explainer = Explainer(nlp, steps=steps)
     chosen = _kinds(explainer, kinds, component)
     _check_labels(explainer, chosen, labels)
+    if method in OF_ATTENTION and chosen == ["entity"]:
+        raise UserError(
+            "entities have no attention that pools words",
+            "Leave out --method, or choose leave_one_out.",
+        )
     counts = [0, 0]
     with sound("a text cannot be explained", "See what is wrong with it."):
         found = _explained(explainer, docs, chosen, set(labels), method, component)
@@ -127,15 +134,17 @@ def _kinds(
 ) -> list[str]:
     """What is asked for, or all that the pipeline says of a document."""
     if kinds:
-        for kind in kinds:
-            explainer.pipes(kind, component, required=True)
+        with sound(NOTHING, WAY_OUT):
+            for kind in kinds:
+                explainer.pipes(kind, component, required=True)
         return list(kinds)
     found = [kind for kind in KINDS if explainer.pipes(kind, component)]
     if not found:
+        which = "" if component is None else f" {component!r}"
         raise UserError(
-            f"the pipeline has no component that can be explained: it has "
+            f"the pipeline has no component{which} that can be explained: it has "
             f"{explainer.nlp.component_names}",
-            "Give one with attn_ner, attn_rel or attn_textcat.",
+            WAY_OUT,
         )
     return found
 

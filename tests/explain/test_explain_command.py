@@ -1,0 +1,111 @@
+"""`spacy attn explain`: its files, its pages and its errors."""
+
+import json
+import re
+
+import pytest
+
+from tests.commands import invoke
+
+TEXT = 'Mira works for <script>alert("A & B")</script> in Bergen .'
+STRANGE = "\u202eמים  ferry"
+
+
+@pytest.fixture(scope="session")
+def model(encoder_folder, tmp_path_factory):
+    """A pipeline of entities, and one of categories, as folders."""
+    from tests.explain.conftest import make_pipeline
+    from tests.pipeline.conftest import Task
+
+    folder = tmp_path_factory.mktemp("explained")
+    for name in ("attn_ner", "attn_textcat"):
+        make_pipeline(Task(name), "own", encoder_folder).to_disk(folder / name)
+    return folder
+
+
+@pytest.fixture
+def texts(tmp_path):
+    path = tmp_path / "in.jsonl"
+    lines = [
+        {"text": TEXT, "id": "<first>"},
+        {"text": ""},
+        {"text": STRANGE},
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return path
+
+
+def run(*args):
+    return invoke("explain", [str(arg) for arg in args])
+
+
+def said(result):
+    return " ".join(result.output.split())
+
+
+def test_json_lines(model, texts, tmp_path):
+    output = tmp_path / "new" / "why.jsonl"
+    result = run(model / "attn_textcat", texts, "-o", output)
+    assert result.exit_code == 0, result.output
+    assert f"Wrote 3 explanations of 3 texts to {output}" in said(result)
+    records = [json.loads(line) for line in output.read_text("utf8").splitlines()]
+    assert [record["doc"] for record in records] == ["<first>", 1, 2]
+    for record in records:
+        assert record["method"] == "integrated_gradients"
+        assert len(record["weights"]) == len(record["tokens"])
+    assert "".join(records[0]["tokens"]) == TEXT.replace(" ", "")
+
+
+def test_a_page_on_which_texts_are_texts(model, texts, tmp_path):
+    output = tmp_path / "why.html"
+    result = run(model / "attn_textcat", texts, "-o", output, "-m", "leave_one_out")
+    assert result.exit_code == 0, result.output
+    page = output.read_text("utf8")
+    assert page.endswith("</html>\n")
+    assert "<script" not in page
+    assert "&lt;first&gt;" in page
+    assert page.count('<div class="heat" dir="auto">') == 3
+    assert len(re.findall(r'<span title="-?[\d.]+"', page)) > 10
+    assert "http" not in page
+
+
+def test_what_and_how(model, texts, tmp_path):
+    output = tmp_path / "why.jsonl"
+    settings = ("-k", "category", "-m", "attention", "-l", "trade", "--steps", "4")
+    result = run(model / "attn_textcat", texts, "-o", output, *settings)
+    assert result.exit_code == 0, result.output
+    records = [json.loads(line) for line in output.read_text("utf8").splitlines()]
+    for record in records:
+        assert record["target"] == {"kind": "category", "label": "trade"}
+        assert sum(record["weights"]) == pytest.approx(1.0 if record["tokens"] else 0.0)
+
+
+def test_whether_they_tell_the_truth(model, texts, tmp_path):
+    output = tmp_path / "truth.json"
+    result = run(model / "attn_textcat", texts, "--evaluate", "-o", output)
+    assert result.exit_code == 0, result.output
+    assert "Completeness error of integrated gradients" in said(result)
+    found = json.loads(output.read_text())["category"]
+    assert [row["method"] for row in found["methods"]][-1] == "random order"
+    assert found["targets"] == 2  # not the empty one
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["-o", "why.txt"], "why.txt is no .html or .jsonl file"),
+        ([], "name a .html or .jsonl file"),
+        (["-o", "why.html", "-l", "boats"], "no component knows the label 'boats'"),
+        (["-o", "why.html", "-k", "relation"], "that gives a document a relation"),
+        (["-o", "why.html", "-m", "attention"], "no attention that pools words"),
+        (["-o", "why.html", "-c", "other"], "can be explained"),
+        (["-o", "in.jsonl"], "holds the texts"),
+    ],
+)
+def test_what_cannot_be(model, texts, tmp_path, monkeypatch, args, message):
+    monkeypatch.chdir(tmp_path)
+    result = run(model / "attn_ner", "in.jsonl", *args)
+    assert result.exit_code != 0
+    assert message in said(result)
+    assert "Traceback" not in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
