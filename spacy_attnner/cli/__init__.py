@@ -1,6 +1,7 @@
 """The command line: `python -m spacy attn …`. Importing a command registers it."""
 
 from . import data_commands as data_commands
+from . import picture_commands as picture_commands
 from . import pipeline_commands as pipeline_commands
 from . import text_commands as text_commands
 from . import training_commands as training_commands

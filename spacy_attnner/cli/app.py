@@ -11,7 +11,7 @@ GROUPS = {
     "Data": ("convert", "vectors", "encoder", "init-config"),
     "Trainings": ("train", "tune", "crossval"),
     "Pipelines": ("calibrate", "thresholds", "report", "card", "info"),
-    "Texts": ("relations", "explain"),
+    "Texts": ("relations", "render", "explain"),
 }
 
 

@@ -2,5 +2,6 @@
 
 from .heat import caption, heat
 from .page import page
+from .picture import Picture, picture
 
-__all__ = ["caption", "heat", "page"]
+__all__ = ["Picture", "caption", "heat", "page", "picture"]

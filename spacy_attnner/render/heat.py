@@ -66,7 +66,7 @@ def _text(explanation: Explanation, start: int, end: int) -> str:
 def _token(text: str, weight: float, most: float, is_target: bool) -> str:
     share = abs(weight) / most if most else 0.0
     color = ", ".join(map(str, FOR if weight > 0 else AGAINST))
-    style = f' style="background: rgba({color}, {0.8 * share:.2f})"' if share else ""
+    style = f' style="background: rgba({color}, {0.7 * share:.2f})"' if share else ""
     kind = ' class="target"' if is_target else ""
     title = f' title="{weight:.{DECIMALS}f}"'
     return f"<span{kind}{title}{style}>{escape(text)}</span>"

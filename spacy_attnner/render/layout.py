@@ -1,0 +1,76 @@
+"""Where the tokens of a text stand on lines of a certain width."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+EM = 15.0  # pixels
+NARROW = frozenset("iljtfrI.,:;'!|()[]{}`\"-")
+WIDE_LETTERS = frozenset("mwMWQGOD@%&—")
+SPACE = 0.28  # em
+
+
+@dataclass
+class Line:
+    """Tokens beside each other.
+
+    tokens: Their numbers. starts, widths: In pixels from the left.
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    starts: list[float] = field(default_factory=list)
+    widths: list[float] = field(default_factory=list)
+    width: float = 0.0
+
+
+def text_width(text: str, em: float = EM) -> float:
+    """About how wide a text is, in pixels: what is drawn is fitted into it."""
+    return em * sum(map(_em_of, text))
+
+
+def _em_of(character: str) -> float:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf", "Cc"):
+        return 0.0
+    if unicodedata.east_asian_width(character) in ("W", "F"):
+        return 1.0
+    if character in NARROW:
+        return 0.32
+    if character in WIDE_LETTERS:
+        return 0.84
+    if character.isspace():
+        return SPACE
+    return 0.66 if character.isupper() else 0.55
+
+
+def lay_out(
+    tokens: Sequence[str],
+    spaces: Sequence[bool],
+    width: float,
+    *,
+    right_to_left: bool = False,
+) -> list[Line]:
+    """Break a text into lines.
+
+    tokens: Their texts; behind one with a line break a new line begins.
+    spaces: Whether a space follows each.
+    width: Of a line, in pixels; a longer token has a line of its own.
+    right_to_left: Whether lines begin on the right.
+    """
+    lines = [Line()]
+    for i, token in enumerate(tokens):
+        own = text_width(token)
+        if lines[-1].tokens and lines[-1].width + own > width:
+            lines.append(Line())
+        line = lines[-1]
+        line.tokens.append(i)
+        line.starts.append(line.width)
+        line.widths.append(own)
+        line.width += own + (EM * SPACE if spaces[i] else 0.0)
+        if "\n" in token:
+            lines.append(Line())
+    lines = [line for line in lines if line.tokens]
+    if right_to_left:
+        for line in lines:
+            ends = zip(line.starts, line.widths, strict=True)
+            line.starts = [width - start - own for start, own in ends]
+    return lines

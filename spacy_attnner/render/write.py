@@ -1,0 +1,73 @@
+"""Pictures of what a pipeline finds in texts, as a page or as an SVG."""
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..atomic import check_apart, check_file, write_text
+from ..errors import UserError
+from ..export.texts import choose_kind, read_texts
+from ..loading import load_pipeline, running, use_gpu
+from .page import page
+from .picture import WIDTH, picture
+
+FORMATS = ("html", "svg")
+
+
+def render_texts(
+    model: str,
+    texts: Path,
+    output: Path,
+    *,
+    spans_key: str = "",
+    width: float = WIDTH,
+    input_format: str | None = None,
+    gpu_id: int = -1,
+) -> int:
+    """Let a pipeline read texts, and draw what it finds.
+
+    output: A .html file, or a .svg file of a single text; complete or not there.
+    spans_key: Span group to draw instead of `doc.ents`.
+
+    Returns how many texts were drawn. Raises UserError for what cannot be read or
+    written.
+    """
+    format = output.suffix.removeprefix(".").lower()
+    if format not in FORMATS:
+        raise UserError(
+            f"{output} is no .html or .svg file", "Name one: -o pictures.html"
+        )
+    kind = choose_kind(texts, input_format)
+    check_file(output)
+    check_apart(output, {"pipeline": model, "texts": texts})
+    use_gpu(gpu_id)
+    nlp = load_pipeline(model)
+    found = []
+    with running(model):
+        pairs = nlp.pipe(read_texts(texts, kind, nlp), as_tuples=True)
+        for doc, info in tqdm(pairs, desc="texts", unit="text", disable=None):
+            if spans_key and spans_key not in doc.spans:
+                raise UserError(
+                    f"there is no span group {spans_key!r}",
+                    f"The pipeline writes {sorted(doc.spans)}.",
+                )
+            svg = picture(doc, width=width, spans_key=spans_key).svg
+            found.append((len(found) if info.id is None else info.id, svg))
+    if format == "html":
+        write_text(output, page(f"What {model} finds", _sections(found)))
+    elif len(found) == 1:
+        write_text(output, found[0][1] + "\n")
+    else:
+        raise UserError(
+            f"{texts} has {len(found):,} texts, and an .svg file holds one",
+            "Name a .html file.",
+        )
+    return len(found)
+
+
+def _sections(found: list[tuple[str | int, str]]) -> Iterator[str]:
+    for name, svg in found:
+        yield f"<h2>{escape(str(name))}</h2>"
+        yield svg

@@ -1,0 +1,237 @@
+"""Pictures as XML: boxes on their tokens, arcs between the right ones."""
+
+import time
+import xml.etree.ElementTree as ET
+
+import pytest
+import spacy
+from spacy.tokens import Doc, Span
+
+from spacy_attnner.confidence import set_confidences
+from spacy_attnner.explain import Explanation
+from spacy_attnner.relations import Relation, set_relations
+from spacy_attnner.render import caption, heat, page, picture
+from spacy_attnner.render.layout import lay_out, text_width
+from spacy_attnner.render.picture import color_of
+
+NAMESPACE = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def doc():
+    nlp = spacy.blank("en")
+    doc = nlp("Mira Okafor works for Kestrel Lines in Bergen .")
+    doc.ents = [
+        Span(doc, 0, 2, label="PER"),
+        Span(doc, 4, 6, label="ORG"),
+        Span(doc, 7, 8, label="LOC"),
+    ]
+    per, org, loc = doc.ents
+    relations = [Relation(per, org, "Work_For", 0.9), Relation(org, loc, "In", 0.8)]
+    set_relations(doc, [*relations, Relation(loc, per, "Home_Of", 0.7)])
+    return doc
+
+
+def read(svg):
+    return ET.fromstring(svg)
+
+
+def of_class(root, name, tag="*"):
+    found = root.iter(NAMESPACE + tag) if tag != "*" else root.iter()
+    return [e for e in found if name in e.get("class", "").split()]
+
+
+def boxes(root):
+    """Left and right end of each entity, by its title."""
+    found = {}
+    for group in of_class(root, "entity"):
+        (rect,) = group.iter(f"{NAMESPACE}rect")
+        left = float(rect.get("x"))
+        found[group[0].text] = (left, left + float(rect.get("width")))
+    return found
+
+
+def arcs(root):
+    """Ends of each arc, and where its arrow is, by its title."""
+    found = {}
+    for group in of_class(root, "relation"):
+        (path,) = group.iter(f"{NAMESPACE}path")
+        steps = path.get("d").replace("V", " ").replace("H", " ").lstrip("M").split()
+        arrows = [
+            float(p.get("points").split()[-1].split(",")[0])
+            for p in group.iter(f"{NAMESPACE}polygon")
+        ]
+        found[group[0].text] = (float(steps[0]), float(steps[3]), arrows)
+    return found
+
+
+def test_arcs_join_the_right_entities(doc):
+    root = read(picture(doc).svg)
+    places = boxes(root)
+    assert set(places) == {"PER", "ORG", "LOC"}
+    expected = {
+        "Mira Okafor Work_For Kestrel Lines, 0.900": ("PER", "ORG"),
+        "Kestrel Lines In Bergen, 0.800": ("ORG", "LOC"),
+        "Bergen Home_Of Mira Okafor, 0.700": ("LOC", "PER"),
+    }
+    found = arcs(root)
+    assert set(found) == set(expected)
+    for title, (head, tail) in expected.items():
+        left, right, (arrow,) = found[title]
+        begin = right if arrow == left else left
+        assert places[head][0] < begin < places[head][1]
+        assert places[tail][0] < arrow < places[tail][1]
+
+
+def test_arcs_that_cross_have_levels_of_their_own(doc):
+    root = read(picture(doc).svg)
+    paths = [path.get("d") for path in of_class(root, "arc")]
+    tops = [float(path.split("V")[1].split("H")[0]) for path in paths]
+    ends = [arc[:2] for arc in arcs(root).values()]
+    for i in range(3):
+        for j in range(i):
+            if tops[i] == tops[j]:
+                assert ends[i][1] < ends[j][0] or ends[j][1] < ends[i][0]
+    assert len(set(tops)) == 2
+
+
+def test_relations_across_lines_go_on_at_the_edges(doc):
+    root = read(picture(doc, width=120).svg)
+    parts = [g for g in of_class(root, "relation") if "Work_For" in g[0].text]
+    assert len(parts) == 2
+    arrows = [len(list(g.iter(f"{NAMESPACE}polygon"))) for g in parts]
+    assert sorted(arrows) == [0, 1]
+    texts = of_class(root, "token")
+    assert [t.text for t in texts] == [t.text for t in doc]
+    assert all(float(t.get("x")) + float(t.get("textLength")) <= 120.1 for t in texts)
+
+
+def test_entities_are_paler_where_they_are_less_sure(doc):
+    nlp = spacy.blank("en")
+    other = nlp("Mira and Nils")
+    other.ents = [Span(other, 0, 1, label="PERSON"), Span(other, 2, 3, label="PERSON")]
+    set_confidences(other, zip(other.ents, (1.0, 0.2), strict=True))
+    root = read(picture(other).svg)
+    rects = [group.find(f"{NAMESPACE}rect") for group in of_class(root, "entity")]
+    sure, unsure = (rect.get("fill") for rect in rects)
+    assert sure == color_of("PERSON")
+    assert int(unsure[1:], 16) > int(sure[1:], 16)
+    assert set(boxes(root)) == {"PERSON, 1.000", "PERSON, 0.200"}
+
+
+def test_colours_are_those_of_displacy():
+    assert color_of("ORG") == "#7aecec"
+    assert color_of("PER") == color_of("PERSON")
+    assert color_of("Something").startswith("#")
+    assert color_of("Something") == color_of("Something")
+
+
+def test_what_is_in_a_text_shows_as_text():
+    nlp = spacy.blank("en")
+    words = ["<script>", '"A', "&", "B'", "\u202eabc", "\x07", "&lt;"]
+    doc = Doc(nlp.vocab, words=words)
+    doc.ents = [Span(doc, 0, 1, label="<b>"), Span(doc, 4, 5, label="A&B")]
+    set_relations(doc, [Relation(doc.ents[0], doc.ents[1], '"<i>"', 1.0)])
+    svg = picture(doc).svg
+    assert "<script" not in svg
+    shown = [t.text for t in of_class(read(svg), "token")]
+    assert shown[:4] == words[:4]
+    assert shown[-1] == "&lt;"
+    read(
+        page("<script>", [svg])
+        .split("<body>")[1]
+        .split("</body>")[0]
+        .join(["<x>", "</x>"])
+    )
+
+
+def test_right_to_left_and_wide_characters():
+    arabic = spacy.blank("ar")("تعمل ميرا في بيرغن")
+    tokens = of_class(read(picture(arabic, width=300).svg), "token")
+    places = [float(t.get("x")) for t in tokens]
+    assert places == sorted(places, reverse=True)
+    assert float(tokens[0].get("textLength")) + places[0] == pytest.approx(300, abs=0.2)
+    hebrew = Doc(spacy.blank("en").vocab, words=["שלום", "רב"])
+    places = [float(t.get("x")) for t in of_class(read(picture(hebrew).svg), "token")]
+    assert places[0] > places[1]
+    assert text_width("漢字") == 2 * text_width("漢") > text_width("ab")
+
+
+def test_lines_are_as_wide_as_they_may_be():
+    tokens = ["word"] * 30 + ["\n"] + ["a" * 400, "end"]
+    lines = lay_out(tokens, [True] * 33, 200.0)
+    assert [i for line in lines for i in line.tokens] == list(range(33))
+    for line in lines:
+        last = line.starts[-1] + line.widths[-1]
+        assert last <= 200.0 or len(line.tokens) == 1
+    assert 30 in lines[-3].tokens  # the line break ends its line
+    assert lines[-2].tokens == [31]
+
+
+def test_nothing_to_draw():
+    nlp = spacy.blank("en")
+    for text in ("", "  \n ", "no entity"):
+        root = read(picture(nlp(text)).svg)
+        assert not of_class(root, "entity")
+
+
+def test_a_span_group_and_given_relations(doc):
+    doc.spans["own"] = [doc[0:1], doc[1:2]]
+    root = read(picture(doc, spans_key="own", relations=[]).svg)
+    assert len(of_class(root, "entity")) == 2
+    assert not of_class(root, "relation")
+
+
+def test_many_relations_of_a_long_document():
+    nlp = spacy.blank("en")
+    doc = Doc(nlp.vocab, words=["word"] * 20_000)
+    doc.ents = [Span(doc, i, i + 1, label="ORG") for i in range(0, 20_000, 5)]
+    ents = doc.ents
+    relations = [
+        Relation(ents[i], ents[(i * 7 + 3) % len(ents)], "near", 0.5)
+        for i in range(3000)
+    ]
+    started = time.perf_counter()
+    svg = picture(doc, relations=relations).svg
+    assert time.perf_counter() - started < 60
+    root = read(svg)
+    assert len({g[0].text for g in of_class(root, "relation")}) == 1
+    assert len(of_class(root, "relation")) > 3000
+
+
+EXPLAINED = Explanation(
+    component="attn_rel",
+    target={"kind": "relation", "label": "In", "head": [0, 1], "tail": [2, 3]},
+    probability=0.9,
+    method="leave_one_out",
+    tokens=["Mira", "<in>", "Bergen"],
+    spaces=[True, True, False],
+    weights=[0.5, -0.25, 0.0],
+)
+
+
+def test_an_explanation_is_heat_over_its_tokens():
+    root = read(picture(EXPLAINED).svg)
+    first, second, third = of_class(root, "heat")
+    assert first.get("fill") != second.get("fill")
+    assert float(first.get("fill-opacity")) == 0.7
+    assert float(second.get("fill-opacity")) == 0.35
+    assert float(third.get("fill-opacity")) == 0.0
+    assert [each[0].text for each in (first, second)] == ["0.500", "-0.250"]
+
+
+def test_an_explanation_as_html():
+    root = ET.fromstring(heat(EXPLAINED))
+    assert root.get("dir") == "auto"
+    assert [span.text for span in root] == ["Mira", "<in>", "Bergen"]
+    assert [span.get("class") for span in root] == ["target", None, "target"]
+    assert [span.get("title") for span in root] == ["0.500", "-0.250", "0.000"]
+    said = caption(EXPLAINED)
+    assert "relation In from “Mira” to “Bergen”, probability 0.900" in said
+
+
+def test_pictures_in_notebooks_and_files(doc, tmp_path):
+    found = picture(doc)
+    assert found._repr_svg_() == found.svg
+    found.save(tmp_path / "new" / "doc.svg")
+    assert (tmp_path / "new" / "doc.svg").read_text("utf8") == found.svg + "\n"
