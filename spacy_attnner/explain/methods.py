@@ -154,7 +154,10 @@ def attention(question: Question) -> Weights:
         pair = (target.relation.head, target.relation.tail)
         (weights,) = pair_attention(target.pipe.model, doc, [pair])
         return Weights(weights.mean(0))
-    return Weights(target.pipe.attention(doc).mean(0))
+    weights = target.pipe.attention(doc)  # (n_heads, n_tokens)
+    if target.pipe.model.attrs["attention"] == "labels":
+        return Weights(weights[target.pipe.labels.index(target.label)])
+    return Weights(weights.mean(0))
 
 
 def attention_gradient(question: Question) -> Weights:

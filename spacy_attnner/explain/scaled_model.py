@@ -184,7 +184,7 @@ def attending(model: Model) -> list[Any]:
         for layer in model.walk()
         for shim in layer.shims
         for module in shim._model.modules()
-        if hasattr(module, "factors")
+        if getattr(module, "reads_words", False)
     ]
 
 

@@ -22,6 +22,7 @@ class PairContext(nn.Module):
         share of a result can be found.
     """
 
+    reads_words = True
     factors: Tensor | None = None
 
     def __init__(self, *, width: int, hidden: int, n_heads: int) -> None:

@@ -4,23 +4,65 @@ Nothing is padded: time and memory are those of the tokens, however their number
 between documents. What is summed up of a document does not depend on the others.
 """
 
+import math
+from collections.abc import Iterator
+
 import numpy
 import torch
 from torch import Tensor, nn
 
-from .attention import AdditiveAttention
-from .layout import Ints, numbers, upload
+from .attention import AdditiveAttention, masked_softmax
+from .layout import Ints, cut_windows, numbers, upload
+from .sequence_encoder import SequenceEncoder
+
+PARAGRAPH = 30  # words, where there are no sentences
+AT_ONCE = 64  # windows whose tokens read each other at once
 
 
 class Segments:
     """Consecutive tokens of a flat batch, a segment per document.
 
     lengths: Tokens of each, on the host, (n_segments,).
+    sentences: Tokens of each sentence of all of them, none empty, if they are known.
     """
 
-    def __init__(self, device: torch.device, lengths: Ints) -> None:
+    def __init__(
+        self, device: torch.device, lengths: Ints, sentences: Ints | None = None
+    ) -> None:
+        self.lengths = numpy.asarray(lengths)
+        self._device, self._sentences = device, sentences
         self._n = len(lengths)
-        (self._numbers,) = upload(device, numbers(numpy.asarray(lengths)))
+        (self._numbers,) = upload(device, numbers(self.lengths))
+
+    @property
+    def sentences(self) -> tuple["Segments", Ints]:
+        """The sentences as segments, and how many each of these has, (n_segments,).
+
+        Documents without sentence starts are cut into stretches of `PARAGRAPH` tokens.
+        """
+        known = self._sentences
+        if known is None:
+            known = self.lengths[self.lengths > 0]
+        ends, starts = self.lengths.cumsum(), known.cumsum() - known
+        # a document that is one sentence may be one of which they are not known
+        owners = numpy.searchsorted(ends, starts, side="right")
+        alone = known == self.lengths[owners]
+        cut = numpy.where(alone, PARAGRAPH, known.max(initial=1))
+        parts = -(-known // cut)
+        last = known - (parts - 1) * cut
+        lengths = numpy.repeat(cut, parts)
+        lengths[parts.cumsum() - 1] = last
+        counts = numpy.bincount(owners, weights=parts, minlength=self._n)
+        return Segments(self._device, lengths), counts.astype("int64")
+
+    def counts(self, dtype: torch.dtype) -> Tensor:
+        """Tokens of each segment, at least 1, (n_segments,)."""
+        (found,) = upload(self._device, numpy.maximum(self.lengths, 1))
+        return found.to(dtype)
+
+    def sizes(self, dtype: torch.dtype) -> Tensor:
+        """Tokens of the segment that each token is of, (n_tokens,)."""
+        return self.counts(dtype)[self._numbers]
 
     def sum(self, X: Tensor) -> Tensor:
         """Sum of each column over each segment, (n_segments, n); of none 0."""
@@ -51,6 +93,7 @@ class AttentionPooling(nn.Module):
         share of a result can be found.
     """
 
+    reads_words = True
     factors: Tensor | None = None
 
     def __init__(self, *, width: int, hidden: int, n_heads: int = 1) -> None:
@@ -70,26 +113,154 @@ class AttentionPooling(nn.Module):
         return torch.cat([segments.sum(each * X) for each in heads], -1)
 
 
-class DocumentPooling(nn.Module):
-    """Attention-pooled and max-pooled tokens of each document, and dropout.
+class SelfAttentionPooling(nn.Module):
+    """What tokens read of each other, in each head, averaged over the readers.
 
-    width: Width of the tokens. n_heads: Attention heads. hidden: Scoring width.
-    The output is (n_heads + 1) * width wide.
+    (1/n) Σ_i softmax(q_i Kᵀ / √d) V, with Q, K, V linear in X: Vaswani et al. (2017),
+    "Attention Is All You Need". A token reads the window around it, so that cost is
+    linear in the length of a document.
+
+    width: Of the tokens, and of the output; divisible by n_heads.
+    window, margin: Tokens read at once, and shared with the window before and after.
+    factors: As of `AttentionPooling`.
     """
 
-    def __init__(self, *, width: int, n_heads: int, hidden: int) -> None:
+    reads_words = True
+    factors: Tensor | None = None
+
+    def __init__(
+        self, *, width: int, n_heads: int, window: int = 128, margin: int = 16
+    ) -> None:
         super().__init__()
-        self.pool = AttentionPooling(width=width, hidden=hidden, n_heads=n_heads)
+        if n_heads < 1 or width % n_heads:
+            raise ValueError(f"width {width} is not divisible by n_heads {n_heads}")
+        self.n_heads, self.window, self.margin = n_heads, window, margin
+        self.qkv = nn.Linear(width, 3 * width)
+
+    def forward(self, X: Tensor, segments: Segments) -> Tensor:
+        """Pool X, (n_tokens, width), to (n_segments, width)."""
+        weights = self.weights(X, segments)  # (N, H)
+        if self.factors is not None:
+            weights = weights * self.factors[:, None]
+        values = self.qkv(X).chunk(3, -1)[2].unflatten(1, (self.n_heads, -1))
+        return segments.sum((weights[:, :, None] * values).flatten(1))
+
+    def weights(self, X: Tensor, segments: Segments) -> Tensor:
+        """How much each token is read, a mean over readers, (n_tokens, n_heads)."""
+        Q, K = (
+            part.unflatten(1, (self.n_heads, -1))
+            for part in self.qkv(X).chunk(3, -1)[:2]
+        )
+        read = X.new_zeros((len(X), self.n_heads))
+        for piece in self._pieces(segments.lengths):
+            rows, mask, readers = upload(X.device, *piece)
+            q, k = Q[rows], K[rows]  # (B, T, H, D)
+            scores = torch.einsum("bihd,bjhd->bhij", q, k) / math.sqrt(q.shape[-1])
+            A = masked_softmax(scores, (mask > 0)[:, None, None, :])
+            own = torch.einsum("bhij,bi->bjh", A, readers.to(A.dtype))  # (B, T, H)
+            read = read.index_add(0, rows.flatten(), own.flatten(0, 1))
+        return read / segments.sizes(X.dtype)[:, None]
+
+    def _pieces(self, lengths: Ints) -> Iterator[tuple[Ints, Ints, Ints]]:
+        """Rows of windows of like lengths, which are filled, and which read, (B, T)."""
+        windows = cut_windows(lengths[lengths > 0], self.window, self.margin)
+        order = numpy.argsort(-windows.lengths, kind="stable")
+        for begin in range(0, len(order), AT_ONCE):
+            some = order[begin : begin + AT_ONCE]
+            steps = numpy.arange(int(windows.lengths[some].max()))
+            mask = steps < windows.lengths[some, None]
+            first, end = windows.first[some, None], windows.end[some, None]
+            rows = numpy.where(mask, windows.starts[some, None] + steps, 0)
+            yield rows, mask, mask & (steps >= first) & (steps < end)
+
+
+class HierarchicalPooling(nn.Module):
+    """Words to sentences, sentences to a document, each by additive attention.
+
+    Yang et al. (2016), "Hierarchical Attention Networks for Document Classification":
+    between the two a BiLSTM goes over the sentences. Where there are no sentences,
+    stretches of `PARAGRAPH` words stand for them.
+
+    width: Of the tokens; even. The output is n_heads * width wide.
+    """
+
+    def __init__(self, *, width: int, hidden: int, n_heads: int) -> None:
+        super().__init__()
+        self.words = AttentionPooling(width=width, hidden=hidden)
+        self.context = SequenceEncoder(
+            input_width=width, width=width, depth=1, n_heads=0, window=96, margin=16
+        )
+        self.sentences = AttentionPooling(width=width, hidden=hidden, n_heads=n_heads)
+        self.sentences.reads_words = False
+
+    def forward(self, X: Tensor, segments: Segments) -> Tensor:
+        """Pool X, (n_tokens, width), to (n_segments, n_heads * width)."""
+        sentences, counts = segments.sentences
+        S = self.words(X, sentences)  # (n_sentences, width)
+        H = self.context(S, counts)
+        return self.sentences(H, Segments(X.device, counts))
+
+    def weights(self, X: Tensor, segments: Segments) -> Tensor:
+        """Of a word in its sentence times that of the sentence, (n_tokens, n_heads)."""
+        sentences, counts = segments.sentences
+        H = self.context(self.words(X, sentences), counts)
+        of_sentences = self.sentences.weights(H, Segments(X.device, counts))
+        (owners,) = upload(X.device, numbers(sentences.lengths))
+        return self.words.weights(X, sentences) * of_sentences[owners]
+
+
+class DocumentPooling(nn.Module):
+    """What is read of each document by attention, its maximum, its mean; and dropout.
+
+    width: Width of the tokens. n_heads: Attention heads. hidden: Scoring width.
+    attention: "additive", "self" or "hierarchical".
+    highest, mean: Whether to add the maximum and the mean of the tokens.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        n_heads: int,
+        hidden: int,
+        attention: str = "additive",
+        highest: bool = True,
+        mean: bool = False,
+    ) -> None:
+        super().__init__()
+        self.pool: nn.Module
+        if attention == "self":
+            self.pool = SelfAttentionPooling(width=width, n_heads=n_heads)
+        elif attention == "hierarchical":
+            self.pool = HierarchicalPooling(width=width, hidden=hidden, n_heads=n_heads)
+        else:
+            self.pool = AttentionPooling(width=width, hidden=hidden, n_heads=n_heads)
+        self.highest, self.mean = highest, mean
         self.dropout = nn.Dropout(0.0)
 
-    def forward(self, X: Tensor, lengths: Ints) -> Tensor:
+    def forward(
+        self, X: Tensor, lengths: Ints, sentences: Ints | None = None
+    ) -> Tensor:
         """Pool a flat batch; a document without tokens gives zeros.
 
         X: Shape (n_tokens, width).
         lengths: Tokens of each document, on the host, (batch_size,).
+        sentences: Tokens of each sentence of all documents, on the host.
 
-        Returns shape (batch_size, (n_heads + 1) * width).
+        Returns shape (batch_size, width of the output).
         """
-        segments = Segments(X.device, lengths)
-        highest = segments.max(X)  # (B, width)
-        return self.dropout(torch.cat([self.pool(X, segments), highest], -1))
+        segments = Segments(X.device, lengths, sentences)
+        parts = [self.pool(X, segments)]
+        if self.highest:
+            parts.append(segments.max(X))  # (B, width)
+        if self.mean:
+            parts.append(segments.sum(X) / segments.counts(X.dtype)[:, None])
+        return self.dropout(torch.cat(parts, -1))
+
+
+def pooled_width(
+    width: int, n_heads: int, attention: str, *, highest: bool, mean: bool
+) -> int:
+    """Width of what `DocumentPooling` gives."""
+    own = width if attention == "self" else n_heads * width
+    return own + (highest + mean) * width

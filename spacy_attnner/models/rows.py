@@ -25,7 +25,12 @@ Structure = Callable[[Batch], tuple[numpy.ndarray, ...]]
 
 
 class Parts(list[Floats2d]):
-    """Consecutive parts of a flat array, (n_rows, width), and the whole."""
+    """Consecutive parts of a flat array, (n_rows, width), and the whole.
+
+    batch: The documents whose words these are, where a layer may have to know.
+    """
+
+    batch: Batch | None = None
 
     def __init__(self, whole: Floats2d, lengths: Any) -> None:
         sizes = lengths.tolist() if isinstance(lengths, numpy.ndarray) else lengths
@@ -203,13 +208,15 @@ def _forward_rows(
     lengths = [len(X) for X in Xs]
     layer = model.layers[0]
     Y, bp = layer(flatten(model, Xs, layer.maybe_get_dim("nI")), is_train)
+    Ys = Parts(Y, lengths)
+    Ys.batch = getattr(Xs, "batch", None)
     if not is_train:
-        return Parts(Y, lengths), no_backprop
+        return Ys, no_backprop
 
     def backprop(dYs: list[Floats2d]) -> list[Floats2d]:
         return Parts(bp(flatten(model, dYs)), lengths)
 
-    return Parts(Y, lengths), backprop
+    return Ys, backprop
 
 
 def with_structure(tok2vec: Tok2Vec, layer: Model, structure: Structure) -> Tok2Vec:
@@ -295,6 +302,9 @@ def _forward_chain(
         bp_tok2vec: Callable = no_backprop
     else:
         X, bp_tok2vec = vectors_of_words(model.layers[0], batch, is_train)
+        if not isinstance(X, Parts):
+            X = Parts(flatten(model, X), batch.document_lengths)
+        X.batch = batch
     backprops = [bp_tok2vec]
     for layer in model.layers[1:]:
         X, backprop = layer(X, is_train)

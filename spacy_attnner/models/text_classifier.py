@@ -2,15 +2,24 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy
 from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import Linear, Model, Softmax, zero_init
+from thinc.api import (
+    ArgsKwargs,
+    Linear,
+    Model,
+    Softmax,
+    get_width,
+    glorot_uniform_init,
+    zero_init,
+)
 from thinc.types import Floats2d
 
-from ..layers.pooling import DocumentPooling, Segments
+from ..layers.label_attention import LabelAttention
+from ..layers.pooling import DocumentPooling, Segments, pooled_width
 from .batch import Batch
 from .bridge import (
     array_output,
@@ -31,7 +40,7 @@ from .rows import (
     words_and_structure,
 )
 
-POOLING = "per_document"
+POOLING, LABELS = "per_document", "labels"
 WIDTH = 128  # of pooled vectors, where the tok2vec learns its own late
 
 
@@ -43,16 +52,25 @@ def build_attention_text_classifier(
     n_heads: int = 4,
     hidden: int = 64,
     nO: int | None = None,
+    attention: Literal["additive", "self", "labels", "hierarchical"] = "additive",
+    maximum: bool = True,
+    mean: bool = False,
 ) -> Model[list[Doc], Floats2d]:
-    """Multi-head attention pooling (Lin et al., 2017) beside max pooling.
+    """Token vectors pooled by attention, and an output layer.
 
     tok2vec: Any layer from documents to token vectors.
     exclusive_classes: Softmax if true, else one sigmoid per category.
     width: Width of the pooled vectors; if None the tok2vec's own, or 128 where that is
         not known.
     n_heads: Attention heads.
-    hidden: Width of the attention's scoring layer.
+    hidden: Width of the scoring layer of additive attention.
     nO: Number of categories; found from the data if None.
+    attention: "additive", a tanh layer scores the words (Lin et al. 2017); "self",
+        scaled dot-product attention of words to words (Vaswani et al. 2017);
+        "labels", each category has a query of its own (Mullenbach et al. 2018), and
+        maximum and mean are left out; "hierarchical", words to sentences and
+        sentences to the document, for long texts (Yang et al. 2016).
+    maximum, mean: Whether to add the maximum and the mean of the token vectors.
 
     Returns probabilities, shape (n_docs, n_categories).
     """
@@ -61,46 +79,144 @@ def build_attention_text_classifier(
     width = width or tok2vec_width or WIDTH
     if width != tok2vec_width:
         layers.append(rowwise(Linear(nO=width, nI=tok2vec_width)))
-    pooled = (n_heads + 1) * width
-    pooling = torch_layer(
-        "attention_pooling",
-        partial(DocumentPooling, width=width, n_heads=n_heads, hidden=hidden),
-        convert_inputs=words_and_structure,
-        convert_outputs=array_output,
-        dims={"nI": width, "nO": pooled},
-    )
     output: Model
-    if exclusive_classes:
-        output = Softmax(nO=nO, nI=pooled, init_W=zero_init)
-        layers += [_per_document(pooling), output]
+    if attention == "labels":
+        output = _label_attention(width, nO)
+        layers.append(output)
+        if exclusive_classes:
+            layers.append(Model("softmax", _forward_softmax))
     else:
-        output = Linear(nO=nO, nI=pooled, init_W=zero_init)
-        layers += [_per_document(pooling), output, _sigmoid()]
+        pooled = pooled_width(width, n_heads, attention, highest=maximum, mean=mean)
+        layers.append(_pooling(width, n_heads, hidden, attention, maximum, mean))
+        if exclusive_classes:
+            output = Softmax(nO=nO, nI=pooled, init_W=zero_init)
+        else:
+            output = Linear(nO=nO, nI=pooled, init_W=zero_init)
+        layers.append(output)
+    if not exclusive_classes:
+        layers.append(_sigmoid())
     model = chain_of_words(*layers)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", output)
     model.attrs["resize_output"] = grow_output  # as spaCy's categorizers ask for
     model.attrs["multi_label"] = not exclusive_classes
+    model.attrs["attention"] = attention
     return model
+
+
+def _pooling(
+    width: int, n_heads: int, hidden: int, attention: str, maximum: bool, mean: bool
+) -> Model[list[Floats2d], Floats2d]:
+    module = partial(
+        DocumentPooling,
+        width=width,
+        n_heads=n_heads,
+        hidden=hidden,
+        attention=attention,
+        highest=maximum,
+        mean=mean,
+    )
+    pooled = pooled_width(width, n_heads, attention, highest=maximum, mean=mean)
+    layer = torch_layer(
+        "attention_pooling",
+        module,
+        convert_inputs=words_and_structure,
+        convert_outputs=array_output,
+        dims={"nI": width, "nO": pooled},
+    )
+    return Model(POOLING, _forward, init=_init, layers=[layer])
+
+
+def _label_attention(width: int, nO: int | None) -> Model[list[Floats2d], Floats2d]:
+    """Scores of labels, (n_docs, n_labels), of words, (n_words, width) by document."""
+    layer = torch_layer(
+        "label_attention",
+        partial(LabelAttention, width=width),
+        convert_inputs=_of_labels,
+        convert_outputs=array_output,
+        dims={"nI": width},
+    )
+    return Model(
+        LABELS,
+        _forward_labels,
+        init=_init_labels,
+        layers=[layer],
+        params={"W": None, "b": None},
+        dims={"nO": nO, "nI": width},
+    )
+
+
+def _init_labels(model: Model, X: Any = None, Y: Any = None) -> None:
+    if Y is not None and model.has_dim("nO") is None:
+        model.set_dim("nO", get_width(Y))
+    n_labels, width = model.get_dim("nO"), model.get_dim("nI")
+    model.set_param("W", glorot_uniform_init(model.ops, (n_labels, width)))
+    model.set_param("b", model.ops.alloc1f(n_labels))
+    model.layers[0].initialize()
+
+
+def _forward_labels(
+    model: Model, Xs: list[Floats2d], is_train: bool
+) -> tuple[Floats2d, Callable]:
+    lengths = numpy.array([len(X) for X in Xs])
+    layer, W, b = model.layers[0], model.get_param("W"), model.get_param("b")
+    X = flatten(model, Xs, model.get_dim("nI"))
+    if not len(X):
+        return model.ops.alloc2f(len(Xs), len(b)) + b, lambda dY: Xs
+    Y, bp = layer((X, W, b, lengths), is_train)
+
+    def backprop(dY: Any) -> list[Floats2d]:
+        dX, dW, db = bp(dY)
+        model.inc_grad("W", dW)
+        model.inc_grad("b", db)
+        return Parts(dX, lengths)
+
+    return Y, backprop
+
+
+def _of_labels(
+    model: Model, inputs: tuple[Any, ...], is_train: bool
+) -> tuple[ArgsKwargs, Callable]:
+    """`convert_inputs` of words, the vectors and biases of labels, and lengths."""
+    *arrays, lengths = inputs
+
+    def backprop(d_inputs: ArgsKwargs) -> list[Any]:
+        return [from_torch(model, d_inputs.args[i]) for i in range(len(arrays))]
+
+    tensors = (floats_to_torch(model, each, is_train) for each in arrays)
+    return ArgsKwargs(args=(*tensors, lengths), kwargs={}), backprop
 
 
 def text_attention(model: Model, doc: Doc) -> numpy.ndarray:
     """How much a document's tokens are attended to, shape (n_heads, n_tokens).
 
-    Each head's weights add up to 1, and are 0 at whitespace.
+    Each head's weights add up to 1, and are 0 at whitespace. With attention "labels",
+    the labels are the heads.
     """
     batch = Batch([doc])
     tok2vec, *layers = model.layers
     (X,), _ = vectors_of_words(tok2vec, batch, False)
     for layer in layers:
-        if layer.name == POOLING:
+        if layer.name in (POOLING, LABELS):
             break
         (X,) = layer.predict([X])
-    pooling = layer.layers[0]
-    tokens = floats_to_torch(pooling, X, False)
-    segments = Segments(tokens.device, numpy.array([len(X)]))
-    weights = predict_with(pooling, lambda m: m.pool.weights(tokens, segments))
-    return of_tokens(model, from_torch(pooling, weights), batch).T
+    inner = layer.layers[0]
+    tokens = floats_to_torch(inner, X, False)
+    sentences = batch.sentence_lengths
+    segments = Segments(tokens.device, batch.document_lengths, sentences)
+    if layer.name == LABELS:
+        W = floats_to_torch(inner, layer.get_param("W"), False)
+        weights = predict_with(inner, lambda m: m.weights(tokens, W, segments))
+    else:
+        weights = predict_with(inner, lambda m: m.pool.weights(tokens, segments))
+    return of_tokens(model, from_torch(inner, weights), batch).T
+
+
+def _forward_softmax(
+    model: Model, X: Floats2d, is_train: bool
+) -> tuple[Floats2d, Callable]:
+    """Probabilities; the gradient that comes back is that of the logits."""
+    return model.ops.softmax(X), lambda d_logits: d_logits
 
 
 def _sigmoid() -> Model[Floats2d, Floats2d]:
@@ -119,11 +235,6 @@ def _forward_sigmoid(
     return model.ops.sigmoid(X), lambda d_logits: d_logits
 
 
-def _per_document(layer: Model) -> Model[list[Floats2d], Floats2d]:
-    """Pool a list with one array per document to one array for the batch."""
-    return Model(POOLING, _forward, init=_init, layers=[layer])
-
-
 def _init(model: Model, X: Any = None, Y: Any = None) -> None:
     model.layers[0].initialize()
 
@@ -131,12 +242,15 @@ def _init(model: Model, X: Any = None, Y: Any = None) -> None:
 def _forward(
     model: Model, Xs: list[Floats2d], is_train: bool
 ) -> tuple[Floats2d, Callable]:
+    """Pool a list with one array per document to one array for the batch."""
     lengths = numpy.array([len(X) for X in Xs])
     layer = model.layers[0]
     X = flatten(model, Xs, layer.maybe_get_dim("nI"))
     if not len(X):  # nothing that a gradient could come to
         return model.ops.alloc2f(len(Xs), layer.get_dim("nO")), lambda dY: Xs
-    Y, bp = layer((X, lengths), is_train)
+    batch = getattr(Xs, "batch", None)
+    sentences = None if batch is None else batch.sentence_lengths
+    Y, bp = layer((X, lengths, sentences), is_train)
 
     def backprop(dY: Any) -> list[Floats2d]:
         return Parts(bp(dY), lengths)

@@ -14,7 +14,7 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model
 
-from ..models.text_classifier import POOLING, text_attention
+from ..models.text_classifier import text_attention
 from ..words import n_words
 from .base import INIT_SAMPLE, weighted
 from .component import Component, Start
@@ -95,10 +95,11 @@ class _Categories(Component):
     def attention(self, doc: Doc) -> numpy.ndarray:
         """How much the tokens of a document are attended to, (n_heads, n_tokens).
 
-        Each head's weights add up to 1, and are 0 at whitespace. A document of
-        whitespace has zeros. Raises ValueError where the model has no attention.
+        Each head's weights add up to 1, and are 0 at whitespace; labels are the heads
+        of a model with attention "labels". A document of whitespace has zeros. Raises
+        ValueError where the model has no attention.
         """
-        if not any(layer.name == POOLING for layer in self.model.layers):
+        if "attention" not in self.model.attrs:
             raise ValueError(
                 f"the model of {self.name!r} has no attention that pools words: use "
                 "spacy-attnner.AttentionTextClassifier.v1"
