@@ -159,7 +159,8 @@ def test_second_run_skips_everything(project: Project) -> None:
 
 def test_the_readme_examples_run(project: Project) -> None:
     readme = (ROOT / "README.md").read_text("utf8")
-    use, correct = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    use, correct, why = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    assert "+0." in project.python("-c", why)
     assert "POSITIVE" in project.python("-c", use)
     correct = correct.replace("range(50)", "range(2)")
     project.python("-c", READ_EXAMPLES + correct)
