@@ -89,14 +89,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recipes": {"models", *COMMANDS},
     "fitting": {"pipeline", "confidence", "corpora", "scoring", *COMMANDS},
     "export": {"pipeline", "relations", *COMMANDS},
+    "explain": {"models", "pipeline", "relations", "span_groups", "words"},
+    "render": {"explain", "export", "confidence", "relations", *COMMANDS},
     "report": {"corpora", "confidence", "recipes", *COMMANDS},
     "training": {"models", "corpora", "report", *COMMANDS},
     "cli": {
         *("confidence", "corpora", "crf", "export", "fitting", "glove", "layers"),
-        *("minilm", "native", "recipes", "report", "training", "errors", "terminal"),
+        *("minilm", "native", "recipes", "render", "report", "training"),
+        *("errors", "terminal"),
     },
 }
-KNOW_TORCH = {"layers", "crf", "models", "pipeline", "training"}
+KNOW_TORCH = {"layers", "crf", "models", "pipeline", "explain", "training"}
 
 WITHOUT_TORCH = """
 import sys

@@ -71,7 +71,7 @@ def explain_cli(
     probability falls without those that count most, sufficiency how much it falls with
     them alone, means over 5, 10, 20 and 50 % of the words.
     """
-    from ..explain.write import evaluate_on_texts, explain_texts
+    from ..render.explained import evaluate_on_texts, explain_texts
 
     kinds = [each.value for each in kind]
     given = input_format.value if input_format else None
@@ -152,7 +152,7 @@ def render_cli(
     Entities have displaCy's colours, paler where their confidence is lower; relations
     are arcs from head to tail.
     """
-    from ..render.write import render_texts
+    from ..render.drawn import render_texts
 
     n = render_texts(
         model,

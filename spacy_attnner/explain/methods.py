@@ -146,7 +146,7 @@ def leave_one_out(question: Question) -> Weights:
     return Weights(question.probability - question.probabilities(scales))
 
 
-def attention(question: Question) -> Weights:
+def attention_weights(question: Question) -> Weights:
     """Attention weights, a mean over the heads; they add up to 1."""
     _require_attention(question)
     doc, target = question.doc, question.target
@@ -170,7 +170,7 @@ METHODS: dict[str, Callable[[Question], Weights]] = {
     "integrated_gradients": integrated_gradients,
     "leave_one_out": leave_one_out,
     "attention_gradient": attention_gradient,
-    "attention": attention,
+    "attention": attention_weights,
 }
 DEFAULT = "integrated_gradients"
 OF_ATTENTION = ("attention", "attention_gradient")

@@ -16,7 +16,7 @@ from ..confidence import get_confidence
 from ..explain.explanation import Explanation
 from ..relations import Relation, get_relations
 from .heat import AGAINST, FOR
-from .layout import EM, Line, lay_out, text_width
+from .lines import EM, Line, lay_out, text_width
 
 WIDTH = 900.0  # pixels
 TEXT, LABEL, STEP, GAP = 20.0, 13.0, 17.0, 12.0  # heights

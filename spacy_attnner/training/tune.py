@@ -187,10 +187,10 @@ def write_found(study: Any, config: Config, output: Path) -> None:
     if not done:
         return
     write_text(output / BEST, _with_values(config, study.best_params).to_str())
-    from .tune_picture import picture
+    from .tune_picture import study_picture
 
     with suppress(UserError):  # Matplotlib is not installed
-        write_text(output / PICTURE, picture(study, done, shares))
+        write_text(output / PICTURE, study_picture(study, done, shares))
 
 
 def _show_trial(study: Any, trial: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from ..report.html import BLUE, GREY, ORANGE, as_svg, drawing, require_matplotlib
 
 
-def picture(study: Any, done: list[Any], importances: dict[str, float]) -> str:
+def study_picture(study: Any, done: list[Any], importances: dict[str, float]) -> str:
     """An SVG: each trial's score and the best so far, and the importances.
 
     done: The trials that have a score.

@@ -11,7 +11,7 @@ from spacy_attnner.confidence import set_confidences
 from spacy_attnner.explain import Explanation
 from spacy_attnner.relations import Relation, set_relations
 from spacy_attnner.render import caption, heat, page, picture
-from spacy_attnner.render.layout import lay_out, text_width
+from spacy_attnner.render.lines import lay_out, text_width
 from spacy_attnner.render.picture import color_of
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"

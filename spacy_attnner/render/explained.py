@@ -12,15 +12,15 @@ from tqdm import tqdm
 
 from ..atomic import check_apart, check_file, replacing, write_json
 from ..errors import UserError, sound
+from ..explain.explainer import Explainer
+from ..explain.explanation import Explanation
+from ..explain.faithfulness import KINDS, Faithfulness, evaluate_explanations
+from ..explain.methods import DEFAULT, OF_ATTENTION, STEPS
 from ..export.texts import choose_kind, read_texts
 from ..export.triples import DocInfo
 from ..loading import load_pipeline, running, use_gpu
-from ..render.heat import CSS, caption, heat
-from ..render.page import page
-from .explainer import Explainer
-from .explanation import Explanation
-from .faithfulness import KINDS, Faithfulness, evaluate_explanations
-from .methods import DEFAULT, OF_ATTENTION, STEPS
+from .heat import CSS, caption, heat
+from .page import page
 
 FORMATS = ("html", "jsonl")
 NOTHING = "nothing can be explained"
