@@ -1,12 +1,12 @@
 """Stored pipelines that are fitted to annotated documents, and written anew.
 
-`spacy attn calibrate` fits the confidences of an `attn_ner`, `spacy attn thresholds`
-the thresholds of an `attn_rel`.
+`spacy attn calibrate` fits the confidences of one of our components, `spacy attn
+thresholds` the thresholds of an `attn_rel`.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
@@ -20,10 +20,18 @@ from .errors import UserError, sound
 from .loading import annotate, load_pipeline, require_pipeline, running, use_gpu
 from .pipeline.ner import AttnNER
 from .pipeline.rel import AttnRel
+from .pipeline.textcat import AttnMultiLabelTextCategorizer, AttnTextCategorizer
 from .scoring import score_relations
 from .terminal import msg
 
 Pipe = TypeVar("Pipe", bound=TrainablePipe)
+# by the name of the factory, in the order in which they are looked for
+CALIBRATED: dict[str, type[Any]] = {
+    "attn_ner": AttnNER,
+    "attn_rel": AttnRel,
+    "attn_textcat": AttnTextCategorizer,
+    "attn_textcat_multilabel": AttnMultiLabelTextCategorizer,
+}
 
 
 @dataclass(frozen=True)
@@ -56,12 +64,14 @@ def calibrate_pipeline(
     """Load a pipeline, calibrate it and write it to `output`, complete or not at all.
 
     model: A pipeline's folder or the name of an installed one.
-    component: Name of the `attn_ner` component, needed if there are several.
+    component: Name of the component, an `attn_ner`, `attn_rel`, `attn_textcat` or
+        `attn_textcat_multilabel`; without it the only `attn_ner`, or the only one of
+        another kind where there is none.
     gold_preproc: Predict gold sentences one by one instead of whole documents.
     gold_sents: Predict whole documents that have their gold sentence starts.
-    margin, keep_threshold: As for `AttnNER.calibrate`.
-    min_entities: With fewer predicted entities of known correctness, the pipeline is
-        written as it is, with a warning.
+    margin, keep_threshold: As for `AttnNER.calibrate`; categories have no margin.
+    min_entities: With fewer predictions of known correctness, the pipeline is written
+        as it is, with a warning.
 
     Returns None if there were too few. Raises UserError where something is missing
     or cannot be calibrated.
@@ -69,32 +79,50 @@ def calibrate_pipeline(
     sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
     check_choice(**sentences)
     output, nlp = _open(model, data, output, gpu_id)
-    name, pipe = _find_component(nlp, AttnNER, "attn_ner", component)
+    name, pipe = _find_calibrated(nlp, component)
     examples, groups = read_grouped_examples(nlp, data, **sentences)
     if gold_preproc or gold_sents:
         has_sentences(examples, data)
     _annotate_before(nlp, name, examples, progress)
     try:
-        result = pipe.calibrate(
-            examples,
-            groups=groups,
-            margin=margin,
-            keep_threshold=keep_threshold,
-            min_entities=min_entities,
-            progress=progress,
-        )
-        _show_readers(nlp)
+        settings = {"groups": groups, "keep_threshold": keep_threshold}
+        if isinstance(pipe, AttnNER):
+            result = pipe.calibrate(
+                examples,
+                margin=margin,
+                min_entities=min_entities,
+                progress=progress,
+                **settings,
+            )
+            _show_readers(nlp)
+        else:
+            if isinstance(pipe, AttnRel):
+                settings["margin"] = margin
+            result = pipe.calibrate(examples, min_predicted=min_entities, **settings)
     except ValueError as error:
         if not (min_entities and isinstance(error, TooFewPredicted)):
             problem = f"{name!r} cannot be calibrated on {data}"
             raise UserError(problem, _sentence(error)) from error
         result = None
         msg.warn(
-            f"Fewer than {min_entities} entities are predicted in {data}: "
+            f"Fewer than {min_entities} {pipe.task} are predicted in {data}: "
             "the confidences stay as they are"
         )
     write_pipeline(nlp, output)
     return result
+
+
+def _find_calibrated(nlp: Language, name: str | None) -> tuple[str, Any]:
+    """The component that is named, or the only one of the first kind that there is."""
+    if name is None:
+        for factory, kind in CALIBRATED.items():
+            if any(isinstance(pipe, kind) for _, pipe in nlp.pipeline):
+                return _find_component(nlp, kind, factory, None)
+    elif nlp.has_pipe(name):
+        for factory, kind in CALIBRATED.items():
+            if isinstance(nlp.get_pipe(name), kind):
+                return _find_component(nlp, kind, factory, name)
+    return _find_component(nlp, AttnNER, "attn_ner", name)
 
 
 def _show_readers(nlp: Language) -> None:

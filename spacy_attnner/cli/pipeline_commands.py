@@ -22,7 +22,10 @@ def calibrate_cli(
     data: Path = typer.Argument(..., help="Annotated documents, not trained on"),
     output: Path = typer.Argument(..., help="The folder to write; may be MODEL"),
     component: str = typer.Option(
-        "", "--component", "-c", help="The attn_ner component, if there are several"
+        "",
+        "--component",
+        "-c",
+        help="The component; the attn_ner, or what else there is, if left out",
     ),
     gold_preproc: bool = typer.Option(
         False, "--gold-preproc", "-G", help="Predict gold sentences one by one"
@@ -36,22 +39,23 @@ def calibrate_cli(
     keep_threshold: bool = typer.Option(
         False,
         "--keep-threshold",
-        help="Leave the component's threshold the number it is, which keeps other "
-        "entities than before",
+        help="Leave the component's threshold the number it is, which keeps others "
+        "than before",
     ),
     min_entities: int = typer.Option(
-        0, min=0, help="With fewer predicted entities, write MODEL as it is"
+        0, min=0, help="With fewer predictions, write MODEL as it is"
     ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
-    """Fit the confidences of entities to how often they are right.
+    """Fit the confidences of a component to how often they are right.
 
+    They are those of entities, of relations, or of categories, by the component.
     Give documents in the shape in which they will be read later: whole ones, with
     --gold-sents such that know their sentences, with --gold-preproc single sentences.
     A pipeline that is trained further needs it again.
 
-    The entities stay the same: a threshold of the component is expressed anew, so that
-    it keeps those of DATA that it kept before, and the confidences are fitted on them.
+    What is found stays the same: a threshold of the component is expressed anew, so
+    that it keeps what it kept of DATA before, and the confidences are fitted on that.
     """
     from ..fitting import calibrate_pipeline
 
@@ -84,14 +88,15 @@ def _show_calibration(result: Calibration, title: str) -> None:
         aligns=("l", "r", "r"),
     )
     typer.echo(
-        f"{result.n_entities} entities, {result.accuracy:.1%} of them correct: "
+        f"{result.n_entities} {result.what}, {result.accuracy:.1%} of them correct: "
         f"temperature {result.temperature:.3f}, log-odds offset "
         f"{result.log_odds_offset:+.3f}"
     )
     if result.threshold_before or result.threshold:
         typer.echo(
             f"Threshold {result.threshold_before:g} before, {result.threshold:g} now: "
-            f"{result.n_changed} entities of {title} are kept or dropped that were not"
+            f"{result.n_changed} {result.what} of {title} are kept or dropped that "
+            "were not"
         )
     if result.warning:
         msg.warn(result.warning[:1].upper() + result.warning[1:])

@@ -36,13 +36,15 @@ class Calibration:
     """What was fitted, and what it changed on the data that it was fitted to.
 
     temperature, log_odds_offset: The model's new settings.
-    n_entities: Predicted entities that are kept, all of known correctness.
+    n_entities: Predicted entities, or relations, or categories, that are kept, all of
+        known correctness.
     accuracy: Share of them that are correct.
     ece_before, ece_after: Expected calibration error of what is kept; NaN of nothing.
     log_loss_before, log_loss_after: Mean binary log loss of the confidences, in nats.
     threshold_before, threshold: Below which confidence entities are dropped.
     n_changed: Predicted entities, known or not, that were kept and no longer are, or
         the other way round.
+    what: What the predictions are.
     """
 
     temperature: float
@@ -56,6 +58,7 @@ class Calibration:
     threshold_before: float
     threshold: float
     n_changed: int
+    what: str = "entities"
 
     @property
     def warning(self) -> str | None:
@@ -163,6 +166,7 @@ def calibrate(
     *,
     threshold: float = 0.0,
     keep_threshold: bool = False,
+    with_offset: bool = True,
 ) -> Calibration:
     """Fit temperature, offset and, so that they keep the same entities, the threshold.
 
@@ -174,6 +178,7 @@ def calibrate(
     margin: Standard errors to stay on the safe side; 0 fits the data as they are.
     threshold: Below which confidence entities are dropped; they are not fitted.
     keep_threshold: Whether the threshold stays that number.
+    with_offset: Whether confidences have an offset; else a temperature alone.
     """
     kept, known = before >= threshold, ~numpy.isnan(correct)
     fitted = kept & known
@@ -181,7 +186,9 @@ def calibrate(
     temperature = fit_temperature(lambda t: confidences_at(t)[fitted], targets)
     tempered = confidences_at(temperature)
     own = numpy.asarray(groups)[fitted]
-    offset = fit_offset(tempered[fitted], targets, own.tolist(), margin)
+    offset = 0.0
+    if with_offset:
+        offset = fit_offset(tempered[fitted], targets, own.tolist(), margin)
     after = shift(tempered, offset)
     new = threshold
     if threshold and not keep_threshold:

@@ -12,6 +12,8 @@ from spacy.tokens import Doc, Span
 from thinc.api import Model
 
 from ..models.crf_decode import crf_entity, sequences_of
+from ..models.output_size import UNFITTED
+from ..models.text_classifier import calibrated
 from ..relations import Relation
 from ..words import words_before
 
@@ -39,14 +41,16 @@ class CategoryTarget:
         sigmoids, are given.
         """
         column = self.pipe.labels.index(self.label)
+        own = self.pipe.model
+        Y = calibrated(own, Y)
         p = Y[:, column : column + 1]
-        if self.pipe.model.attrs["multi_label"]:
-            dY = numpy.zeros_like(Y) if isinstance(Y, numpy.ndarray) else Y * 0
+        if own.attrs["multi_label"]:
+            dY = Y * 0
             dY[:, column : column + 1] = p * (1 - p)
         else:
             dY = -Y * p
             dY[:, column : column + 1] += p
-        return model.ops.to_numpy(p[:, 0]), dY
+        return model.ops.to_numpy(p[:, 0]), dY / (UNFITTED | own.attrs)["temperature"]
 
     def described(self) -> dict[str, Any]:
         """The target as plain data."""
@@ -110,10 +114,12 @@ class RelationTarget:
         row = self._row(docs[0])
         column = self.pipe.labels.index(self.relation.label)
         logits = numpy.array([float(each[row, column]) for each in Y])
-        p = 1.0 / (1.0 + numpy.exp(-logits))
+        attrs = UNFITTED | self.pipe.model.attrs
+        odds = logits / attrs["temperature"] + attrs["log_odds_offset"]
+        p = 1.0 / (1.0 + numpy.exp(-odds))
         dYs = [each * 0 for each in Y]
         for dY, value in zip(dYs, p.tolist(), strict=True):
-            dY[row, column] = value * (1.0 - value)
+            dY[row, column] = value * (1.0 - value) / attrs["temperature"]
         return p, dYs
 
     def _row(self, doc: Doc) -> int:

@@ -27,6 +27,7 @@ from .bridge import (
     torch_layer,
 )
 from .candidate_pairs import Candidates
+from .output_size import UNFITTED
 from .rows import Parts, Tok2Vec, flatten, projected, vectors_of_words
 
 Arrays = tuple[numpy.ndarray, ...]  # of a `PairBatch`
@@ -142,15 +143,13 @@ def pair_model(
             else output,
         ],
         refs={"tok2vec": tok2vec, "pairs": pairs, "output_layer": output},
-        attrs={
-            "context": context,
-            "max_context": max_context,
-        },
+        attrs={"context": context, "max_context": max_context, **UNFITTED},
     )
 
 
 def init_pairs(model: Model, X: list[Candidates] | None = None, Y: Any = None) -> None:
-    """Initialize the layers that a model refers to."""
+    """Initialize the layers that a model refers to, and take a calibration back."""
+    model.attrs.update(UNFITTED)
     model.get_ref("tok2vec").initialize(X=[c.doc for c in X] if X else None)
     model.get_ref("pairs").initialize()
     model.get_ref("output_layer").initialize()

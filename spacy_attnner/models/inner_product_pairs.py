@@ -15,6 +15,7 @@ from ..layers.pair_logits import candidate_logits
 from .bridge import apply_function, device_of_array
 from .candidate_pairs import Candidates
 from .entity_pairs import of_known_width, pair_model
+from .output_size import UNFITTED
 from .rows import Parts, Tok2Vec, flatten
 
 
@@ -56,10 +57,12 @@ def build_inner_product_pairs(
         init=_init,
         layers=[products],
         refs={name: products.get_ref(name) for name in products.ref_names},
+        attrs=dict(UNFITTED),
     )
 
 
 def _init(model: Model, X: list[Candidates] | None = None, Y: Any = None) -> None:
+    model.attrs.update(UNFITTED)
     model.layers[0].initialize(X=X)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from thinc.api import Model
 
+UNFITTED = {"temperature": 1.0, "log_odds_offset": 0.0}  # before a calibration
 NEW_BIAS = -5.0  # a label starts out unlikely: old ones still win, and it can be learnt
 
 

@@ -28,7 +28,7 @@ from .bridge import (
     predict_with,
     torch_layer,
 )
-from .output_size import grow_output
+from .output_size import UNFITTED, grow_output
 from .rows import (
     Parts,
     Tok2Vec,
@@ -101,7 +101,35 @@ def build_attention_text_classifier(
     model.attrs["resize_output"] = grow_output  # as spaCy's categorizers ask for
     model.attrs["multi_label"] = not exclusive_classes
     model.attrs["attention"] = attention
+    model.attrs.update(UNFITTED)
+    model.init = partial(_init_classifier, model.init)
     return model
+
+
+def _init_classifier(
+    init: Callable, model: Model, X: Any = None, Y: Any = None
+) -> None:
+    """Initialize all layers, and take back what a calibration has set."""
+    model.attrs.update(UNFITTED)
+    init(model, X=X, Y=Y)
+
+
+def calibrated(model: Model, Y: Any, temperature: float | None = None) -> Any:
+    """Probabilities at a model's temperature and, of several labels, its offset.
+
+    Y: What the model predicts, (n_docs, n_labels).
+    temperature: Instead of the model's, and without offset, if it is not None.
+    """
+    attrs = UNFITTED | model.attrs  # which spaCy's models lack
+    offset = attrs["log_odds_offset"] if temperature is None else 0.0
+    t = attrs["temperature"] if temperature is None else temperature
+    if t == 1.0 and offset == 0.0:
+        return Y
+    ops: Any = model.ops
+    Y = Y.clip(1e-12, 1.0)
+    if attrs["multi_label"]:
+        return ops.sigmoid(ops.xp.log(Y / (1 - Y).clip(1e-12, 1.0)) / t + offset)
+    return ops.softmax(ops.xp.log(Y) / t)
 
 
 def _pooling(

@@ -8,14 +8,16 @@ import numpy
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
-from thinc.api import Model
+from thinc.api import Model, NumpyOps
 
 from ..annotated import RELATIONS, annotated_labels
 from ..confidence import confidences
+from ..confidence.calibration import MARGIN, Calibration, shift
 from ..confidence.thresholds import best_thresholds
 from ..extensions import register_relations
 from ..models.candidate_pairs import no_candidates
 from ..models.entity_pairs import pair_attention, reads_words
+from ..models.output_size import UNFITTED
 from ..models.rows import flatten
 from ..relations import (
     RELATIONS_KEY,
@@ -36,6 +38,7 @@ from .rel_reach import (
     warn_of_no_entities,
     with_gold_spans,
 )
+from .score_calibration import Scored, fit_scores, groups_of
 from .settings import check_threshold, check_weight, loss_weight_setting, setting
 from .surveys import Survey, warn_of_sentences
 
@@ -201,15 +204,30 @@ class AttnRel(AttnPipe):
         if busy:
             self.ready([batch[i].doc for i in busy])
             logits = self.model.predict([batch[i] for i in busy])
-            flat = self.model.ops.sigmoid(flatten(self.model, logits))
+            flat = self._probabilities(
+                self.model.ops.to_numpy(flatten(self.model, logits)),
+                [batch[i] for i in busy],
+            )
             ends = numpy.cumsum([len(batch[i]) for i in busy])
-            parts = numpy.split(self.model.ops.to_numpy(flat), ends[:-1])
-            for i, values in zip(busy, parts, strict=True):
+            for i, values in zip(busy, numpy.split(flat, ends[:-1]), strict=True):
                 scores[i] = values
-        if self.entity_confidence:
-            for i in busy:
-                scores[i] = scores[i] * _confidence(batch[i])[:, None]
         return list(zip(batch, scores, strict=True))
+
+    def _probabilities(
+        self, logits: numpy.ndarray, batch: list[Any], temperature: float | None = None
+    ) -> numpy.ndarray:
+        """Scores of all pairs of documents that have some, (n_pairs, n_labels).
+
+        temperature: Instead of the model's, and without its offset, if it is not None.
+        """
+        attrs = UNFITTED | self.model.attrs
+        offset = attrs["log_odds_offset"] if temperature is None else 0.0
+        t = attrs["temperature"] if temperature is None else temperature
+        found = NumpyOps().sigmoid(logits if t == 1.0 else logits / t)
+        if self.entity_confidence:
+            known = numpy.concatenate([_confidence(each) for each in batch])
+            found = found * known[:, None]
+        return found if offset == 0.0 else shift(found, offset)
 
     def set_annotations(
         self, docs: Iterable[Doc], scores: list[tuple[Any, Any]]
@@ -275,6 +293,85 @@ class AttnRel(AttnPipe):
         )
         self._fit(thresholds=before | found, threshold=None)
         return found
+
+    def calibrate(
+        self,
+        examples: Iterable[Example],
+        *,
+        groups: list[int] | None = None,
+        margin: float = MARGIN,
+        keep_threshold: bool = False,
+        min_predicted: int = 0,
+    ) -> Calibration:
+        """Fit the scores to how often the relations that are kept are right.
+
+        Sets a temperature and a log-odds offset in the model, which are stored with it,
+        and expresses `threshold`, or `thresholds`, anew, so that the same relations are
+        kept. A model that is trained further has to be calibrated again, and so has
+        one whose entities get other confidences, where scores count them.
+
+        examples: Annotated documents that the component was not trained on; `predicted`
+            with the entities that the component will find.
+        groups: Number of the document that each example is from, where there are
+            several of one.
+        margin: Standard errors by which scores stay below the best estimate; 0 fits
+            the examples as they are.
+        keep_threshold: Whether thresholds stay the numbers that they are.
+        min_predicted: Relations without which there is too little to fit.
+
+        Raises ValueError where no relation is predicted in an annotated document.
+        """
+        examples = list(examples)
+        validate_examples(examples, "AttnRel.calibrate")
+        scored = self._scored(examples, groups_of(examples, groups))
+        result, thresholds = fit_scores(
+            scored, margin=margin, keep_threshold=keep_threshold, least=min_predicted
+        )
+        self.model.attrs.update(
+            temperature=result.temperature, log_odds_offset=result.log_odds_offset
+        )
+        if self.threshold is not None:
+            self._fit(threshold=float(thresholds[0]))
+        else:
+            fitted = dict(zip(self.labels, thresholds.tolist(), strict=True))
+            self._fit(thresholds=self.thresholds | fitted)
+        return result
+
+    def _scored(self, examples: list[Example], groups: numpy.ndarray) -> Scored:
+        """All pairs and labels of annotated documents."""
+        n_labels = len(self.labels)
+        logits, batch, correct, of = [], [], [], []
+        for example, group in zip(examples, groups.tolist(), strict=True):
+            candidates = self.candidates(example.predicted)
+            if not self.is_annotated(example) or not len(candidates):
+                continue
+            self.ready([example.predicted])
+            (found,) = self.model.predict([candidates])
+            truth = self._truth(example, candidates).astype("float64")
+            truth[:, self._looked_for(example) == 0] = numpy.nan
+            logits.append(self.model.ops.to_numpy(found))
+            batch.append(candidates)
+            correct.append(truth.ravel())
+            of.append(numpy.full(truth.size, group))
+        if not batch:
+            raise ValueError(
+                f"no pair of entities is found in the annotated documents for "
+                f"{self.name!r}: calibrate on documents with relations, in a pipeline "
+                "that finds their entities"
+            )
+        flat = numpy.concatenate(logits)
+        n = len(flat)
+        own = numpy.zeros(n * n_labels, dtype="int64")
+        if self.threshold is None:
+            own = numpy.tile(numpy.arange(n_labels), n)
+        return Scored(
+            lambda t: self._probabilities(flat, batch, t).ravel(),
+            self._probabilities(flat, batch).ravel(),
+            numpy.concatenate(correct),
+            numpy.concatenate(of),
+            own,
+            self._thresholds() if self.threshold is None else self._thresholds()[:1],
+        )
 
     def attention(
         self, doc: Doc, pairs: Iterable[tuple[Span, Span]]

@@ -14,10 +14,12 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model
 
-from ..models.text_classifier import text_attention
+from ..confidence.calibration import Calibration
+from ..models.text_classifier import calibrated, text_attention
 from ..words import n_words
 from .base import INIT_SAMPLE, weighted
 from .component import Component, Start
+from .score_calibration import Scored, fit_scores, groups_of
 from .settings import check_threshold, check_weight, loss_weight_setting, setting
 from .surveys import (
     CategorySurvey,
@@ -90,7 +92,8 @@ class _Categories(Component):
         """Probabilities, shape (n_docs, n_labels); also of documents without tokens."""
         docs = list(docs)
         self.ready(docs)
-        return self.model.ops.to_numpy(self.model.predict(docs))
+        Y = calibrated(self.model, self.model.predict(docs))
+        return self.model.ops.to_numpy(Y)
 
     def attention(self, doc: Doc) -> numpy.ndarray:
         """How much the tokens of a document are attended to, (n_heads, n_tokens).
@@ -138,6 +141,73 @@ class _Categories(Component):
         annotated = (each.predicted for each in examples if self.is_annotated(each))
         n = max(1, sum(map(n_words, annotated)))
         return loss, weighted(d_scores, self.loss_weight / n)
+
+    def calibrate(
+        self,
+        examples: Iterable[Example],
+        *,
+        groups: list[int] | None = None,
+        margin: float = 0.0,
+        keep_threshold: bool = False,
+        min_predicted: int = 0,
+    ) -> Calibration:
+        """Fit the probabilities to how often the categories are right.
+
+        Sets a temperature in the model, which is stored with it, and where any number
+        of categories may apply a log-odds offset. Of exclusive ones the most probable
+        is judged, which stays the same; of others all are, and `threshold` is expressed
+        anew, so that it keeps the same ones. A model that is trained further has to be
+        calibrated again.
+
+        examples: Annotated documents that the model was not trained on.
+        groups: Number of the document that each example is from, where there are
+            several of one.
+        margin: Standard errors by which probabilities stay below the best estimate.
+        keep_threshold: Whether `threshold` stays the number that it is.
+        min_predicted: Categories without which there is too little to fit.
+
+        Raises ValueError where no example is annotated.
+        """
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.calibrate")
+        numbers = groups_of(examples, groups)
+        known = [i for i, each in enumerate(examples) if self.is_annotated(each)]
+        docs = [examples[i].predicted for i in known]
+        self.ready(docs)
+        Y = self.model.predict(docs)
+        truth, _ = self._examples_to_truth([examples[i] for i in known])
+        result, thresholds = fit_scores(
+            self._scored(Y, self.model.ops.to_numpy(truth), numbers[known]),
+            margin=margin,
+            with_offset=not self.exclusive,
+            below=True,
+            keep_threshold=keep_threshold,
+            least=min_predicted,
+            what="categories",
+        )
+        self.model.attrs.update(
+            temperature=result.temperature, log_odds_offset=result.log_odds_offset
+        )
+        if not self.exclusive:
+            self._fit(threshold=float(thresholds[0]))
+        return result
+
+    def _scored(self, Y: Any, truth: numpy.ndarray, groups: numpy.ndarray) -> Scored:
+        """The most probable category of each document; or all of them."""
+        to_numpy = self.model.ops.to_numpy
+        before = to_numpy(calibrated(self.model, Y))
+        if self.exclusive:
+            rows, columns = numpy.arange(len(before)), before.argmax(1)
+        else:
+            rows, columns = (x.ravel() for x in numpy.indices(before.shape))
+        return Scored(
+            lambda t: to_numpy(calibrated(self.model, Y, t))[rows, columns],
+            before[rows, columns],
+            (truth[rows, columns] > 0.5).astype("float64"),
+            groups[rows],
+            numpy.zeros(len(rows), dtype="int64"),
+            numpy.array([0.0 if self.exclusive else self.threshold]),
+        )
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """As spaCy's; no prediction is wrong where nothing is annotated."""
