@@ -233,6 +233,8 @@ SCORE_WEIGHTS = {
         "model": default_classifier(exclusive_classes=True),
         "threshold": 0.0,
         "loss_weight": 1.0,
+        "class_weights": {},
+        "focal_gamma": 0.0,
         "scorer": {"@scorers": "spacy.textcat_scorer.v2"},
     },
     default_score_weights=SCORE_WEIGHTS,
@@ -243,6 +245,8 @@ def make_attn_textcat(
     model: Model[list[Doc], list[Any]],
     threshold: float,
     loss_weight: float,
+    class_weights: str | dict[str, float],
+    focal_gamma: float,
     scorer: Callable | None,
 ) -> "AttnTextCategorizer":
     """Build an `attn_textcat` component: exactly one category applies.
@@ -250,6 +254,10 @@ def make_attn_textcat(
     model: From documents to probabilities, `spacy-attnner.AttentionTextClassifier.v1`.
     threshold: Unused for exclusive classes, as in spaCy's `textcat`.
     loss_weight: How much its loss counts in an encoder that components share.
+    class_weights: How much categories count where they apply, 1 if they are not named;
+        "balanced" lets them count alike, however frequent they are.
+    focal_gamma: Exponent of the focal loss, with which a document counts the less the
+        surer the model is of its category; 0 is the cross-entropy.
     scorer: spaCy's category scorer.
     """
     from .textcat import AttnTextCategorizer
@@ -260,6 +268,8 @@ def make_attn_textcat(
         name,
         threshold=threshold,
         loss_weight=loss_weight,
+        class_weights=class_weights,
+        focal_gamma=focal_gamma,
         scorer=scorer,
     )
     return component.belongs_to(nlp)
@@ -272,6 +282,8 @@ def make_attn_textcat(
         "model": default_classifier(exclusive_classes=False),
         "threshold": 0.5,
         "loss_weight": 1.0,
+        "class_weights": {},
+        "focal_gamma": 0.0,
         "scorer": {"@scorers": "spacy.textcat_multilabel_scorer.v2"},
     },
     default_score_weights=SCORE_WEIGHTS,
@@ -282,6 +294,8 @@ def make_attn_textcat_multilabel(
     model: Model[list[Doc], list[Any]],
     threshold: float,
     loss_weight: float,
+    class_weights: str | dict[str, float],
+    focal_gamma: float,
     scorer: Callable | None,
 ) -> "AttnMultiLabelTextCategorizer":
     """Build an `attn_textcat_multilabel` component: any number of categories apply.
@@ -289,6 +303,10 @@ def make_attn_textcat_multilabel(
     model: From documents to probabilities, `spacy-attnner.AttentionTextClassifier.v1`.
     threshold: Probability from which on the scorer counts a category as predicted.
     loss_weight: How much its loss counts in an encoder that components share.
+    class_weights: How much categories count where they apply, 1 if they are not named;
+        "balanced" lets them count alike, however frequent they are.
+    focal_gamma: Exponent of the focal loss, with which a document counts the less the
+        surer the model is of its category; 0 is the cross-entropy.
     scorer: spaCy's category scorer.
     """
     from .textcat import AttnMultiLabelTextCategorizer
@@ -299,6 +317,8 @@ def make_attn_textcat_multilabel(
         name,
         threshold=threshold,
         loss_weight=loss_weight,
+        class_weights=class_weights,
+        focal_gamma=focal_gamma,
         scorer=scorer,
     )
     return component.belongs_to(nlp)

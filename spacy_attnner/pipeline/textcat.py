@@ -18,6 +18,13 @@ from ..confidence.calibration import Calibration
 from ..models.text_classifier import calibrated, text_attention
 from ..words import n_words
 from .base import INIT_SAMPLE, weighted
+from .category_loss import (
+    BALANCED,
+    balanced_weights,
+    check_class_weights,
+    check_focal_gamma,
+    gradient,
+)
 from .component import Component, Start
 from .score_calibration import Scored, fit_scores, groups_of
 from .settings import check_threshold, check_weight, loss_weight_setting, setting
@@ -50,8 +57,16 @@ def require_classes(name: str, model: Model, *, exclusive: bool) -> None:
 class _Categories(Component):
     """What both categorizers change of spaCy's: masking, sorting, settings, checks."""
 
-    SETTINGS = ("threshold", "loss_weight")
+    SETTINGS = ("threshold", "loss_weight", "class_weights", "focal_gamma")
     loss_weight = loss_weight_setting()
+    class_weights = setting(
+        "class_weights",
+        'How much categories count where they apply, or "balanced".',
+        check_class_weights,
+    )
+    focal_gamma = setting(
+        "focal_gamma", "Exponent of the focal loss, or 0.", check_focal_gamma
+    )
     threshold = setting(
         "threshold",
         "Probability from which on the scorer counts a category.",
@@ -68,13 +83,20 @@ class _Categories(Component):
         name: str,
         *,
         loss_weight: float = 1.0,
+        class_weights: Any = None,
+        focal_gamma: float = 0.0,
         **settings: Any,
     ) -> None:
+        class_weights = {} if class_weights is None else class_weights
+        check_class_weights(name, class_weights)
+        check_focal_gamma(name, focal_gamma)
         require_classes(name, model, exclusive=self.exclusive)
         check_threshold(name, settings.get("threshold", 0.0))
         check_weight(name, loss_weight)
         super().__init__(vocab, model, name, **settings)  # type: ignore[call-arg]
         self.cfg["loss_weight"] = loss_weight
+        self.cfg["class_weights"] = class_weights
+        self.cfg["focal_gamma"] = focal_gamma
 
     def gold_labels(self, example: Example) -> Iterable[str]:
         """Categories that apply to the reference."""
@@ -129,12 +151,24 @@ class _Categories(Component):
         return added
 
     def get_loss(self, examples: Iterable[Example], scores: Any) -> tuple[float, Any]:
-        """As spaCy's, its gradient a mean over annotated words.
+        """Mean squared error, and the gradient of the cross-entropy, or of the focal
+        loss with respect to the logits, a mean over annotated words.
 
-        Raises ValueError where the loss is no number.
+        Raises ValueError where the loss is no number, or a category no probability.
         """
         examples = list(examples)
-        loss, d_scores = super().get_loss(examples, scores)  # type: ignore[misc]
+        validate_examples(examples, f"{type(self).__name__}.get_loss")
+        self._validate_categories(examples)
+        truth, not_missing = self._examples_to_truth(examples)
+        d_scores = gradient(
+            scores,
+            truth,
+            exclusive=self.exclusive,
+            gamma=self.focal_gamma,
+            weights=self._weights(),
+        )
+        d_scores = d_scores * self.model.ops.asarray(not_missing)
+        loss = float((d_scores**2).mean())
         require_finite(self.name, loss)
         # over words, as the losses of `attn_ner` and `attn_rel` are: in an encoder that
         # they share, no task drowns the others
@@ -221,12 +255,52 @@ class _Categories(Component):
         """
         others = sorted(set(start.survey.known) - set(self.labels))
         self.cfg["ignored"] = None if start.found else others
+        self._balance(start)
         warn_of_strange_categories(self.name, others, start.nlp)
         self._validate_categories(start.get_examples())  # type: ignore[attr-defined]
         sample = list(islice(start.get_examples(), INIT_SAMPLE))
         super(Component, self).initialize(  # type: ignore[misc]
             lambda: sample, nlp=start.nlp, labels=self.labels, **start.settings
         )
+
+    def _balance(self, start: Start) -> None:
+        """Note how much categories count if they are to count alike."""
+        self.cfg.pop("balanced_weights", None)
+        if self.class_weights == BALANCED:
+            counts = {c: n for c, n in start.survey.labels.items() if c in self.labels}
+            n = sum(map(self.is_annotated, start.get_examples()))
+            self.cfg["balanced_weights"] = balanced_weights(
+                counts, n, exclusive=self.exclusive
+            )
+        elif unknown := set(self.class_weights) - set(self.labels):
+            raise ValueError(
+                f"class_weights of {self.name!r} name {sorted(unknown)[0]!r}, which is "
+                f"none of its categories {list(self.labels)}"
+            )
+
+    def _weights(self) -> Any:
+        """Weight of each category, (n_labels,); None where all count alike."""
+        given = self.class_weights
+        known = self.cfg.get("balanced_weights", {}) if given == BALANCED else given
+        if not known:
+            return None
+        return self.model.ops.asarray1f([known.get(each, 1.0) for each in self.labels])
+
+    def _validate_categories(self, examples: Iterable[Example]) -> None:
+        """Raises ValueError for what is no probability, and for several categories of
+        which one applies.
+        """
+        for example in examples:
+            own = self._own(example)
+            if any(not 0.0 <= value <= 1.0 for value in own.values()):
+                wrong = next(v for v in own.values() if not 0.0 <= v <= 1.0)
+                raise ValueError(
+                    f"a category of {example.reference.text[:40]!r} is {wrong!r}: "
+                    f"give {self.name!r} 1 where it applies, 0 where it does not, or "
+                    "what is between for how far it does"
+                )
+            if self.exclusive and sum(own.values()) > 1.0 + 1e-4:
+                raise ValueError(Errors.E895.format(value=own))
 
     def _own(self, example: Example) -> dict[str, float]:
         """The categories of an example that the component knows."""
@@ -277,16 +351,6 @@ class AttnTextCategorizer(_Categories, TextCategorizer):
         super().initialize(
             get_examples, nlp=nlp, labels=labels, positive_label=positive_label
         )
-
-    def _validate_categories(self, examples: Iterable[Example]) -> None:
-        """As spaCy's, for this component's categories alone."""
-        for example in examples:
-            values = list(self._own(example).values())
-            if values.count(1.0) > 1:
-                raise ValueError(Errors.E895.format(value=self._own(example)))
-            for value in values:
-                if value not in (0.0, 1.0):
-                    raise ValueError(Errors.E851.format(val=value))
 
 
 class AttnMultiLabelTextCategorizer(_Categories, MultiLabel_TextCategorizer):
