@@ -53,8 +53,8 @@ def gradient(
 ) -> Any:
     """Gradient of the loss with respect to the logits, (n_docs, n_labels).
 
-    Cross-entropy, or the focal loss -(1 - p_t)^gamma log p_t (Lin et al. 2017, "Focal Loss
-    for Dense Object Detection"), of which a graded truth is a mixture.
+    Cross-entropy, or the focal loss -(1 - p_t)^gamma log p_t (Lin et al. 2017, "Focal
+    Loss for Dense Object Detection"), of which a graded truth is a mixture.
 
     p: Probabilities, of a softmax or of sigmoids. truth: 0 to 1, the same shape.
     gamma: 0 is cross-entropy.

@@ -91,7 +91,7 @@ def test_graded_categories(make_task):
     task = make_task("attn_textcat_multilabel")
     nlp = task.blank()
     examples = task.examples(nlp)
-    for example in examples[:-1]:
+    for example in examples[:3]:
         example.reference.cats = {"people": 0.3, "trade": 1.0, "weather": 0.0}
     sgd = nlp.initialize(lambda: examples)
     task.train(nlp, examples, 60, sgd)
