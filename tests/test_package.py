@@ -91,7 +91,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": {"pipeline", "relations", *COMMANDS},
     "explain": {"models", "pipeline", "relations", "span_groups", "words"},
     "render": {"explain", "export", "confidence", "relations", *COMMANDS},
-    "report": {"corpora", "confidence", "recipes", *COMMANDS},
+    "report": {
+        *("annotated", "corpora", "confidence", "recipes", "relations", "render"),
+        *("span_groups", *COMMANDS),
+    },
     "training": {"models", "corpora", "report", *COMMANDS},
     "cli": {
         *("confidence", "corpora", "crf", "export", "fitting", "glove", "layers"),

@@ -163,10 +163,10 @@ def report_cli(
         None, "--code", "-c", help="A Python file to import: registered functions"
     ),
 ) -> None:
-    """Compare the entities that MODEL finds with the annotated ones.
+    """Compare what MODEL finds with the annotation: one page for all of it.
 
-    Scores of types and tags, kinds of errors with examples, and how far the
-    confidences can be believed.
+    Of entities, relations and categories, as far as they are annotated: scores, kinds
+    of errors with examples, and how far the confidences can be believed.
     """
     from spacy.cli._util import import_code
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy
 from spacy.attrs import SENT_START
@@ -231,7 +232,8 @@ def _set_sentence_starts(doc: Doc, starts: numpy.ndarray) -> None:
     # the setter of a token looks through the whole document each time
     is_start = numpy.full(len(doc), -1, dtype="int64")
     is_start[starts] = 1
-    doc.from_array([SENT_START], is_start)  # type: ignore[arg-type]
+    flags: Any = is_start.view("uint64")
+    doc.from_array([SENT_START], flags)
 
 
 @registry.augmenters("spacy-attnner.SentenceRuns.v1")

@@ -7,6 +7,7 @@ from typing import Any
 from spacy.training import Example
 
 from ..confidence.reliability import Reliability, measure_reliability
+from .category_report import CategoryReport, WrongCategory, report_categories
 from .comparison import (
     CORRECT,
     ERRORS,
@@ -24,6 +25,12 @@ from .comparison import (
     pair_comparison,
     pick_examples,
 )
+from .relation_report import (
+    RELATION_ERRORS,
+    RelationMistake,
+    RelationReport,
+    report_relations,
+)
 from .scores import Score, ScoreTable, score_entities, score_tags
 
 NONE = "-"
@@ -32,12 +39,12 @@ DIAGONAL = "Gold types down, predicted across; the diagonal holds boundary error
 
 @dataclass(frozen=True)
 class Report:
-    """The entities of a pipeline on annotated documents.
+    """What a pipeline finds in annotated documents.
 
     model, data: What was evaluated on what.
     unit: "documents", "documents with sentence starts" or "sentences": what the
         pipeline was given.
-    n_units, n_tokens: How many of them are annotated.
+    n_units, n_tokens: How many of them have their entities annotated.
     n_unannotated: How many have no entity annotation and were left out.
     n_ignored: Predictions over tokens whose annotation is missing.
     entities: Scores of exact spans and types.
@@ -47,6 +54,7 @@ class Report:
     frequent: The most frequent mistakes.
     examples: Some mistakes of each kind, in context.
     calibration: None for a pipeline without confidences.
+    relations, categories: None where none are annotated.
     """
 
     model: str
@@ -63,6 +71,8 @@ class Report:
     frequent: list[Frequent]
     examples: dict[str, list[Mistake]]
     calibration: Reliability | None
+    relations: RelationReport | None = None
+    categories: CategoryReport | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Dicts, lists, strings and numbers, for JSON."""
@@ -76,12 +86,17 @@ def make_report(
     data: str = "",
     unit: str = "documents",
     n_errors: int = 10,
+    exclusive: bool | None = None,
+    threshold: float = 0.5,
 ) -> Report:
     """Compare the predictions of examples with their references.
 
     n_errors: How many of the most frequent mistakes are listed, and how many examples
         of each kind are shown.
+    exclusive: Whether one category applies; told from the annotation if None.
+    threshold: From which score on a category counts, where several may apply.
     """
+    examples = list(examples)
     compared = [compare(example) for example in examples]
     comparisons = [each for each in compared if each is not None]
     pairs = [pair_comparison(comparison) for comparison in comparisons]
@@ -102,6 +117,10 @@ def make_report(
         frequent=most_frequent(mistakes, n_errors),
         examples=pick_examples(mistakes, n_errors),
         calibration=_calibrate(flat),
+        relations=report_relations(examples, n_errors),
+        categories=report_categories(
+            examples, n_errors, exclusive=exclusive, threshold=threshold
+        ),
     )
 
 
@@ -157,12 +176,15 @@ def percent(value: float | None) -> str:
 
 def entity_scores(scores: ScoreTable) -> Table:
     """P, R and F1 of every type, then the averages."""
-    averages = {
+    return _score_table("type", scores, _averages(scores))
+
+
+def _averages(scores: ScoreTable) -> dict[str, Score]:
+    return {
         "micro avg": scores.micro,
         "macro avg": scores.macro,
         "weighted avg": scores.weighted,
     }
-    return _score_table("type", scores, averages)
 
 
 def tag_scores(scores: ScoreTable) -> Table:
@@ -178,10 +200,67 @@ def tag_scores(scores: ScoreTable) -> Table:
 
 def kinds(report: Report) -> Table:
     """How many entities are correct, and how many errors there are of each kind."""
-    errors = sum(report.kinds[kind] for kind in ERRORS)
-    rows = [(CORRECT, f"{report.kinds[CORRECT]:,}", "", "same span, same type")]
-    for kind, meaning in ERRORS.items():
-        n = report.kinds[kind]
+    return _kinds(report.kinds, ERRORS, "same span, same type")
+
+
+def relation_kinds(relations: RelationReport) -> Table:
+    """How many relations are correct, and how many errors there are of each kind."""
+    right = "same label, direction and arguments"
+    return _kinds(relations.kinds, RELATION_ERRORS, right)
+
+
+def relation_scores(relations: RelationReport) -> Table:
+    """P, R and F1 of every label, then the averages."""
+    return _score_table("relation", relations.scores, _averages(relations.scores))
+
+
+def relation_examples(mistakes: list[RelationMistake]) -> Table:
+    """Wrong relations of one kind in their place."""
+    rows = [
+        (
+            each.gold or NONE,
+            each.predicted or NONE,
+            NONE if each.score is None else f"{each.score:.3f}",
+            each.text,
+        )
+        for each in mistakes
+    ]
+    return Table(("gold", "predicted", "score", "context"), "llrl", rows)
+
+
+def category_scores(categories: CategoryReport) -> Table:
+    """P, R and F1 of every category, areas under its curves, then the averages."""
+    table = _score_table("category", categories.scores, _averages(categories.scores))
+    rows = []
+    for row in table.rows:
+        curve = categories.curves.get(row[0])
+        areas = (curve.auc, curve.average_precision) if curve else (None, None)
+        rows.append((*row, *map(percent, areas)))
+    return Table((*table.header, "ROC AUC", "AP"), table.aligns + "rr", rows)
+
+
+def category_examples(wrong: list[WrongCategory]) -> Table:
+    """Documents whose category is wrong."""
+    rows = [
+        (each.gold, each.predicted, f"{each.score:.3f}", each.text) for each in wrong
+    ]
+    return Table(("gold", "predicted", "score", "text"), "llrl", rows)
+
+
+def category_summary(categories: CategoryReport) -> str:
+    """How many documents are right."""
+    what = "the most probable category is right"
+    if not categories.exclusive:
+        what = f"all categories are right, from a score of {categories.threshold:g} on,"
+    share = percent(categories.accuracy)
+    return f"In {share} % of {categories.n_documents:,} documents {what}."
+
+
+def _kinds(counts: dict[str, int], meanings: dict[str, str], right: str) -> Table:
+    errors = sum(counts[kind] for kind in meanings)
+    rows = [(CORRECT, f"{counts[CORRECT]:,}", "", right)]
+    for kind, meaning in meanings.items():
+        n = counts[kind]
         share = percent(n / errors if errors else None)
         rows.append((kind, f"{n:,}", share, meaning))
     return Table(("kind", "n", "% of errors", ""), "lrrl", rows)
@@ -246,6 +325,8 @@ def thresholds(calibration: Reliability) -> Table:
 def summary(report: Report) -> list[str]:
     """What was evaluated, and what was left out."""
     lines = [f"{report.n_units:,} {report.unit}, {report.n_tokens:,} tokens"]
+    if not report.n_units:
+        return []
     if report.n_unannotated:
         lines.append(
             f"{report.n_unannotated:,} more without entity annotation left out"

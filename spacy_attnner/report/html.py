@@ -3,39 +3,35 @@
 import io
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..confidence.reliability import Reliability
 from ..errors import UserError
+from ..render.page import page
 from . import content
+from .category_report import CategoryReport, Curve
 from .comparison import Confusion, Mistake
 from .content import NONE, Report, Table, percent
+from .relation_report import RelationReport
 from .scores import ScoreTable
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 CSS = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1d2530; background: #fff;
-  max-width: 62rem; margin: 2rem auto; padding: 0 1.2rem; }
-h1 { font-size: 1.4rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.1rem; margin: 2.4rem 0 .6rem; border-bottom: 1px solid #dde2ea; }
-h3 { font-size: .95rem; margin: 1.2rem 0 .3rem; }
-p { color: #556070; margin: .3rem 0; }
 table { border-collapse: collapse; font-size: .87rem; margin: .6rem 0; }
-th, td { padding: .18rem .7rem; border-bottom: 1px solid #eceff4; text-align: left;
+th, td { padding: .18rem .7rem; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; }
-th { border-bottom-color: #aab3c2; }
+th { border-bottom-color: var(--soft); }
 .r { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .figures { display: flex; gap: 2.2rem; margin: 1rem 0; }
 .figures b { display: block; font-size: 1.5rem; }
 .beside { display: flex; flex-wrap: wrap; gap: 2rem; align-items: flex-start; }
-mark { background: #ffe9a8; padding: 0 .15rem; border-radius: 2px; }
-svg { max-width: 100%; height: auto; }
+mark { background: #ffe9a8; color: #1d2530; padding: 0 .15rem; border-radius: 2px; }
+@media (prefers-color-scheme: dark) { svg { background: #fff; border-radius: 4px; } }
 """
 BLUE, ORANGE, GREEN, GREY = "#4269d0", "#e8873a", "#3a9a6b", "#c3c9d4"
 STYLE: dict[Any, Any] = {
@@ -57,19 +53,14 @@ def to_html(report: Report) -> str:
 
     Raises UserError if matplotlib is missing.
     """
-    title = escape(f"Entities of {report.model}")
-    return "\n".join(
-        [
-            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{title}</title>\n<style>{CSS}</style>\n</head>\n<body>",
-            f"<h1>{title}</h1>",
-            *_paragraphs([report.data, *content.summary(report)]),
-            _figures(report),
-            *_sections(report),
-            "</body>\n</html>\n",
-        ]
-    )
+    parts = _paragraphs([report.data, *content.summary(report)])
+    if report.n_units:
+        parts += [_figures(report), *_sections(report)]
+    if report.relations is not None:
+        parts += _relation_sections(report.relations)
+    if report.categories is not None:
+        parts += _category_sections(report.categories)
+    return page(f"What {report.model} finds", parts, CSS)
 
 
 def _sections(report: Report) -> list[str]:
@@ -90,17 +81,54 @@ def _sections(report: Report) -> list[str]:
     for kind, mistakes in report.examples.items():
         if mistakes:
             parts += [f"<h3>Examples: {escape(kind)}</h3>", _examples(mistakes)]
-    if report.calibration is not None:
-        parts += [
-            "<h2>Confidence</h2>",
-            *_paragraphs([content.calibration_summary(report.calibration)]),
-            _beside(
-                plot_reliability(report.calibration),
-                _table(content.reliability(report.calibration)),
-                _table(content.thresholds(report.calibration)),
-            ),
-        ]
+    parts += _confidence(report.calibration)
     return [*parts, "<h2>Tags</h2>", _table(content.tag_scores(report.tags))]
+
+
+def _relation_sections(found: RelationReport) -> list[str]:
+    scores = found.scores
+    parts = [
+        "<h2>Relations</h2>",
+        _beside(_table(content.relation_scores(found)), plot_scores(scores)),
+        "<h3>Errors</h3>",
+        _table(content.relation_kinds(found)),
+    ]
+    for kind, mistakes in found.examples.items():
+        if mistakes:
+            table = _table(content.relation_examples(mistakes))
+            parts += [f"<h3>Examples: {escape(kind)}</h3>", table]
+    return parts + _confidence(found.calibration)
+
+
+def _category_sections(found: CategoryReport) -> list[str]:
+    parts = [
+        "<h2>Categories</h2>",
+        *_paragraphs([content.category_summary(found)]),
+        _beside(_table(content.category_scores(found)), plot_scores(found.scores)),
+    ]
+    if found.confusion is not None:
+        parts += ["<h3>Gold and predicted categories</h3>"]
+        parts += [plot_confusion(found.confusion)]
+    if found.curves:
+        parts += ["<h3>What the scores tell apart</h3>", plot_curves(found.curves)]
+    if found.examples:
+        table = _table(content.category_examples(found.examples))
+        parts += ["<h3>Documents of another category</h3>", table]
+    return parts + _confidence(found.calibration)
+
+
+def _confidence(calibration: Reliability | None) -> list[str]:
+    if calibration is None:
+        return []
+    return [
+        "<h3>Confidence</h3>",
+        *_paragraphs([content.calibration_summary(calibration)]),
+        _beside(
+            plot_reliability(calibration),
+            _table(content.reliability(calibration)),
+            _table(content.thresholds(calibration)),
+        ),
+    ]
 
 
 def _figures(report: Report) -> str:
@@ -209,6 +237,25 @@ def plot_confusion(confusion: Confusion) -> str:
         return as_svg(figure)
 
 
+def plot_curves(curves: Mapping[str, Curve]) -> str:
+    """Receiver operating characteristics, and precision over recall, by category."""
+    with drawing(8.4, 3.9, columns=2) as (figure, (left, right)):
+        for label, curve in curves.items():
+            left.plot(*zip(*curve.roc, strict=True), linewidth=1.2, label=label)
+            right.plot(*zip(*curve.pr, strict=True), linewidth=1.2)
+        left.plot([0, 1], [0, 1], "--", color="black", linewidth=0.8)
+        for axes, x, y in (
+            (left, "false positive rate", "true positive rate"),
+            (right, "recall", "precision"),
+        ):
+            axes.set_xlim(0, 1)
+            axes.set_ylim(0, 1.02)
+            axes.set_xlabel(x)
+            axes.set_ylabel(y)
+        left.legend(loc="lower right", fontsize=7)
+        return as_svg(figure)
+
+
 def plot_reliability(calibration: Reliability) -> str:
     """Share that is correct against confidence; the diagonal is perfect calibration."""
     filled = [b for b in calibration.bins if b.n]
@@ -242,8 +289,10 @@ def plot_reliability(calibration: Reliability) -> str:
 
 
 @contextmanager
-def drawing(width: float, height: float) -> "Iterator[tuple[Figure, Axes]]":
-    """One set of axes in the style of all plots; width and height in inches."""
+def drawing(
+    width: float, height: float, columns: int = 1
+) -> "Iterator[tuple[Figure, Any]]":
+    """Axes in the style of all plots, one or several; width and height in inches."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -251,7 +300,7 @@ def drawing(width: float, height: float) -> "Iterator[tuple[Figure, Axes]]":
         # text is drawn by the browser, which has fonts for it
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure, figure.subplots()
+        yield figure, figure.subplots(ncols=columns)
 
 
 def as_svg(figure: "Figure") -> str:

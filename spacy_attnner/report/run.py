@@ -2,8 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from spacy.language import Language
+from spacy.pipeline.textcat import TextCategorizer
+from spacy.pipeline.textcat_multilabel import MultiLabel_TextCategorizer
+from spacy.tokens import Doc
 from spacy.training import Example
 from tqdm import tqdm
 
@@ -11,6 +15,7 @@ from ..atomic import check_apart, check_file, is_same, write_text
 from ..corpora.training_data import check_choice, has_sentences, make_corpus
 from ..errors import UserError, sound
 from ..loading import load_pipeline, running, use_gpu
+from ..relations import has_relations
 from ..terminal import visible
 from .content import Report, make_report
 from .html import require_matplotlib, to_html
@@ -28,7 +33,7 @@ def report_pipeline(
     n_errors: int = 10,
     batch_size: int | None = None,
 ) -> Report:
-    """Let a pipeline predict the entities of annotated documents, and compare.
+    """Let a pipeline read annotated documents, and compare what it finds.
 
     model: A pipeline's folder, or the name of an installed one.
     data: A `.spacy` file, or a folder of them.
@@ -59,6 +64,7 @@ def report_pipeline(
         data=str(data),
         unit=unit,
         n_errors=n_errors,
+        **_kind_of_categories(nlp),
     )
     files = {}
     if json_path is not None:
@@ -106,7 +112,7 @@ def read_annotated(
 ) -> list[Example]:
     """Read annotated documents, with their sentence starts, or their sentences.
 
-    Raises UserError if there is none, or none has its entities annotated.
+    Raises UserError if there is none, or nothing is annotated.
     """
     corpus = make_corpus(data, gold_preproc=gold_preproc, gold_sents=gold_sents)
     with sound(f"{data} cannot be read", "Make it again; it may be cut short."):
@@ -116,13 +122,34 @@ def read_annotated(
             f"{data} holds no document", "Give a file of annotated documents."
         )
     references = [example.reference for example in examples]
-    if not any(doc.has_annotation("ENT_IOB") for doc in references):
+    if not any(map(_annotated, references)):
         raise UserError(
-            f"no entities are annotated in the {len(references):,} documents of {data}",
-            "Annotate entities; in JSONL, a document without any has the key "
+            "no entities, relations or categories are annotated in the "
+            f"{len(references):,} documents of {data}",
+            "Annotate some; in JSONL, a document without entities has the key "
             '"entities" with an empty list.',
         )
     return examples
+
+
+def _annotated(doc: Doc) -> set[str]:
+    """What is annotated in a document, or found."""
+    found = {
+        "entities": doc.has_annotation("ENT_IOB"),
+        "relations": has_relations(doc),
+        "categories": bool(doc.cats),
+    }
+    return {what for what, is_there in found.items() if is_there}
+
+
+def _kind_of_categories(nlp: Language) -> dict[str, Any]:
+    """Whether the pipeline's categories exclude each other, and its threshold."""
+    for _, pipe in nlp.pipeline:
+        if isinstance(pipe, MultiLabel_TextCategorizer):
+            return {"exclusive": False, "threshold": pipe.cfg["threshold"]}
+        if isinstance(pipe, TextCategorizer):
+            return {"exclusive": True}
+    return {}
 
 
 def _unit(
@@ -145,11 +172,17 @@ def _predict(
 
 
 def _check_predictions(nlp: Language, model: str, examples: list[Example]) -> None:
-    """Components that set entities say of every token whether it is in one."""
-    if any(example.predicted.has_annotation("ENT_IOB") for example in examples):
+    """Raises UserError where nothing of what is annotated was found.
+
+    Components that set entities say of every token whether it is in one.
+    """
+    annotated = {what for each in examples for what in _annotated(each.reference)}
+    found = {what for each in examples for what in _annotated(each.predicted)}
+    if annotated & found:
         return
     names = ", ".join(nlp.pipe_names) or "none"
     raise UserError(
-        f"the pipeline {model!r} sets no entities; its components: {names}",
-        "Give a pipeline with a component for entities, such as attn_ner or ner.",
+        f"the pipeline {model!r} sets no {' and no '.join(sorted(annotated))}; its "
+        f"components: {names}",
+        "Give a pipeline with a component for them, such as attn_ner for entities.",
     )

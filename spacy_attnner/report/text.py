@@ -3,10 +3,12 @@
 from wasabi.tables import table as format_table
 from wasabi.util import color
 
+from ..confidence.reliability import Reliability
 from ..terminal import visible
 from . import content
 from .comparison import Mistake
 from .content import NONE, Report, Table
+from .relation_report import RelationMistake
 
 WIDTH = 79
 LONGEST = 40  # characters of an entity
@@ -20,18 +22,71 @@ def to_text(report: Report, *, colored: bool = False) -> str:
     title = visible(f"{report.model} on {report.data}")
     parts = [title, *content.summary(report)]
     sections = [
+        *(_entities(report) if report.n_units else []),
+        *_relations(report),
+        *_categories(report),
+    ]
+    for title, lines in sections:
+        if any(lines):
+            parts += ["", _heading(title, colored), *lines]
+    return "\n".join(parts)
+
+
+Sections = list[tuple[str, list[str]]]
+
+
+def _entities(report: Report) -> Sections:
+    return [
         ("Entities", [_table(content.entity_scores(report.entities))]),
         ("Tags", [_table(content.tag_scores(report.tags))]),
         ("Errors", [_table(content.kinds(report))]),
         ("Types", [content.DIAGONAL, _table(content.confusion(report.confusion))]),
         ("Most frequent errors", [_table(content.frequent(report.frequent))]),
         ("Examples", _examples(report)),
-        ("Confidence", _confidence(report)),
+        ("Confidence", _confidence(report.calibration)),
     ]
-    for title, lines in sections:
-        if any(lines):
-            parts += ["", _heading(title, colored), *lines]
-    return "\n".join(parts)
+
+
+def _relations(report: Report) -> Sections:
+    found = report.relations
+    if found is None:
+        return []
+    examples = []
+    for kind, mistakes in found.examples.items():
+        if mistakes:
+            examples += [f"\n{kind}", *map(_relation_example, mistakes)]
+    return [
+        ("Relations", [_table(content.relation_scores(found))]),
+        ("Errors of relations", [_table(content.relation_kinds(found))]),
+        ("Examples of relations", examples),
+        ("Scores of relations", _confidence(found.calibration)),
+    ]
+
+
+def _categories(report: Report) -> Sections:
+    found = report.categories
+    if found is None:
+        return []
+    scores = _table(content.category_scores(found))
+    sections = [("Categories", [content.category_summary(found), scores])]
+    if found.confusion is not None:
+        table = _table(content.confusion(found.confusion))
+        sections.append(("Confusion of categories", [table]))
+    examples = [
+        visible(f"  {each.gold} -> {each.predicted} {each.score:.3f}: {each.text}")
+        for each in found.examples
+    ]
+    return [
+        *sections,
+        ("Documents of another category", examples),
+        ("Probabilities of categories", _confidence(found.calibration)),
+    ]
+
+
+def _relation_example(mistake: RelationMistake) -> str:
+    score = "" if mistake.score is None else f" {mistake.score:.3f}"
+    pair = f"{mistake.gold or NONE} -> {mistake.predicted or NONE}"
+    return visible(f"  {pair}{score}: {mistake.text}")
 
 
 def _examples(report: Report) -> list[str]:
@@ -58,8 +113,7 @@ def _side(left: str, right: str) -> str:
     return f"{left} " if left else f" {right}" if right else ""
 
 
-def _confidence(report: Report) -> list[str]:
-    calibration = report.calibration
+def _confidence(calibration: Reliability | None) -> list[str]:
     if calibration is None:
         return []
     return [

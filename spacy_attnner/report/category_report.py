@@ -1,0 +1,206 @@
+"""The categories that were found against the annotated ones."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy
+from spacy.training import Example
+
+from ..confidence.reliability import Reliability, measure_reliability
+from .comparison import Confusion
+from .scores import ScoreTable, score_labels
+
+MOST_POINTS = 200  # of a curve that is drawn
+LONGEST_TEXT = 160  # characters of an example
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How well the scores of a category tell where it applies.
+
+    auc: Area under the receiver operating characteristic: the chance that a document
+        with the category has a higher score than one without.
+    average_precision: Precision, a mean over the documents with the category.
+    roc: False and true positive rates. pr: Recalls and precisions. Each a list of
+        points, by falling score.
+    """
+
+    auc: float
+    average_precision: float
+    roc: list[tuple[float, float]]
+    pr: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class WrongCategory:
+    """A document whose category is wrong.
+
+    gold, predicted: The annotated category and the found one, with its score.
+    document: Which document it is, from 0. text: How it begins.
+    """
+
+    gold: str
+    predicted: str
+    score: float
+    document: int
+    text: str
+
+
+@dataclass(frozen=True)
+class CategoryReport:
+    """The categories of a pipeline on annotated documents.
+
+    exclusive: Whether one of them applies to each document.
+    n_documents: How many are annotated.
+    threshold: From which score on a category counts, where several may apply.
+    accuracy: Share of documents whose most probable category, or all of whose
+        categories, are right.
+    scores: Of every category.
+    confusion: Gold against predicted ones; None where several may apply.
+    curves: Of every category that applies to some and not to all documents.
+    examples: Documents that are wrong, those that the model was surest of first.
+    calibration: Of the most probable category, or of all scores.
+    """
+
+    exclusive: bool
+    n_documents: int
+    threshold: float
+    accuracy: float
+    scores: ScoreTable
+    confusion: Confusion | None
+    curves: dict[str, Curve]
+    examples: list[WrongCategory]
+    calibration: Reliability
+
+
+def report_categories(
+    examples: Iterable[Example],
+    n_examples: int,
+    *,
+    exclusive: bool | None = None,
+    threshold: float = 0.5,
+) -> CategoryReport | None:
+    """Compare predicted categories with annotated ones; None if there are none.
+
+    n_examples: How many wrong documents are shown.
+    exclusive: Whether one of them applies; told from the annotation if None.
+    """
+    numbered = [
+        (i, each)
+        for i, each in enumerate(examples)
+        if each.reference.cats and each.predicted.cats
+    ]
+    if not numbered:
+        return None
+    docs = [each.reference for _, each in numbered]
+    labels = sorted({c for _, each in numbered for c in each.predicted.cats})
+    truth, known, scores = (
+        numpy.array([[of(each, label) for label in labels] for _, each in numbered])
+        for of in (_truth, _is_known, _score)
+    )
+    if exclusive is None:
+        exclusive = bool((truth > 0.5).sum(1).max() <= 1 and known.all())
+    if exclusive:
+        predicted = numpy.eye(len(labels), dtype=bool)[scores.argmax(1)]
+    else:
+        predicted = scores >= threshold
+    gold = truth > 0.5
+    right = (predicted == gold) | ~known
+    counts = [
+        dict(zip(labels, (part & known).sum(0).tolist(), strict=True))
+        for part in (predicted & gold, predicted, gold)
+    ]
+    wrong = [] if not exclusive else _wrong(labels, gold, scores, docs, numbered)
+    return CategoryReport(
+        exclusive,
+        len(numbered),
+        threshold,
+        float(right.all(1).mean()),
+        score_labels(labels, *counts),
+        _confuse(labels, gold, scores) if exclusive else None,
+        {
+            label: _curve(scores[known[:, i], i], gold[known[:, i], i])
+            for i, label in enumerate(labels)
+            if 0 < gold[known[:, i], i].sum() < known[:, i].sum()
+        },
+        wrong[:n_examples],
+        _reliability(exclusive, gold, known, scores),
+    )
+
+
+def _truth(example: Example, label: str) -> float:
+    return float(example.reference.cats.get(label, 0.0))
+
+
+def _is_known(example: Example, label: str) -> bool:
+    return label in example.reference.cats
+
+
+def _score(example: Example, label: str) -> float:
+    return float(example.predicted.cats.get(label, 0.0))
+
+
+def _confuse(
+    labels: list[str], gold: numpy.ndarray, scores: numpy.ndarray
+) -> Confusion:
+    counts = Counter(
+        zip(
+            numpy.where(gold.any(1), gold.argmax(1), len(labels)).tolist(),
+            scores.argmax(1).tolist(),
+            strict=True,
+        )
+    )
+    n = len(labels) + 1
+    return Confusion(labels, [[counts[i, j] for j in range(n)] for i in range(n)])
+
+
+def _wrong(
+    labels: list[str],
+    gold: numpy.ndarray,
+    scores: numpy.ndarray,
+    docs: Sequence,
+    numbered: Sequence[tuple[int, Example]],
+) -> list[WrongCategory]:
+    best = scores.argmax(1)
+    found = []
+    for row in numpy.flatnonzero(~gold[numpy.arange(len(gold)), best]).tolist():
+        own = labels[int(gold[row].argmax())] if gold[row].any() else "none"
+        text = " ".join(docs[row].text.split())[:LONGEST_TEXT]
+        shown = "".join(char if char.isprintable() else "�" for char in text)
+        score = float(scores[row, best[row]])
+        number = numbered[row][0]
+        found.append(WrongCategory(own, labels[best[row]], score, number, shown))
+    return sorted(found, key=lambda each: -each.score)
+
+
+def _curve(scores: numpy.ndarray, gold: numpy.ndarray) -> Curve:
+    """Of one category; scores and gold: (n,)."""
+    order = numpy.argsort(-scores, kind="stable")
+    ranked, right = scores[order], gold[order]
+    last = numpy.append(ranked[1:] < ranked[:-1], True)  # of equal scores
+    tp, fp = right.cumsum()[last], (~right).cumsum()[last]
+    recall, false = tp / gold.sum(), fp / (~gold).sum()
+    precision = tp / (tp + fp)
+    steps = numpy.diff(recall, prepend=0.0)
+    x, y = (numpy.concatenate([[0.0], part]) for part in (false, recall))
+    some = numpy.unique(numpy.linspace(0, len(tp) - 1, MOST_POINTS).astype("int64"))
+    return Curve(
+        float(numpy.trapezoid(y, x)),
+        float((steps * precision).sum()),
+        [(0.0, 0.0), *zip(false[some].tolist(), recall[some].tolist(), strict=True)],
+        list(zip(recall[some].tolist(), precision[some].tolist(), strict=True)),
+    )
+
+
+def _reliability(
+    exclusive: bool, gold: numpy.ndarray, known: numpy.ndarray, scores: numpy.ndarray
+) -> Reliability:
+    if exclusive:
+        rows, best = numpy.arange(len(scores)), scores.argmax(1)
+        confidences, correct = scores[rows, best], gold[rows, best]
+    else:
+        confidences, correct = scores[known], gold[known]
+    return measure_reliability(
+        confidences.clip(0.0, 1.0), correct, n_gold=int((gold & known).sum())
+    )

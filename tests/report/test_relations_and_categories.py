@@ -1,0 +1,200 @@
+"""Relations and categories in a report: scores, kinds of errors, curves, pages."""
+
+import json
+
+import numpy
+import pytest
+import spacy
+from spacy.tokens import DocBin, Span
+from spacy.training import Example
+from typer.testing import CliRunner
+
+from spacy_attnner.cli import attn_cli
+from spacy_attnner.relations import Relation, set_relations
+from spacy_attnner.report.category_report import report_categories
+from spacy_attnner.report.content import make_report
+from spacy_attnner.report.html import to_html
+from spacy_attnner.report.relation_report import report_relations
+from spacy_attnner.report.text import to_text
+from tests.pipeline.conftest import Task
+
+NLP = spacy.blank("en")
+TEXT = "Mira Okafor left Kestrel Lines for <Bergen> & Oslo ."
+SPANS = {
+    "mira": (0, 2, "PER"),
+    "okafor": (1, 2, "PER"),
+    "kestrel": (3, 5, "ORG"),
+    "bergen": (6, 9, "LOC"),
+    "oslo": (10, 11, "LOC"),
+}
+
+
+def make_doc(relations):
+    """relations: (head, tail, label, score); None for no annotation."""
+    doc = NLP(TEXT)
+    assert len(doc) == 12
+    if relations is None:
+        return doc
+    made = {name: Span(doc, s, e, label=label) for name, (s, e, label) in SPANS.items()}
+    given = [Relation(made[h], made[t], label, p) for h, t, label, p in relations]
+    set_relations(doc, given)
+    return doc
+
+
+def example(predicted, gold):
+    return Example(make_doc(predicted), make_doc(gold))
+
+
+GOLD = [
+    ("mira", "kestrel", "Work_For", 1.0),
+    ("kestrel", "bergen", "In", 1.0),
+    ("bergen", "oslo", "Near", 1.0),
+    ("mira", "oslo", "Lives_In", 1.0),
+    ("mira", "bergen", "Lives_In", 1.0),
+]
+FOUND = [
+    ("mira", "kestrel", "Work_For", 0.9),  # right
+    ("kestrel", "bergen", "Near", 0.8),  # label
+    ("oslo", "bergen", "Near", 0.7),  # direction
+    ("okafor", "oslo", "Lives_In", 0.6),  # argument
+    ("kestrel", "oslo", "In", 0.5),  # spurious
+]
+
+
+def test_kinds_of_relation_errors():
+    report = report_relations([example(FOUND, GOLD), example(FOUND, None)], 5)
+    assert report is not None
+    assert report.n_documents == 1
+    assert report.kinds == {
+        "correct": 1,
+        "label": 1,
+        "direction": 1,
+        "argument": 1,
+        "missed": 1,
+        "spurious": 1,
+    }
+    micro = report.scores.micro
+    assert (micro.precision, micro.recall, micro.support) == (0.2, 0.2, 5)
+    assert report.scores.per_label["Work_For"].f1 == 1.0
+    (label,) = report.examples["label"]
+    assert label.gold == "Kestrel Lines [ORG] In <Bergen> [LOC]"
+    assert label.predicted == "Kestrel Lines [ORG] Near <Bergen> [LOC]"
+    assert label.score == 0.8
+    assert "left Kestrel Lines for" in label.text
+    (missed,) = report.examples["missed"]
+    assert missed.predicted is None
+    assert missed.score is None
+    assert report.calibration is not None
+    assert report.calibration.n == 5
+
+
+def test_scores_are_those_of_the_scorer():
+    examples = [example(FOUND, GOLD), example([], GOLD), example(GOLD, GOLD)]
+    from spacy_attnner.scoring import score_relations
+
+    expected = score_relations(examples)
+    found = report_relations(examples, 1)
+    assert found is not None
+    assert found.scores.micro.f1 == pytest.approx(expected["rel_f"])
+    assert found.scores.macro.f1 == pytest.approx(expected["rel_macro_f"])
+
+
+def test_no_relations():
+    assert report_relations([example(FOUND, None)], 5) is None
+    report = report_relations([example([], [])], 5)
+    assert report is not None
+    assert report.kinds["correct"] == 0
+    assert report.calibration is None
+
+
+def of_cats(predicted, gold, text="a <text>"):
+    one, other = NLP(text), NLP(text)
+    one.cats, other.cats = predicted, gold
+    return Example(one, other)
+
+
+def exclusive(*pairs):
+    """Score of A, and whether it is A."""
+    return [
+        of_cats({"A": p, "B": 1 - p}, {"A": float(a), "B": 1.0 - a}) for p, a in pairs
+    ]
+
+
+def test_exclusive_categories():
+    examples = exclusive((0.9, 1), (0.8, 0), (0.3, 1), (0.1, 0))
+    report = report_categories(examples, 5)
+    assert report is not None
+    assert report.exclusive
+    assert report.accuracy == 0.5
+    assert report.confusion is not None
+    assert report.confusion.counts == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
+    assert [each.score for each in report.examples] == [0.8, 0.7]
+    assert report.examples[0].gold == "B"
+    assert report.calibration.n == 4
+    assert report.curves["A"].auc == pytest.approx(0.75)
+
+
+def test_areas_are_those_of_scikit_learn():
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    generator = numpy.random.default_rng(0)
+    gold = generator.random(300) < 0.3
+    scores = numpy.round(generator.random(300) * 0.5 + 0.4 * gold, 2)  # with ties
+    report = report_categories(exclusive(*zip(scores, gold, strict=True)), 5)
+    assert report is not None
+    curve = report.curves["A"]
+    assert curve.auc == pytest.approx(roc_auc_score(gold, scores))
+    assert curve.average_precision == pytest.approx(
+        average_precision_score(gold, scores)
+    )
+    assert curve.roc[0] == (0.0, 0.0)
+    assert curve.roc[-1] == (1.0, 1.0)
+
+
+def test_several_categories_and_missing_ones():
+    examples = [
+        of_cats({"A": 0.9, "B": 0.2}, {"A": 1.0, "B": 1.0}),
+        of_cats({"A": 0.4, "B": 0.8}, {"A": 0.0}),
+        of_cats({"A": 0.6, "B": 0.8}, {}),
+    ]
+    report = report_categories(examples, 5, exclusive=False, threshold=0.5)
+    assert report is not None
+    assert report.n_documents == 2
+    assert report.confusion is None
+    assert report.accuracy == 0.5
+    assert report.scores.per_label["A"].f1 == 1.0
+    assert report.scores.per_label["B"].support == 1
+    assert report.calibration.n == 3
+    assert set(report.curves) == {"A"}
+    assert report_categories(examples[2:], 5) is None
+
+
+def test_one_page_and_one_text_for_all():
+    examples = [example(FOUND, GOLD), *exclusive((0.9, 1), (0.8, 0), (0.3, 1))]
+    report = make_report(examples, model="m", data="d")
+    page, text = to_html(report), to_text(report)
+    for part in ("Relations", "Categories", "Kestrel Lines [ORG]", "direction"):
+        assert part in page
+        assert part in text
+    assert "&lt;Bergen&gt;" in page
+    assert "ROC AUC" in text
+    assert "<Bergen>" not in page
+    assert page.count("<svg") >= 6
+    assert "Entities" not in page  # none are annotated
+    json.dumps(report.to_dict())
+
+
+def test_the_command_on_a_classifier(tmp_path):
+    task = Task("attn_textcat")
+    nlp = task.trained(steps=10)
+    nlp.to_disk(tmp_path / "model")
+    docs = [each.reference for each in task.examples(nlp)]
+    DocBin(docs=docs).to_disk(tmp_path / "dev.spacy")
+    args = [tmp_path / "model", tmp_path / "dev.spacy", "--json", tmp_path / "r.json"]
+    result = CliRunner().invoke(attn_cli, ["report", *map(str, args)])
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert found["categories"]["n_documents"] == len(docs)
+    assert found["categories"]["exclusive"]
+    assert found["relations"] is None
+    assert "most probable category is right" in " ".join(result.output.split())
