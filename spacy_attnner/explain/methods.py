@@ -155,7 +155,8 @@ def attention_weights(question: Question) -> Weights:
         (weights,) = pair_attention(target.pipe.model, doc, [pair])
         return Weights(weights.mean(0))
     weights = target.pipe.attention(doc)  # (n_heads, n_tokens)
-    if target.pipe.model.attrs["attention"] == "labels":
+    by_label = target.pipe.model.attrs["attention"] == "labels"
+    if by_label and isinstance(target, CategoryTarget):
         return Weights(weights[target.pipe.labels.index(target.label)])
     return Weights(weights.mean(0))
 

@@ -54,7 +54,8 @@ class ScaledModel:
         self, model: Model, upstream: Callable[[Any], Model | None] = lambda _: None
     ) -> None:
         self.contextual = False
-        self._given = Given(*(numpy.zeros(0, dtype="float32"),) * 2, None)
+        nothing = numpy.zeros(0, dtype="float32")
+        self._given = Given(nothing, nothing, None)
         self._upstream = upstream
         self._shared: dict[int, Model] = {}
         self.model = self._copy(model)
@@ -200,15 +201,16 @@ def _forward_vectors(
     """What a layer predicts of tokens, scaled, (n_tokens, width) by document."""
     Ys, _ = of(model, docs, False)
     lengths = [len(Y) for Y in Ys]
-    Y = flatten(model, Ys)
-    scales = model.ops.asarray(given.scales)[:, None]
+    Y: Any = flatten(model, Ys)
+    scales: Any = model.ops.asarray(cast(Any, given.scales))
 
     def backprop(dYs: list[Floats2d]) -> list[Doc]:
-        found = (flatten(model, dYs) * Y).sum(1)
+        dY: Any = flatten(model, dYs)
+        found = (dY * Y).sum(1)
         given.gradient += model.ops.to_numpy(found)
         return []
 
-    return Parts(Y * scales, lengths), backprop if is_train else no_backprop
+    return Parts(Y * scales[:, None], lengths), backprop if is_train else no_backprop
 
 
 def _forward_pieces(

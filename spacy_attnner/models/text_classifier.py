@@ -187,10 +187,12 @@ def _forward_labels(
     model: Model, Xs: list[Floats2d], is_train: bool
 ) -> tuple[Floats2d, Callable]:
     lengths = numpy.array([len(X) for X in Xs])
-    layer, W, b = model.layers[0], model.get_param("W"), model.get_param("b")
+    layer, W = model.layers[0], model.get_param("W")
+    b: Any = model.get_param("b")
     X = flatten(model, Xs, model.get_dim("nI"))
     if not len(X):
-        return model.ops.alloc2f(len(Xs), len(b)) + b, lambda dY: Xs
+        nothing: Any = model.ops.alloc2f(len(Xs), len(b))
+        return nothing + b, lambda dY: Xs
     Y, bp = layer((X, W, b, lengths), is_train)
 
     def backprop(dY: Any) -> list[Floats2d]:

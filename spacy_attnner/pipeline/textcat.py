@@ -159,7 +159,8 @@ class _Categories(Component):
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.get_loss")
         self._validate_categories(examples)
-        truth, not_missing = self._examples_to_truth(examples)
+        truth, known = self._examples_to_truth(examples)
+        not_missing: Any = known
         d_scores = gradient(
             scores,
             truth,

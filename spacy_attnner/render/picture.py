@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from spacy.displacy.render import DEFAULT_LABEL_COLORS
 from spacy.tokens import Doc, Span
@@ -157,9 +158,9 @@ def _of_document(
         drawing.boxes.append(_box(span))
     for each in relations:
         pair = [each.head, each.tail]
-        ends = [numbers[span.start, span.end, span.label_] for span in pair]
+        head, tail = (numbers[span.start, span.end, span.label_] for span in pair)
         title = f"{each.head.text} {each.label} {each.tail.text}, {each.score:.3f}"
-        drawing.arcs.append(Arc(*ends, each.label, title))
+        drawing.arcs.append(Arc(head, tail, each.label, title))
     return drawing
 
 
@@ -185,8 +186,10 @@ def _paler(color: str, share: float) -> str:
 def color_of(label: str) -> str:
     """displaCy's colour of a label; of those that it does not know one of its own."""
     known = dict(DEFAULT_LABEL_COLORS)
-    for colors in registry.displacy_colors.get_all().values():
-        known.update(colors() if callable(colors) else colors)
+    others: Any = registry.displacy_colors.get_all()
+    for colors in others.values():
+        given: Any = colors() if callable(colors) else colors
+        known.update(given)
     name = SAME.get(label.upper(), label.upper())
     return known.get(name, PALETTE[sum(map(ord, label)) % len(PALETTE)])
 
