@@ -135,7 +135,9 @@ def test_a_file_cut_short(make_model, corpus, keep):
 def test_no_entity_annotation(make_model, tmp_path):
     words = ["Rain", "again", "."]
     data = write_docs(tmp_path / "cats.spacy", Doc(spacy.blank("en").vocab, words))
-    with pytest.raises(UserError, match=r"no entities, relations or .* 1 documents of .*cats"):
+    with pytest.raises(
+        UserError, match=r"no entities, relations or .* 1 documents of .*cats"
+    ):
         report_pipeline(str(make_model()), data)
 
 
