@@ -21,7 +21,7 @@ from ..models.batch import Batch
 from ..models.bridge import AttnShim, device_of, from_torch, no_backprop
 from ..models.entity_embed import is_of_entities
 from ..models.rows import Parts, flatten, given_documents, is_of_words
-from ..pipeline.upstream import is_listener
+from ..pipeline.upstream import gives_no_arrays, is_listener
 
 AT_ONCE = 16_384  # tokens of all copies of a document that are computed together
 
@@ -144,7 +144,7 @@ class ScaledModel:
         own = layers[id(model)]
         inner = given_documents(model)
         refs = {name: model.maybe_get_ref(name) for name in model.ref_names}
-        if is_listener(model):
+        if is_listener(model) or (inner and gives_no_arrays(inner[0])):
             self._listen(model, own)
         elif refs.get("embed") is not None:  # spaCy's encoders
             self._scale(layers[id(refs["embed"])])

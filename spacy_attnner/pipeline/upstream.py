@@ -25,9 +25,14 @@ def is_listener(layer: Model) -> bool:
     """Whether a layer reads what another component found."""
     return (
         isinstance(layer, Tok2VecListener)
-        or type(layer).__name__ == "TransformerListener"
+        or gives_no_arrays(layer)
         or CURATED in layer.attrs
     )
+
+
+def gives_no_arrays(layer: Model) -> bool:
+    """Whether a layer is spacy-transformers' listener; the next one pools its data."""
+    return type(layer).__name__ == "TransformerListener"
 
 
 def require_vectors(

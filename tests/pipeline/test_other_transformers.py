@@ -10,10 +10,13 @@ from importlib.util import find_spec
 import numpy
 import pytest
 import spacy
+from spacy.tokens import Span
 from spacy.training import Example
 from spacy.util import load_model_from_config
 
+from spacy_attnner.explain import explain
 from spacy_attnner.pipeline.upstream import listeners_of
+from spacy_attnner.relations import get_relations
 
 WIDTH = 32
 UPSTREAM = "trf"
@@ -238,6 +241,22 @@ def test_it_is_run_on_documents_that_it_has_not_seen(task, kind, tmp_path):
         with doc.retokenize() as retokenizer:
             retokenizer.merge(doc[2:4])
     assert task.found(component(merged)) == task.found(component(unseen))
+
+
+@pytest.mark.parametrize("above", ABOVE)
+def test_explanations_are_of_its_vectors(task, kind, above, tmp_path):
+    nlp = make_nlp(task, kind, tmp_path, above)
+    update(nlp, task.examples(nlp), 3)
+    doc = nlp(task.docs(nlp)[0])
+    target = {
+        "attn_ner": lambda: Span(doc, 0, 2, label="PER"),
+        "attn_rel": lambda: get_relations(doc)[0],
+    }.get(task.name, lambda: "people")()
+    with pytest.warns(UserWarning, match="know their context"):
+        found = explain(nlp, doc, target)
+    assert len(found.weights) == len(doc)
+    assert numpy.isfinite(found.weights).all()
+    assert any(found.weights)
 
 
 def test_where_it_is_not_to_be_found(task, kind, tmp_path):
