@@ -18,8 +18,20 @@ from spacy.training import Corpus
 
 ROOT = Path(__file__).parent.parent
 TUNING = "components.attn_textcat.model.tok2vec.tuning"
+MODEL = "components.attn_textcat.model"
 ROWS: dict[str, list[Change]] = {
     "shipped": [],
+    "learn rate 0.002": [setting("training.optimizer.learn_rate.initial_rate", 0.002)],
+    "batches of 200 words": [setting("training.batcher.size", 200)],
+    "dropout 0.3": [setting("training.dropout", 0.3)],
+    "no self-attention in the encoder": [setting(f"{MODEL}.tok2vec.n_heads", 0)],
+    "two BiLSTMs": [setting(f"{MODEL}.tok2vec.depth", 2)],
+    "words learnt wider": [setting(f"{MODEL}.tok2vec.embed.word_width", 200)],
+    "words hidden less": [setting(f"{MODEL}.tok2vec.embed.word_dropout", 0.2)],
+    "self-attention": [setting(f"{MODEL}.attention", "self")],
+    "attention of labels": [setting(f"{MODEL}.attention", "labels")],
+    "no maximum": [setting(f"{MODEL}.maximum", False)],
+    "the mean, too": [setting(f"{MODEL}.mean", True)],
     "layer_decay 0.8": [setting(f"{TUNING}.layer_decay", 0.8)],
     "learn_rate_scale 0.2": [setting(f"{TUNING}.learn_rate_scale", 0.2)],
     "dropout 0.4": [setting("training.dropout", 0.4)],
