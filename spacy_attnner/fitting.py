@@ -1,9 +1,10 @@
 """Stored pipelines that are fitted to annotated documents, and written anew.
 
 `spacy attn calibrate` fits the confidences of one of our components, `spacy attn
-thresholds` the thresholds of an `attn_rel`.
+thresholds` the thresholds of an `attn_rel` or an `attn_textcat_multilabel`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,14 +33,18 @@ CALIBRATED: dict[str, type[Any]] = {
     "attn_textcat": AttnTextCategorizer,
     "attn_textcat_multilabel": AttnMultiLabelTextCategorizer,
 }
+WITH_THRESHOLDS: dict[str, type[Any]] = {
+    "attn_rel": AttnRel,
+    "attn_textcat_multilabel": AttnMultiLabelTextCategorizer,
+}
 
 
 @dataclass(frozen=True)
 class Thresholds:
     """What was fitted, and what it changed on the data that it was fitted to.
 
-    by_label: The threshold of each label that some pair has.
-    before, after: Strict F1 of the relations.
+    by_label: The threshold of each label that some pair, or some document, has.
+    before, after: Strict F1 of the relations, or macro F1 of the categories.
     """
 
     by_label: dict[str, float]
@@ -79,7 +84,7 @@ def calibrate_pipeline(
     sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
     check_choice(**sentences)
     output, nlp = _open(model, data, output, gpu_id)
-    name, pipe = _find_calibrated(nlp, component)
+    name, pipe = _find_first(nlp, CALIBRATED, component)
     examples, groups = read_grouped_examples(nlp, data, **sentences)
     if gold_preproc or gold_sents:
         has_sentences(examples, data)
@@ -112,17 +117,19 @@ def calibrate_pipeline(
     return result
 
 
-def _find_calibrated(nlp: Language, name: str | None) -> tuple[str, Any]:
-    """The component that is named, or the only one of the first kind that there is."""
-    if name is None:
-        for factory, kind in CALIBRATED.items():
-            if any(isinstance(pipe, kind) for _, pipe in nlp.pipeline):
-                return _find_component(nlp, kind, factory, None)
-    elif nlp.has_pipe(name):
-        for factory, kind in CALIBRATED.items():
-            if isinstance(nlp.get_pipe(name), kind):
-                return _find_component(nlp, kind, factory, name)
-    return _find_component(nlp, AttnNER, "attn_ner", name)
+def _find_first(
+    nlp: Language, kinds: Mapping[str, type[Any]], name: str | None
+) -> tuple[str, Any]:
+    """The component that is named, or the only one of the first kind that there is.
+
+    kinds: By the name of the factory.
+    """
+    for factory, kind in kinds.items():
+        own = {key for key, pipe in nlp.pipeline if isinstance(pipe, kind)}
+        if own and name in (None, *own):
+            return _find_component(nlp, kind, factory, name)
+    factory, kind = next(iter(kinds.items()))
+    return _find_component(nlp, kind, factory, name)
 
 
 def _show_readers(nlp: Language) -> None:
@@ -147,19 +154,22 @@ def fit_pipeline_thresholds(
     """Load a pipeline, fit thresholds and write it to `output`, complete or not at all.
 
     model: A pipeline's folder or the name of an installed one.
-    component: Name of the `attn_rel` component, needed if there are several.
+    component: Name of the component, an `attn_rel` or `attn_textcat_multilabel`;
+        without it the only `attn_rel`, or the only one of the other kind.
 
     Raises UserError where something is missing or cannot be fitted.
     """
     output, nlp = _open(model, data, output, gpu_id)
-    name, pipe = _find_component(nlp, AttnRel, "attn_rel", component)
+    name, pipe = _find_first(nlp, WITH_THRESHOLDS, component)
     examples, _ = read_grouped_examples(nlp, data)
     _annotate_before(nlp, name, examples, progress)
     docs = [example.predicted for example in examples]
 
     def score() -> float:
         pipe.set_annotations(docs, pipe.predict(docs))
-        return score_relations(examples)["rel_f"] or 0.0
+        if isinstance(pipe, AttnRel):
+            return score_relations(examples)["rel_f"] or 0.0
+        return pipe.score(examples)["cats_macro_f"] or 0.0
 
     before = score()
     try:

@@ -108,14 +108,17 @@ def thresholds_cli(
     data: Path = typer.Argument(..., help="Annotated documents, not trained on"),
     output: Path = typer.Argument(..., help="The folder to write; may be MODEL"),
     component: str = typer.Option(
-        "", "--component", "-c", help="The attn_rel component, if there are several"
+        "",
+        "--component",
+        "-c",
+        help="The component; the attn_rel, or else the classifier, if left out",
     ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
-    """Fit the threshold of each relation label for the highest F1.
+    """Fit the threshold of each relation label, or category, for the highest F1.
 
-    The entities are those that the pipeline finds. A pipeline that is trained further
-    needs it again.
+    Categories are those of attn_textcat_multilabel; the entities of relations those
+    that the pipeline finds. A pipeline that is trained further needs it again.
     """
     from ..fitting import fit_pipeline_thresholds
 
@@ -128,7 +131,7 @@ def thresholds_cli(
         divider=True,
         aligns=("l", "r"),
     )
-    typer.echo(f"strict F1 there: {result.before:.4f} before, {result.after:.4f} after")
+    typer.echo(f"F1 there: {result.before:.4f} before, {result.after:.4f} after")
     msg.good(f"Wrote {output}")
 
 

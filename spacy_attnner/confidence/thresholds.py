@@ -52,6 +52,13 @@ def best_threshold(
     return float(cuts[best][numpy.abs(cuts[best] - default).argmin()])
 
 
+def centred(score: float, threshold: float) -> float:
+    """A score whose threshold is moved to 0.5; 0 and 1 stay what they are."""
+    if score < threshold:
+        return 0.5 * score / threshold
+    return 0.5 + 0.5 * (score - threshold) / (1.0 - threshold) if score < 1.0 else 1.0
+
+
 def same_threshold(
     scores: numpy.ndarray, kept: numpy.ndarray, threshold: float
 ) -> float:

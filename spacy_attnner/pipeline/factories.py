@@ -281,6 +281,7 @@ def make_attn_textcat(
     default_config={
         "model": default_classifier(exclusive_classes=False),
         "threshold": 0.5,
+        "thresholds": {},
         "loss_weight": 1.0,
         "class_weights": {},
         "focal_gamma": 0.0,
@@ -293,6 +294,7 @@ def make_attn_textcat_multilabel(
     name: str,
     model: Model[list[Doc], list[Any]],
     threshold: float,
+    thresholds: dict[str, float],
     loss_weight: float,
     class_weights: str | dict[str, float],
     focal_gamma: float,
@@ -302,6 +304,7 @@ def make_attn_textcat_multilabel(
 
     model: From documents to probabilities, `spacy-attnner.AttentionTextClassifier.v1`.
     threshold: Probability from which on the scorer counts a category as predicted.
+    thresholds: That of single categories, as `fit_thresholds` finds them.
     loss_weight: How much its loss counts in an encoder that components share.
     class_weights: How much categories count where they apply, 1 if they are not named;
         "balanced" lets them count alike, however frequent they are.
@@ -316,6 +319,7 @@ def make_attn_textcat_multilabel(
         model,
         name,
         threshold=threshold,
+        thresholds=thresholds,
         loss_weight=loss_weight,
         class_weights=class_weights,
         focal_gamma=focal_gamma,

@@ -39,7 +39,13 @@ from .rel_reach import (
     with_gold_spans,
 )
 from .score_calibration import Scored, fit_scores, groups_of
-from .settings import check_threshold, check_weight, loss_weight_setting, setting
+from .settings import (
+    check_threshold,
+    check_thresholds,
+    check_weight,
+    loss_weight_setting,
+    setting,
+)
 from .surveys import Survey, warn_of_sentences
 
 OF_OTHER_LABELS = 0.5  # threshold of labels for which none was fitted
@@ -48,13 +54,6 @@ OF_OTHER_LABELS = 0.5  # threshold of labels for which none was fitted
 def _check_threshold(name: str, value: Any) -> None:
     if value is not None:
         check_threshold(name, value)
-
-
-def _check_thresholds(name: str, value: Any) -> None:
-    if not isinstance(value, dict):
-        raise ValueError(f"thresholds {value!r} of {name!r} are no {{label: number}}")
-    for label, threshold in value.items():
-        check_threshold(f"{name}, label {label}", threshold)
 
 
 class AttnRel(AttnPipe):
@@ -74,7 +73,7 @@ class AttnRel(AttnPipe):
     thresholds = setting(
         "thresholds",
         "The threshold of each label, where `threshold` is None.",
-        _check_thresholds,
+        check_thresholds,
     )
     known_types_only = setting(
         "known_types_only",
@@ -105,7 +104,7 @@ class AttnRel(AttnPipe):
     ) -> None:
         check_weight(name, loss_weight)
         _check_threshold(name, threshold)
-        _check_thresholds(name, thresholds or {})
+        check_thresholds(name, thresholds or {})
         super().__init__(
             vocab,
             model,

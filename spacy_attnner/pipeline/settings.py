@@ -45,6 +45,14 @@ def check_threshold(name: str, value: Any) -> None:
         raise ValueError(f"threshold {value} of {name!r} is not in [0, 1]")
 
 
+def check_thresholds(name: str, value: Any) -> None:
+    """Raises ValueError where thresholds are not numbers by label."""
+    if not isinstance(value, dict):
+        raise ValueError(f"thresholds {value!r} of {name!r} are no {{label: number}}")
+    for label, threshold in value.items():
+        check_threshold(f"{name}, label {label}", threshold)
+
+
 def check_weight(name: str, value: Any) -> None:
     """Raises ValueError where the weight of a loss is not a number above 0."""
     if not is_number(value) or value <= 0.0:

@@ -15,6 +15,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..confidence.calibration import Calibration
+from ..confidence.thresholds import best_thresholds, centred
 from ..models.text_classifier import calibrated, text_attention
 from ..words import n_words
 from .base import INIT_SAMPLE, weighted
@@ -27,7 +28,13 @@ from .category_loss import (
 )
 from .component import Component, Start
 from .score_calibration import Scored, fit_scores, groups_of
-from .settings import check_threshold, check_weight, loss_weight_setting, setting
+from .settings import (
+    check_threshold,
+    check_thresholds,
+    check_weight,
+    loss_weight_setting,
+    setting,
+)
 from .surveys import (
     CategorySurvey,
     Survey,
@@ -224,8 +231,12 @@ class _Categories(Component):
             temperature=result.temperature, log_odds_offset=result.log_odds_offset
         )
         if not self.exclusive:
-            self._fit(threshold=float(thresholds[0]))
+            self._fit(**self._settings_of(thresholds))
         return result
+
+    def _settings_of(self, thresholds: numpy.ndarray) -> dict[str, Any]:
+        """Settings that say thresholds, of all categories alike or of each."""
+        return {"threshold": float(thresholds[0])}
 
     def _scored(self, Y: Any, truth: numpy.ndarray, groups: numpy.ndarray) -> Scored:
         """The most probable category of each document; or all of them."""
@@ -235,14 +246,19 @@ class _Categories(Component):
             rows, columns = numpy.arange(len(before)), before.argmax(1)
         else:
             rows, columns = (x.ravel() for x in numpy.indices(before.shape))
+        thresholds = numpy.array(self._thresholds())
         return Scored(
             lambda t: to_numpy(calibrated(self.model, Y, t))[rows, columns],
             before[rows, columns],
             (truth[rows, columns] > 0.5).astype("float64"),
             groups[rows],
-            numpy.zeros(len(rows), dtype="int64"),
-            numpy.array([0.0 if self.exclusive else self.threshold]),
+            columns if len(thresholds) > 1 else numpy.zeros_like(columns),
+            thresholds,
         )
+
+    def _thresholds(self) -> list[float]:
+        """One for all categories, or one for each."""
+        return [0.0 if self.exclusive else self.threshold]
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """As spaCy's; no prediction is wrong where nothing is annotated."""
@@ -358,6 +374,80 @@ class AttnMultiLabelTextCategorizer(_Categories, MultiLabel_TextCategorizer):
     """Text classification in which any number of categories may apply."""
 
     exclusive = False
+    SETTINGS = (*_Categories.SETTINGS, "thresholds")
+    thresholds = setting(
+        "thresholds",
+        "From which probability on a category is counted, by category; `threshold` "
+        "for those without one.",
+        check_thresholds,
+    )
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str,
+        *,
+        thresholds: dict[str, float] | None = None,
+        **settings: Any,
+    ) -> None:
+        check_thresholds(name, thresholds or {})
+        super().__init__(vocab, model, name, **settings)
+        self.cfg["thresholds"] = thresholds or {}
+
+    def _thresholds(self) -> list[float]:
+        if not self.thresholds:
+            return super()._thresholds()
+        return [self.thresholds.get(each, self.threshold) for each in self.labels]
+
+    def _settings_of(self, thresholds: numpy.ndarray) -> dict[str, Any]:
+        if not self.thresholds:
+            return super()._settings_of(thresholds)
+        return {"thresholds": dict(zip(self.labels, thresholds.tolist(), strict=True))}
+
+    def fit_thresholds(self, examples: Iterable[Example]) -> dict[str, float]:
+        """Give each category the threshold with which its F1 is highest.
+
+        They become the setting `thresholds`. Categories that no example has keep the
+        threshold that they had.
+
+        examples: Annotated documents that the component was not trained on.
+
+        Raises ValueError where no category is annotated.
+        """
+        examples = list(examples)
+        validate_examples(examples, "AttnMultiLabelTextCategorizer.fit_thresholds")
+        examples = list(filter(self.is_annotated, examples))
+        truth, known = self._examples_to_truth(examples)
+        gold = (self.model.ops.to_numpy(truth) > 0.5) & (known > 0)
+        if not gold.any():
+            raise ValueError(
+                f"no category of {self.name!r} is annotated in the documents: fit "
+                "thresholds on documents that have some"
+            )
+        scores = self.predict([example.predicted for example in examples])
+        own = self.thresholds
+        found = best_thresholds(
+            {each: own.get(each, self.threshold) for each in self.labels},
+            numpy.where(known > 0, scores, -1.0),
+            gold,
+            dict(zip(self.labels, gold.sum(0).tolist(), strict=True)),
+        )
+        self._fit(thresholds=own | found)
+        return found
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """As spaCy's, with the threshold of each category."""
+        own = self.thresholds
+        if not own:
+            return super().score(examples, **kwargs)
+
+        def cats(doc: Doc, attr: str) -> dict[str, float]:
+            return {
+                c: centred(p, own.get(c, self.threshold)) for c, p in doc.cats.items()
+            }
+
+        return super().score(examples, **{"threshold": 0.5, "getter": cats, **kwargs})
 
     def initialize(  # type: ignore[override]
         self,

@@ -28,8 +28,19 @@ OTHER = {  # of each component's settings a value that is not the default
         "relations_key": "own",
         "loss_weight": 0.5,
     },
-    "attn_textcat": {"threshold": 0.75, "loss_weight": 0.5},
-    "attn_textcat_multilabel": {"threshold": 0.75, "loss_weight": 0.5},
+    "attn_textcat": {
+        "threshold": 0.75,
+        "loss_weight": 0.5,
+        "class_weights": {"trade": 2.0},
+        "focal_gamma": 1.5,
+    },
+    "attn_textcat_multilabel": {
+        "threshold": 0.75,
+        "thresholds": {"trade": 0.25},
+        "loss_weight": 0.5,
+        "class_weights": "balanced",
+        "focal_gamma": 1.5,
+    },
 }
 
 
