@@ -21,6 +21,7 @@ from tokenizers import (
     trainers,
 )
 
+N_TEXTS = 268  # what there is to learn words from
 SAMPLE = Path(__file__).parents[1] / "assets" / "sample" / "train.jsonl"
 BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 ROBERTA = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
@@ -64,7 +65,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
 @cache
 def sample_texts() -> list[str]:
     """The texts of the sample's training part."""
-    lines = SAMPLE.read_text("utf8").splitlines()
+    lines = SAMPLE.read_text("utf8").splitlines()[:N_TEXTS]
     texts = [json.loads(line) for line in lines]
     return [each.get("text") or " ".join(each["tokens"]) for each in texts]
 

@@ -8,8 +8,9 @@ from typer.core import TyperGroup
 from ..terminal import Commands
 
 GROUPS = {
-    "Data": ("convert", "vectors", "encoder", "init-config"),
-    "Trainings": ("train", "tune", "crossval"),
+    "Trainings": (
+        *("convert", "vectors", "encoder", "init-config", "train", "tune", "crossval"),
+    ),
     "Pipelines": ("calibrate", "thresholds", "report", "card", "info"),
     "Texts": ("relations", "render", "explain"),
 }

@@ -63,7 +63,7 @@ def explain_cli(
     ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
-    """Write why MODEL says what it says of TEXTS: a weight for every token.
+    """Write how much each token counts for what MODEL says of TEXTS.
 
     Of each text the most probable category, every entity and every relation is
     explained. With --evaluate, one of each is, by all methods, and then tokens are

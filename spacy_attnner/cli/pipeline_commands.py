@@ -115,10 +115,11 @@ def thresholds_cli(
     ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
-    """Fit the threshold of each relation label, or category, for the highest F1.
+    """Fit the threshold of each label for the highest F1.
 
-    Categories are those of attn_textcat_multilabel; the entities of relations those
-    that the pipeline finds. A pipeline that is trained further needs it again.
+    Labels are those of relations between the entities that the pipeline finds, or the
+    categories of attn_textcat_multilabel. A pipeline that is trained further needs it
+    again.
     """
     from ..fitting import fit_pipeline_thresholds
 
