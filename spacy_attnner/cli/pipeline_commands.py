@@ -167,10 +167,10 @@ def report_cli(
         None, "--code", "-c", help="A Python file to import: registered functions"
     ),
 ) -> None:
-    """Compare what MODEL finds with the annotation: one page for all of it.
+    """Compare what MODEL finds with what is annotated.
 
-    Of entities, relations and categories, as far as they are annotated: scores, kinds
-    of errors with examples, and how far the confidences can be believed.
+    One page for all of entities, relations and categories that is annotated: scores,
+    kinds of errors with examples, and how far the confidences can be believed.
     """
     from spacy.cli._util import import_code
 
