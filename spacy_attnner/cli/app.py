@@ -8,10 +8,11 @@ from typer.core import TyperGroup
 from ..terminal import Commands
 
 GROUPS = {
-    "Trainings": (
-        *("convert", "vectors", "encoder", "init-config", "train", "tune", "crossval"),
+    "Data": ("convert", "vectors", "encoder", "init-config"),
+    "Pipelines": (
+        *("train", "tune", "crossval", "calibrate", "thresholds", "report", "card"),
+        "info",
     ),
-    "Pipelines": ("calibrate", "thresholds", "report", "card", "info"),
     "Texts": ("relations", "render", "explain"),
 }
 
