@@ -1,14 +1,13 @@
 """Explanations as heat over the tokens of a text."""
 
-from html import escape
-
 from ..explain.explanation import Explanation
+from .page import markup
 
 # what speaks for the target, and what against it; both read on light and on dark
 FOR, AGAINST = (232, 135, 58), (66, 105, 208)
 CSS = """
 .heat { line-height: 2.1; unicode-bidi: plaintext; overflow-wrap: anywhere; }
-.heat span { border-radius: 3px; padding: .12em 0; }
+.heat span { border-radius: 3px; padding: .12em 0; unicode-bidi: isolate; }
 .heat .target { outline: 1.5px solid currentColor; }
 """
 DECIMALS = 3
@@ -69,4 +68,4 @@ def _token(text: str, weight: float, most: float, is_target: bool) -> str:
     style = f' style="background: rgba({color}, {0.7 * share:.2f})"' if share else ""
     kind = ' class="target"' if is_target else ""
     title = f' title="{weight:.{DECIMALS}f}"'
-    return f"<span{kind}{title}{style}>{escape(text)}</span>"
+    return f"<span{kind}{title}{style}>{markup(text)}</span>"

@@ -36,3 +36,9 @@ def page(title: str, parts: Iterable[str], css: str = "") -> str:
             "</body>\n</html>\n",
         ]
     )
+
+
+def markup(text: str) -> str:
+    """A text as HTML or XML; characters that control how it is shown become `�`."""
+    kept = (c if c.isprintable() or c in "\t\n\r" else "\ufffd" for c in text)
+    return escape("".join(kept))

@@ -18,6 +18,7 @@ from ..explain.explanation import Explanation
 from ..relations import Relation, get_relations
 from .heat import AGAINST, FOR
 from .lines import EM, Line, lay_out, text_width
+from .page import markup
 
 WIDTH = 900.0  # pixels
 TEXT, LABEL, STEP, GAP = 20.0, 13.0, 17.0, 12.0  # heights
@@ -324,9 +325,9 @@ def _arc(segment: Segment, y: float) -> str:
     middle = max(middle, half) if not segment.down[0] else middle
     parts.append(
         f'<text class="arc-label" x="{middle:.1f}" y="{top - 2:.1f}">'
-        f"{_safe(segment.label)}</text>"
+        f"{markup(segment.label)}</text>"
     )
-    title = f"<title>{_safe(segment.title)}</title>"
+    title = f"<title>{markup(segment.title)}</title>"
     return f'<g class="relation">{title}{"".join(parts)}</g>'
 
 
@@ -345,11 +346,11 @@ def _line(drawing: Drawing, line: Line, boxes: Iterable[Box], y: float) -> list[
         here = [place[i] for i in range(box.start, box.end) if i in place]
         left, right = min(a for a, _ in here), max(b for _, b in here)
         parts.append(
-            f'<g class="entity"><title>{_safe(box.title)}</title>'
+            f'<g class="entity"><title>{markup(box.title)}</title>'
             f'<rect x="{left - 2:.1f}" y="{y:.1f}" width="{right - left + 4:.1f}" '
             f'height="{TEXT + LABEL - 2:.1f}" rx="3" fill="{escape(box.color)}"/>'
             f'<text class="label in" x="{left:.1f}" y="{y + TEXT + 9:.1f}">'
-            f"{_safe(box.label)}</text></g>"
+            f"{markup(box.label)}</text></g>"
         )
     for token, start, width in zip(line.tokens, line.starts, line.widths, strict=True):
         text = drawing.tokens[token]
@@ -365,12 +366,6 @@ def _line(drawing: Drawing, line: Line, boxes: Iterable[Box], y: float) -> list[
                 f'<text class="token{" in" * (token in inside)}" '
                 f'x="{start:.1f}" y="{y + EM:.1f}" '
                 f'textLength="{max(width, 1.0):.1f}" '
-                f'lengthAdjust="spacingAndGlyphs">{_safe(text)}</text>'
+                f'lengthAdjust="spacingAndGlyphs">{markup(text)}</text>'
             )
     return parts
-
-
-def _safe(text: str) -> str:
-    """As XML, which has no control characters."""
-    kept = (c if c.isprintable() or c in "\t\n\r" else "\ufffd" for c in text)
-    return escape("".join(kept))
