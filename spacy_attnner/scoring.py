@@ -183,7 +183,7 @@ def _with_gold_entities(example: Example, spans_key: str) -> Doc:
 
 def _relation_keys(doc: Doc) -> Counter:
     return Counter(
-        (_argument_key(each.head), _argument_key(each.tail), each.label)
+        (argument_key(each.head), argument_key(each.tail), each.label)
         for each in get_relations(doc)
     )
 
@@ -196,7 +196,7 @@ def _looked_for(keys: Counter, reference: Doc) -> Counter:
     return Counter({key: n for key, n in keys.items() if key[-1] in labels})
 
 
-def _argument_key(span: Span) -> tuple[int, int, str]:
+def argument_key(span: Span) -> tuple[int, int, str]:
     """Type and characters, without whitespace at the edges."""
     words = trimmed(span) or span
     return words.start_char, words.end_char, span.label_

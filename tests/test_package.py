@@ -93,7 +93,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "render": {"explain", "export", "confidence", "relations", *COMMANDS},
     "report": {
         *("annotated", "corpora", "confidence", "recipes", "relations", "render"),
-        *("span_groups", *COMMANDS),
+        *("scoring", *COMMANDS),
     },
     "training": {"models", "corpora", "report", *COMMANDS},
     "cli": {

@@ -9,9 +9,7 @@ import typer
 
 from ..terminal import msg
 from .app import attn_cli
-from .text_commands import TextFormat
-
-TEXTS = "A .txt, .jsonl or .spacy file, a folder of .txt files, - for stdin"
+from .text_commands import TEXTS, TextFormat
 
 
 class Method(str, Enum):

@@ -9,6 +9,7 @@ from ..export.statements import BASE
 from ..terminal import msg
 from .app import attn_cli
 
+TEXTS = "A .txt, .jsonl or .spacy file, a folder of .txt files, - for stdin"
 MAX_NOTES = 20  # of texts that cannot be read
 
 
@@ -33,9 +34,7 @@ class TextFormat(str, Enum):
 @attn_cli.command("relations")
 def relations_cli(
     model: str = typer.Argument(..., help="An installed pipeline, or its folder"),
-    texts: Path = typer.Argument(
-        ..., help="A .txt, .jsonl or .spacy file, a folder of .txt files, - for stdin"
-    ),
+    texts: Path = typer.Argument(..., help=TEXTS),
     output: Path = typer.Option(..., "--output", "-o", help="The file to write"),
     format: ExportFormat | None = typer.Option(
         None, "--format", "-f", help="Its format; told from its name if left out"

@@ -23,8 +23,6 @@ from ..models.entity_embed import is_of_entities
 from ..models.rows import Parts, flatten, given_documents, is_of_words
 from ..pipeline.upstream import gives_no_arrays, is_listener
 
-AT_ONCE = 16_384  # tokens of all copies of a document that are computed together
-
 
 @dataclass
 class Given:

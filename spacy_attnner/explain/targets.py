@@ -5,12 +5,14 @@ output means for it.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy
 from spacy.tokens import Doc, Span
 from thinc.api import Model
 
+from ..models.candidate_pairs import Candidates
 from ..models.crf_decode import crf_entity, sequences_of
 from ..models.output_size import UNFITTED
 from ..models.text_classifier import calibrated
@@ -102,16 +104,21 @@ class RelationTarget:
     pipe: Any
     relation: Relation
 
+    @cached_property
+    def candidates(self) -> Candidates:
+        """The pairs that the component looks at in the relation's document."""
+        return self.pipe.candidates(self.relation.head.doc)
+
     def inputs(self, doc: Doc, n: int) -> Any:
         """What the model is given for n copies of a document."""
-        return [self.pipe.candidates(doc)] * n
+        return [self.candidates] * n
 
     def answer(self, model: Model, docs: list[Doc], Y: Any) -> Answer:
         """Probability in each copy, and the gradient of their sum.
 
         Raises ValueError for a pair that the component does not look at.
         """
-        row = self._row(docs[0])
+        row = self._row
         column = self.pipe.labels.index(self.relation.label)
         logits = numpy.array([float(each[row, column]) for each in Y])
         attrs = UNFITTED | self.pipe.model.attrs
@@ -122,8 +129,9 @@ class RelationTarget:
             dY[row, column] = value * (1.0 - value) / attrs["temperature"]
         return p, dYs
 
-    def _row(self, doc: Doc) -> int:
-        candidates = self.pipe.candidates(doc)
+    @cached_property
+    def _row(self) -> int:
+        candidates = self.candidates
         places = {(s.start, s.end, s.label_): i for i, s in enumerate(candidates.spans)}
         head, tail = (
             places.get((span.start, span.end, span.label_))

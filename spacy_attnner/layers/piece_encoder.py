@@ -131,7 +131,7 @@ class PieceEncoder(nn.Module):
         gpu = device.type != "cpu"
         call, most = (CALL_GPU, MOST_GPU) if gpu else (CALL_CPU, MOST_CPU)
         groups = [
-            self._lay_out(pieces, windows, which[group])
+            self._lay_out(pieces, windows, which[group], of_words=scales is not None)
             for group in like_lengths(windows.lengths[which], call, most)
         ]
         arrays = iter(upload(device, *(array for group in groups for array in group)))
@@ -154,12 +154,14 @@ class PieceEncoder(nn.Module):
         own = torch.where(words < 0, torch.ones_like(scales[:1]), scales[words])
         return {"inputs_embeds": embed(ids) * own[:, :, None]}
 
-    def _lay_out(self, pieces: Pieces, windows: Windows, group: Ints) -> list[Ints]:
+    def _lay_out(
+        self, pieces: Pieces, windows: Windows, group: Ints, *, of_words: bool
+    ) -> list[Ints]:
         """Sequences of a group of windows: ids, mask, owned places, and their words.
 
         Shapes: (B, T), (B, T), (n_owned,), (n_owned,). Behind them filled places,
         (n_filled,), how many there are before each sequence, and all, (B + 1,), and the
-        word of every piece, -1 where it is of none, (B, T).
+        word of every piece, -1 where it is of none, (B, T); empty without `of_words`.
         """
         lengths = windows.lengths[group]
         n_prefix = len(self.prefix)
@@ -180,8 +182,9 @@ class PieceEncoder(nn.Module):
         owned = rows[own] * n_steps + n_prefix + steps[own]
         words = pieces.words[sources[own]]
         before = numpy.concatenate([[0], ends.cumsum()])
-        every = numpy.full(ids.shape, -1, dtype="int64")
-        every[rows, n_prefix + steps] = pieces.words[sources]
+        every = numpy.full(ids.shape if of_words else 0, -1, dtype="int64")
+        if of_words:
+            every[rows, n_prefix + steps] = pieces.words[sources]
         return [ids, mask, owned, words, numpy.flatnonzero(mask), before, every]
 
     def _pool(self, vectors: Tensor, words: Tensor, pieces: Pieces) -> Tensor:

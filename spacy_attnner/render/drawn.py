@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
+from spacy.language import Language
+from spacy.tokens import Doc
 from tqdm import tqdm
 
 from ..atomic import check_apart, check_file, write_text
 from ..errors import UserError
 from ..export.texts import choose_kind, read_texts
+from ..export.triples import DocInfo
 from ..loading import load_pipeline, running, use_gpu
 from .page import page
 from .picture import WIDTH, picture
@@ -39,22 +42,16 @@ def render_texts(
         raise UserError(
             f"{output} is no .html or .svg file", "Name one: -o pictures.html"
         )
-    kind = choose_kind(texts, input_format)
-    check_file(output)
-    check_apart(output, {"pipeline": model, "texts": texts})
-    use_gpu(gpu_id)
-    nlp = load_pipeline(model)
+    _, docs = open_texts(model, texts, output, input_format, gpu_id)
     found = []
-    with running(model):
-        pairs = nlp.pipe(read_texts(texts, kind, nlp), as_tuples=True)
-        for doc, info in tqdm(pairs, desc="texts", unit="text", disable=None):
-            if spans_key and spans_key not in doc.spans:
-                raise UserError(
-                    f"there is no span group {spans_key!r}",
-                    f"The pipeline writes {sorted(doc.spans)}.",
-                )
-            svg = picture(doc, width=width, spans_key=spans_key).svg
-            found.append((len(found) if info.id is None else info.id, svg))
+    for doc, info in tqdm(docs, desc="texts", unit="text", disable=None):
+        if spans_key and spans_key not in doc.spans:
+            raise UserError(
+                f"there is no span group {spans_key!r}",
+                f"The pipeline writes {sorted(doc.spans)}.",
+            )
+        svg = picture(doc, width=width, spans_key=spans_key).svg
+        found.append((len(found) if info.id is None else info.id, svg))
     if format == "html":
         write_text(output, page(f"What {model} finds", _sections(found)))
     elif len(found) == 1:
@@ -65,6 +62,33 @@ def render_texts(
             "Name a .html file.",
         )
     return len(found)
+
+
+def open_texts(
+    model: str,
+    texts: Path,
+    output: Path | None,
+    input_format: str | None,
+    gpu_id: int,
+) -> tuple[Language, Iterator[tuple[Doc, DocInfo]]]:
+    """A pipeline, and the texts as it reads them, each with what is known of it.
+
+    output: What will be written, if anything.
+
+    Raises UserError where something is missing, or in the way of the output.
+    """
+    kind = choose_kind(texts, input_format)
+    if output is not None:
+        check_file(output)
+        check_apart(output, {"pipeline": model, "texts": texts})
+    use_gpu(gpu_id)
+    nlp = load_pipeline(model)
+
+    def read() -> Iterator[tuple[Doc, DocInfo]]:
+        with running(model):
+            yield from nlp.pipe(read_texts(texts, kind, nlp), as_tuples=True)
+
+    return nlp, read()
 
 
 def _sections(found: list[tuple[str | int, str]]) -> Iterator[str]:

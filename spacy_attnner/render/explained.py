@@ -4,21 +4,18 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
-from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
-from ..atomic import check_apart, check_file, replacing, write_json
+from ..atomic import replacing, write_json
 from ..errors import UserError, sound
 from ..explain.explainer import Explainer
 from ..explain.explanation import Explanation
 from ..explain.faithfulness import KINDS, Faithfulness, evaluate_explanations
 from ..explain.methods import DEFAULT, OF_ATTENTION, STEPS
-from ..export.texts import choose_kind, read_texts
 from ..export.triples import DocInfo
-from ..loading import load_pipeline, running, use_gpu
+from .drawn import open_texts
 from .heat import CSS, caption, heat
 from .page import page
 
@@ -55,7 +52,7 @@ def explain_texts(
         raise UserError(
             f"{output} is no .html or .jsonl file", "Name one: -o explanations.html"
         )
-    nlp, docs = _read(model, texts, output, input_format, gpu_id)
+    nlp, docs = open_texts(model, texts, output, input_format, gpu_id)
     explainer = Explainer(nlp, steps=steps)
     chosen = _kinds(explainer, kinds, component)
     _check_labels(explainer, chosen, labels)
@@ -92,7 +89,7 @@ def evaluate_on_texts(
 
     Raises UserError as `explain_texts` does.
     """
-    nlp, docs = _read(model, texts, output, input_format, gpu_id)
+    nlp, docs = open_texts(model, texts, output, input_format, gpu_id)
     read = [doc for doc, _ in docs]
     chosen = _kinds(Explainer(nlp), kinds, component)
     found = {}
@@ -105,28 +102,6 @@ def evaluate_on_texts(
         rows = {k: {"targets": v.n, "methods": v.rows()} for k, v in found.items()}
         write_json(output, rows)
     return found
-
-
-def _read(
-    model: str,
-    texts: Path,
-    output: Path | None,
-    input_format: str | None,
-    gpu_id: int,
-) -> tuple[Language, Iterator[tuple[Doc, DocInfo]]]:
-    kind = choose_kind(texts, input_format)
-    if output is not None:
-        check_file(output)
-        check_apart(output, {"pipeline": model, "texts": texts})
-    use_gpu(gpu_id)
-    nlp = load_pipeline(model)
-    pairs = read_texts(texts, kind, nlp)
-    return nlp, _piped(nlp, pairs, model)
-
-
-def _piped(nlp: Language, pairs: Iterable[Any], model: str) -> Iterator[Any]:
-    with running(model):
-        yield from nlp.pipe(pairs, as_tuples=True)
 
 
 def _kinds(

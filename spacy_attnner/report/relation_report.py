@@ -11,7 +11,7 @@ from spacy.training import Example
 from ..annotated import RELATIONS, annotated_labels
 from ..confidence.reliability import Reliability, measure_reliability
 from ..relations import Relation, get_relations, has_relations
-from ..span_groups import trimmed
+from ..scoring import argument_key
 from .comparison import CONTEXT, CORRECT, MISSED, SPURIOUS, surface
 from .scores import ScoreTable, score_labels
 
@@ -122,7 +122,7 @@ def report_relations(
 
 def _of(doc: Doc) -> list[_Found]:
     return [
-        _Found(_place(each.head), _place(each.tail), each.label, each)
+        _Found(argument_key(each.head), argument_key(each.tail), each.label, each)
         for each in get_relations(doc)
     ]
 
@@ -132,11 +132,6 @@ def _looked_for(example: Example) -> list[_Found]:
     labels = annotated_labels(example.reference, RELATIONS)
     found = _of(example.predicted)
     return [each for each in found if labels is None or each.label in labels]
-
-
-def _place(span: Any) -> Place:
-    words = trimmed(span) or span
-    return words.start_char, words.end_char, span.label_
 
 
 def _mistakes(

@@ -5,6 +5,9 @@ import re
 
 import pytest
 
+from spacy_attnner.cli.picture_commands import Kind, Method
+from spacy_attnner.explain.faithfulness import KINDS
+from spacy_attnner.explain.methods import METHODS
 from tests.commands import invoke
 
 TEXT = 'Mira works for <script>alert("A & B")</script> in Bergen .'
@@ -33,6 +36,11 @@ def texts(tmp_path):
     ]
     path.write_text("\n".join(map(json.dumps, lines)))
     return path
+
+
+def test_names_are_those_of_the_library():
+    assert [each.value for each in Method] == list(METHODS)
+    assert [each.value for each in Kind] == list(KINDS)
 
 
 def run(*args):
