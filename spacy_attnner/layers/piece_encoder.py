@@ -1,6 +1,6 @@
 """A pretrained encoder of word pieces, made to give one vector per word."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -15,8 +15,9 @@ from .remembered import RememberedWindows
 from .varlen import Filled, without_padding
 
 # A call of the encoder costs about as much as so many pieces, so that so much padding
-# is worth saving one; and so many pieces it is given at most, which bounds the memory.
-CALL_CPU, CALL_GPU = 8, 2048
+# is worth saving one (in training, gradients of all weights are added up, too); and so
+# many pieces it is given at most, which bounds the memory.
+CALL_CPU, CALL_GPU, CALL_TRAINING = 8, 2048, 32
 MOST_CPU, MOST_GPU = 2048, 65536
 
 
@@ -51,7 +52,8 @@ class PieceEncoder(nn.Module):
     Every word is owned by one window (`cut_piece_windows`). Windows of like lengths are
     encoded together, so that hardly anything is padding.
 
-    encoder: A module of Hugging Face's form: called with `input_ids` and
+    encoder: A module of Hugging Face's form: called with `inputs_embeds`, pieces as its
+        `get_input_embeddings()` gives them, (batch_size, seq_len, width), and
         `attention_mask`, (batch_size, seq_len), it gives (batch_size, seq_len, width)
         first of all.
     prefix, suffix: Pieces that begin and end every sequence.
@@ -130,29 +132,41 @@ class PieceEncoder(nn.Module):
         device = next(self.encoder.parameters()).device
         gpu = device.type != "cpu"
         call, most = (CALL_GPU, MOST_GPU) if gpu else (CALL_CPU, MOST_CPU)
+        if torch.is_grad_enabled():
+            call = max(call, CALL_TRAINING)
         groups = [
             self._lay_out(pieces, windows, which[group], of_words=scales is not None)
             for group in like_lengths(windows.lengths[which], call, most)
         ]
         arrays = iter(upload(device, *(array for group in groups for array in group)))
+        batches = list(zip(*[arrays] * 7, strict=True))
         vectors, words = [], []
-        for ids, mask, owned, owners, *filled, of in zip(*[arrays] * 7, strict=True):
-            given = (
-                {"input_ids": ids} if scales is None else self._scaled(ids, of, scales)
-            )
+        embedded = self._embed([ids for ids, *_ in batches])
+        for E, (_, mask, owned, owners, *filled, of) in zip(
+            embedded, batches, strict=True
+        ):
+            X = E if scales is None else _scale(E, of, scales)
             with without_padding(Filled(filled[0], filled[1].int())):
-                H = self.encoder(**given, attention_mask=mask)[0]  # (B, T, W)
+                H = self.encoder(inputs_embeds=X, attention_mask=mask)[0]  # (B, T, W)
             vectors.append(H.flatten(0, 1)[owned])
             words.append(owners)
         if not vectors:
             return torch.zeros((len(pieces.counts), self.width), device=device)
         return self._pool(torch.cat(vectors), torch.cat(words), pieces)
 
-    def _scaled(self, ids: Tensor, words: Tensor, scales: Tensor) -> dict[str, Tensor]:
-        """Embedded pieces, multiplied; words: of each piece, -1 of none, (B, T)."""
+    def _embed(self, batches: list[Tensor]) -> Iterable[Tensor]:
+        """Vectors of pieces, (B, T, width) of each batch, (B, T).
+
+        The gradient of a look-up is as large as the table, so one is made for all.
+        """
         embed = cast(Any, self.encoder).get_input_embeddings()
-        own = torch.where(words < 0, torch.ones_like(scales[:1]), scales[words])
-        return {"inputs_embeds": embed(ids) * own[:, :, None]}
+        if not torch.is_grad_enabled() or not batches:
+            return map(embed, batches)
+        E = embed(torch.cat([ids.flatten() for ids in batches]))
+        parts = E.split([ids.numel() for ids in batches])
+        return [
+            part.view(*ids.shape, -1) for part, ids in zip(parts, batches, strict=True)
+        ]
 
     def _lay_out(
         self, pieces: Pieces, windows: Windows, group: Ints, *, of_words: bool
@@ -196,6 +210,12 @@ class PieceEncoder(nn.Module):
             return pooled
         (sizes,) = upload(vectors.device, counts)
         return pooled / sizes[:, None]
+
+
+def _scale(E: Tensor, words: Tensor, scales: Tensor) -> Tensor:
+    """E, (B, T, width), times scales of words, (n_words,); -1 is the word of none."""
+    own = torch.where(words < 0, torch.ones_like(scales[:1]), scales[words])
+    return E * own[:, :, None]
 
 
 def _words_of(windows: Windows, counts: Ints) -> list[tuple[int, int]]:
