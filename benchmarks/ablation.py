@@ -74,12 +74,15 @@ def instead_of(path: str, key: str, name: str, **settings: object) -> Change:
     return change
 
 
-def shorten(config: Config, n_steps: int, rate: float) -> None:
-    """A schedule of so many steps from another learning rate, evaluated five times."""
+def shorten(config: Config, n_steps: int, rate: float | None) -> None:
+    """A schedule of so many steps, maybe from another rate, evaluated five times."""
     training = config["training"]
     training.update(max_steps=n_steps, patience=n_steps, max_epochs=0)
     training["eval_frequency"] = n_steps // 5
-    training["optimizer"]["learn_rate"].update(total_steps=n_steps, initial_rate=rate)
+    schedule = training["optimizer"]["learn_rate"]
+    schedule["total_steps"] = n_steps
+    if rate is not None:
+        schedule["initial_rate"] = rate
 
 
 def changed(ablation: Ablation, row: str, options: argparse.Namespace) -> Config:
@@ -173,9 +176,9 @@ def main(ablation: Ablation, description: str | None) -> None:
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
     add("--jobs", type=int, default=2, help="trainings at a time, a thread each")
     add("--steps", type=int, help="of a shorter schedule than the config's")
-    add("--rate", type=float, default=0.004, help="learning rate of that schedule")
+    add("--rate", type=float, help="learning rate of that schedule, else the config's")
     add("--output", type=Path, default=_results() / name)
-    add("--keep", type=Path, help="existing folder to keep the trained pipelines in")
+    add("--keep", type=Path, help="folder to keep the trained pipelines in")
     add("--time", action="store_true", help="measure only how long an epoch takes")
     parser.set_defaults(vectors=None)
     options = parser.parse_args()
@@ -194,6 +197,7 @@ def main(ablation: Ablation, description: str | None) -> None:
     every = [(row, seed) for seed in options.seeds for row in options.rows]
     todo = [each for each in every if each not in known]
     if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
         for row, seed in todo:
             if kept_at(row, seed, options).exists():
                 parser.error(f"{kept_at(row, seed, options)} exists: remove it")
@@ -235,5 +239,7 @@ def _command(ablation: Ablation, options: argparse.Namespace) -> str:
     if options.encoder:
         command += " --encoder ENCODER"
     if options.steps:
-        command += f" --steps {options.steps} --rate {options.rate}"
+        command += f" --steps {options.steps}"
+        if options.rate is not None:
+            command += f" --rate {options.rate}"
     return command
