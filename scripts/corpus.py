@@ -33,10 +33,12 @@ class Part:
 
     files: The fetched file of each split; without one, dev is cut out of train.
     options: What `convert` is told about them.
+    train: What it is told about the training part besides.
     """
 
     files: dict[str, str]
     options: dict[str, Any] = field(default_factory=dict)
+    train: dict[str, Any] = field(default_factory=dict)
 
 
 def _sample(**options: Any) -> Part:
@@ -59,8 +61,9 @@ PARTS = {
             {"format": "conll04", "label_map": TO_CONLL2003},
         ),
         "sentiment": Part(
-            {split: f"assets/sst2/stsa.binary.{split}" for split in SPLITS},
-            {"format": "sst2"},
+            {split: f"assets/sst_trees/{split}.txt" for split in SPLITS},
+            {"format": "sst_trees"},
+            {"phrases": True},
         ),
         "questions": Part(
             {"train": "assets/trec/TREC.train", "test": "assets/trec/TREC.test"},
@@ -121,12 +124,13 @@ def _check_files(source: dict[str, Any], project_dir: Path) -> None:
 def _convert_part(part: Part, folder: Path, project_dir: Path, name: str) -> None:
     msg.divider(name)
     for split, file in part.files.items():
+        options = part.options | (part.train if split == "train" else {})
         try:
             summary = convert(
                 project_dir / file,
                 folder / f"{split}.spacy",
                 progress=True,
-                **part.options,
+                **options,
             )
         except CorpusError as error:
             raise UserError(

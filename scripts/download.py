@@ -79,7 +79,8 @@ def check_address(url: str) -> None:
 def download(origin: str, dest: Path, asset: Asset, network: Network) -> None:
     """Copy the file at `origin`, an address or a path, to `dest`.
 
-    asset: What the file should be; not more bytes than it has, and one, are read.
+    asset: What the file should be, or begin with if it is `longer`; hardly more bytes
+        than it has are read.
 
     Raises DownloadError if it cannot be had or is another; `dest` is then as it was
     before.
@@ -99,6 +100,8 @@ def _download_once(origin: str, dest: Path, asset: Asset, network: Network) -> N
 
     check = Check(asset)
     with replacing(dest) as file, _opened(origin, network) as (chunks, total):
+        if asset.longer:
+            chunks, total = _first(chunks, asset.size or 0), asset.size
         if asset.size is not None and total not in (None, asset.size):
             raise _wrong(origin, dest, check, f"one of {total:,} bytes")
         name = visible(dest.name)
@@ -112,6 +115,15 @@ def _download_once(origin: str, dest: Path, asset: Asset, network: Network) -> N
                     raise _wrong(origin, dest, check, "more bytes")
         if not check.is_right():
             raise _wrong(origin, dest, check, check.found())
+
+
+def _first(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """As many bytes of the chunks."""
+    for chunk in chunks:
+        yield chunk[:size]
+        size -= len(chunk)
+        if size <= 0:
+            return
 
 
 def _wrong(origin: str, dest: Path, check: Check, found: str) -> DownloadError:

@@ -40,8 +40,8 @@ CORPORA = {
         "Xin Li and Dan Roth (2002)",
         "research use",
     ),
-    "sst2": (
-        "SST-2, Stanford Sentiment Treebank",
+    "sst_trees": (
+        "Stanford Sentiment Treebank",
         "Richard Socher and others (2013)",
         "research use",
     ),
@@ -57,6 +57,7 @@ class Asset:
     md5: The MD5 of its content, 32 hexadecimal digits.
     sha256: Its SHA-256, 64 hexadecimal digits; empty if it is not known.
     size: Its bytes; None if they are not known.
+    longer: Whether the file at the address goes on with something else behind them.
     """
 
     dest: str
@@ -64,6 +65,7 @@ class Asset:
     md5: str
     sha256: str = ""
     size: int | None = None
+    longer: bool = False
 
     @property
     def relative(self) -> str:
@@ -156,8 +158,11 @@ def read_assets(project_dir: Path) -> list[Asset]:
 def _read_asset(path: Path, entry: dict[str, Any]) -> Asset:
     if not isinstance(entry, dict):
         raise UserError(f"{path}: asset {entry!r} has no keys", RESTORE)
-    texts = (str(entry.get(key) or "") for key in ("dest", "url", "checksum", "sha256"))
-    asset = Asset(*texts, size=entry.get("size"))
+    longer = entry.get("longer", False)
+    # `spacy project assets` compares `checksum` with all that is at the address
+    key = "md5" if longer is True else "checksum"
+    texts = (str(entry.get(name) or "") for name in ("dest", "url", key, "sha256"))
+    asset = Asset(*texts, size=entry.get("size"), longer=longer)
     parts = PurePosixPath(asset.dest).parts
     if len(parts) < 2 or parts[0] != ASSETS_DIR or ".." in parts:
         raise UserError(
@@ -166,8 +171,8 @@ def _read_asset(path: Path, entry: dict[str, Any]) -> Asset:
         )
     if not re.fullmatch("[0-9a-f]{32}", asset.md5) or not asset.url:
         raise UserError(
-            f"{path}: asset {asset.dest!r} needs a url and an MD5 checksum of 32 "
-            f"lower-case hexadecimal digits, not {asset.url!r} and {asset.md5!r}",
+            f"{path}: asset {asset.dest!r} needs a url and an MD5 checksum ({key}) of "
+            f"32 lower-case hexadecimal digits, not {asset.url!r} and {asset.md5!r}",
             RESTORE,
         )
     if not re.fullmatch("(?:[0-9a-f]{64})?", asset.sha256) or not (
@@ -177,6 +182,12 @@ def _read_asset(path: Path, entry: dict[str, Any]) -> Asset:
             f"{path}: asset {asset.dest!r} has the sha256 {asset.sha256!r} and the "
             f"size {asset.size!r}; they are 64 lower-case hexadecimal digits and a "
             "number of bytes",
+            RESTORE,
+        )
+    if type(longer) is not bool or (longer and asset.size is None):
+        raise UserError(
+            f"{path}: asset {asset.dest!r} has longer {longer!r} and size "
+            f"{asset.size!r}; longer is true or false, and true needs a size",
             RESTORE,
         )
     return asset

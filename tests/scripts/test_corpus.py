@@ -22,7 +22,7 @@ CONLL04 = (
     "3\tMonday\tB-Other\t['N']\t[3]\n"
     "4\tUN\tB-Org\t['N']\t[4]\n"
 )
-SST2 = "1 a fine film\n0 a dull film\n"
+TREES = "(4 (2 a) (3 (3 fine) (2 film)))\n(1 (2 a) (1 (1 dull) (2 film)))\n"
 TREC = "HUM:ind Who won ?\n" * 9 + "LOC:city Which city won ?\n" + "NUM:c How many ?\n"
 
 
@@ -33,7 +33,8 @@ def read(path: Path) -> list:
 @pytest.fixture
 def real(tmp_path: Path) -> Path:
     """A project with tiny files in the formats of the real corpora."""
-    contents = {"conll2003": CONLL2003, "conll04": CONLL04, "sst2": SST2, "trec": TREC}
+    contents = {"conll2003": CONLL2003, "conll04": CONLL04, "trec": TREC}
+    contents["sst_trees"] = TREES
     for part in PARTS["conll"].values():
         for file in part.files.values():
             path = tmp_path / file
@@ -62,6 +63,8 @@ def test_real_corpora(real):
     assert (relation.head.label_, relation.tail.label_) == ("PER", "LOC")
     cats = {"POSITIVE": 1, "NEGATIVE": 0}
     assert read(corpus / "sentiment/dev.spacy")[0].cats == cats
+    sizes = [len(read(corpus / f"sentiment/{x}.spacy")) for x in ("train", "dev")]
+    assert sizes == [6, 2]  # phrases for training, sentences for the rest
 
 
 def test_every_tenth_question_is_for_development(real):
@@ -122,11 +125,11 @@ def test_malformed_file_leaves_all_as_it_was(real):
     corpus = make(real)
     before = {path: path.read_bytes() for path in corpus.glob("*/*")}
     source = json.loads((corpus / "SOURCE.json").read_text())
-    path = real / "assets/sst2/stsa.binary.dev"
-    path.write_text("1 fine\n7 odd\n")
-    source["files"]["assets/sst2/stsa.binary.dev"] = md5_of(path)
+    path = real / "assets/sst_trees/dev.txt"
+    path.write_text("(3 fine)\n(7 odd)\n")
+    source["files"]["assets/sst_trees/dev.txt"] = md5_of(path)
     write_source(corpus / "SOURCE.json", source)
-    with pytest.raises(UserError, match=r"stsa\.binary\.dev:2: label '7'"):
+    with pytest.raises(UserError, match=r"dev\.txt:2: '7' after a bracket"):
         make(real)
     assert {path: path.read_bytes() for path in corpus.glob("*/*")} == before
 

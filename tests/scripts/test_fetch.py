@@ -320,6 +320,24 @@ def test_sizes_and_sha256(make_project, mirror, closed_port, quick):
     assert (project / A).stat().st_mtime_ns == stamp
 
 
+@pytest.mark.parametrize("served", [True, False])
+def test_what_goes_on_behind_it(
+    make_project, serve, mirror, closed_port, quick, served
+):
+    content = FILES["one/a.txt"]
+    own = {"longer": True, "md5": hashlib.md5(content).hexdigest()}
+    project = make_project(closed_port)
+    describe(project, checksum="0" * 32, **own)  # spaCy's is of all that is there
+    (mirror / "one/a.txt").write_bytes(content + b"and more" * 100_000)
+    origin = serve(mirror) if served else str(mirror)
+    fetch(project, "conll", origin, quick)
+    assert (project / A).read_bytes() == content
+    (project / A).unlink()
+    (mirror / "one/a.txt").write_bytes(content[:-1])
+    with pytest.raises(UserError, match="found 299,999 bytes"):
+        fetch(project, "conll", origin, quick)
+
+
 @pytest.mark.parametrize("handler", [Endless, TooLong])
 def test_more_than_expected_is_not_read(
     make_project, serve, closed_port, quick, handler
@@ -356,7 +374,9 @@ def test_the_same_md5_is_not_enough(make_project, mirror, closed_port, quick):
     assert files_of(project) == set()
 
 
-@pytest.mark.parametrize("entry", [{"size": -1}, {"size": "9"}, {"sha256": "ab"}])
+@pytest.mark.parametrize(
+    "entry", [{"size": -1}, {"size": "9"}, {"sha256": "ab"}, {"longer": "yes"}]
+)
 def test_bad_sizes_and_checksums(make_project, quick, entry):
     project = make_project("http://127.0.0.1:1")
     describe(project, **entry)
