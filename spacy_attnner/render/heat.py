@@ -21,7 +21,7 @@ def heat(explanation: Explanation) -> str:
     title is its weight.
     """
     most = max((abs(weight) for weight in explanation.weights), default=0.0)
-    targets = _targets(explanation)
+    targets = targets_of(explanation)
     parts = []
     for i, token in enumerate(explanation.tokens):
         parts.append(_token(token, explanation.weights[i], most, i in targets))
@@ -46,7 +46,7 @@ def caption(explanation: Explanation) -> str:
     return " ".join(words) + found + f" ({method})"
 
 
-def _targets(explanation: Explanation) -> set[int]:
+def targets_of(explanation: Explanation) -> set[int]:
     """Tokens of the spans that are explained."""
     target = explanation.target
     if target["kind"] == "entity":

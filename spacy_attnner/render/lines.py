@@ -5,9 +5,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 EM = 15.0  # pixels
-NARROW = frozenset("iljtfrI.,:;'!|()[]{}`\"-")
-WIDE_LETTERS = frozenset("mwMWQGOD@%&—")
-SPACE = 0.28  # em
+# thousandths of an em that Arial's, Helvetica's and Liberation Sans' letters advance
+ADVANCES = {
+    191: "'",
+    222: "ijl",
+    260: "|",
+    278: " !,./:;I[\\]ft",
+    333: "()-`r{}",
+    355: '"',
+    389: "*",
+    469: "^",
+    500: "Jckvsxyz",
+    556: "#$?L_0123456789abdeghnopqu",
+    584: "+<=>~",
+    611: "FTZ",
+    667: "&ABEKPSVXY",
+    722: "CDHNRUw",
+    778: "GOQ",
+    833: "Mm",
+    889: "%",
+    944: "W",
+    1000: "—…",
+    1015: "@",
+}
+ADVANCE = {letter: n / 1000 for n, letters in ADVANCES.items() for letter in letters}
+UPPER, OTHER = ADVANCE["B"], ADVANCE["n"]
+SPACE = ADVANCE[" "]
 
 
 @dataclass
@@ -33,13 +56,10 @@ def _em_of(character: str) -> float:
         return 0.0
     if unicodedata.east_asian_width(character) in ("W", "F"):
         return 1.0
-    if character in NARROW:
-        return 0.32
-    if character in WIDE_LETTERS:
-        return 0.84
     if character.isspace():
         return SPACE
-    return 0.66 if character.isupper() else 0.55
+    letter = unicodedata.normalize("NFD", character)[0]
+    return ADVANCE.get(letter, UPPER if character.isupper() else OTHER)
 
 
 def lay_out(

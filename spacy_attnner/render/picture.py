@@ -16,18 +16,21 @@ from ..atomic import write_text
 from ..confidence import get_confidence
 from ..explain.explanation import Explanation
 from ..relations import Relation, get_relations
-from .heat import AGAINST, FOR
+from .heat import AGAINST, FOR, caption, targets_of
 from .lines import EM, Line, lay_out, text_width
 from .page import markup
 
 WIDTH = 900.0  # pixels
 TEXT, LABEL, STEP, GAP = 20.0, 13.0, 17.0, 12.0  # heights
 SMALL = 10.0  # em of labels
+EDGE = 3.0  # by which a box is wider than its text
 SAME = {"PER": "PERSON", "LOCATION": "LOC", "ORGANIZATION": "ORG", "PEOP": "PERSON"}
 PALETTE = ("#7aecec", "#feca74", "#ff9561", "#bfeeb7", "#c887fb", "#9cc9cc", "#ffeb80")
 STYLE = """
-.attn { font-family: system-ui, sans-serif; fill: currentColor; }
+.attn { font-family: Arial, Helvetica, sans-serif; fill: currentColor; }
 .attn text { font-size: 15px; white-space: pre; unicode-bidi: isolate; }
+.attn .target { fill: none; stroke: currentColor; stroke-width: 1.5px; }
+.attn .caption { font-size: 10px; fill-opacity: .8; }
 .attn .label { font-size: 10px; font-weight: 600; }
 .attn .in { fill: #1d2530; }
 .attn .arc { fill: none; stroke: currentColor; stroke-opacity: .55; }
@@ -99,6 +102,8 @@ class Drawing:
     boxes: list[Box] = field(default_factory=list)
     arcs: list[Arc] = field(default_factory=list)
     heat: list[tuple[str, float, str]] = field(default_factory=list)
+    targets: set[int] = field(default_factory=set)
+    caption: str = ""
 
 
 def picture(
@@ -113,7 +118,7 @@ def picture(
     Entities have displaCy's colours, the stronger the higher their confidence is;
     relations are arcs from head to tail, which go on at the edge where the two stand on
     different lines; an explanation is heat over its tokens, orange for its target and
-    blue against it.
+    blue against it, which is outlined, and what was asked stands below.
 
     width: In pixels.
     relations: Those to draw; all of the document if None.
@@ -132,6 +137,7 @@ def _of_explanation(explanation: Explanation, width: float) -> Drawing:
         tokens, explanation.spaces, width, right_to_left=_is_right_to_left(tokens)
     )
     drawing = Drawing(tokens, lines, width)
+    drawing.targets, drawing.caption = targets_of(explanation), caption(explanation)
     for weight in explanation.weights:
         share = 0.7 * abs(weight) / most if most else 0.0
         color = "rgb({}, {}, {})".format(*(FOR if weight > 0 else AGAINST))
@@ -219,15 +225,30 @@ def _svg(drawing: Drawing) -> str:
         parts += [_arc(each, y) for each in segments[number]]
         parts += _line(drawing, line, boxes[number], y)
         y += TEXT + (LABEL if drawing.boxes else 0.0)
-    size = f'viewBox="0 0 {drawing.width:g} {y + GAP:g}" width="{drawing.width:g}"'
+    below = _caption(drawing, y)
+    y += STEP * len(below)
+    width = drawing.width + 2 * EDGE
+    size = f'viewBox="{-EDGE:g} 0 {width:g} {y + GAP:g}" width="{width:g}"'
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="attn" {size}>',
             f"<style>{STYLE}</style>",
             *parts,
+            *below,
             "</svg>",
         ]
     )
+
+
+def _caption(drawing: Drawing, y: float) -> list[str]:
+    """Lines of small text below y."""
+    words = drawing.caption.split()
+    lines = lay_out(words, [True] * len(words), drawing.width * EM / SMALL)
+    return [
+        f'<text class="caption" x="0" y="{y + STEP * number:.1f}">'
+        f"{markup(' '.join(words[i] for i in line.tokens))}</text>"
+        for number, line in enumerate(lines, start=1)
+    ]
 
 
 def _places(drawing: Drawing) -> dict[int, tuple[int, float, float]]:
@@ -368,4 +389,22 @@ def _line(drawing: Drawing, line: Line, boxes: Iterable[Box], y: float) -> list[
                 f'textLength="{max(width, 1.0):.1f}" '
                 f'lengthAdjust="spacingAndGlyphs">{markup(text)}</text>'
             )
-    return parts
+    return parts + _outlines(drawing, line, y)
+
+
+def _outlines(drawing: Drawing, line: Line, y: float) -> list[str]:
+    """Around the tokens of a line that are explained, those side by side together."""
+    runs: list[list[float]] = []
+    last = None
+    for token, start, width in zip(line.tokens, line.starts, line.widths, strict=True):
+        if token not in drawing.targets:
+            continue
+        if last is None or token != last + 1:
+            runs.append([start, start + width])
+        runs[-1] = [min(runs[-1][0], start), max(runs[-1][1], start + width)]
+        last = token
+    return [
+        f'<rect class="target" x="{left - 1:.1f}" y="{y:.1f}" '
+        f'width="{right - left + 2:.1f}" height="{TEXT:.1f}" rx="3"/>'
+        for left, right in runs
+    ]

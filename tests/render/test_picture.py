@@ -2,6 +2,7 @@
 
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 import spacy
@@ -218,6 +219,15 @@ def test_an_explanation_is_heat_over_its_tokens():
     assert float(second.get("fill-opacity")) == 0.35
     assert float(third.get("fill-opacity")) == 0.0
     assert [each[0].text for each in (first, second)] == ["0.500", "-0.250"]
+    for outline, token in zip(of_class(root, "target"), (first, third), strict=True):
+        assert abs(float(outline.get("x")) + 1 - float(token.get("x"))) < 0.11
+    assert " ".join(t.text for t in of_class(root, "caption")) == caption(EXPLAINED)
+
+
+def test_tokens_side_by_side_have_one_outline():
+    target = {"kind": "entity", "label": "PER", "start": 0, "end": 2}
+    root = read(picture(replace(EXPLAINED, target=target)).svg)
+    assert len(of_class(root, "target")) == 1
 
 
 def test_an_explanation_as_html():
