@@ -41,6 +41,24 @@ def expected_calibration_error(
     return float(numpy.abs(gaps).sum() / len(confidences))
 
 
+def error_by_chance(confidences: numpy.ndarray, n_bins: int = N_BINS) -> float:
+    """The calibration error that honest confidences are expected to have.
+
+    The fewer predictions there are, the further a bin's accuracy is from its confidence
+    by chance alone: the error is biased (Bröcker and Smith 2007; Roelofs et al. 2022).
+    The sum of p - correct over a bin is about normal with variance v = sum p (1 - p),
+    and the mean of its absolute value is sqrt(2 v / pi). NaN of no predictions.
+
+    confidences: Shape (n,), in [0, 1].
+    """
+    if not len(confidences):
+        return math.nan
+    variances = numpy.bincount(
+        bin_numbers(confidences, n_bins), weights=confidences * (1 - confidences)
+    )
+    return float(numpy.sqrt(2 * variances / math.pi).sum() / len(confidences))
+
+
 def log_loss(confidences: numpy.ndarray, targets: numpy.ndarray) -> float:
     """Mean binary log loss, in nats; targets are 0, 1, or between; NaN of nothing."""
     if not len(confidences):
@@ -87,6 +105,7 @@ class Reliability:
     confidence: The mean confidence.
     correct: The share that is correct.
     ece: The expected calibration error.
+    by_chance: What it would be about if the confidences were right.
     """
 
     n: int
@@ -94,6 +113,7 @@ class Reliability:
     confidence: float
     correct: float
     ece: float
+    by_chance: float
     bins: list[Bin]
     thresholds: list[Kept]
 
@@ -129,6 +149,7 @@ def measure_reliability(
         confidence=float(scores.mean()),
         correct=float(right.mean()),
         ece=expected_calibration_error(scores, right, n_bins),
+        by_chance=error_by_chance(scores, n_bins),
         bins=_fill_bins(scores, right, n_bins),
         thresholds=[_keep(scores, right, n_gold, each) for each in thresholds],
     )

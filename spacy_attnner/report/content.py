@@ -343,7 +343,8 @@ def calibration_summary(calibration: Reliability) -> str:
     """The figures of all predictions together."""
     line = (
         f"Expected calibration error {percent(calibration.ece)} % "
-        f"({len(calibration.bins)} bins): mean confidence "
+        f"({len(calibration.bins)} bins; of right ones, by chance, about "
+        f"{percent(calibration.by_chance)} %): mean confidence "
         f"{percent(calibration.confidence)} %, correct {percent(calibration.correct)} "
         f"% of {calibration.n:,} predictions"
     )

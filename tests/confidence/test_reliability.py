@@ -1,10 +1,15 @@
 """Expected calibration error and thresholds."""
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_attnner.confidence.reliability import measure_reliability
+from spacy_attnner.confidence.reliability import (
+    error_by_chance,
+    expected_calibration_error,
+    measure_reliability,
+)
 
 
 def test_by_hand():
@@ -86,3 +91,17 @@ def test_no_probability(score):
 def test_nothing_to_calibrate():
     with pytest.raises(ValueError, match="no confidence"):
         measure_reliability([], [], n_gold=2)
+
+
+@pytest.mark.parametrize("n", [300, 3000])
+def test_error_by_chance(n):
+    """Of confidences that are right, drawn again and again."""
+    draw = numpy.random.default_rng(n)
+    p = draw.beta(3, 1, n)
+    errors = [
+        expected_calibration_error(p, (draw.random(n) < p).astype(float))
+        for _ in range(200)
+    ]
+    assert error_by_chance(p) == pytest.approx(numpy.mean(errors), rel=0.08)
+    assert numpy.isnan(error_by_chance(p[:0]))
+    assert error_by_chance(numpy.ones(5)) == 0.0
