@@ -1,0 +1,117 @@
+"""The command: what is wrong before the first request, and how it ends."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+import spacy
+from typer.testing import CliRunner
+
+from spacy_attnner.cli import attn_cli
+from spacy_attnner.errors import UserError
+from spacy_attnner.serving import start
+
+SLOW = """
+import time
+from spacy.language import Language
+
+@Language.component("test_serving_slow")
+def slow(doc):
+    time.sleep(1.5)
+    return doc
+"""
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    spacy.blank("en").to_disk(tmp_path / "model")
+    return str(tmp_path / "model")
+
+
+def said(*args: str) -> str:
+    result = CliRunner().invoke(attn_cli, ["serve", *args])
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    return " ".join(result.output.split())
+
+
+def test_a_port_that_is_taken(model):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        output = said(model, "--port", port)
+    assert f"127.0.0.1:{port} cannot be listened at: Address already in use" in output
+    assert "Name another" in output
+
+
+def test_a_host_that_is_none(model):
+    assert "the host 'no.such.host.invalid' has no address" in said(
+        model, "--host", "no.such.host.invalid"
+    )
+    assert "203.0.113.9:8000 cannot be listened at" in said(
+        model, "--host", "203.0.113.9"
+    )
+
+
+def test_a_model_that_is_none(tmp_path):
+    assert "is neither a folder nor an installed package" in said("no_such_model")
+    (tmp_path / "empty").mkdir()
+    assert "does not load" in said(str(tmp_path / "empty"), "--port", "0")
+
+
+def test_packages_that_are_missing(monkeypatch, model):
+    monkeypatch.setattr(start, "NEEDED", ("fastapi", "no_such_package"))
+    output = said(model)
+    assert "serving needs no_such_package, which is not installed" in output
+    assert 'python -m pip install "spacy-attnner[serve]"' in output
+
+
+def test_the_port_is_held_while_the_pipeline_loads():
+    first = start.open_socket("127.0.0.1", 0)
+    with first, pytest.raises(UserError, match="cannot be listened at"):
+        start.open_socket("127.0.0.1", first.getsockname()[1])
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_what_waits_is_answered_at_the_end(tmp_path, ending):
+    """The command as a whole: from its start to a signal while a text is read."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    script = "exec(open('slow.py').read()); import spacy; nlp = spacy.blank('en'); "
+    script += "nlp.add_pipe('test_serving_slow'); nlp.to_disk('model')"
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    command = "-m spacy attn serve model --code slow.py --port 0 --patience-ms 0"
+    with subprocess.Popen(
+        [sys.executable, *command.split()],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        lines = iter(process.stderr.readline, "")
+        url = next(filter(None, (re.search(r"http://[\d.:]+", li) for li in lines)))[0]
+        answers: list = []
+
+        def ask(text: str) -> None:
+            answers.append(httpx.post(f"{url}/parse", json={"text": text}, timeout=30))
+
+        threads = [threading.Thread(target=ask, args=(text,)) for text in "ab"]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.4)
+        process.send_signal(ending)
+        for thread in threads:
+            thread.join()
+        rest = process.stderr.read()
+        process.wait(30)
+    assert sorted(answer.json()["text"] for answer in answers) == ["a", "b"]
+    assert "Traceback" not in rest
+    assert process.returncode in (0, -ending, 128 + ending)
