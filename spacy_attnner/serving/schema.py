@@ -23,11 +23,10 @@ class TextRequest(BaseModel):
 class Span(BaseModel):
     """A part of the text; offsets count code points, the end is past it."""
 
+    text: str
+    label: str
     start: int
     end: int
-    label: str
-    text: str
-    kb_id: str | None = Field(None, description="There if the pipeline links entities")
 
 
 class Entity(Span):

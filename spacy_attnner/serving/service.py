@@ -5,7 +5,6 @@ import contextvars
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -46,8 +45,10 @@ class Service:
 
     async def _read(self, jobs: Sequence[Job]) -> list[Outcome]:
         loop = asyncio.get_running_loop()
-        read = partial(self._context.run, self.reader.read, jobs)
-        return await loop.run_in_executor(self._pool, read)
+        return await loop.run_in_executor(self._pool, self._read_here, jobs)
+
+    def _read_here(self, jobs: Sequence[Job]) -> list[Outcome]:
+        return self._context.run(self.reader.read, jobs)
 
     @asynccontextmanager
     async def running(self, app: FastAPI) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..loading import load_pipeline, require_pipeline, use_gpu
+from ..terminal import echo
 from .limits import Bounds, Limits
 
 NEEDED = ("fastapi", "uvicorn", "prometheus_client")
@@ -48,9 +49,16 @@ def serve(
         name = Path(model).name or model  # paths are nobody's business
         app = make_app(nlp, name, bounds=bounds, limits=limits)
         settings: dict[str, Any] = {"access_log": False, "server_header": False}
-        server = Server(Config(app, log_level="info", **settings))
+        server = Server(Config(app, log_level="warning", **settings))
+        echo(f"Answering at {url_of(listening)} (Ctrl-C ends it)")
         with suppress(KeyboardInterrupt):  # uvicorn raises it once all is answered
             server.run(sockets=[listening])
+
+
+def url_of(listening: socket.socket) -> str:
+    """The address of what listens there."""
+    host, port, *_ = listening.getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def require_serving() -> None:

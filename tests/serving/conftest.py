@@ -1,6 +1,5 @@
 """A small pipeline that can be made to wait and to fail, and services of it."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from spacy.tokens import Doc, Span
 from spacy_attnner.confidence import set_confidences
 from spacy_attnner.relations import Relation, set_relations
 from spacy_attnner.serving.service import make_app
-from spacy_attnner.serving.start import open_socket
+from spacy_attnner.serving.start import open_socket, url_of
 
 GATE = threading.Event()  # texts with WAIT are read once it is set
 WAITS = threading.Event()  # one of them is being read
@@ -59,7 +58,7 @@ def served(nlp: Language, **settings: object) -> Iterator[httpx.Client]:
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
-    with httpx.Client(base_url=address(listening), timeout=30, trust_env=False) as http:
+    with httpx.Client(base_url=url_of(listening), timeout=30, trust_env=False) as http:
         try:
             yield http
         finally:
@@ -68,10 +67,6 @@ def served(nlp: Language, **settings: object) -> Iterator[httpx.Client]:
             thread.join(30)
             listening.close()
     assert not thread.is_alive()
-
-
-def address(listening: socket.socket) -> str:
-    return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
 @pytest.fixture

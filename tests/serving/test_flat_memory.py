@@ -11,11 +11,11 @@ def test_words_are_forgotten(name):
     nlp = Task(name).trained(steps=3)
     reader = BatchReader(nlp)
     sizes = set()
-    for n in range(20):
+    for n in range(6):
         words = " ".join(f"w{n}x{i * i}" for i in range(200))
         jobs = [Job(f"{words} {i}") for i in range(3)]
         assert not any(outcome.failed for outcome in reader.read(jobs))
-        sizes.add((len(nlp.vocab.strings), len(nlp.vocab)))
+        sizes.add((len(nlp.vocab.strings), len(list(nlp.vocab))))
     assert len(sizes) == 1
 
 

@@ -32,7 +32,7 @@ def make_nlp() -> Language:
         example.predicted.ents = rel.doc(nlp, sentence).ents
         rel.annotate(example.reference, sentence)
     sgd = nlp.initialize(lambda: examples)
-    ner.train(nlp, examples, 60, sgd)
+    ner.train(nlp, examples, 45, sgd)
     assert get_relations(nlp(TEXT))
     return nlp
 
@@ -109,7 +109,6 @@ def test_a_text_that_is_read(page, options):
     assert found["arc-label"]
     assert {"Entities", "Relations", "Categories", "Why"} <= set(found["h2"])
     assert "PER" in found["td"]
-    assert found["textarea"] == [TEXT] or "textarea" not in found
 
 
 @in_browser

@@ -83,21 +83,23 @@ def test_the_port_is_held_while_the_pipeline_loads():
 def test_what_waits_is_answered_at_the_end(tmp_path, ending):
     """The command as a whole: from its start to a signal while a text is read."""
     (tmp_path / "slow.py").write_text(SLOW)
-    script = "exec(open('slow.py').read()); import spacy; nlp = spacy.blank('en'); "
-    script += "nlp.add_pipe('test_serving_slow'); nlp.to_disk('model')"
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    exec(SLOW)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("test_serving_slow")
+    nlp.to_disk(tmp_path / "model")
     command = "-m spacy attn serve model --code slow.py --port 0 --patience-ms 0"
     with subprocess.Popen(
         [sys.executable, *command.split()],
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-        assert process.stderr is not None
-        lines = iter(process.stderr.readline, "")
-        url = next(filter(None, (re.search(r"http://[\d.:]+", li) for li in lines)))[0]
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        found = (re.search(r"http://[\d.:]+", line) for line in lines)
+        url = next(filter(None, found))[0]
         answers: list = []
 
         def ask(text: str) -> None:
@@ -110,7 +112,7 @@ def test_what_waits_is_answered_at_the_end(tmp_path, ending):
         process.send_signal(ending)
         for thread in threads:
             thread.join()
-        rest = process.stderr.read()
+        rest = process.stdout.read()
         process.wait(30)
     assert sorted(answer.json()["text"] for answer in answers) == ["a", "b"]
     assert "Traceback" not in rest
