@@ -10,6 +10,7 @@ import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
+from thinc.api import fix_random_seed
 
 from spacy_attnner.relations import doc_to_json, get_relations
 
@@ -17,7 +18,8 @@ from ..tiny_encoders import make_encoder
 
 N_THREADS = 8
 NAMES = ("attn_ner", "attn_rel", "attn_textcat", "attn_textcat_multilabel")
-LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": 26}
+LISTENER: dict[str, Any] = {"@architectures": "spacy.Tok2VecListener.v1"}
+WIDTHS = {"own": 26, "transformer": 16}
 TEXTS = [
     "Mira Okafor works for Kestrel Lines in Bergen .",
     "Tom Lind lives in Stavanger .",
@@ -28,14 +30,16 @@ TEXTS = [
 ] * 4
 
 
-def make_pipeline(make_task: Callable, encoder: dict[str, Any]) -> Language:
+def make_pipeline(make_task: Callable, encoder: dict[str, Any], width: int) -> Language:
     """All components; the recognizer and a classifier listen to a shared encoder."""
     nlp = spacy.blank("en")
     nlp.add_pipe("tok2vec", config={"model": copy.deepcopy(encoder)})
     for name in NAMES:
         config = make_task(name).config
         listens = name in ("attn_ner", "attn_textcat")
-        config["model"]["tok2vec"] = LISTENER if listens else copy.deepcopy(encoder)
+        config["model"]["tok2vec"] = (
+            LISTENER | {"width": width} if listens else copy.deepcopy(encoder)
+        )
         if name == "attn_rel":  # all pairs that it looks at
             config |= {"threshold": 0.0, "known_types_only": False}
         nlp.add_pipe(name, config=config)
@@ -45,11 +49,17 @@ def make_pipeline(make_task: Callable, encoder: dict[str, Any]) -> Language:
         examples += task.examples(nlp)
     sgd = nlp.initialize(lambda: examples)
     nlp.update(examples, sgd=sgd, drop=0.1)  # models are in training mode now
+    # so that there are pairs of entities, whatever a hardly trained recognizer finds
+    settings = {"overwrite_ents": True}
+    ruler: Any = nlp.add_pipe("entity_ruler", before="attn_rel", config=settings)
+    names = {"Mira Okafor": "PER", "Kestrel Lines": "ORG", "Bergen": "LOC"}
+    ruler.add_patterns([{"label": label, "pattern": n} for n, label in names.items()])
     return nlp
 
 
 @pytest.fixture(params=["own", "transformer"])
 def nlp(request, make_task: Callable, tmp_path) -> Language:
+    fix_random_seed(0)
     encoder = make_task("attn_ner").config["model"]["tok2vec"]
     if request.param == "transformer":
         folder = str(make_encoder(tmp_path / "encoder"))
@@ -58,7 +68,7 @@ def nlp(request, make_task: Callable, tmp_path) -> Language:
             "name": folder,
             "margin": 7,
         }
-    return make_pipeline(make_task, encoder)
+    return make_pipeline(make_task, encoder, WIDTHS[request.param])
 
 
 def found(doc: Doc) -> dict[str, Any]:
