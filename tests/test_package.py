@@ -91,6 +91,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": {"pipeline", "relations", *COMMANDS},
     "explain": {"models", "pipeline", "relations", "span_groups", "words"},
     "render": {"explain", "export", "confidence", "relations", *COMMANDS},
+    "serving": {"explain", "export", "render", "confidence", "relations", *COMMANDS},
     "report": {
         *("annotated", "corpora", "confidence", "recipes", "relations", "render"),
         *("scoring", *COMMANDS),
@@ -98,7 +99,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"models", "corpora", "report", *COMMANDS},
     "cli": {
         *("confidence", "corpora", "crf", "export", "fitting", "glove", "layers"),
-        *("minilm", "native", "recipes", "render", "report", "training"),
+        *("minilm", "native", "recipes", "render", "report", "serving", "training"),
         *("errors", "terminal"),
     },
 }

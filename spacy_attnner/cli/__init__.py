@@ -3,6 +3,7 @@
 from . import data_commands as data_commands
 from . import picture_commands as picture_commands
 from . import pipeline_commands as pipeline_commands
+from . import serving_commands as serving_commands
 from . import text_commands as text_commands
 from . import training_commands as training_commands
 from .app import attn_cli

@@ -174,7 +174,10 @@ class AttnShim(PyTorchShim):
     def predict_with(self, ask: Callable[[Any], torch.Tensor]) -> torch.Tensor:
         """What a function finds out of the module, as a prediction."""
         if self._model.training:
-            self._model.eval()
+            # the module that is asked about comes last: once it says that nothing
+            # learns, another thread's prediction finds no part that still drops out
+            for module in reversed(list(self._model.modules())):
+                module.training = False
         with torch.no_grad():
             return self._run(ask)
 

@@ -206,3 +206,24 @@ def test_mixed_precision(trained, build, configs, docs):
         train_once(each, docs, Adam(0.01))
     expected, found = flat(model.predict(docs)), flat(mixed.predict(docs))
     numpy.testing.assert_allclose(found, expected, atol=0.1)
+
+
+def test_a_module_says_that_it_predicts_when_all_its_parts_do(trained, docs):
+    """Other threads look at the whole before they predict."""
+    model = trained("CharacterCNN")
+    model.begin_update(docs)
+    module = model.shims[0]._model
+    parts = [part for part in module.modules() if part is not module]
+    seen = []
+
+    class Watching(type(module)):
+        def __setattr__(self, name, value):
+            if name == "training" and not value:
+                seen.append(any(part.training for part in parts))
+            super().__setattr__(name, value)
+
+    module.__class__ = Watching
+    assert parts
+    assert all(part.training for part in parts)
+    model.predict(docs)
+    assert seen == [False]
