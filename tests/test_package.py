@@ -90,6 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fitting": {"pipeline", "confidence", "corpora", "scoring", *COMMANDS},
     "export": {"pipeline", "relations", *COMMANDS},
     "explain": {"models", "pipeline", "relations", "span_groups", "words"},
+    "batch": {"models", "confidence", "relations", "export", *COMMANDS},
     "render": {"explain", "export", "confidence", "relations", *COMMANDS},
     "report": {
         *("annotated", "corpora", "confidence", "recipes", "relations", "render"),
@@ -97,7 +98,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "training": {"models", "corpora", "report", *COMMANDS},
     "cli": {
-        *("confidence", "corpora", "crf", "export", "fitting", "glove", "layers"),
+        *(
+            "batch",
+            "confidence",
+            "corpora",
+            "crf",
+            "export",
+            "fitting",
+            "glove",
+            "layers",
+        ),
         *("minilm", "native", "recipes", "render", "report", "training"),
         *("errors", "terminal"),
     },
