@@ -1,4 +1,4 @@
-"""`spacy attn apply`: every row of any number of texts through a pipeline, exactly once."""
+"""`spacy attn apply`: every row of any number of texts, exactly once."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What can be said of inputs before a run: columns that are missing, types that differ."""
+"""What is said of inputs before a run: columns that are missing, types that differ."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, BinaryIO, cast

@@ -1,9 +1,9 @@
-"""Which parts of a run are finished, so that a killed one goes on and none counts twice.
+"""Which parts of a run are finished, so that a killed one goes on and none is doubled.
 
     manifest.jsonl
         {"settings": {…}, "n_inputs": 2}      what the results depend on
         {"input": ["a.txt", "/…", "txt", 12, 345]}
-        {"part": 0, "stop": [0, 5000], …, "errors": […]}     as soon as its file is there
+        {"part": 0, "stop": [0, 5000], …, "errors": […]}   as soon as its file is there
         {"finished": true}
 
 A part's file is complete under its name before its line is written; the line holds its

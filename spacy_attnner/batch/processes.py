@@ -1,8 +1,8 @@
 """Parts made in several processes, each with a pipeline of its own.
 
 What travels are rows, and back how many there were: a worker writes the file of its
-part itself. Workers are spawned, so they hold no lock and no thread of the first process;
-they end when it ends, however that is.
+part itself. Workers are spawned, so they hold no lock and no thread of the first
+process; they end when it ends, however that is.
 """
 
 import os
@@ -109,8 +109,8 @@ class _Workers:
         raise UserError(
             f"a worker process died {ATTEMPTS + 1} times, with the texts from "
             f"{part.rows[0].place} to {part.rows[-1].place}",
-            "If the memory was full, lower --n-process or --batch-tokens, or split long "
-            "texts. Finished parts are kept: go on with --resume.",
+            "If the memory was full, lower --n-process or --batch-tokens, or split "
+            "long texts. Finished parts are kept: go on with --resume.",
         )
 
     def _restart(self) -> None:

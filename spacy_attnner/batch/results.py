@@ -83,9 +83,9 @@ def record_of(doc: Doc, row: Row, fields: Sequence[str]) -> dict[str, Any]:
         if field == "text":
             record["text"] = row.text
         elif field == "entities":
-            record["entities"] = entities_of(doc)
+            record["entities"] = entity_records(doc)
         elif field == "relations":
-            record["relations"] = relations_of(doc)
+            record["relations"] = relation_records(doc)
         elif field == "cats":
             record["cats"] = {name: _score(p) for name, p in sorted(doc.cats.items())}
         elif field == "tokens":
@@ -101,7 +101,9 @@ def flat_records(
     doc: Doc, row: Row, per: str, fields: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
     """A record for each entity or relation, of the columns that `columns_of` names."""
-    found = entities_of(doc) if per == "entity" else map(_flat, relations_of(doc))
+    found = (
+        entity_records(doc) if per == "entity" else map(_flat, relation_records(doc))
+    )
     end = {"meta": row.meta} if "meta" in fields and row.meta is not None else {}
     for each in found:
         yield {"id": _plain_id(row), **each, **end}
@@ -114,7 +116,7 @@ def columns_of(per: str, fields: Sequence[str]) -> tuple[str, ...]:
     return COLUMNS[per] + (("meta",) if "meta" in fields else ())
 
 
-def entities_of(doc: Doc) -> list[dict[str, Any]]:
+def entity_records(doc: Doc) -> list[dict[str, Any]]:
     """The entities with their confidences, null where nothing gave one."""
     return [
         {**_span(ent), "confidence": None if score is None else _score(score)}
@@ -122,7 +124,7 @@ def entities_of(doc: Doc) -> list[dict[str, Any]]:
     ]
 
 
-def relations_of(doc: Doc) -> list[dict[str, Any]]:
+def relation_records(doc: Doc) -> list[dict[str, Any]]:
     """The relations, in the order they were set."""
     return [
         {

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from hashlib import blake2b
 from itertools import accumulate
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from ..errors import UserError, sound
@@ -130,8 +131,8 @@ class RowStream:
         else:
             check_unchanged(source)
             with sound(f"{source.path} cannot be read", "Check that it is there."):
-                raw = self._open.enter_context(open(source.path, "rb"))
-            self._raw = raw
+                raw = Path(source.path).open("rb")  # noqa: SIM115
+            self._raw = self._open.enter_context(raw)
         file = decompressed(cast(BinaryIO, raw), source.path)
         return READERS[source.kind](file, source.name, skip, self.columns)
 

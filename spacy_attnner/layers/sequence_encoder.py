@@ -182,7 +182,7 @@ class SequenceEncoder(nn.Module):
         lstm, loop = cast(nn.LSTM, self.lstms[layer]), recurrence()
         if self.training and _in_float32_on_cpu(H):
             return trained_bilstm(lstm, H, sizes)
-        few = sizes[0] <= FEW and H.device.type == "cpu" and not self.training
+        few = sizes[0] <= FEW and not self.training and _in_float32_on_cpu(H)
         if loop is None or notes is None or not few:
             steps = torch.from_numpy(sizes)  # of the CPU, as PyTorch wants them
             with _full_precision(H):
