@@ -61,9 +61,6 @@ def make_small() -> spacy.language.Language:
     spacy.util.fix_random_seed(1)
     nlp = spacy.blank("en")
     ruler = nlp.add_pipe("entity_ruler")
-    ruler.add_patterns(  # type: ignore[attr-defined]
-        [{"label": "PER", "pattern": "Mira"}, {"label": "LOC", "pattern": "Bergen"}]
-    )
     tagger = {"@architectures": "spacy-attnner.CRFTagger.v1", "tok2vec": TOK2VEC}
     ner = nlp.add_pipe("attn_ner", config={"model": tagger, "overwrite": False})
     settings = {"model": {"tok2vec": {"width": 8, "characters": None}}}
@@ -79,6 +76,9 @@ def make_small() -> spacy.language.Language:
         for label in labels:
             pipe.add_label(label)  # type: ignore[attr-defined]
     nlp.initialize()
+    ruler.add_patterns(  # type: ignore[attr-defined]
+        [{"label": "PER", "pattern": "Mira"}, {"label": "LOC", "pattern": "Bergen"}]
+    )
     return nlp
 
 

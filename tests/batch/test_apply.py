@@ -5,9 +5,6 @@ import json
 import tracemalloc
 from pathlib import Path
 
-import duckdb
-import pandas
-import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,6 +12,7 @@ import spacy
 from spacy.tokens import DocBin
 
 from spacy_attnner import get_confidence, get_relations
+from spacy_attnner.batch import engine
 from spacy_attnner.batch.annotator import in_batches
 from spacy_attnner.errors import UserError
 from tests.batch.conftest import make_texts, read_jsonl
@@ -118,6 +116,7 @@ def test_all_formats_say_the_same(rows, tmp_path, apply):
 
 
 def test_parquet_for_everyone(rows, tmp_path, apply):
+    duckdb, pandas, polars = map(pytest.importorskip, ("duckdb", "pandas", "polars"))
     path = tmp_path / "out.parquet"
     apply(rows, path)
     first = read_jsonl(rows)[0]["text"]
@@ -288,16 +287,19 @@ def test_nothing_to_read(tmp_path, apply):
     assert apply(tmp_path / "in.txt", tmp_path / "out.jsonl", overwrite=True).rows == 2
 
 
-def test_precision(rows, tmp_path, apply):
+def test_precision(rows, tmp_path, apply, monkeypatch):
     for precision in ("fp32", "bf16"):
         apply(rows, tmp_path / f"{precision}.jsonl", precision=precision)
     apply(rows, tmp_path / "own.jsonl")
     own = (tmp_path / "own.jsonl").read_bytes()
     assert (tmp_path / "fp32.jsonl").read_bytes() == own
-    other = read_jsonl(tmp_path / "bf16.jsonl")
-    for a, b in zip(read_jsonl(tmp_path / "own.jsonl"), other, strict=True):
+    half = read_jsonl(tmp_path / "bf16.jsonl")
+    for a, b in zip(read_jsonl(tmp_path / "own.jsonl"), half, strict=True):
         assert a["cats"] == pytest.approx(b["cats"], abs=0.02)
-    assert (tmp_path / "bf16.jsonl").read_bytes() != own
+    mixed = []
+    monkeypatch.setattr(engine, "set_mixed_precision", lambda _, on: mixed.append(on))
+    apply(rows, tmp_path / "out.jsonl", precision="bf16")
+    assert mixed == [True] * 3
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path, apply):
