@@ -21,6 +21,10 @@ class UserError(Exception):
         self.problem = problem
         self.way_out = way_out
 
+    def __reduce__(self) -> tuple:
+        """How it comes back from a worker process."""
+        return type(self), (self.problem, self.way_out)
+
 
 def way_out_of(error: OSError) -> str:
     """What to do about an error of the file system."""

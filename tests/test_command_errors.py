@@ -54,8 +54,9 @@ COMMANDS = {
     "thresholds": "model dev.spacy OUT",
     "vectors": "OUT --wheel in.txt",
 }
-# what grows in its place, and has tests of its own: `training/`, `report/test_card.py`
-GROWING = {"train", "tune", "crossval", "card"}
+# what grows in its place, and has tests of its own: `training/`, `report/test_card.py`,
+# `batch/`
+GROWING = {"train", "tune", "crossval", "card", "apply"}
 ROOT = Path(__file__).parents[1]
 
 

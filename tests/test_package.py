@@ -90,6 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fitting": {"pipeline", "confidence", "corpora", "scoring", *COMMANDS},
     "export": {"pipeline", "relations", *COMMANDS},
     "explain": {"models", "pipeline", "relations", "span_groups", "words"},
+    "batch": {"models", "confidence", "relations", "export", *COMMANDS},
     "render": {"explain", "export", "confidence", "relations", *COMMANDS},
     "serving": {"explain", "export", "render", "confidence", "relations", *COMMANDS},
     "report": {
@@ -98,8 +99,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "training": {"models", "corpora", "report", *COMMANDS},
     "cli": {
-        *("confidence", "corpora", "crf", "export", "fitting", "glove", "layers"),
-        *("minilm", "native", "recipes", "render", "report", "serving", "training"),
+        *("batch", "confidence", "corpora", "crf", "export", "fitting", "glove"),
+        *("layers", "minilm", "native", "recipes", "render", "report", "serving"),
+        *("training",),
         *("errors", "terminal"),
     },
 }

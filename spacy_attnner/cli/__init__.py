@@ -1,5 +1,6 @@
 """The command line: `python -m spacy attn …`. Importing a command registers it."""
 
+from . import batch_commands as batch_commands
 from . import data_commands as data_commands
 from . import picture_commands as picture_commands
 from . import pipeline_commands as pipeline_commands

@@ -13,7 +13,7 @@ GROUPS = {
         *("train", "tune", "crossval", "calibrate", "thresholds", "report", "card"),
         "info",
     ),
-    "Texts": ("relations", "render", "explain", "serve"),
+    "Texts": ("apply", "relations", "render", "explain", "serve"),
 }
 
 

@@ -182,7 +182,7 @@ class SequenceEncoder(nn.Module):
         lstm, loop = cast(nn.LSTM, self.lstms[layer]), recurrence()
         if self.training and _in_float32_on_cpu(H):
             return trained_bilstm(lstm, H, sizes)
-        few = sizes[0] <= FEW and H.device.type == "cpu" and not self.training
+        few = sizes[0] <= FEW and not self.training and _in_float32_on_cpu(H)
         if loop is None or notes is None or not few:
             steps = torch.from_numpy(sizes)  # of the CPU, as PyTorch wants them
             with _full_precision(H):
@@ -198,8 +198,10 @@ def _in_float32_on_cpu(H: Tensor) -> bool:
 
 
 def _full_precision(X: Tensor) -> AbstractContextManager:
-    """On a GPU, no autocast: for LSTMs it means float16, whatever it was asked for.
-
-    The gradients, which nobody scales, would vanish in that.
+    """No autocast: for LSTMs on a GPU it means float16, whatever it was asked for, and
+    the gradients, which nobody scales, would vanish in that. On CPUs that have no
+    bfloat16 of their own it finds no LSTM at all.
     """
-    return torch.autocast("cuda", enabled=False) if X.is_cuda else nullcontext()
+    if X.is_cuda or torch.is_autocast_enabled("cpu"):
+        return torch.autocast(X.device.type, enabled=False)
+    return nullcontext()

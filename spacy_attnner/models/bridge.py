@@ -382,6 +382,14 @@ def predict_with(model: Model, ask: Callable[[Any], torch.Tensor]) -> torch.Tens
     return cast(AttnShim, model.shims[0]).predict_with(ask)
 
 
+def set_mixed_precision(model: Model, mixed: bool) -> None:
+    """Let all modules of a model compute in bfloat16 where autocast allows, or none."""
+    for node in model.walk():
+        for shim in node.shims:
+            if isinstance(shim, AttnShim):
+                shim._mixed_precision = mixed
+
+
 def device_of(model: Model) -> torch.device:
     """Where the weights of a layer made by `torch_layer` are."""
     return cast(AttnShim, model.shims[0]).device

@@ -39,6 +39,13 @@ def trim_heap() -> None:
     _heap_trimmer()()
 
 
+def free_memory() -> None:
+    """Give back what PyTorch keeps of a GPU's memory, and of the heap."""
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    trim_heap()
+
+
 @cache
 def _heap_trimmer() -> Callable[[], Any]:
     try:

@@ -1,0 +1,341 @@
+"""`spacy attn apply`: every row of any number of texts, exactly once."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from spacy.cli._util import import_code
+from spacy.language import Language
+from thinc.api import Model
+from tqdm import tqdm
+
+from ..atomic import check_apart, check_file, replacing, writing
+from ..errors import UserError
+from ..loading import load_pipeline, use_gpu
+from ..models.bridge import set_mixed_precision
+from ..terminal import visible
+from .annotator import Annotator, Done
+from .first_look import look_at
+from .inputs import STANDARD_INPUT, Input, find_inputs
+from .manifest import Manifest
+from .part_files import FORMATS, Layout
+from .processes import make_parts
+from .results import choose_fields
+from .row_readers import Columns
+from .row_stream import Part, RowStream
+
+RUN = ".run"  # folder of a run whose output is one file
+PART_ROWS = 5000
+BATCH_TOKENS = 8000
+PRECISIONS = ("fp32", "bf16")
+CHUNK = 2**20
+
+
+@dataclass(frozen=True)
+class Options:
+    """How texts are read, and results written.
+
+    format: Of part files; None for what the output's name says.
+    fields: What is written of each text; what the pipeline sets if empty.
+    per: "entity" or "relation" for a row for each of them.
+    input_format: Of the inputs, whatever their names say.
+    columns: Where the texts and their ids are.
+    batch_tokens: How many tokens the pipeline reads at a time.
+    part_rows: Rows of a part, which is finished or not.
+    n_process: Worker processes.
+    gpu_id: A GPU, or -1.
+    precision: "fp32" or "bf16"; the pipeline's own if None.
+    code: A Python file to import.
+    """
+
+    format: str | None = None
+    fields: tuple[str, ...] = ()
+    per: str = "document"
+    input_format: str | None = None
+    columns: Columns = field(default_factory=Columns)
+    batch_tokens: int = BATCH_TOKENS
+    part_rows: int = PART_ROWS
+    n_process: int = 1
+    gpu_id: int = -1
+    precision: str | None = None
+    code: Path | None = None
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of it: how many rows there are, how many of them failed, and where."""
+
+    rows: int
+    words: int
+    failed: int
+    parts: int
+    seconds: float
+    errors: Path
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What a process needs to annotate parts."""
+
+    model: str
+    layout: Layout
+    folder: Path
+    options: Options
+
+    def make(self) -> Annotator:
+        """Load the pipeline."""
+        import_code(self.options.code)
+        use_gpu(self.options.gpu_id, silent=True)
+        return self.around(load_pipeline(self.model))
+
+    def around(self, nlp: Language) -> Annotator:
+        """The same with a pipeline that is loaded."""
+        if self.options.precision is not None:
+            for _, pipe in nlp.pipeline:
+                if isinstance(model := getattr(pipe, "model", None), Model):
+                    set_mixed_precision(model, self.options.precision == "bf16")
+        tokens = self.options.batch_tokens
+        return Annotator(nlp, self.layout, tokens, self.folder)
+
+
+def apply_pipeline(
+    model: str,
+    texts: str,
+    output: Path,
+    options: Options | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Applied:
+    """Let a pipeline read all rows of texts, and write what it finds.
+
+    output: A file that ends in .jsonl, .csv, .parquet or .spacy, or a folder for parts.
+    resume: Go on with a run that was cut off, if there is one.
+    overwrite: Begin anew, whatever was there.
+
+    Raises UserError for what cannot be read or written; what was finished is kept.
+    """
+    options = options or Options()
+    format, single = choose_output(output, options.format)
+    inputs = find_inputs(texts, options.input_format)
+    _check_apart(model, inputs, output)
+    folder = output.with_name(output.name + RUN) if single else output
+    if single:
+        _check_single(output, folder, resume, overwrite)
+    import_code(options.code)
+    use_gpu(options.gpu_id, silent=True)
+    nlp = load_pipeline(model)
+    layout = _layout(nlp, format, inputs, options)
+    settings = _settings(nlp, layout, options)
+    with Manifest(folder, format) as manifest:
+        manifest.begin(settings, inputs, resume=resume, overwrite=overwrite)
+        run = _Run(manifest, inputs, options, Worker(model, layout, folder, options))
+        begin = time.monotonic()
+        if not (manifest.finished and (output.exists() or not single)):
+            run.annotate(nlp)
+            if not manifest.parts:
+                raise UserError(f"{texts} holds no text", "Give at least one.")
+            if single:
+                _write_whole(layout, manifest, output)
+            manifest.finish()
+        if single:
+            with writing(folder):
+                manifest.remove_parts(format)
+        return run.summary(time.monotonic() - begin)
+
+
+def choose_output(output: Path, format: str | None) -> tuple[str, bool]:
+    """The format of the results, and whether they become one file.
+
+    Raises UserError if two are named.
+    """
+    told = output.suffix.removeprefix(".").lower()
+    if output.is_dir() or told not in FORMATS:
+        if told and not output.is_dir() and format is None:
+            raise UserError(
+                f"{output} is of no known format",
+                f"Name a file that ends in .{', .'.join(FORMATS)}, or a folder, which "
+                "gets a file for every part; with --format its name may be any.",
+            )
+        return format or FORMATS[0], False
+    if format not in (None, told):
+        raise UserError(
+            f"{output} says {told}, and --format {format}", "Leave out one of them."
+        )
+    return told, True
+
+
+def _check_apart(model: str, inputs: Sequence[Input], output: Path) -> None:
+    check_apart(output, {"pipeline": model})
+    place = output.resolve()
+    for source in inputs:
+        path = Path(source.path)
+        if source.path != STANDARD_INPUT and (path == place or place in path.parents):
+            check_apart(output, {"texts": path})
+
+
+def _check_single(output: Path, folder: Path, resume: bool, overwrite: bool) -> None:
+    check_file(output)
+    if output.exists() and not overwrite and not (resume and folder.exists()):
+        raise UserError(
+            f"{output} is there"
+            + (f", and {folder}, with what was finished, is not" if resume else ""),
+            "Add --overwrite to replace it, or name another file.",
+        )
+
+
+def _layout(
+    nlp: Language, format: str, inputs: Sequence[Input], options: Options
+) -> Layout:
+    fields = choose_fields(nlp, options.fields, options.per)
+    id, meta = look_at(inputs, options.columns) if "meta" in fields else (None, None)
+    return Layout(format, fields, options.per, id, meta)
+
+
+def _settings(nlp: Language, layout: Layout, options: Options) -> dict[str, Any]:
+    """All that the results depend on, beside the inputs."""
+    meta = nlp.meta
+    return {
+        "the pipeline": f"{meta['lang']}_{meta['name']} {meta['version']}",
+        "the pipeline's content": _fingerprint(nlp),
+        "spacy-attnner": version("spacy-attnner"),
+        "the format": layout.format,
+        "--fields": ",".join(layout.fields),
+        "--per": layout.per,
+        "--text": options.columns.text,
+        "--id": options.columns.id,
+        "--batch-tokens": options.batch_tokens,
+        "--part-rows": options.part_rows,
+        "--precision": options.precision,
+        "the device": "cpu" if options.gpu_id < 0 else "gpu",
+    }
+
+
+def _fingerprint(nlp: Language) -> str:
+    """Of the names and the content of all files of a pipeline."""
+    digest = blake2b(digest_size=16)
+    for path in sorted(nlp.path.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(nlp.path)}\0".encode(errors="replace"))
+            with path.open("rb") as file:
+                while chunk := file.read(CHUNK):
+                    digest.update(chunk)
+    return digest.hexdigest()
+
+
+class _Run:
+    """One run: which parts are missing, and what they come to."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        inputs: Sequence[Input],
+        options: Options,
+        worker: Worker,
+    ) -> None:
+        self.manifest = manifest
+        self.inputs = inputs
+        self.options = options
+        self.worker = worker
+
+    def annotate(self, nlp: Language) -> None:
+        """Make all parts that are missing."""
+        n = self.options.n_process
+        with (
+            RowStream(
+                self.inputs, self.options.columns, self.options.part_rows
+            ) as stream,
+            self._bar() as bar,
+        ):
+            parts = self._missing(stream)
+            found: Iterable[Done]
+            if n == 1:
+                found = map(self.worker.around(nlp), parts)
+            else:
+                del nlp  # the workers have their own
+                found = make_parts(self.worker, parts, n)
+            for done in found:
+                self.manifest.add(done)
+                bar.add(done)
+
+    def _missing(self, stream: RowStream) -> Iterator[Part]:
+        from_stdin = any(each.path == STANDARD_INPUT for each in self.inputs)
+        while True:
+            finished = self.manifest.parts.get(stream.number)
+            if finished is not None and not from_stdin:
+                stream.skip_part(finished.stop)
+                continue
+            part = stream.read_part()
+            if part is None:
+                return
+            if finished is None:
+                yield part
+            elif part.digest != finished.digest:
+                raise UserError(
+                    f"stdin differs from what {self.manifest.folder} was begun with, "
+                    f"between {part.rows[0].place} and {part.rows[-1].place}",
+                    "Pipe the same texts, or begin anew with --overwrite.",
+                )
+
+    @contextmanager
+    def _bar(self) -> Iterator["_Bar"]:
+        total = sum(each.size for each in self.inputs) or None
+        there = max((each.n_bytes for each in self.manifest.parts.values()), default=0)
+        with tqdm(
+            total=total,
+            initial=there if total else 0,
+            desc=visible(Path(self.inputs[0].name).name),
+            unit="B",
+            unit_scale=True,
+            leave=False,
+            disable=None,
+        ) as shown:
+            yield _Bar(shown)
+
+    def summary(self, seconds: float) -> Applied:
+        """What all parts come to, those of earlier runs, too."""
+        parts = self.manifest.parts.values()
+        examples = []
+        for error in self.manifest.errors():
+            examples.append(f"{error['place']}: {error['reason']}")
+            if len(examples) == 20:
+                break
+        return Applied(
+            rows=sum(part.rows for part in parts),
+            words=sum(part.words for part in parts),
+            failed=sum(part.n_errors for part in parts),
+            parts=len(parts),
+            seconds=seconds,
+            errors=self.manifest.folder / "errors.jsonl",
+            examples=tuple(examples),
+        )
+
+
+class _Bar:
+    """How far a run is: documents, words a second, time left by the bytes of inputs."""
+
+    def __init__(self, shown: tqdm) -> None:
+        self.shown = shown
+        self.begin = time.monotonic()
+        self.docs = self.words = 0
+
+    def add(self, done: Done) -> None:
+        """Count a part."""
+        self.docs += done.rows
+        self.words += done.words
+        rate = self.words / max(time.monotonic() - self.begin, 1e-9)
+        text = f"{self.docs:,} docs, {rate:,.0f} words/s"
+        self.shown.set_postfix_str(text, refresh=False)
+        # parts may be finished in another order than they are read
+        self.shown.update(max(0, done.n_bytes - self.shown.n))
+
+
+def _write_whole(layout: Layout, manifest: Manifest, output: Path) -> None:
+    with replacing(output) as whole, writing(output):
+        layout.join_files(manifest.part_paths(), whole.file)

@@ -1,0 +1,148 @@
+"""The files that hold the rows: found, in a fixed order, and looked at before a run."""
+
+import glob
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from ..errors import UserError, sound
+from .compressed import ENDINGS
+
+ROW_KINDS = ("txt", "jsonl", "csv", "parquet", "spacy")
+WHOLE_TEXT = "whole"  # a .txt file of a folder, which is one text
+STANDARD_INPUT = "-"
+EXPECTED = (
+    "Give a .txt, .jsonl, .csv, .parquet or .spacy file, also .gz or .zst, a folder, a "
+    "quoted pattern, or - for stdin; --input-format says what a name does not."
+)
+
+
+class Input(NamedTuple):
+    """One file of rows.
+
+    name: Below the folder or pattern that was given; what ids and places begin with.
+    path: Where it lies, or "-".
+    kind: One of `ROW_KINDS`, or `WHOLE_TEXT`.
+    size, mtime: In bytes and nanoseconds; 0 of stdin.
+    """
+
+    name: str
+    path: str
+    kind: str
+    size: int = 0
+    mtime: int = 0
+
+
+def find_inputs(given: str, kind: str | None = None) -> list[Input]:
+    """The files of rows that a name stands for, in the order of their names.
+
+    A folder stands for all files of a known kind below it, hidden ones left out, and a
+    .txt file in it for one text. A pattern stands for the files that it matches.
+
+    given: A file, a folder, a pattern, or "-".
+    kind: Of all of them, whatever their names say.
+
+    Raises UserError if there is none, or one cannot be read.
+    """
+    if given == STANDARD_INPUT:
+        return [_standard_input(kind)]
+    path = Path(given)
+    if path.is_dir():
+        found = [_input(path / name, name, kind, True) for name in _below(path, kind)]
+        if not found:
+            raise UserError(f"the folder {given} holds no texts", EXPECTED)
+        return found
+    if path.exists():
+        return [_input(path, path.name, kind, False)]
+    if not glob.has_magic(given):
+        raise UserError(f"{given} does not exist", EXPECTED)
+    root = _root(given)
+    files = sorted(filter(os.path.isfile, glob.iglob(given, recursive=True)))
+    if not files:
+        raise UserError(f"no file matches {given}", EXPECTED)
+    names = (os.path.relpath(file, root or ".") for file in files)
+    return [
+        _input(Path(file), PurePath(name).as_posix(), kind, False)
+        for file, name in zip(files, names, strict=True)
+    ]
+
+
+def kind_of(name: str) -> str:
+    """The kind that a file's name tells, without the ending of a compression."""
+    name = name.lower()
+    for ending in ENDINGS:
+        name = name.removesuffix(ending)
+    kind = PurePath(name).suffix.removeprefix(".")
+    return kind if kind in ROW_KINDS else ""
+
+
+def check_unchanged(source: Input) -> None:
+    """Raises UserError if a file is not what it was when it was found."""
+    if source.path == STANDARD_INPUT:
+        return
+    try:
+        now = os.stat(source.path)
+    except OSError as error:
+        raise UserError(
+            f"{source.path} vanished while it was read: {error}",
+            "Finished parts are kept. Put it back as it was, then --resume.",
+        ) from error
+    for what, then, new in (
+        ("bytes", source.size, now.st_size),
+        ("nanoseconds, its time of change,", source.mtime, now.st_mtime_ns),
+    ):
+        if then != new:
+            raise UserError(
+                f"{source.path} changed while it was read: it had {then:,} {what} and "
+                f"has {new:,}",
+                "Read a copy that nothing writes to. Finished parts are kept, but are "
+                "of the file as it was: begin anew with --overwrite.",
+            )
+
+
+def _standard_input(kind: str | None) -> Input:
+    if kind in ("spacy", "parquet"):
+        raise UserError(
+            f"a .{kind} file is not read from stdin", "Give the path of the file."
+        )
+    if sys.stdin is None:
+        raise UserError("stdin is closed", "Pipe texts into it, or name a file.")
+    return Input("stdin", STANDARD_INPUT, kind or "txt")
+
+
+def _input(path: Path, name: str, kind: str | None, in_folder: bool) -> Input:
+    kind = kind or kind_of(name)
+    if not kind:
+        raise UserError(f"{path} is of no kind that holds texts", EXPECTED)
+    with sound(f"{path} cannot be read", "Check that it is yours to read."):
+        found = path.stat()
+        if not os.access(path, os.R_OK):
+            raise PermissionError(13, os.strerror(13), str(path))
+    if in_folder and kind == "txt":
+        kind = WHOLE_TEXT
+    return Input(name, os.path.abspath(path), kind, found.st_size, found.st_mtime_ns)
+
+
+def _below(folder: Path, kind: str | None) -> list[str]:
+    """Names of the visible files below a folder that hold rows."""
+
+    def names() -> Iterator[str]:
+        for place, folders, files in os.walk(folder):
+            folders[:] = [each for each in folders if not each.startswith(".")]
+            for file in files:
+                if not file.startswith(".") and (kind or kind_of(file)):
+                    yield Path(place, file).relative_to(folder).as_posix()
+
+    return sorted(names())
+
+
+def _root(pattern: str) -> str:
+    """The folder of a pattern that all that it matches lies in."""
+    parts: list[str] = []
+    for part in PurePath(pattern).parts[:-1]:
+        if glob.has_magic(part):
+            break
+        parts.append(part)
+    return os.path.join(*parts) if parts else ""

@@ -1,0 +1,103 @@
+"""Rows of text out of Parquet, group by group; pyarrow is imported when one is read."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from io import BytesIO, FileIO
+from typing import Any, BinaryIO
+
+from ..errors import UserError
+from .parquet_tables import import_pyarrow
+from .row_readers import Columns, Row, check_columns, id_or, not_utf8, row_of
+
+PARQUET_ROWS = 1000  # that are decoded at a time
+
+
+def read_parquet_rows(
+    file: BinaryIO, name: str, skip: int, columns: Columns
+) -> Iterator[Row]:
+    """A row of a table. Raises UserError if it has no such column of strings."""
+    table = open_table(file, name, columns)
+    groups, number = [], 0
+    for group in range(table.num_row_groups):
+        n_rows = table.metadata.row_group(group).num_rows
+        if groups or number + n_rows > skip:
+            groups.append(group)
+        else:
+            number += n_rows
+    known = (columns.text, columns.id)
+    names = (
+        None if columns.meta else [n for n in table.schema_arrow.names if n in known]
+    )
+    for batch in table.iter_batches(PARQUET_ROWS, groups, names, use_threads=False):
+        for record in _records(batch):
+            number += 1
+            if number > skip:
+                yield _parquet_row(f"{name}:{number}", record, columns)
+
+
+def open_table(file: BinaryIO, name: str, columns: Columns) -> Any:
+    """A table of texts, read group by group.
+
+    Raises UserError if it has no column of strings of that name, or its ids are neither
+    strings nor integers; pyarrow's errors for a damaged file.
+    """
+    pa = import_pyarrow()
+    on_disk = isinstance(getattr(file, "raw", None), FileIO)
+    table = pa.parquet.ParquetFile(file if on_disk else BytesIO(file.read()))
+    schema = table.schema_arrow
+    check_columns(schema.names, columns, name)
+    text = schema.field(columns.text).type
+    if not _is_string(pa, text):
+        raise UserError(
+            f"the column {columns.text!r} of {name} holds {text}, not strings",
+            "Say which holds the texts: --text COLUMN",
+        )
+    if columns.id in schema.names:
+        id = schema.field(columns.id).type
+        if not (_is_string(pa, id) or pa.types.is_integer(id)):
+            raise UserError(
+                f"the column {columns.id!r} of {name} holds {id}, no strings or "
+                "integers",
+                "Say which holds the ids: --id COLUMN",
+            )
+    return table
+
+
+def types_of_others(schema: Any, columns: Columns) -> tuple[Any, Any]:
+    """The types of the ids and of all other columns, None where there are none."""
+    pa = import_pyarrow()
+    id = schema.field(columns.id).type if columns.id in schema.names else None
+    if id is not None and not pa.types.is_integer(id):
+        id = pa.string()
+    others = [each for each in schema if each.name not in (columns.text, columns.id)]
+    return id, pa.struct(others) if others else None
+
+
+def _is_string(pa: Any, type: Any) -> bool:
+    if pa.types.is_dictionary(type):
+        type = type.value_type
+    known = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(each(type) for each in known)
+
+
+def _records(batch: Any) -> Iterator[dict[str, Any]]:
+    """Rows of a batch, each value by itself where one of them is damaged."""
+    with suppress(UnicodeDecodeError):
+        yield from batch.to_pylist()
+        return
+    for i in range(batch.num_rows):
+        record: dict[str, Any] = {}
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            try:
+                record[name] = column[i].as_py()
+            except UnicodeDecodeError as error:
+                record[name] = error
+        yield record
+
+
+def _parquet_row(place: str, record: dict[str, Any], columns: Columns) -> Row:
+    for value in record.values():
+        if isinstance(value, UnicodeDecodeError):
+            id = id_or(record.get(columns.id), place)
+            return Row(place, id, problem=not_utf8(value))
+    return row_of(place, record, columns)

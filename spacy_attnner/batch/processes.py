@@ -1,0 +1,139 @@
+"""Parts made in several processes, each with a pipeline of its own.
+
+What travels are rows, and back how many there were: a worker writes the file of its
+part itself. Workers are spawned, so they hold no lock and no thread of the first
+process; they end when it ends, however that is.
+"""
+
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache
+from multiprocessing import connection, get_context, parent_process
+from threading import Thread
+from typing import Any, Protocol
+
+from ..errors import UserError
+from .annotator import Annotator, Done
+from .row_stream import Part
+
+ATTEMPTS = 2  # at a part by itself, after a worker died
+
+
+class Recipe(Protocol):
+    """How a worker makes its annotator; hashable, and goes through pickle."""
+
+    def make(self) -> Annotator:
+        """Load the pipeline."""
+        ...
+
+
+def make_parts(recipe: Recipe, parts: Iterable[Part], n_process: int) -> Iterator[Done]:
+    """Annotate parts, in several processes; they are returned as they are finished.
+
+    Where a worker dies, killed for want of memory, say, the parts that were under way
+    are tried again, one by one.
+
+    Raises UserError if that fails, too, and what an annotator raises.
+    """
+    workers = _Workers(recipe, n_process)
+    try:
+        yield from workers.run(parts)
+    finally:
+        workers.stop()
+
+
+class _Workers:
+    def __init__(self, recipe: Recipe, n_process: int) -> None:
+        self.recipe = recipe
+        self.n_process = n_process
+        self.pool = self._start()
+        self.waiting: dict[Future, Part] = {}
+
+    def run(self, parts: Iterable[Part]) -> Iterator[Done]:
+        for part in parts:
+            self.waiting[self._submit(part)] = part
+            if len(self.waiting) > self.n_process:  # one in reserve
+                yield from self._collect()
+        while self.waiting:
+            yield from self._collect()
+
+    def stop(self) -> None:
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def _start(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self.n_process, mp_context=get_context("spawn"), initializer=_begin_worker
+        )
+
+    def _submit(self, part: Part) -> Future:
+        try:
+            return self.pool.submit(_work, self.recipe, part)
+        except BrokenProcessPool as error:
+            failed: Future = Future()
+            failed.set_exception(error)
+            return failed
+
+    def _collect(self) -> Iterator[Done]:
+        finished, _ = wait(self.waiting, return_when=FIRST_COMPLETED)
+        lost = []
+        for future in sorted(finished, key=lambda each: self.waiting[each].number):
+            part = self.waiting.pop(future)
+            if isinstance(future.exception(), BrokenProcessPool):
+                lost.append(part)
+            else:
+                yield future.result()
+        if lost:
+            yield from self._try_again(lost)
+
+    def _try_again(self, lost: list[Part]) -> Iterator[Done]:
+        wait(self.waiting)
+        for future, part in self.waiting.items():
+            if isinstance(future.exception(), BrokenProcessPool):
+                lost.append(part)
+            else:
+                yield future.result()
+        self.waiting = {}
+        self._restart()
+        for part in sorted(lost, key=lambda part: part.number):
+            yield self._alone(part)
+
+    def _alone(self, part: Part) -> Done:
+        for _ in range(ATTEMPTS):
+            try:
+                return self._submit(part).result()
+            except BrokenProcessPool:
+                self._restart()
+        raise UserError(
+            f"a worker process died {ATTEMPTS + 1} times, with the texts from "
+            f"{part.rows[0].place} to {part.rows[-1].place}",
+            "If the memory was full, lower --n-process or --batch-tokens, or split "
+            "long texts. Finished parts are kept: go on with --resume.",
+        )
+
+    def _restart(self) -> None:
+        self.stop()
+        self.pool = self._start()
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl+C to the first process, and end when it does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent: Any = parent_process()
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+@cache
+def _annotator(recipe: Recipe) -> Annotator:
+    return recipe.make()
+
+
+def _work(recipe: Recipe, part: Part) -> Done:
+    return _annotator(recipe)(part)

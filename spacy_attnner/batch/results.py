@@ -1,0 +1,205 @@
+"""What a pipeline found in one text, as plain data.
+
+    {"id": "a7", "text": "…",
+     "entities": [{"text": "Oslo", "label": "LOC", "start": 9, "end": 13,
+                   "confidence": 0.98}],
+     "relations": [{"head": {"text": …, "label": …, "start": …, "end": …},
+                    "label": "Live_In", "tail": {…}, "score": 0.91}],
+     "cats": {"POSITIVE": 0.7}, "meta": {"year": 1999}}
+
+Offsets are in characters, as everywhere in spaCy's JSON. All of it is extracted from a
+document before the memory zone ends that it was made in.
+"""
+
+import base64
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from ..confidence import confidences
+from ..errors import UserError
+from ..export.triples import LINE_ENDS, storable
+from ..relations import get_relations
+from .row_readers import Row
+
+FIELDS = ("text", "entities", "relations", "cats", "tokens", "meta")
+SET_BY = {
+    "entities": {"doc.ents"},
+    "relations": {"doc._.relations", "doc._.rel"},
+    "cats": {"doc.cats"},
+}
+PER = ("document", "entity", "relation")
+NEEDED = {"entity": "entities", "relation": "relations"}
+DIGITS = 6  # of probabilities, as confidences are kept
+COLUMNS = {
+    "entity": ("id", "text", "label", "start", "end", "confidence"),
+    "relation": (
+        *("id", "head_text", "head_label", "head_start", "head_end", "label"),
+        *("tail_text", "tail_label", "tail_start", "tail_end", "score"),
+    ),
+}
+
+
+def choose_fields(
+    nlp: Language, named: Sequence[str], per: str = "document"
+) -> tuple[str, ...]:
+    """What is written of each text, in the order of `FIELDS`.
+
+    named: What was asked for; if nothing, the text, its metadata, and what components
+        of the pipeline set.
+    per: "entity" or "relation" for a row for each of them.
+
+    Raises UserError for what there is not, or no component sets.
+    """
+    unknown = [name for name in named if name not in FIELDS]
+    if unknown:
+        raise UserError(
+            f"there is no field {unknown[0]!r}", f"There are: {', '.join(FIELDS)}."
+        )
+    sets = _set_by(nlp)
+    asked = [*named, *([NEEDED[per]] if per in NEEDED else [])]
+    for name in asked:
+        if name in SET_BY and name not in sets and not _has_others(nlp):
+            names = ", ".join(nlp.pipe_names) or "none"
+            raise UserError(
+                f"no component of the pipeline sets {name}; its components: {names}",
+                "Leave it out of --fields and --per, or give another pipeline.",
+            )
+    chosen = asked if named else [*asked, "text", *sets, "meta"]
+    return tuple(name for name in FIELDS if name in chosen)
+
+
+def record_of(doc: Doc, row: Row, fields: Sequence[str]) -> dict[str, Any]:
+    """A document as one record.
+
+    Raises ValueError for a probability that is no finite number.
+    """
+    record: dict[str, Any] = {"id": _plain_id(row)}
+    for field in fields:
+        if field == "text":
+            record["text"] = row.text
+        elif field == "entities":
+            record["entities"] = entity_records(doc)
+        elif field == "relations":
+            record["relations"] = relation_records(doc)
+        elif field == "cats":
+            record["cats"] = {name: _score(p) for name, p in sorted(doc.cats.items())}
+        elif field == "tokens":
+            record["tokens"] = [
+                {"text": t.text, "start": t.idx, "end": t.idx + len(t)} for t in doc
+            ]
+        elif row.meta is not None:
+            record["meta"] = row.meta
+    return record
+
+
+def flat_records(
+    doc: Doc, row: Row, per: str, fields: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """A record for each entity or relation, of the columns that `columns_of` names."""
+    found = (
+        entity_records(doc) if per == "entity" else map(_flat, relation_records(doc))
+    )
+    end = {"meta": row.meta} if "meta" in fields and row.meta is not None else {}
+    for each in found:
+        yield {"id": _plain_id(row), **each, **end}
+
+
+def columns_of(per: str, fields: Sequence[str]) -> tuple[str, ...]:
+    """The names of the columns of a table."""
+    if per == "document":
+        return ("id", *fields)
+    return COLUMNS[per] + (("meta",) if "meta" in fields else ())
+
+
+def entity_records(doc: Doc) -> list[dict[str, Any]]:
+    """The entities with their confidences, null where nothing gave one."""
+    return [
+        {**_span(ent), "confidence": None if score is None else _score(score)}
+        for ent, score in zip(doc.ents, confidences(doc, doc.ents), strict=True)
+    ]
+
+
+def relation_records(doc: Doc) -> list[dict[str, Any]]:
+    """The relations, in the order they were set."""
+    return [
+        {
+            "head": _span(each.head),
+            "label": each.label,
+            "tail": _span(each.tail),
+            "score": _score(each.score),
+        }
+        for each in get_relations(doc)
+    ]
+
+
+def json_line(value: Any) -> str:
+    """JSON on one line, of what other formats hold, too: dates and times become
+    strings, bytes base64, and numbers that are not finite null.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        text = json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False)
+    return LINE_ENDS.sub(lambda match: f"\\u{ord(match[0]):04x}", storable(text))
+
+
+def _set_by(nlp: Language) -> list[str]:
+    assigned: set[str] = set()
+    for name in nlp.pipe_names:
+        assigned.update(nlp.get_pipe_meta(name).assigns)
+    return [field for field, names in SET_BY.items() if assigned & names]
+
+
+def _has_others(nlp: Language) -> bool:
+    """Whether there are other people's components, which need not say what they set."""
+    ours = ("spacy.", "spacy_attnner.")
+    return any(not pipe.__module__.startswith(ours) for _, pipe in nlp.pipeline)
+
+
+def _plain_id(row: Row) -> str | int:
+    return storable(row.id) if isinstance(row.id, str) else row.id
+
+
+def _span(span: Span) -> dict[str, Any]:
+    return {
+        "text": span.text,
+        "label": span.label_,
+        "start": span.start_char,
+        "end": span.end_char,
+    }
+
+
+def _score(value: Any) -> float:
+    score = float(value)
+    if not math.isfinite(score):
+        raise ValueError(f"a probability is {score}")
+    return round(score, DIGITS)
+
+
+def _flat(relation: dict[str, Any]) -> dict[str, Any]:
+    ends = {
+        f"{side}_{name}": value
+        for side in ("head", "tail")
+        for name, value in relation[side].items()
+    }
+    return {**ends, "label": relation["label"], "score": relation["score"]}
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(each) for each in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    iso = getattr(value, "isoformat", None)
+    return str(value) if iso is None else iso()

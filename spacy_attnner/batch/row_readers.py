@@ -1,0 +1,226 @@
+"""Rows of text out of one file of each kind, from any row on.
+
+What is wrong with a single row stands in it, as `problem`, and the next one is read.
+What is wrong with a file from some place on is raised.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, BinaryIO, NamedTuple
+
+from ..errors import UserError
+from ..export.texts import HALF
+
+BOM = b"\xef\xbb\xbf"
+LONGEST_CELL = 2**28  # characters; Python's csv stops at 131,072 otherwise
+NOT_UTF8 = "is not UTF-8"
+
+
+class Row(NamedTuple):
+    """One row of an input.
+
+    place: FILE:LINE, or FILE:ROW of a file without lines, both from 1.
+    id: As it was given; the place if none was.
+    text: What to read; of given tokens, too.
+    meta: All else that the row holds.
+    words: The tokens, if they are given, and whether a space follows each.
+    problem: Why the row cannot be read, if so.
+    """
+
+    place: str
+    id: str | int
+    text: str = ""
+    meta: dict[str, Any] | None = None
+    words: tuple[list[str], list[bool] | None] | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The keys, or columns, of the text and of the id; with `meta`, others are read."""
+
+    text: str = "text"
+    id: str = "id"
+    meta: bool = True
+
+
+def read_lines_as_rows(
+    file: BinaryIO, name: str, skip: int, columns: Columns
+) -> Iterator[Row]:
+    """A text on every line; an empty line is an empty text."""
+    for number, raw in _lines(file, skip):
+        place = f"{name}:{number}"
+        yield _text_row(place, place, raw.rstrip(b"\r\n"))
+
+
+def read_whole_text(
+    file: BinaryIO, name: str, skip: int, columns: Columns
+) -> Iterator[Row]:
+    """One text, whose id is its file's name."""
+    if not skip:
+        yield _text_row(name, name, file.read().removeprefix(BOM))
+
+
+def read_json_rows(
+    file: BinaryIO, name: str, skip: int, columns: Columns
+) -> Iterator[Row]:
+    """An object on every line; lines of whitespace are no rows."""
+    filled = ((n, raw) for n, raw in _lines(file) if raw.strip())
+    for number, raw in islice(filled, skip, None):
+        yield _json_row(f"{name}:{number}", raw, columns)
+
+
+def read_csv_rows(
+    file: BinaryIO, name: str, skip: int, columns: Columns
+) -> Iterator[Row]:
+    """A row of cells, with the names of the columns on the first line."""
+    csv.field_size_limit(LONGEST_CELL)
+    text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
+    cells = csv.reader(text, strict=True)
+    header = next(cells, [])
+    check_columns(header, columns, name)
+    while (row := _next_cells(cells, name)) is not None:
+        place, values = row
+        if skip:
+            skip -= 1
+        elif isinstance(values, str):
+            yield Row(place, place, problem=values)
+        else:
+            yield _csv_row(place, header, values, columns)
+
+
+def read_token_rows(
+    file: BinaryIO, name: str, skip: int, columns: Columns
+) -> Iterator[Row]:
+    """The tokens of documents; their annotation is left behind."""
+    from spacy.tokens import DocBin
+    from spacy.vocab import Vocab
+
+    docs = DocBin(store_user_data=True).from_bytes(file.read()).get_docs(Vocab())
+    for number, doc in enumerate(docs, 1):
+        if number <= skip:
+            continue
+        place = f"{name}:{number}"
+        given, meta = doc.user_data.get("id"), doc.user_data.get("meta")
+        spaces = [bool(token.whitespace_) for token in doc]
+        yield Row(
+            place,
+            given if type(given) in (int, str) else place,
+            doc.text,
+            meta if columns.meta and isinstance(meta, dict) else None,
+            ([t.text for t in doc], None if doc.has_unknown_spaces else spaces),
+        )
+
+
+def check_columns(found: Iterable[str], columns: Columns, name: str) -> None:
+    """Raises UserError if the column of the text is not among those of a file."""
+    names = list(found)
+    if columns.text not in names:
+        raise UserError(
+            f"{name} has no column {columns.text!r}; its columns: "
+            f"{', '.join(map(repr, names)) or 'none'}",
+            "Say which holds the texts: --text COLUMN",
+        )
+
+
+def text_problem(text: Any, max_length: int) -> str:
+    """Why a pipeline does not take a text, "" if it does."""
+    if not isinstance(text, str):
+        return f"the text is {repr(text)[:40]}, not a string"
+    if len(text) > max_length:
+        return (
+            f"the text has {len(text):,} characters, and the pipeline takes "
+            f"{max_length:,}: split it"
+        )
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return f"the text holds {text[error.start]!r}, {HALF}"
+    return ""
+
+
+def _lines(file: BinaryIO, skip: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Lines with their numbers."""
+    for number, raw in enumerate(file, 1):
+        if number > skip:
+            yield number, raw.removeprefix(BOM) if number == 1 else raw
+
+
+def _text_row(place: str, id: str, raw: bytes) -> Row:
+    try:
+        return Row(place, id, raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return Row(place, id, problem=not_utf8(error))
+
+
+def not_utf8(error: UnicodeDecodeError) -> str:
+    return f"{error.object[error.start : error.end]!r} {NOT_UTF8}"
+
+
+def _json_row(place: str, raw: bytes, columns: Columns) -> Row:
+    try:
+        record = json.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return Row(place, place, problem=not_utf8(error))
+    except (ValueError, RecursionError) as error:
+        return Row(place, place, problem=f"invalid JSON, {error}: {raw[:40]!r}")
+    if not isinstance(record, dict):
+        return Row(place, place, problem=f"{raw[:40]!r} is not an object")
+    if columns.text not in record:
+        keys = ", ".join(map(repr, record)) or "none"
+        problem = f"there is no {columns.text!r}; the keys are {keys}"
+        return Row(place, id_or(record.get(columns.id), place), problem=problem)
+    return row_of(place, record, columns)
+
+
+def row_of(place: str, record: dict[str, Any], columns: Columns) -> Row:
+    """A row of a record that has a text."""
+    text, given = record.pop(columns.text), record.pop(columns.id, None)
+    id = id_or(given, place)
+    if not isinstance(text, str):
+        return Row(place, id, problem=text_problem(text, 0))
+    if given is not None and type(given) not in (int, str):
+        what = f"{columns.id} is {repr(given)[:40]}, neither string nor integer"
+        return Row(place, id, problem=what)
+    return Row(place, id, text, record if columns.meta and record else None)
+
+
+def id_or(given: Any, place: str) -> str | int:
+    return given if type(given) in (int, str) else place
+
+
+def _next_cells(cells: Any, name: str) -> tuple[str, list[str] | str] | None:
+    """The place of a row that is not blank, with its cells or what is wrong with them.
+
+    None at the end of the file.
+    """
+    while True:
+        place = f"{name}:{cells.line_num + 1}"
+        try:
+            row = next(cells)
+        except StopIteration:
+            return None
+        except csv.Error as error:
+            return place, f"invalid CSV up to line {cells.line_num}, {error}"
+        if row:
+            return place, row
+
+
+def _csv_row(place: str, header: list[str], cells: list[str], columns: Columns) -> Row:
+    record: dict[str, Any] = dict(zip(header, cells, strict=False))
+    id = id_or(record.get(columns.id) or None, place)
+    if len(cells) != len(header):
+        problem = f"it has {len(cells)} cells, and the header {len(header)}"
+        return Row(place, id, problem=problem)
+    for cell in cells:
+        try:
+            cell.encode("utf-8")
+        except UnicodeEncodeError as error:
+            bad = cell[error.start : error.end].encode("utf-8", "surrogateescape")
+            return Row(place, id, problem=f"{bad!r} {NOT_UTF8}")
+    record[columns.id] = record.get(columns.id) or None
+    return row_of(place, record, columns)

@@ -1,0 +1,127 @@
+"""`spacy attn apply`: a pipeline over any number of texts, each exactly once."""
+
+from enum import Enum
+from pathlib import Path
+
+import typer
+
+from ..terminal import msg
+from .app import attn_cli
+from .training_commands import stoppable
+
+ROWS = "A .txt, .jsonl, .csv, .parquet or .spacy file, a folder, 'a*.jsonl', or -"
+RESUME = "The same command with --resume goes on after the last part that was finished."
+
+
+class ResultFormat(str, Enum):
+    """The names that `--format` takes."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
+    spacy = "spacy"
+
+
+class RowFormat(str, Enum):
+    """The names that `--input-format` takes."""
+
+    txt = "txt"
+    jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
+    spacy = "spacy"
+
+
+class Per(str, Enum):
+    """The names that `--per` takes."""
+
+    document = "document"
+    entity = "entity"
+    relation = "relation"
+
+
+class Precision(str, Enum):
+    """The names that `--precision` takes."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+@attn_cli.command("apply")
+def apply_cli(
+    model: str = typer.Argument(..., help="An installed pipeline, or its folder"),
+    texts: str = typer.Argument(..., metavar="INPUT", help=ROWS),
+    output: Path = typer.Argument(
+        ..., help="A .jsonl, .csv, .parquet or .spacy file, or a folder for parts"
+    ),
+    resume: bool = typer.Option(
+        False, "--resume", "-r", help="Go on with a run that was cut off"
+    ),
+    overwrite: bool = typer.Option(
+        False, "--overwrite", "-F", help="Begin anew, whatever OUTPUT holds"
+    ),
+    format: ResultFormat | None = typer.Option(
+        None, "--format", "-f", help="Of the parts in a folder; jsonl if left out"
+    ),
+    fields: str = typer.Option(
+        "",
+        help="Of text,entities,relations,cats,tokens,meta; what MODEL sets if left out",
+    ),
+    per: Per = typer.Option(Per.document.value, help="What has a row of its own"),
+    input_format: RowFormat | None = typer.Option(
+        None, "--input-format", "-i", help="Format of INPUT, if the name does not say"
+    ),
+    text: str = typer.Option("text", help="Key or column of the text"),
+    id: str = typer.Option("id", help="Key or column of the id"),
+    batch_tokens: int = typer.Option(
+        8000, "--batch-tokens", "-b", min=1, help="Tokens that MODEL reads at a time"
+    ),
+    part_rows: int = typer.Option(5000, min=1, help="Rows a part"),
+    n_process: int = typer.Option(
+        1, "--n-process", "-p", min=-1, help="Worker processes, -1 for one a core"
+    ),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+    precision: Precision | None = typer.Option(
+        None, help="What the modules compute in; the pipeline's own if left out"
+    ),
+    code: Path | None = typer.Option(
+        None, "--code", "-c", help="A Python file to import: registered functions"
+    ),
+) -> None:
+    """Write what MODEL finds in INPUT, every row of it exactly once.
+
+    INPUT may be compressed (gzip, zstd). Rows that fail go to errors.jsonl, the others
+    on. Parts of the results are finished one by one: after a crash, --resume goes on,
+    and the results are the same bytes as those of a run that was not cut off.
+    """
+    from ..batch.engine import Options, apply_pipeline
+    from ..batch.row_readers import Columns
+
+    if resume and overwrite:
+        raise typer.BadParameter("choose one of --resume and --overwrite")
+    if n_process == 0:
+        raise typer.BadParameter("0 processes read nothing", param_hint="--n-process")
+    named = tuple(filter(None, (name.strip() for name in fields.split(","))))
+    options = Options(
+        format=format.value if format else None,
+        fields=named,
+        per=per.value,
+        input_format=input_format.value if input_format else None,
+        columns=Columns(text, id, meta=not named or "meta" in named),
+        batch_tokens=batch_tokens,
+        part_rows=part_rows,
+        n_process=n_process,
+        gpu_id=gpu_id,
+        precision=precision.value if precision else None,
+        code=code,
+    )
+    with stoppable(RESUME):
+        done = apply_pipeline(
+            model, texts, output, options, resume=resume, overwrite=overwrite
+        )
+    for problem in done.examples:
+        msg.warn(problem)
+    written = done.rows - done.failed
+    msg.good(f"Wrote {written:,} of {done.rows:,} rows to {output}")
+    if done.failed:
+        msg.fail(f"{done.failed:,} rows failed: see {done.errors}", exits=1)
