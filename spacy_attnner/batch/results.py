@@ -1,14 +1,9 @@
-"""What a pipeline found in one text, as plain data.
+"""Records of texts: what was found in one, its name, and what stood beside it.
 
-    {"id": "a7", "text": "…",
-     "entities": [{"text": "Oslo", "label": "LOC", "start": 9, "end": 13,
-                   "confidence": 0.98}],
-     "relations": [{"head": {"text": …, "label": …, "start": …, "end": …},
-                    "label": "Live_In", "tail": {…}, "score": 0.91}],
-     "cats": {"POSITIVE": 0.7}, "meta": {"year": 1999}}
+    {"id": "a7", "text": "…", "entities": […], "relations": […], "cats": {…},
+     "meta": {"year": 1999}}
 
-Offsets are in characters, as everywhere in spaCy's JSON. All of it is extracted from a
-document before the memory zone ends that it was made in.
+All of it is taken out of a document before the memory zone ends that it was made in.
 """
 
 import base64
@@ -18,12 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 
-from ..confidence import confidences
 from ..errors import UserError
+from ..export.found import category_scores, entity_records, relation_records
 from ..export.triples import LINE_ENDS, storable
-from ..relations import get_relations
 from .row_readers import Row
 
 FIELDS = ("text", "entities", "relations", "cats", "tokens", "meta")
@@ -34,7 +28,6 @@ SET_BY = {
 }
 PER = ("document", "entity", "relation")
 NEEDED = {"entity": "entities", "relation": "relations"}
-DIGITS = 6  # of probabilities, as confidences are kept
 COLUMNS = {
     "entity": ("id", "text", "label", "start", "end", "confidence"),
     "relation": (
@@ -87,7 +80,7 @@ def record_of(doc: Doc, row: Row, fields: Sequence[str]) -> dict[str, Any]:
         elif field == "relations":
             record["relations"] = relation_records(doc)
         elif field == "cats":
-            record["cats"] = {name: _score(p) for name, p in sorted(doc.cats.items())}
+            record["cats"] = category_scores(doc)
         elif field == "tokens":
             record["tokens"] = [
                 {"text": t.text, "start": t.idx, "end": t.idx + len(t)} for t in doc
@@ -116,27 +109,6 @@ def columns_of(per: str, fields: Sequence[str]) -> tuple[str, ...]:
     return COLUMNS[per] + (("meta",) if "meta" in fields else ())
 
 
-def entity_records(doc: Doc) -> list[dict[str, Any]]:
-    """The entities with their confidences, null where nothing gave one."""
-    return [
-        {**_span(ent), "confidence": None if score is None else _score(score)}
-        for ent, score in zip(doc.ents, confidences(doc, doc.ents), strict=True)
-    ]
-
-
-def relation_records(doc: Doc) -> list[dict[str, Any]]:
-    """The relations, in the order they were set."""
-    return [
-        {
-            "head": _span(each.head),
-            "label": each.label,
-            "tail": _span(each.tail),
-            "score": _score(each.score),
-        }
-        for each in get_relations(doc)
-    ]
-
-
 def json_line(value: Any) -> str:
     """JSON on one line, of what other formats hold, too: dates and times become
     strings, bytes base64, and numbers that are not finite null.
@@ -163,22 +135,6 @@ def _has_others(nlp: Language) -> bool:
 
 def _plain_id(row: Row) -> str | int:
     return storable(row.id) if isinstance(row.id, str) else row.id
-
-
-def _span(span: Span) -> dict[str, Any]:
-    return {
-        "text": span.text,
-        "label": span.label_,
-        "start": span.start_char,
-        "end": span.end_char,
-    }
-
-
-def _score(value: Any) -> float:
-    score = float(value)
-    if not math.isfinite(score):
-        raise ValueError(f"a probability is {score}")
-    return round(score, DIGITS)
 
 
 def _flat(relation: dict[str, Any]) -> dict[str, Any]:
