@@ -88,7 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "recipes": {"models", *COMMANDS},
     "fitting": {"pipeline", "confidence", "corpora", "scoring", *COMMANDS},
-    "export": {"pipeline", "relations", *COMMANDS},
+    "export": {"pipeline", "relations", "confidence", *COMMANDS},
     "explain": {"models", "pipeline", "relations", "span_groups", "words"},
     "batch": {"models", "confidence", "relations", "export", *COMMANDS},
     "render": {"explain", "export", "confidence", "relations", *COMMANDS},
