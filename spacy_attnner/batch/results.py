@@ -16,7 +16,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import UserError
-from ..export.found import category_scores, entity_records, relation_records
+from ..export.found import category_records, entity_records, relation_records
 from ..export.triples import LINE_ENDS, storable
 from .row_readers import Row
 
@@ -80,7 +80,7 @@ def record_of(doc: Doc, row: Row, fields: Sequence[str]) -> dict[str, Any]:
         elif field == "relations":
             record["relations"] = relation_records(doc)
         elif field == "cats":
-            record["cats"] = category_scores(doc)
+            record["cats"] = category_records(doc)
         elif field == "tokens":
             record["tokens"] = [
                 {"text": t.text, "start": t.idx, "end": t.idx + len(t)} for t in doc

@@ -42,7 +42,7 @@ def relation_records(doc: Doc) -> list[dict[str, Any]]:
     ]
 
 
-def category_scores(doc: Doc) -> dict[str, float]:
+def category_records(doc: Doc) -> dict[str, float]:
     """The categories, sorted by name."""
     return {name: _score(score) for name, score in sorted(doc.cats.items())}
 

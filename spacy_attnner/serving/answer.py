@@ -4,7 +4,7 @@ from typing import Any
 
 from spacy.tokens import Doc
 
-from ..export.found import category_scores, entity_records, relation_records
+from ..export.found import category_records, entity_records, relation_records
 
 
 def answer_of(doc: Doc, id: str | int | None = None) -> dict[str, Any]:
@@ -21,5 +21,5 @@ def answer_of(doc: Doc, id: str | int | None = None) -> dict[str, Any]:
         "text": doc.text,
         "entities": entity_records(doc),
         "relations": relation_records(doc),
-        "cats": category_scores(doc),
+        "cats": category_records(doc),
     }

@@ -212,7 +212,8 @@ def test_a_module_says_that_it_predicts_when_all_its_parts_do(trained, docs):
     """Other threads look at the whole before they predict."""
     model = trained("CharacterCNN")
     model.begin_update(docs)
-    module = model.shims[0]._model
+    (shim,) = (shim for node in model.walk() for shim in node.shims)
+    module = shim._model
     parts = [part for part in module.modules() if part is not module]
     seen = []
 
