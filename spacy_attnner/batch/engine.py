@@ -219,10 +219,10 @@ def _settings(nlp: Language, layout: Layout, options: Options) -> dict[str, Any]
 
 def _fingerprint(nlp: Language) -> str:
     """Of the names and the content of all files of a pipeline."""
-    digest = blake2b(digest_size=16)
-    for path in sorted(nlp.path.rglob("*")):
+    digest, folder = blake2b(digest_size=16), Path(nlp.path or "")
+    for path in sorted(folder.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(nlp.path)}\0".encode(errors="replace"))
+            digest.update(f"{path.relative_to(folder)}\0".encode(errors="replace"))
             with path.open("rb") as file:
                 while chunk := file.read(CHUNK):
                     digest.update(chunk)
