@@ -137,7 +137,8 @@ def apply_pipeline(
         manifest.begin(settings, inputs, resume=resume, overwrite=overwrite)
         run = _Run(manifest, inputs, options, Worker(model, layout, folder, options))
         begin = time.monotonic()
-        if not (manifest.finished and (output.exists() or not single)):
+        whole = manifest.finished and single and output.exists()
+        if not whole and (manifest.forget_missing() or not manifest.finished):
             run.annotate(nlp)
             if not manifest.parts:
                 raise UserError(f"{texts} holds no text", "Give at least one.")
