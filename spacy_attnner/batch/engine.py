@@ -124,7 +124,9 @@ def apply_pipeline(
     options = options or Options()
     format, single = choose_output(output, options.format)
     inputs = find_inputs(texts, options.input_format)
-    _check_apart(model, inputs, output)
+    given = None if texts == STANDARD_INPUT else texts
+    check_apart(output, {"pipeline": model, "texts": given})
+    _check_apart(inputs, output)
     folder = output.with_name(output.name + RUN) if single else output
     if single:
         _check_single(output, folder, resume, overwrite)
@@ -172,8 +174,8 @@ def choose_output(output: Path, format: str | None) -> tuple[str, bool]:
     return told, True
 
 
-def _check_apart(model: str, inputs: Sequence[Input], output: Path) -> None:
-    check_apart(output, {"pipeline": model})
+def _check_apart(inputs: Sequence[Input], output: Path) -> None:
+    """What a pattern matches may lie anywhere."""
     place = output.resolve()
     for source in inputs:
         path = Path(source.path)
