@@ -124,7 +124,9 @@ def apply_pipeline(
     options = options or Options()
     format, single = choose_output(output, options.format)
     inputs = find_inputs(texts, options.input_format)
-    _check_apart(model, inputs, output)
+    given = None if texts == STANDARD_INPUT else texts
+    check_apart(output, {"pipeline": model, "texts": given})
+    _check_apart(inputs, output)
     folder = output.with_name(output.name + RUN) if single else output
     if single:
         _check_single(output, folder, resume, overwrite)
@@ -137,7 +139,8 @@ def apply_pipeline(
         manifest.begin(settings, inputs, resume=resume, overwrite=overwrite)
         run = _Run(manifest, inputs, options, Worker(model, layout, folder, options))
         begin = time.monotonic()
-        if not (manifest.finished and (output.exists() or not single)):
+        whole = manifest.finished and single and output.exists()
+        if not whole and (manifest.forget_missing() or not manifest.finished):
             run.annotate(nlp)
             if not manifest.parts:
                 raise UserError(f"{texts} holds no text", "Give at least one.")
@@ -171,8 +174,8 @@ def choose_output(output: Path, format: str | None) -> tuple[str, bool]:
     return told, True
 
 
-def _check_apart(model: str, inputs: Sequence[Input], output: Path) -> None:
-    check_apart(output, {"pipeline": model})
+def _check_apart(inputs: Sequence[Input], output: Path) -> None:
+    """What a pattern matches may lie anywhere."""
     place = output.resolve()
     for source in inputs:
         path = Path(source.path)
@@ -219,10 +222,10 @@ def _settings(nlp: Language, layout: Layout, options: Options) -> dict[str, Any]
 
 def _fingerprint(nlp: Language) -> str:
     """Of the names and the content of all files of a pipeline."""
-    digest = blake2b(digest_size=16)
-    for path in sorted(nlp.path.rglob("*")):
+    digest, folder = blake2b(digest_size=16), Path(nlp.path or "")
+    for path in sorted(folder.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(nlp.path)}\0".encode(errors="replace"))
+            digest.update(f"{path.relative_to(folder)}\0".encode(errors="replace"))
             with path.open("rb") as file:
                 while chunk := file.read(CHUNK):
                     digest.update(chunk)

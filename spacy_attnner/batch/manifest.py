@@ -125,6 +125,18 @@ class Manifest:
         """Where the file of a part lies."""
         return self.folder / f"{PART}{number:06}.{self.format}"
 
+    def forget_missing(self) -> bool:
+        """Forget parts whose files are gone, to make them again; whether any is."""
+        missing = [n for n, part in self.parts.items() if not self._is_there(n, part)]
+        for number in missing:
+            del self.parts[number]
+        return bool(missing)
+
+    def _is_there(self, number: int, part: Finished) -> bool:
+        with suppress(OSError):
+            return self.part_path(number).stat().st_size == part.size
+        return False
+
     def part_paths(self) -> list[Path]:
         """The files of all finished parts, in their order."""
         return [self.part_path(number) for number in sorted(self.parts)]
@@ -185,7 +197,7 @@ class Manifest:
             elif "input" in line:
                 _check_input(lines, line["input"], inputs, self.folder)
                 lines += 1
-            elif "part" in line and self._is_there(line):
+            elif "part" in line:
                 self.parts[line["part"]] = _finished(line, offset)
             self.finished = "finished" in line
             offset += len(raw)  # of whole lines
@@ -196,11 +208,6 @@ class Manifest:
         with writing(self.folder):
             self.file.truncate(offset)
         return True
-
-    def _is_there(self, line: dict[str, Any]) -> bool:
-        with suppress(OSError):
-            return self.part_path(line["part"]).stat().st_size == line["size"]
-        return False
 
     def _write_head(self, settings: Mapping[str, Any], inputs: Sequence[Input]) -> None:
         self.parts, self.finished = {}, False

@@ -109,7 +109,7 @@ def read_token_rows(
         spaces = [bool(token.whitespace_) for token in doc]
         yield Row(
             place,
-            given if type(given) in (int, str) else place,
+            id_or(given, place),
             doc.text,
             meta if columns.meta and isinstance(meta, dict) else None,
             ([t.text for t in doc], None if doc.has_unknown_spaces else spaces),
