@@ -120,6 +120,6 @@ def test_an_error_is_shown(page):
 
 @in_browser
 def test_the_page_of_requests(page):
-    found = read(opened(f"{page.base_url}docs"))
+    found = read(opened(str(page.base_url.join("/docs"))))
     assert "POST /parse" in found["h2"]
     assert "429" in found["td"]
