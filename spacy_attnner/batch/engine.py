@@ -1,5 +1,7 @@
 """`spacy attn apply`: every row of any number of texts, exactly once."""
 
+import os
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,12 +16,12 @@ from spacy.language import Language
 from thinc.api import Model
 from tqdm import tqdm
 
-from ..atomic import check_apart, check_file, replacing, writing
+from ..atomic import check_apart, check_file, writing
 from ..errors import UserError
 from ..loading import load_pipeline, use_gpu
 from ..models.bridge import set_mixed_precision
 from ..terminal import visible
-from .annotator import Annotator, Done
+from .annotator import TEMPORARY, Annotator, Done
 from .first_look import look_at
 from .inputs import STANDARD_INPUT, Input, find_inputs
 from .manifest import Manifest
@@ -127,8 +129,10 @@ def apply_pipeline(
     given = None if texts == STANDARD_INPUT else texts
     check_apart(output, {"pipeline": model, "texts": given})
     _check_apart(inputs, output)
-    folder = output.with_name(output.name + RUN) if single else output
+    folder = output
     if single:
+        output = Path(os.path.realpath(output))
+        folder = output.with_name(output.name + RUN)
         _check_single(output, folder, resume, overwrite)
     import_code(options.code)
     use_gpu(options.gpu_id, silent=True)
@@ -340,5 +344,16 @@ class _Bar:
 
 
 def _write_whole(layout: Layout, manifest: Manifest, output: Path) -> None:
-    with replacing(output) as whole, writing(output):
-        layout.join_files(manifest.part_paths(), whole.file)
+    """In the run's own folder, which a later run cleans up, and then to its place."""
+    new = manifest.folder / f"{TEMPORARY}whole"
+    with writing(output):
+        try:
+            with new.open("wb") as file:
+                layout.join_files(manifest.part_paths(), file)
+                file.flush()
+                os.fsync(file.fileno())
+            if output.exists():
+                shutil.copymode(output, new)
+            os.replace(new, output)
+        finally:
+            new.unlink(missing_ok=True)
