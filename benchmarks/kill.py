@@ -11,7 +11,6 @@ is broken, so that there are errors, too.
 import argparse
 import json
 import random
-import shlex
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from record import write_result
+from record import called, write_result
 
 RESULTS = Path(__file__).parent / "results"
 WORDS = [
@@ -120,9 +119,7 @@ def main() -> None:
     seconds = run_undisturbed(options, whole)
     kills = run_killed(options, killed, seconds)
     content = {"kills": kills, "seconds": seconds, **compare(whole, killed)}
-    write_result(
-        options.output, f"python benchmarks/kill.py {shlex.join(sys.argv[1:])}", content
-    )
+    write_result(options.output, called(), content)
     sys.stdout.write(json.dumps(content, indent=2) + "\n")
 
 

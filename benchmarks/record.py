@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,11 @@ def use_threads(n_threads: int) -> None:
         os.environ["OMP_NUM_THREADS"] = str(n_threads)
         os.execv(sys.executable, [sys.executable, *sys.argv])
     torch.set_num_threads(n_threads)
+
+
+def called() -> str:
+    """This script's command line, as results are kept with it."""
+    return f"python benchmarks/{Path(sys.argv[0]).name} {shlex.join(sys.argv[1:])}"
 
 
 def write_result(path: Path, command: str, content: dict[str, Any]) -> None:

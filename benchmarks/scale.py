@@ -11,13 +11,12 @@ and words a second from the first finished part on, without the start.
 import argparse
 import json
 import random
-import shlex
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from record import write_result
+from record import called, write_result
 
 RESULTS = Path(__file__).parent / "results"
 EARLY = 50_000  # rows, with whose memory that at the end is compared
@@ -127,11 +126,7 @@ def main() -> None:
     if len(runs) > 1:
         rates = [run["words_per_second"] for run in runs]
         content["times_as_fast"] = rates[1] / rates[0]
-    write_result(
-        options.output,
-        f"python benchmarks/scale.py {shlex.join(sys.argv[1:])}",
-        content,
-    )
+    write_result(options.output, called(), content)
     sys.stdout.write(json.dumps(content, indent=2) + "\n")
 
 

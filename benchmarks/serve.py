@@ -14,7 +14,6 @@ import asyncio
 import gc
 import json
 import os
-import shlex
 import socket
 import statistics
 import subprocess
@@ -28,7 +27,7 @@ from typing import Any
 
 import numpy
 import spacy
-from record import use_threads, write_result
+from record import called, use_threads, write_result
 from spacy.tokens import DocBin
 
 RESULTS = Path(__file__).parent / "results"
@@ -195,8 +194,7 @@ def main() -> None:
         "characters": round(statistics.mean(map(len, texts)), 1),
         "results": rows,
     }
-    command = f"python benchmarks/serve.py {shlex.join(sys.argv[1:])}"
-    write_result(options.output, command, content)
+    write_result(options.output, called(), content)
     sys.stdout.write(table(rows) + "\n")
 
 

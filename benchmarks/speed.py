@@ -11,7 +11,6 @@ the machine hardly changes. Ratios are to the first pipeline and of the same rou
 
 import argparse
 import gc
-import shlex
 import statistics
 import sys
 import time
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import spacy
-from record import use_threads, write_result
+from record import called, use_threads, write_result
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from tqdm import tqdm
@@ -149,8 +148,7 @@ def main() -> None:
         "words": n_words,
         "results": results,
     }
-    command = f"python benchmarks/speed.py {shlex.join(sys.argv[1:])}"
-    write_result(options.output, command, content)
+    write_result(options.output, called(), content)
     sys.stdout.write(table(results) + "\n")
 
 

@@ -15,7 +15,6 @@ processor, which other work on the machine hardly changes.
 import argparse
 import copy
 import json
-import shlex
 import statistics
 import sys
 import time
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from record import use_threads, write_result
+from record import called, use_threads, write_result
 from spacy.training.loop import train_while_improving
 from spacy.util import load_config
 from thinc.api import Model, fix_random_seed
@@ -219,8 +218,7 @@ def main() -> None:
         ),
         "quartiles_of_ratios": [round(ratio, 3) for ratio in ratios],
     }
-    command = f"python benchmarks/step.py {shlex.join(sys.argv[1:])}"
-    write_result(options.output, command, content)
+    write_result(options.output, called(), content)
     sys.stdout.write(json.dumps(content, indent=1) + "\n")
 
 
