@@ -21,6 +21,20 @@ from ..relations import get_relations
 DIGITS = 6  # of probabilities, as confidences are kept
 
 
+def document_record(doc: Doc, id: str | int | None = None) -> dict[str, Any]:
+    """All of it: {"id": …, "text": …, "entities": …, "relations": …, "cats": …}.
+
+    id: Left out if None.
+    """
+    record: dict[str, Any] = {} if id is None else {"id": id}
+    return record | {
+        "text": doc.text,
+        "entities": entity_records(doc),
+        "relations": relation_records(doc),
+        "cats": category_records(doc),
+    }
+
+
 def entity_records(doc: Doc) -> list[dict[str, Any]]:
     """The entities with their confidences, None where nothing gave one."""
     return [

@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 
 from ..explain.explainer import KINDS, Explainer
 from ..explain.explanation import Explanation
-from .answer import answer_of
+from ..export.found import document_record
 from .found_page import found_html
 
 MOST_EXPLAINED = 20  # of what a text says, categories first
@@ -80,7 +80,7 @@ class BatchReader:
         found = self._explanations(doc) if job.explain else []
         if job.html:
             return Outcome(found_html(doc, found))
-        row = answer_of(doc, job.id)
+        row = document_record(doc, job.id)
         if job.explain:
             row["explanations"] = [each.to_json() for each in found]
         return Outcome(json.dumps(row, ensure_ascii=False, allow_nan=False))

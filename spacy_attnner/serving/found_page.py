@@ -7,10 +7,10 @@ from typing import Any
 from spacy.tokens import Doc
 
 from ..explain.explanation import Explanation
+from ..export.found import document_record
 from ..render import caption, heat, page, picture
 from ..render.heat import CSS as HEAT
 from ..render.page import markup
-from .answer import answer_of
 
 CSS = (
     HEAT
@@ -95,7 +95,7 @@ def text_page(model: str) -> str:
 
 def found_html(doc: Doc, explanations: Sequence[Explanation]) -> str:
     """What a pipeline found in a document, as a part of a page."""
-    row = answer_of(doc)
+    row = document_record(doc)
     parts = [picture(doc).svg]
     if entities := row["entities"]:
         parts.append("<h2>Entities</h2>")
