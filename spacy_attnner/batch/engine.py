@@ -34,7 +34,6 @@ from .row_stream import Part, RowStream
 RUN = ".run"  # folder of a run whose output is one file
 PART_ROWS = 5000
 BATCH_TOKENS = 8000
-PRECISIONS = ("fp32", "bf16")
 CHUNK = 2**20
 
 
@@ -265,7 +264,6 @@ class _Run:
             if n == 1:
                 found = map(self.worker.around(nlp), parts)
             else:
-                del nlp  # the workers have their own
                 found = make_parts(self.worker, parts, n)
             for done in found:
                 self.manifest.add(done)

@@ -20,7 +20,6 @@ from .row_readers import Row
 
 FORMATS = ("jsonl", "csv", "parquet", "spacy")
 CHUNK = 2**20  # bytes that are copied at a time
-NESTED = ("entities", "relations", "cats", "tokens", "meta")
 
 
 @dataclass(frozen=True)
