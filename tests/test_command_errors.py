@@ -30,6 +30,7 @@ from spacy_attnner.fitting import write_pipeline
 from spacy_attnner.relations import Relation, set_relations
 from spacy_attnner.terminal import reported
 
+from .batch.conftest import TOK2VEC
 from .commands import SCRIPTS, invoke
 
 # what each command is given; OUT is what it writes, or where
@@ -73,18 +74,6 @@ def make_model(folder: Path) -> spacy.language.Language:
     nlp.initialize()
     nlp.to_disk(folder)
     return nlp
-
-
-TOK2VEC = {
-    "@architectures": "spacy.HashEmbedCNN.v2",
-    "width": 8,
-    "depth": 1,
-    "embed_size": 50,
-    "window_size": 1,
-    "maxout_pieces": 2,
-    "subword_features": False,
-    "pretrained_vectors": None,
-}
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The page to paste a text into: its parts, and as Chromium shows it."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -12,7 +11,7 @@ from spacy.language import Language
 
 from spacy_attnner.relations import get_relations
 from tests.pipeline.conftest import Task
-from tests.render.test_in_browser import CHROMIUM, read
+from tests.render.test_in_browser import CHROMIUM, opened, read
 
 from .conftest import served
 
@@ -79,22 +78,10 @@ def test_no_page_names_another_place(page, path):
     assert not re.findall(r"""(?:https?:)?//[a-z0-9]""", answer.text)
 
 
-def opened(url: str, *options: str) -> str:
-    """The DOM of a page, opened without a word on the console or another host."""
-    done = subprocess.run(
-        [
-            *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu"),
-            *("--enable-logging=stderr", "--virtual-time-budget=20000", *options),
-            *("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",),
-            *("--dump-dom", url),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert "CONSOLE" not in done.stderr, done.stderr
-    return done.stdout
+def shown(url: str, *options: str) -> dict[str, list[str]]:
+    """What a page says in the end, which asks no other host."""
+    elsewhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+    return read(opened(url, "--virtual-time-budget=20000", elsewhere, *options))
 
 
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
@@ -104,7 +91,7 @@ in_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 @pytest.mark.parametrize("options", [(), ("--force-dark-mode",)])
 def test_a_text_that_is_read(page, options):
     url = f"{page.base_url}#text={quote(TEXT)}&explain=1"
-    found = read(opened(url, *options))
+    found = shown(url, *options)
     assert "Mira" in found["token in"]
     assert found["arc-label"]
     assert {"Entities", "Relations", "Categories", "Why"} <= set(found["h2"])
@@ -113,13 +100,13 @@ def test_a_text_that_is_read(page, options):
 
 @in_browser
 def test_an_error_is_shown(page):
-    found = read(opened(f"{page.base_url}#text={quote('a ' * 3000)}&explain=1"))
+    found = shown(f"{page.base_url}#text={quote('a ' * 3000)}&explain=1")
     assert "texts of up to 5,000 characters" in found["error"][0]
     assert "h2" not in found
 
 
 @in_browser
 def test_the_page_of_requests(page):
-    found = read(opened(str(page.base_url.join("/docs"))))
+    found = shown(str(page.base_url.join("/docs")))
     assert "POST /parse" in found["h2"]
     assert "429" in found["td"]
