@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -129,6 +130,23 @@ def replacing_files(folder: Path, names: Sequence[str]) -> Iterator[Path]:
         yield workspace.new
         _require(workspace.new, names, folder)
         workspace.put_files(place, names)
+
+
+@contextmanager
+def replacing_parts(folder: Path, pattern: str) -> Iterator[Path]:
+    """An empty folder for files, which takes the place of `folder` at the end.
+
+    pattern: Of all their names, of which there may be any number, `part-*.spacy`.
+
+    Raises UserError if it cannot be written, or something else stands there.
+    """
+    with _replacing_whole(folder, (), lambda: _check_parts(folder, pattern)) as place:
+        yield place
+
+
+def _check_parts(folder: Path, pattern: str) -> None:
+    found = sorted(os.listdir(folder)) if folder.is_dir() else []
+    check_known(folder, [name for name in found if fnmatch(name, pattern)] or [pattern])
 
 
 def check_file(path: Path, example: str = "") -> None:

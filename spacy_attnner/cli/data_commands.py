@@ -5,70 +5,77 @@ from pathlib import Path
 
 import typer
 
+from ..corpora.documents import ALIGN
+from ..corpora.formats import FORMATS
 from ..terminal import echo, msg, visible
 from .app import attn_cli
 
-
-class CorpusFormat(str, Enum):
-    """The names that `--format` takes."""
-
-    conll2003 = "conll2003"
-    conll04 = "conll04"
-    trec = "trec"
-    sst2 = "sst2"
-    sst_trees = "sst_trees"
-    jsonl = "jsonl"
-    prodigy = "prodigy"
-    semeval2010 = "semeval2010"
+CorpusFormat = Enum("CorpusFormat", {name: name for name in FORMATS})
+Align = Enum("Align", {name: name for name in ALIGN})
 
 
 @attn_cli.command("convert")
 def convert_cli(
-    input: Path = typer.Argument(..., help="The corpus file"),
-    output: Path = typer.Argument(..., help="The .spacy file to write"),
+    input: Path = typer.Argument(..., help="The corpus: a file, or a tool's folder"),
+    output: Path = typer.Argument(..., help="The .spacy file, or a folder of parts"),
     format: CorpusFormat | None = typer.Option(
-        None, "--format", "-f", help="Its format; told from the file if left out"
+        None,
+        "--format",
+        "-f",
+        metavar="NAME",
+        help="Its format; -f ? lists them",
     ),
     sentences: bool = typer.Option(
-        False, "--sentences", "-s", help="Make one document of every sentence"
+        False, "--sentences", "-s", help="A document of every sentence"
     ),
-    lang: str = typer.Option(
-        "en",
-        "--lang",
-        "-l",
-        help="Language of the tokenizer (JSONL, Prodigy, SemEval) and the vocabulary",
-    ),
+    lang: str = typer.Option("en", "--lang", "-l", help="Language of the tokenizer"),
     map_labels: str = typer.Option(
-        "", "--map-labels", "-m", help="New names of entity labels: OLD=NEW,OLD=NEW"
+        "", "--map-labels", "-m", help="New entity labels: OLD=NEW,OLD=NEW"
     ),
     labels: str = typer.Option(
-        "",
-        "--labels",
-        "-L",
-        help="The only labels allowed in the output: A,B; TREC: also its categories",
+        "", "--labels", "-L", help="The only labels allowed in the output: A,B"
     ),
-    cats: str = typer.Option(
-        "", "--cats", "-c", help="Keep only these categories: A,B"
+    cats: str = typer.Option("", "--cats", "-c", help="Only these categories: A,B"),
+    align: Align | None = typer.Option(
+        None, "--align", "-a", help="Entities that begin or end inside a token"
+    ),
+    trim: bool = typer.Option(
+        False, "--trim", "-t", help="No spaces, punctuation at edges of entities"
+    ),
+    spans_key: str | None = typer.Option(
+        None, "--spans-key", help="A span group that gets all entities"
+    ),
+    split: str | None = typer.Option(
+        None, "--split", help="Write OUTPUT/train, dev, test: 80/10/10"
+    ),
+    group_key: str | None = typer.Option(
+        None, "--group-key", help="Key of meta, or id: not split up if equal"
+    ),
+    seed: int = typer.Option(0, "--seed", help="Of --split"),
+    rejects: Path | None = typer.Option(
+        None, "--rejects", "-r", help="A file that takes wrong records"
+    ),
+    encoding: str | None = typer.Option(
+        None, "--encoding", help="Of the file, if not UTF-8: latin-1"
     ),
     fine: bool = typer.Option(
-        False, "--fine", "-F", help="TREC's fine labels, SST's trees' five classes"
+        False, "--fine", "-F", help="TREC's fine labels, SST's trees' five"
     ),
     phrases: bool = typer.Option(
         False, "--phrases", "-P", help="SST's trees: a document of every phrase"
     ),
-    entity_label: str = typer.Option(
-        "ENTITY",
-        "--entity-label",
-        "-E",
-        help="Label of entities without one: SemEval's, and Prodigy's unlabelled spans",
+    columns: str | None = typer.Option(
+        None, "--columns", "-C", help="Which is which: token=0,tag=3"
+    ),
+    entity_label: str | None = typer.Option(
+        None, "--entity-label", "-E", help="Of entities without one (ENTITY)"
     ),
 ) -> None:
     """Convert a corpus into the .spacy format of `spacy train`.
 
-    Reads CoNLL-2003, CoNLL04, SemEval-2010 Task 8, TREC, SST-2 and SST's trees,
-    Prodigy's relation annotations and the package's own JSONL. What is known to be
-    flawed in a corpus is repaired, counted and listed; anything else is an error that
-    names the line.
+    Its format is told from its content. All that is wrong is said at once, with file
+    and line, and nothing is written; --rejects goes on without it. What is repaired is
+    counted and listed.
     """
     from ..corpora.conversion import convert
     from ..corpora.reading import CorpusError
@@ -83,10 +90,19 @@ def convert_cli(
             label_map=_parse_map(map_labels),
             labels=_parse_list(labels),
             cats=_parse_list(cats),
+            align=align.value if align else None,
+            trim=trim,
+            spans_key=spans_key,
+            split=split,
+            group_key=group_key,
+            seed=seed,
+            rejects=rejects,
+            encoding=encoding,
+            progress=True,
             fine=fine,
             phrases=phrases,
             entity_label=entity_label,
-            progress=True,
+            columns=columns,
         )
     except CorpusError as error:
         msg.fail(str(error), exits=1)

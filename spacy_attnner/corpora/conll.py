@@ -23,16 +23,16 @@ means none. Three kinds of flaw are known, repaired and counted (see `Repairs`).
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import NamedTuple
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count, groupby
+from typing import NamedTuple, TypeVar
 
-from spacy.tokens import Doc, Span
-from spacy.vocab import Vocab
+from .reading import Numbered, Source, split_columns
+from .recognition import Format, Glimpse, first_line
+from .record import Link, Mention, Record
 
-from ..relations import Relation, set_relations
-from .reading import Labels, Repairs, Source, check_label, split_columns
-
+T = TypeVar("T")
 DOCSTART = "-DOCSTART-"
 NO_DOCUMENTS = "sentence outside any -DOCSTART- document: made a document of its own"
 STRAY_TAG = "I- tag that follows no entity of its type: read as an entity of its own"
@@ -41,7 +41,7 @@ ATTACHED = "relation argument inside an entity, not its last token: moved to the
 DROPPED = "relation argument in no entity: relation dropped"
 MERGED = "relation that a moved argument made a self relation or a duplicate: dropped"
 
-Sentence = list[tuple[str, str]]  # (word, tag) of each token
+Token = tuple[int, str, str]  # line, word, tag
 
 
 class TaggedSpan(NamedTuple):
@@ -70,7 +70,7 @@ def decode_iob(tags: Iterable[str], offset: int = 0) -> list[TaggedSpan]:
     """
     spans: list[TaggedSpan] = []
     for i, tag in enumerate(tags, offset):
-        prefix, label = _split_tag(tag, None)
+        prefix, label = _split_tag(tag)
         if prefix == "O":
             continue
         last = spans[-1] if spans else None
@@ -81,112 +81,93 @@ def decode_iob(tags: Iterable[str], offset: int = 0) -> list[TaggedSpan]:
     return spans
 
 
-def _split_tag(tag: str, labels: Labels) -> tuple[str, str]:
+def _split_tag(tag: str) -> tuple[str, str]:
     """Split a tag into its prefix and its label, ("O", "") for no entity."""
     prefix, _, label = tag.partition("-")
-    if tag != "O":
-        if prefix not in ("B", "I") or not label:
-            raise ValueError(f"tag {tag!r} is none of O, B-TYPE and I-TYPE; correct it")
-        check_label(label, labels)
+    if tag != "O" and (prefix not in ("B", "I") or not label):
+        raise ValueError(f"tag {tag!r} is none of O, B-TYPE and I-TYPE; correct it")
     return prefix, label
 
 
-def _make_doc(
-    vocab: Vocab, sentences: list[list[str]], spans: Iterable[TaggedSpan]
-) -> Doc:
-    """A document of words; every token is annotated as outside or in an entity."""
-    starts: list[bool | int | None] = [
-        i == 0 for sentence in sentences for i in range(len(sentence))
-    ]
-    # without `spaces` spaCy trains on these words instead of tokenizing anew
-    words = [word for sentence in sentences for word in sentence]
-    doc = Doc(vocab, words=words, sent_starts=starts)
-    doc.set_ents([_make_span(doc, span) for span in spans], default="outside")
-    return doc
+def read_conll2003(source: Source) -> Iterator[Record]:
+    """Read a CoNLL-2003 file, entities and sentence starts annotated."""
+
+    def parse(block: list[Numbered]) -> Iterator[Record]:
+        inside = _starts_document(block[0][1])
+        sentences = _read_sentences(source, block[1:] if inside else block)
+        if not inside and sentences:
+            source.line, word, _ = sentences[0][0]
+            source.repaired(NO_DOCUMENTS, f"sentence {word!r} …")
+        if sentences:
+            yield make_tagged_record(sentences)
+
+    return source.records(document_blocks(source, _starts_document), parse)
 
 
-def _make_span(doc: Doc, span: TaggedSpan) -> Span:
-    return Span(doc, span.start, span.end, span.label)
+def _starts_document(line: str) -> bool:
+    return split_columns(line)[:1] == [DOCSTART]
 
 
-def read_conll2003(
-    path: str | Path,
-    vocab: Vocab,
-    *,
-    sentences: bool = False,
-    labels: Labels = None,
-    repairs: Repairs | None = None,
-) -> Iterator[Doc]:
-    """Read a CoNLL-2003 file, entities and sentence starts annotated.
+def document_blocks(
+    source: Source, starts: Callable[[str], bool]
+) -> Iterator[list[Numbered]]:
+    """The lines of each document, and before the first of each sentence.
 
-    vocab: The vocabulary of the documents.
-    sentences: Make one document of every sentence.
-    labels: The entity labels allowed; None allows any.
-    repairs: Counts the sentences that stand outside any document.
-
-    Raises CorpusError if a line or the file is malformed.
+    starts: Whether a line begins a document.
     """
-    source = Source(path, labels, repairs)
-    found = _read_sentences(source)
-    grouped = ([each] for each in found if each) if sentences else _group(found, source)
-    return source.documents(_make_sentences_doc(vocab, each) for each in grouped)
-
-
-def _read_sentences(source: Source) -> Iterator[Sentence]:
-    """Each sentence, with `source` at its first line, and [] for `-DOCSTART-` lines."""
-    sentence: Sentence = []
-    first = 0
+    inside = False
+    block: list[Numbered] = []
     for line in source.lines():
+        at, begins = source.line, starts(line)
+        if block and (begins or not (inside or line.strip())):
+            yield source.stand(block)
+            block = []
+        inside = inside or begins
+        if block or line.strip():
+            block.append((at, line))
+    if block:
+        yield source.stand(block)
+
+
+def _read_sentences(source: Source, block: list[Numbered]) -> list[list[Token]]:
+    def parse(line: str) -> Token | None:
         columns = split_columns(line)
-        starts_document = columns[:1] == [DOCSTART]
-        if columns and not starts_document:
-            first = first if sentence else source.line
-            sentence.append(_parse_token(columns, source.labels))
-            continue
-        if sentence:
-            source.line = first
-            yield sentence
-            sentence = []
-        if starts_document:
-            yield []
-    if sentence:
-        source.line = first
-        yield sentence
+        return (source.line, *_parse_token(columns)) if columns else None
+
+    return split_blank(source.parse_lines(block, parse))
 
 
-def _parse_token(columns: list[str], labels: Labels) -> tuple[str, str]:
+def split_blank(tokens: Iterable[T | None]) -> list[list[T]]:
+    """The sentences of tokens, which are apart by None."""
+    groups = groupby(tokens, lambda token: token is None)
+    return [[t for t in group if t is not None] for blank, group in groups if not blank]
+
+
+def _parse_token(columns: list[str]) -> tuple[str, str]:
     if len(columns) != 4:
         raise ValueError(
             f"{len(columns)} columns in {' '.join(columns)!r}; "
             "write 4: word, part of speech, chunk, entity tag"
         )
-    _split_tag(columns[3], labels)
+    _split_tag(columns[3])
     return columns[0], columns[3]
 
 
-def _group(found: Iterable[Sentence], source: Source) -> Iterator[list[Sentence]]:
-    document: list[Sentence] | None = None
-    for sentence in found:
-        if not sentence:
-            if document:
-                yield document
-            document = []
-        elif document is None:
-            source.repaired(NO_DOCUMENTS, f"sentence {sentence[0][0]!r} …")
-            yield [sentence]
-        else:
-            document.append(sentence)
-    if document:
-        yield document
-
-
-def _make_sentences_doc(vocab: Vocab, sentences: list[Sentence]) -> Doc:
+def make_tagged_record(sentences: list[list[Token]]) -> Record:
+    """A record of words with tags; every token is outside or in an entity."""
+    tokens: list[Token] = []
     spans: list[TaggedSpan] = []
-    offset = 0
     for sentence in sentences:
-        spans += decode_iob((tag for _, tag in sentence), offset)
-        offset += len(sentence)
-    return _make_doc(vocab, [[word for word, _ in each] for each in sentences], spans)
+        spans += decode_iob((tag for _, _, tag in sentence), len(tokens))
+        tokens += sentence
+    return Record(
+        words=[word for _, word, _ in tokens],
+        sent_starts=[i == 0 for each in sentences for i in range(len(each))],
+        entities=[
+            Mention(span.start, span.end, span.label, line=tokens[span.start][0])
+            for span in spans
+        ],
+    )
 
 
 class Row(NamedTuple):
@@ -198,43 +179,33 @@ class Row(NamedTuple):
     relations: list[tuple[str, int]]
 
 
-def read_conll04(
-    path: str | Path,
-    vocab: Vocab,
-    *,
-    labels: Labels = None,
-    repairs: Repairs | None = None,
-) -> Iterator[Doc]:
-    """Read a CoNLL04 file, entities and relations annotated.
+def read_conll04(source: Source) -> Iterator[Record]:
+    """Read a CoNLL04 file, entities and relations annotated."""
 
-    vocab: The vocabulary of the documents.
-    labels: The entity and relation labels allowed; None allows any.
-    repairs: Counts the flaws that were repaired.
+    def parse(block: list[Numbered]) -> Iterator[Record]:
+        rows = _read_rows(source, block)
+        if rows:
+            yield _make_rows_record(rows, source)
 
-    Raises CorpusError if a line or the file is malformed.
-    """
-    source = Source(path, labels, repairs)
-    return source.documents(
-        _make_rows_doc(vocab, rows, source) for rows in _read_rows(source)
+    return source.records(source.blocks(_starts_rows), parse)
+
+
+def _starts_rows(line: str) -> bool:
+    return line.startswith("#doc")
+
+
+def _read_rows(source: Source, block: list[Numbered]) -> list[Row]:
+    lines = [(at, line) for at, line in block if line.strip()]
+    if lines and not _starts_rows(lines[0][1]):
+        source.line, line = lines[0]
+        raise ValueError(f"{line!r} precedes the first `#doc` line; add one")
+    numbers = count()
+    return source.parse_lines(
+        lines[1:], lambda line: _parse_row(line, next(numbers), source.line)
     )
 
 
-def _read_rows(source: Source) -> Iterator[list[Row]]:
-    rows: list[Row] | None = None
-    for line in source.lines():
-        if line.startswith("#doc"):
-            if rows:
-                yield rows
-            rows = []
-        elif line.strip():
-            if rows is None:
-                raise ValueError(f"{line!r} precedes the first `#doc` line; add one")
-            rows.append(_parse_row(line, len(rows), source))
-    if rows:
-        yield rows
-
-
-def _parse_row(line: str, index: int, source: Source) -> Row:
+def _parse_row(line: str, index: int, at: int) -> Row:
     columns = line.split("\t")
     if len(columns) != 5:
         raise ValueError(
@@ -246,11 +217,8 @@ def _parse_row(line: str, index: int, source: Source) -> Row:
         raise ValueError(f"index {position!r} where {index} follows; number the tokens")
     if not word:
         raise ValueError(f"no token in {line!r}; fill the second column")
-    _split_tag(tag, source.labels)
-    relations = _parse_relations(names, tails)
-    for name, _ in relations:
-        check_label(name, source.labels)
-    return Row(source.line, word, tag, relations)
+    _split_tag(tag)
+    return Row(at, word, tag, _parse_relations(names, tails))
 
 
 def _parse_relations(names: str, tails: str) -> list[tuple[str, int]]:
@@ -277,27 +245,34 @@ def _parse_relations(names: str, tails: str) -> list[tuple[str, int]]:
     return list(zip(labels, indices, strict=True))
 
 
-def _make_rows_doc(vocab: Vocab, rows: list[Row], source: Source) -> Doc:
+def _make_rows_record(rows: list[Row], source: Source) -> Record:
     spans = decode_iob(row.tag for row in rows)
-    doc = _make_doc(vocab, [[row.word for row in rows]], spans)
     for span in spans:
         if span.begins_inside:
             source.line = rows[span.start].line
-            detail = f"{rows[span.start].tag} on {doc[span.start : span.end].text!r}"
+            words = " ".join(row.word for row in rows[span.start : span.end])
+            detail = f"{rows[span.start].tag} on {words!r}"
             source.repaired(STRAY_TAG, detail, span.end - span.start)
-    set_relations(doc, _resolve(doc, rows, spans, source))
-    return doc
+    mentions = [
+        Mention(span.start, span.end, span.label, line=rows[span.start].line)
+        for span in spans
+    ]
+    return Record(
+        words=[row.word for row in rows],
+        sent_starts=[i == 0 for i in range(len(rows))],
+        entities=mentions,
+        relations=_resolve(rows, spans, source),
+    )
 
 
 Key = tuple[TaggedSpan, TaggedSpan, str]
 
 
-def _resolve(
-    doc: Doc, rows: list[Row], spans: list[TaggedSpan], source: Source
-) -> list[Relation]:
+def _resolve(rows: list[Row], spans: list[TaggedSpan], source: Source) -> list[Link]:
     """Find the arguments of every relation, repairing and counting what is flawed."""
     entity_at = {i: span for span in spans for i in range(span.start, span.end)}
     found: dict[Key, bool] = {}  # whether an argument had to be moved
+    lines: dict[Key, int] = {}
     for i, row in enumerate(rows):
         source.line = row.line
         for label, j in row.relations:
@@ -308,12 +283,14 @@ def _resolve(
             head, tail = entity_at.get(i), entity_at.get(j)
             repair = DROPPED
             if head and tail:
+                key = head, tail, label
                 moved = head.end != i + 1 or tail.end != j + 1
-                repair = _place(found, (head, tail, label), moved, detail)
+                repair = _place(found, key, moved, detail)
+                lines.setdefault(key, row.line)
             if repair:
                 source.repaired(repair, detail)
     return [
-        Relation(_make_span(doc, head), _make_span(doc, tail), label)
+        Link(spans.index(head), spans.index(tail), label, line=lines[head, tail, label])
         for head, tail, label in found
     ]
 
@@ -330,3 +307,18 @@ def _place(found: dict[Key, bool], key: Key, moved: bool, detail: str) -> str | 
     if moved:
         return ATTACHED
     return OF_STRAY if head.begins_inside or tail.begins_inside else None
+
+
+FOUR = re.compile(r"[^ \t]+[ \t]+[^ \t]+[ \t]+[^ \t]+[ \t]+(O|[BI]-[^ \t]+)$")
+
+
+def fits_conll2003(glimpse: Glimpse) -> bool:
+    """Whether most lines, the first one, too, have four columns, the last IOB tags."""
+    lines = [line for line in glimpse.lines if not _starts_document(line)]
+    fitting = sum(bool(FOUR.match(line)) for line in lines)
+    others = len(lines) - fitting
+    return bool(not lines or FOUR.match(lines[0])) and others * 10 <= len(lines)
+
+
+CONLL2003 = Format("conll2003", read_conll2003, fits_conll2003)
+CONLL04 = Format("conll04", read_conll04, first_line("#doc"))

@@ -1,20 +1,27 @@
 """From a corpus file in any format to a `.spacy` file, counting what it holds."""
 
+import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc
 from tqdm import tqdm
 
-from ..atomic import check_apart, check_file, write_bytes
-from ..relations import Relation, get_relations, has_relations, set_relations
+from ..atomic import check_apart, check_file, check_files, replacing
+from ..relations import get_relations, has_relations
 from ..terminal import visible
-from .formats import detect_format, read_corpus
-from .reading import CorpusError, Repairs
+from .documents import Rules
+from .formats import Corpus, detect_format, split_document
+from .reading import CorpusError, Rejects, Repairs
+from .recognition import Options
+from .splitting import PARTS, parse_shares, plan_split
+from .storing import Sink, folder_of_parts, folder_of_shares, one_file
 
 MAX_NOTES = 20
 
@@ -29,6 +36,8 @@ class Summary:
     cats: How many documents have each category, scores of 0 not counted.
     annotated: How many documents have each of these annotated.
     repairs: What was repaired.
+    rejected: How many records were written to `rejects`, a file.
+    parts: How many documents each part of a split has.
     """
 
     format: str = ""
@@ -40,6 +49,9 @@ class Summary:
     cats: Counter[str] = field(default_factory=Counter)
     annotated: Counter[str] = field(default_factory=Counter)
     repairs: Repairs = field(default_factory=Repairs)
+    rejected: int = 0
+    rejects: Path | None = None
+    parts: Counter[str] = field(default_factory=Counter)
 
     def add(self, doc: Doc) -> None:
         """Count one more document."""
@@ -64,11 +76,16 @@ class Summary:
         lines = [f"{', '.join(counts)} ({self.format})"]
         for name in ("entities", "relations", "cats"):
             lines.append(self._line(name, getattr(self, name)))
+        if self.parts:
+            lines.append(", ".join(f"{name} {n:,}" for name, n in self.parts.items()))
+        if self.rejected:
+            lines.append(f"rejected {self.rejected:,} records: see {self.rejects}")
         lines += [f"repaired {n:,}: {kind}" for kind, n in self.repairs.items()]
         notes = self.repairs.notes
         lines += [f"  {note}" for note in notes[:MAX_NOTES]]
-        if len(notes) > MAX_NOTES:
-            lines.append(f"  … and {len(notes) - MAX_NOTES:,} more places")
+        if self.repairs.n_places > MAX_NOTES:
+            n_more = self.repairs.n_places - MAX_NOTES
+            lines.append(f"  … and {n_more:,} more places")
         return lines
 
     def _line(self, name: str, counts: Counter[str]) -> str:
@@ -90,55 +107,139 @@ def convert(
     label_map: Mapping[str, str] | None = None,
     labels: Collection[str] | None = None,
     cats: Collection[str] | None = None,
-    fine: bool = False,
-    phrases: bool = False,
-    entity_label: str = "ENTITY",
+    align: str | None = None,
+    trim: bool = False,
+    spans_key: str | None = None,
+    split: str | None = None,
+    group_key: str | None = None,
+    seed: int = 0,
+    rejects: str | Path | None = None,
+    encoding: str | None = None,
     progress: bool = False,
+    **options: Any,
 ) -> Summary:
-    """Convert a corpus file into a `.spacy` file and count what it holds.
+    """Convert a corpus into spaCy's format and count what it holds.
 
-    input: The corpus file.
-    output: The file to write; its folder is made if need be.
-    format: One of conll2003, conll04, trec, sst2, sst_trees, jsonl, prodigy,
-        semeval2010; None tells it from the file.
+    input: The corpus file, or folder.
+    output: The `.spacy` file to write, or a folder, which gets files of a part each;
+        with `split` the folder of `train.spacy`, `dev.spacy` and `test.spacy`.
+    format: One of `formats.FORMATS`; None tells it from the content.
     sentences: Make one document of every sentence.
     lang: The language of the tokenizer and the vocabulary.
     label_map: New names of entity labels.
-    labels: The labels allowed in the output, of entities, relations and categories;
-        with TREC also the categories that every document gets.
+    labels: The labels allowed in the output, of entities, relations and categories; in
+        corpora whose categories exclude each other those that every document gets.
     cats: Keep only these categories.
-    fine: Use TREC's fine labels, five classes of SST's trees.
-    phrases: Make a document of every phrase of SST's trees.
-    entity_label: The label of entities that have none in SemEval-2010 and Prodigy.
+    align, trim, spans_key: As for `documents.Rules`.
+    split: Shares such as "80/10/10".
+    group_key: A key of `meta`, or "id": records with the same value are not split up.
+    seed: Of the split.
+    rejects: A file that takes the records that are wrong, as lines of JSON; None makes
+        them errors.
+    encoding: Of the file; None takes the format's own.
     progress: Show a progress bar on stderr, if that is a terminal.
+    options: What the format is told, see `recognition.Options`.
 
     Raises CorpusError if the corpus or an option is wrong; nothing is written then.
     """
     output = Path(output)
-    if output.suffix != ".spacy":
-        raise CorpusError(output, None, "spaCy reads .spacy files; name it so")
-    check_file(output)
-    check_apart(output, {"corpus": input})
+    shares = _check_output(Path(input), output, split, group_key, rejects)
+    summary = Summary(format or detect_format(input))
+    summary.rejects = Path(rejects) if rejects else None
     names = dict(label_map or {})
-    summary = Summary(format=format or detect_format(input))
-    docs = read_corpus(
-        input,
-        _make_tokenizer(input, lang),
-        summary.format,
-        sentences=sentences,
-        fine=fine,
-        phrases=phrases,
-        entity_label=entity_label,
-        labels=_labels_before(labels, names) if labels else None,
-        repairs=summary.repairs,
-    )
-    docs = _relabel(docs, input, names, cats)
-    doc_bin = DocBin(store_user_data=sentences)
-    for doc in _show_progress(docs, Path(input).name) if progress else docs:
-        summary.add(doc)
-        doc_bin.add(doc)
-    write_bytes(output, doc_bin.to_bytes())
+    rules = Rules(trim=trim, labels=labels or None, label_map=names, cats=cats)
+    with ExitStack() as stack:
+        corpus = Corpus(
+            input,
+            _make_tokenizer(input, lang),
+            summary.format,
+            options=Options(**options),
+            rules=replace(rules, spans_key=spans_key),
+            align=align,
+            encoding=encoding,
+            repairs=summary.repairs,
+            rejects=stack.enter_context(_open_rejects(rejects)),
+        )
+        plan: list[int] = []
+        if shares:
+            plan = plan_split(
+                corpus.survey(),
+                shares,
+                path=corpus.path,
+                group_key=group_key,
+                seed=seed,
+            )
+        sink = stack.enter_context(_open_sink(output, plan, len(shares)))
+        if progress:
+            bar = stack.enter_context(_progress_bar(corpus.path))
+            corpus.read = bar.update
+        _fill(sink, corpus, summary, sentences)
+        _check_named(corpus)
     return summary
+
+
+def _check_output(
+    input: Path,
+    output: Path,
+    split: str | None,
+    group_key: str | None,
+    rejects: str | Path | None,
+) -> list[float]:
+    """The shares of a split, if any; raises where nothing can be written."""
+    suffix = "" if split else ".spacy"
+    if output.suffix not in ("", suffix):
+        what = (
+            "give a folder for --split" if split else "spaCy reads .spacy files; name"
+        )
+        raise CorpusError(output, None, what if split else f"{what} it so")
+    if output.suffix:
+        check_file(output)
+    else:
+        check_files(output, [f"{part}.spacy" for part in PARTS])
+    check_apart(output, {"corpus": input})
+    if rejects:
+        check_file(Path(rejects))
+        check_apart(Path(rejects), {"corpus": input})
+    if group_key and not split:
+        message = f"--group-key {group_key} goes with --split; give it, too"
+        raise CorpusError(input, None, message)
+    try:
+        return parse_shares(split) if split else []
+    except ValueError as error:
+        raise CorpusError(input, None, f"--split {error}") from error
+
+
+def _open_sink(
+    output: Path, plan: list[int], n_shares: int
+) -> AbstractContextManager[Sink]:
+    if n_shares:
+        return folder_of_shares(output, PARTS[:n_shares], plan)
+    return one_file(output) if output.suffix else folder_of_parts(output)
+
+
+@contextmanager
+def _open_rejects(path: str | Path | None) -> Iterator[Rejects]:
+    """Takes the records that are wrong; the file is there once all went well."""
+    if path is None:
+        yield Rejects()
+        return
+    with replacing(Path(path)) as output:
+
+        def write(item: dict[str, Any]) -> None:
+            # what could not be decoded is kept as Python's escapes
+            line = json.dumps(item, ensure_ascii=False) + "\n"
+            output.write(line.encode("utf8", "backslashreplace"))
+
+        yield Rejects(write)
+
+
+def _fill(sink: Sink, corpus: Corpus, summary: Summary, sentences: bool) -> None:
+    for count, (number, doc) in enumerate(corpus.docs(), 1):
+        for part in split_document(doc, count, corpus) if sentences else [doc]:
+            summary.add(part)
+            if name := sink.add(number, part):
+                summary.parts[name] += 1
+    summary.rejected = corpus.rejects.n_records
 
 
 def _make_tokenizer(path: str | Path, lang: str) -> Language:
@@ -150,67 +251,24 @@ def _make_tokenizer(path: str | Path, lang: str) -> Language:
     return spacy.blank(lang)
 
 
-def _show_progress(docs: Iterable[Doc], name: str) -> Iterable[Doc]:
-    return tqdm(docs, desc=visible(name), unit=" docs", leave=False, disable=None)
+def _progress_bar(path: Path) -> tqdm:
+    """Bytes of a file, or of the files of a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    total = sum(file.stat().st_size for file in files if file.is_file())
+    settings: dict[str, Any] = {"unit": "B", "unit_scale": True, "leave": False}
+    return tqdm(total=total, desc=visible(path.name), disable=None, **settings)
 
 
-def _relabel(
-    docs: Iterable[Doc],
-    path: str | Path,
-    names: Mapping[str, str],
-    cats: Collection[str] | None,
-) -> Iterator[Doc]:
-    """Rename entity labels and choose categories of a whole corpus.
-
-    path: The file that the documents come from.
-    names: The new label of each old one; labels not named stay.
-    cats: Keep only these; None keeps all.
-
-    Raises CorpusError at the end if a name or a category never occurred.
-    """
-    ent_labels: set[str] = set()
-    cat_labels: set[str] = set()
-    for doc in docs:
-        ent_labels.update(ent.label_ for ent in doc.ents)
-        cat_labels.update(doc.cats)
-        if names:
-            rename_entities(doc, names)
-        if cats:
-            doc.cats = {each: p for each, p in doc.cats.items() if each in cats}
-        yield doc
+def _check_named(corpus: Corpus) -> None:
+    """Raises CorpusError if an option names a label that never occurred."""
+    rules, maker = corpus.maker.rules, corpus.maker
     for wanted, there, option in (
-        (names, ent_labels, "--map-labels"),
-        (cats or (), cat_labels, "--cats"),
+        (rules.label_map, maker.ent_labels, "--map-labels"),
+        (rules.cats or (), maker.cat_labels, "--cats"),
     ):
         unknown = set(wanted) - there
         if unknown:
             listed = ", ".join(sorted(unknown))
             known = ", ".join(sorted(there)) or "none"
             message = f"{option} names {listed}, but the labels there are: {known}"
-            raise CorpusError(path, None, message)
-
-
-def rename_entities(doc: Doc, names: Mapping[str, str]) -> None:
-    """Rename entity labels, in the entities and in the arguments of relations.
-
-    names: The new label of each old one; labels not named stay.
-    """
-
-    def rename(span: Span) -> Span:
-        label = names.get(span.label_, span.label_)
-        return Span(doc, span.start, span.end, label)
-
-    ents = [rename(ent) for ent in doc.ents]
-    relations = [
-        Relation(rename(each.head), rename(each.tail), each.label, each.score)
-        for each in get_relations(doc)
-    ]
-    doc.set_ents(ents, default="unmodified")
-    if has_relations(doc):
-        set_relations(doc, relations)
-
-
-def _labels_before(labels: Collection[str], names: Mapping[str, str]) -> set[str]:
-    """The labels that are among `labels` once they are renamed."""
-    renamed = {old for old, new in names.items() if new in labels}
-    return renamed | {label for label in labels if label not in names}
+            raise CorpusError(corpus.path, None, message)

@@ -1,103 +1,192 @@
-"""The formats by name: telling which one a file has, and reading it."""
+"""The formats by name, and reading a file that has one of them."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from ..relations import get_relations, split_sentences
-from .conll import DOCSTART, read_conll04, read_conll2003
-from .jsonl import read_jsonl
-from .labelled_text import TREC_ENCODING, read_sst2, read_trec
-from .prodigy import read_prodigy
-from .reading import CorpusError, Labels, Repairs, Source
-from .semeval import read_semeval2010
-from .trees import read_sst_trees
+from .columns import COLUMNS
+from .conll import CONLL04, CONLL2003
+from .documents import ALL_ENTITIES, ID, META, DocumentMaker, Rules
+from .jsonl import JSONL
+from .labelled_text import SST2, TREC
+from .prodigy import PRODIGY
+from .reading import CorpusError, Rejects, Repairs, Source
+from .recognition import Format, Options, claimed_by, recognize
+from .record import Record
+from .semeval import SEMEVAL2010
+from .trees import SST_TREES
 
-# the first line of a file that is not blank, read as ISO-8859-1, which never fails
-JSON = re.compile(r"\s*\{")
-SIGNATURES = {
-    "conll04": re.compile(r"#doc"),
-    "conll2003": re.compile(
-        rf"{DOCSTART}([ \t]|$)|[^ \t]+[ \t]+[^ \t]+[ \t]+[^ \t]+[ \t]+(O|[BI]-[^ \t]+)$"
-    ),
-    # before sst2, whose `1 text` a first sentence looks like
-    "semeval2010": re.compile(r"\d+[ \t]+\".*</e[12]>"),
-    "trec": re.compile(r"[A-Z]+:[^ \t]+[ \t]+[^ \t]"),
-    "sst2": re.compile(r"[01][ \t]+[^ \t]"),
-    "sst_trees": re.compile(r"\([0-4][ \t]+[^ \t]"),
+FORMATS: dict[str, Format] = {
+    each.name: each
+    for each in (
+        JSONL,
+        PRODIGY,
+        CONLL2003,
+        CONLL04,
+        COLUMNS,
+        SEMEVAL2010,
+        TREC,
+        SST2,
+        SST_TREES,
+    )
 }
-FORMATS = ("jsonl", "prodigy", *SIGNATURES)
-
-# keys that no line of the other format of JSON has
-PRODIGY_KEYS = frozenset(
-    ("spans", "answer", "_input_hash", "_task_hash", "_view_id", "_session_id")
-)
-OWN_KEYS = frozenset(("entities", "cats", "spaces", "sent_starts"))
-PRODIGY_RELATION_KEYS = frozenset(("child", "head_span", "child_span"))
 GROUP = "document"
 CROSSING = "relation across sentences: dropped with --sentences"
 CATS_LEFT = "categories of a document of several sentences: dropped with --sentences"
+# what each option of a format is called on the command line
+FLAGS = {field.name: f"--{field.name.replace('_', '-')}" for field in fields(Options)}
 
 
 def detect_format(path: str | Path) -> str:
-    """Tell a file's format from its extension or its first line.
+    """Tell a file's format from its content.
 
-    JSON is told from Prodigy's by its keys, the package's own if they do not tell.
+    JSON is told by its keys, the package's own if they do not tell.
 
     Raises CorpusError if there is no such file, nothing in it, or it looks like none.
     """
-    source = Source(path)
-    if source.path.suffix == ".jsonl":
-        return _detect_dialect(source)
-    for line in source.lines(TREC_ENCODING):
-        line = line.removeprefix("\u00ef\u00bb\u00bf")  # a UTF-8 byte order mark
-        if not line.strip():
-            continue
-        if JSON.match(line):
-            return _detect_dialect(source)
-        for name, signature in SIGNATURES.items():
-            if signature.match(line):
-                return name
-        raise source.error(
-            f"{line[:40]!r} looks like none of the formats; name it with --format, one "
-            f"of {', '.join(FORMATS)}"
+    return recognize(path, FORMATS.values())
+
+
+class Corpus:
+    """A corpus in a format known by name.
+
+    path: The file or folder.
+    nlp: Gives the vocabulary and the tokenizer.
+    format: One of `FORMATS`.
+    options: What the format is told.
+    rules: How documents are made; its categories are those of the file, where the
+        format says so, and `align` is the format's own if it is None.
+    encoding: Of the file; None leaves it to the format.
+    repairs: Counts the flaws that were repaired.
+    rejects: Takes the records that are wrong.
+    read: Is told how many bytes were read.
+
+    Raises CorpusError if the format is unknown, or does not take an option.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        nlp: Language,
+        format: str,
+        *,
+        options: Options | None = None,
+        rules: Rules | None = None,
+        align: str | None = None,
+        encoding: str | None = None,
+        repairs: Repairs | None = None,
+        rejects: Rejects | None = None,
+        read: Callable[[int], Any] = lambda n: None,
+    ) -> None:
+        if format not in FORMATS:
+            raise CorpusError(
+                path,
+                None,
+                f"unknown format {format!r}; choose from {', '.join(FORMATS)}",
+            )
+        self.path = Path(path)
+        self.nlp = nlp
+        self.format = FORMATS[format]
+        self.options = options or Options()
+        self.encoding = encoding
+        self.repairs = Repairs() if repairs is None else repairs
+        self.rejects = Rejects() if rejects is None else rejects
+        self.read = read
+        self._check_options()
+        rules = replace(rules or Rules(), align=align or self.format.align)
+        self.maker = DocumentMaker(nlp, rules, self._note)
+        self.source = self._open()
+
+    def _check_options(self) -> None:
+        for field in fields(Options):
+            given = getattr(self.options, field.name) != field.default
+            if given and field.name not in self.format.options:
+                takers = [n for n, f in FORMATS.items() if field.name in f.options]
+                raise CorpusError(
+                    self.path,
+                    None,
+                    f"{FLAGS[field.name]} says nothing of {self.format.name}, but of "
+                    f"{', '.join(takers)}; leave it out, or name another --format",
+                )
+
+    def _open(self, **sinks: Any) -> Source:
+        return Source(
+            self.path,
+            options=self.options,
+            tokenize=self._tokenize,
+            encoding=self.encoding,
+            foreign=self._foreign,
+            **sinks,
         )
-    raise CorpusError(path, 1, "the file is empty; check its path")
 
+    def _foreign(self, value: Any) -> str | None:
+        """The format that a value of JSON is of, if it is not of this one."""
+        found = claimed_by(value, FORMATS.values())
+        return None if not found or self.format.name in found else found[0]
 
-def _detect_dialect(source: Source) -> str:
-    """ "prodigy" or "jsonl", by the first line that can be only one of them."""
-    for record in source.json_lines():
-        prodigy = is_prodigy(record)
-        if prodigy is not None:
-            return "prodigy" if prodigy else "jsonl"
-    return "jsonl"
+    def _tokenize(self, text: str) -> tuple[list[str], list[bool]]:
+        doc = self.nlp.make_doc(text)
+        return [t.text for t in doc], [bool(t.whitespace_) for t in doc]
 
+    def _note(self, line: int | None, kind: str, detail: str, n: int) -> None:
+        where = line or self.source.start
+        self.repairs.record(kind, self.source.file, where, detail, n)
 
-def is_prodigy(record: Any) -> bool | None:
-    """Whether a line of JSON is Prodigy's; None if it may be either's."""
-    if not isinstance(record, dict):
-        return None
-    if PRODIGY_KEYS & set(record):
-        return True
-    if OWN_KEYS & set(record):
-        return False
-    tokens, relations = (_items(record, key) for key in ("tokens", "relations"))
-    if any(isinstance(token, dict) for token in tokens):
-        return True
-    for relation in relations:
-        if isinstance(relation, dict) and PRODIGY_RELATION_KEYS & set(relation):
-            return True
-    return False if tokens or relations else None
+    def survey(self) -> Iterator[tuple[int, Record]]:
+        """The records, read once before, each with the line that it begins on.
 
+        Nothing is counted, and no error is raised: what ends a file early ends this.
+        """
+        source = self._open()
+        with suppress(CorpusError):
+            for record in self.format.read(source):
+                yield source.start, record
 
-def _items(record: dict[str, Any], key: str) -> list[Any]:
-    items = record.get(key)
-    return items if isinstance(items, list) else []
+    def docs(self) -> Iterator[tuple[int, Doc]]:
+        """Documents, each with the number of its record, from 0.
+
+        Raises CorpusError for all that is wrong, at the end.
+        """
+        self._settle_categories()
+        sinks = {"repairs": self.repairs, "rejects": self.rejects, "read": self.read}
+        self.source = self._open(**sinks)
+        made = False
+        try:
+            for number, record in enumerate(self.format.read(self.source)):
+                doc = self._make(record)
+                if doc is not None:
+                    made = True
+                    yield number, doc
+        except CorpusError as error:
+            self.rejects.stop(error)
+        self.rejects.check(nothing_left=not made)
+        if not made:
+            message = "the file holds no document; check path and format"
+            raise CorpusError(self.path, 1, message)
+
+    def _make(self, record: Record) -> Doc | None:
+        try:
+            return self.maker.make(record)
+        except ValueError as error:
+            self.source.line = self.source.start
+            self.source.reject(error)
+            return None
+
+    def _settle_categories(self) -> None:
+        """What categories every document has."""
+        rules, which = self.maker.rules, self.format.categories
+        if not which or rules.categories:
+            return
+        found = rules.labels or which(self.options)
+        if found is None:
+            found = {label for _, each in self.survey() for label in each.cats or ()}
+        self.maker.rules = replace(rules, categories=sorted(found))
 
 
 def read_corpus(
@@ -106,65 +195,70 @@ def read_corpus(
     format: str,
     *,
     sentences: bool = False,
-    fine: bool = False,
-    phrases: bool = False,
-    entity_label: str = "ENTITY",
-    labels: Labels = None,
     repairs: Repairs | None = None,
+    labels: Iterable[str] | None = None,
+    rejects: Rejects | None = None,
+    align: str | None = None,
+    **options: Any,
 ) -> Iterator[Doc]:
     """Read a corpus in a format known by name.
 
-    nlp: Gives the vocabulary and, for JSONL, Prodigy and SemEval, the tokenizer.
+    nlp: Gives the vocabulary and the tokenizer.
     format: One of `FORMATS`.
     sentences: Make one document of every sentence; its `user_data[GROUP]` is the number
         of the document that it was in.
-    fine: Use TREC's fine labels, five classes of SST's trees.
-    phrases: Make a document of every phrase of SST's trees.
-    entity_label: The label of entities that have none in SemEval-2010 and Prodigy.
+    repairs, rejects, align: As for `Corpus`.
     labels: The labels allowed; None allows any.
-    repairs: Counts the flaws that were repaired.
+    options: Those of `Options`.
 
-    Raises CorpusError if the format is unknown, or the file or a line malformed.
+    Raises CorpusError if the format is unknown, or the file or a record malformed.
     """
-    repairs = Repairs() if repairs is None else repairs
-    vocab = nlp.vocab
-    readers: dict[str, Callable[[], Iterator[Doc]]] = {
-        "jsonl": lambda: read_jsonl(path, nlp, labels=labels),
-        "prodigy": lambda: read_prodigy(
-            path, nlp, entity_label=entity_label, labels=labels, repairs=repairs
-        ),
-        "conll2003": lambda: read_conll2003(
-            path, vocab, labels=labels, repairs=repairs
-        ),
-        "conll04": lambda: read_conll04(path, vocab, labels=labels, repairs=repairs),
-        "trec": lambda: read_trec(path, vocab, fine=fine, labels=labels),
-        "sst2": lambda: read_sst2(path, vocab, labels=labels),
-        "sst_trees": lambda: read_sst_trees(
-            path, vocab, fine=fine, phrases=phrases, labels=labels
-        ),
-        "semeval2010": lambda: read_semeval2010(
-            path, nlp, entity_label=entity_label, labels=labels, repairs=repairs
-        ),
-    }
-    if format not in readers:
-        raise CorpusError(
-            path, None, f"unknown format {format!r}; choose from {', '.join(FORMATS)}"
-        )
-    docs = readers[format]()
-    return _split_counting(docs, path, repairs) if sentences else docs
+    corpus = Corpus(
+        path,
+        nlp,
+        format,
+        options=Options(**options),
+        rules=Rules(labels=None if labels is None else list(labels)),
+        align=align,
+        repairs=repairs,
+        rejects=rejects,
+    )
+    docs = (doc for _, doc in corpus.docs())
+    return split_counting(docs, corpus) if sentences else docs
 
 
-def _split_counting(
-    docs: Iterable[Doc], path: str | Path, repairs: Repairs
-) -> Iterator[Doc]:
+def split_counting(docs: Iterable[Doc], corpus: Corpus) -> Iterator[Doc]:
     """Split documents into sentences, counting the annotations that this costs."""
     for number, doc in enumerate(docs, 1):
-        parts = list(split_sentences(doc))
-        lost = len(get_relations(doc)) - sum(len(get_relations(part)) for part in parts)
-        if lost:
-            repairs.record(CROSSING, path, f"document {number}", f"{lost} lost", lost)
-        if doc.cats and len(parts) > 1:
-            repairs.record(CATS_LEFT, path, f"document {number}", str(sorted(doc.cats)))
-        for part in parts:
-            part.user_data[GROUP] = number
-            yield part
+        yield from split_document(doc, number, corpus)
+
+
+def split_document(doc: Doc, number: int, corpus: Corpus) -> Iterator[Doc]:
+    """Split one, the `number`th of its corpus."""
+    parts = list(split_sentences(doc))
+    where = corpus.source.file, f"document {number}"
+    lost = len(get_relations(doc)) - sum(len(get_relations(part)) for part in parts)
+    if lost:
+        corpus.repairs.record(CROSSING, *where, f"{lost} lost", lost)
+    if doc.cats and len(parts) > 1:
+        corpus.repairs.record(CATS_LEFT, *where, str(sorted(doc.cats)))
+    start = 0
+    for part in parts:
+        part.user_data[GROUP] = number
+        _copy_spans(doc, part, start, corpus.maker.rules.spans_key or ALL_ENTITIES)
+        for key in (ID, META):
+            if key in doc.user_data:
+                part.user_data[key] = doc.user_data[key]
+        yield part
+        start += len(part)
+
+
+def _copy_spans(doc: Doc, part: Doc, start: int, key: str) -> None:
+    """Give a sentence, which begins at a token, the spans of a group that are in it."""
+    end = start + len(part)
+    if key in doc.spans and part is not doc:
+        part.spans[key] = [
+            Span(part, span.start - start, span.end - start, span.label)
+            for span in doc.spans[key]
+            if start <= span.start and span.end <= end
+        ]

@@ -10,44 +10,50 @@ Either `text`, which the pipeline's tokenizer splits, or `tokens`, a list of str
 with, optionally, `spaces` and `sent_starts`, lists of booleans of its length. Entities
 have character offsets with `text` and token offsets with `tokens`, the end exclusive.
 `head` and `tail` of a relation index the list of entities. An absent key means "not
-annotated", an empty list "annotated, there is none". `meta` is passed over.
+annotated", an empty list "annotated, there is none". `id` and `meta`, an object, are
+kept in `doc.user_data`.
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ..relations import Relation, get_relations, has_relations, set_relations
-from .reading import (
-    Labels,
-    Source,
-    check_keys,
-    check_label,
-    check_type,
-    read_label,
-)
+from ..relations import get_relations, has_relations
+from .documents import ID, META, DocumentMaker, Rules
+from .reading import Labels, Source, check_keys, check_type, read_label
+from .recognition import OWN, Format
+from .record import Link, Mention, Record
 
 TOKEN_KEYS = ("text", "tokens", "spaces", "sent_starts")
-KEYS = (*TOKEN_KEYS, "entities", "relations", "cats", "meta")
+KEYS = (*TOKEN_KEYS, "entities", "relations", "cats", "id", "meta")
+ENTITY_KEYS = {"start", "end", "label"}
+RELATION_KEYS = {"head", "tail", "label"}
 
 
-def read_jsonl(
-    path: str | Path, nlp: Language, *, labels: Labels = None
-) -> Iterator[Doc]:
-    """Read a JSONL corpus, each document annotated as far as its line says.
+def read_jsonl(source: Source) -> Iterator[Record]:
+    """Read a JSONL corpus, each record annotated as far as its line says."""
+    return source.records(
+        source.values(), lambda raw: [parse_record(source.parse(raw))]
+    )
 
-    nlp: The pipeline whose tokenizer splits `text`.
-    labels: The entity, relation and category labels allowed; None allows any.
 
-    Raises CorpusError if a line or the file is malformed.
-    """
-    source = Source(path, labels)
-    records = source.json_lines()
-    return source.documents(record_to_doc(r, nlp, labels=labels) for r in records)
+def claims_jsonl(value: dict[str, Any]) -> bool:
+    """Whether an object can be of no other format."""
+    if not set(value) <= set(KEYS):
+        return False
+    if {"spaces", "sent_starts", "cats"} & set(value):
+        return True
+    entities, relations = value.get("entities", []), value.get("relations", [])
+    tokens = value.get("tokens", [])
+    if any(not set(item) <= ENTITY_KEYS for item in entities):
+        return False
+    if any(not set(item) <= RELATION_KEYS for item in relations):
+        return False
+    if not isinstance(tokens, list) or not all(isinstance(t, str) for t in tokens):
+        return False
+    return "entities" in value or bool(relations or tokens)
 
 
 def record_to_doc(
@@ -57,40 +63,46 @@ def record_to_doc(
 
     Raises ValueError if it is malformed or carries a label that is not allowed.
     """
-    check_keys(record, "document", optional=KEYS)
-    if ("text" in record) == ("tokens" in record):
-        raise ValueError(f"give either text or tokens; the keys are {sorted(record)}")
-    doc = _make_text(record, nlp) if "text" in record else _make_tokens(record, nlp)
-    spans: list[Span] = []
-    if "entities" in record:
-        in_text = "text" in record
-        spans = _read_entities(
-            doc, record["entities"], characters=in_text, labels=labels
-        )
-        doc.set_ents(spans, default="outside")
-    if "relations" in record:
-        set_relations(doc, _read_relations(record["relations"], spans, labels=labels))
-    doc.cats = _read_cats(record.get("cats", {}), labels)
-    return doc
+    return DocumentMaker(nlp, Rules(labels=labels)).make(parse_record(record))
 
 
-def _make_text(record: dict[str, Any], nlp: Language) -> Doc:
+def parse_record(value: Any) -> Record:
+    """Make a record of one object; raises ValueError if it is malformed."""
+    check_keys(value, "document", optional=KEYS)
+    if ("text" in value) == ("tokens" in value):
+        raise ValueError(f"give either text or tokens; the keys are {sorted(value)}")
+    entities, relations, cats, name = (
+        value.get(key) for key in ("entities", "relations", "cats", "id")
+    )
+    if name is not None and type(name) not in (str, int):
+        raise ValueError(f"id is {name!r}; give a string or a whole number")
+    return Record(
+        **(_read_text(value) if "text" in value else _read_tokens(value)),
+        entities=None if "entities" not in value else _read_entities(entities),
+        relations=None if "relations" not in value else _read_relations(relations),
+        cats=None if "cats" not in value else _read_cats(cats),
+        id=name,
+        meta=check_type(value.get("meta", {}), dict, "meta"),
+    )
+
+
+def _read_text(value: dict[str, Any]) -> dict[str, Any]:
     for key in ("spaces", "sent_starts"):
-        if key in record:
+        if key in value:
             raise ValueError(f"{key} goes with tokens, not with text; remove it")
-    return nlp.make_doc(check_type(record["text"], str, "text"))
+    return {"text": check_type(value["text"], str, "text")}
 
 
-def _make_tokens(record: dict[str, Any], nlp: Language) -> Doc:
-    words = check_type(record["tokens"], list, "tokens")
+def _read_tokens(value: dict[str, Any]) -> dict[str, Any]:
+    words = check_type(value["tokens"], list, "tokens")
     for i, word in enumerate(words):
         if not check_type(word, str, f"tokens[{i}]"):
             raise ValueError(f"tokens[{i}] is empty; remove it")
-    flags = {}
+    flags: dict[str, Any] = {}
     for key in ("spaces", "sent_starts"):
-        if key not in record:
+        if key not in value:
             continue
-        flags[key] = check_type(record[key], list, key)
+        flags[key] = check_type(value[key], list, key)
         if len(flags[key]) != len(words):
             lengths = f"{len(flags[key])} values for {len(words)} tokens"
             raise ValueError(f"{key} has {lengths}; give one for each")
@@ -98,114 +110,40 @@ def _make_tokens(record: dict[str, Any], nlp: Language) -> Doc:
             check_type(flag, bool, f"{key}[{i}]")
     if flags.get("sent_starts") and not flags["sent_starts"][0]:
         raise ValueError("sent_starts[0] is false; the first token begins a sentence")
-    return Doc(nlp.vocab, words=words, **flags)
+    return {"words": words, **flags}
 
 
-def _read_cats(value: Any, labels: Labels) -> dict[str, float]:
+def _read_cats(value: Any) -> dict[str, float]:
     cats = check_type(value, dict, "cats")
     for label, given in cats.items():
-        check_label(label, labels)
         if not isinstance(given, int | float) or given not in (0, 1):
             raise ValueError(f"cats[{label!r}] is {given!r}; write 0, 1, false or true")
     return {label: float(given) for label, given in cats.items()}
 
 
-def _read_entities(
-    doc: Doc, items: Any, *, characters: bool, labels: Labels
-) -> list[Span]:
-    """Make spans of a list of entities, in its order.
-
-    items: A list of {"start", "end", "label"}, as JSON gave it.
-    characters: Whether the offsets count characters; otherwise they count tokens.
-    labels: The labels allowed; None allows any.
-
-    Raises ValueError if one is malformed or out of range, does not begin and end with
-    a token, or overlaps another.
-    """
-    spans = [
-        read_entity(doc, item, f"entities[{i}]", characters, labels)
-        for i, item in enumerate(check_type(items, list, "entities"))
-    ]
-    ordered = sorted(spans, key=lambda span: (span.start, span.end))
-    for one, other in pairwise(ordered):
-        if other.start < one.end:
-            raise ValueError(
-                f"entities {one.text!r} ({one.label_}) and {other.text!r} "
-                f"({other.label_}) overlap; remove one"
-            )
-    return spans
-
-
-def read_entity(
-    doc: Doc, item: Any, name: str, characters: bool, labels: Labels
-) -> Span:
-    """Make a span of one {"start", "end", "label"}; `name` is what errors call it.
-
-    Raises ValueError if it is malformed, out of range, or does not begin and end with
-    a token.
-    """
-    check_keys(item, name, required=("start", "end", "label"))
-    start = check_type(item["start"], int, f"{name} start")
-    end = check_type(item["end"], int, f"{name} end")
-    label = read_label(item, name, labels)
-    size, unit = (len(doc.text), "characters") if characters else (len(doc), "tokens")
-    if not 0 <= start < end <= size:
-        raise ValueError(
-            f"{name} {label!r} spans {start} to {end}, out of range: the document has "
-            f"{size} {unit}; give 0 <= start < end <= {size}"
+def _read_entities(items: Any) -> list[Mention]:
+    found = []
+    for i, item in enumerate(check_type(items, list, "entities")):
+        name = f"entities[{i}]"
+        check_keys(item, name, required=("start", "end", "label"))
+        start, end = (
+            check_type(item[key], int, f"{name} {key}") for key in ("start", "end")
         )
-    if not characters:
-        return Span(doc, start, end, label)
-    span = doc.char_span(start, end, label)
-    if span is None:
-        left, right = _nearest_boundaries(doc, start, end)
-        raise ValueError(
-            f"{name} {doc.text[start:end]!r} ({start} to {end}) does not begin and end "
-            f"with a token; the nearest that does is {doc.text[left:right]!r} "
-            f"({left} to {right})"
-        )
-    return span
+        found.append(Mention(start, end, read_label(item, name), name))
+    return found
 
 
-def _nearest_boundaries(doc: Doc, start: int, end: int) -> tuple[int, int]:
-    """The character offsets nearest to these where a token begins and one ends."""
-    left = min((token.idx for token in doc), key=lambda at: abs(at - start))
-    ends = (token.idx + len(token) for token in doc)
-    right = min((at for at in ends if at > left), key=lambda at: abs(at - end))
-    return left, right
-
-
-def _read_relations(items: Any, spans: list[Span], *, labels: Labels) -> list[Relation]:
-    """Make relations of a list of {"head", "tail", "label"} over these entities.
-
-    Raises ValueError if one is malformed, points at no entity, joins an entity to
-    itself, or is given twice.
-    """
-    found: dict[tuple[int, int, str], Relation] = {}
+def _read_relations(items: Any) -> list[Link]:
+    found = []
     for i, item in enumerate(check_type(items, list, "relations")):
         name = f"relations[{i}]"
         check_keys(item, name, required=("head", "tail", "label"))
-        label = read_label(item, name, labels)
-        head, tail = (_read_index(item, key, name, spans) for key in ("head", "tail"))
-        flaw = "joins an entity to itself" if head == tail else ""
-        flaw = "is given twice" if (head, tail, label) in found else flaw
-        if flaw:
-            raise ValueError(
-                f"{name} {label!r} from {spans[head].text!r} to {spans[tail].text!r} "
-                f"{flaw}; remove it"
-            )
-        found[head, tail, label] = Relation(spans[head], spans[tail], label)
-    return list(found.values())
-
-
-def _read_index(item: Any, key: str, name: str, spans: list[Span]) -> int:
-    index = check_type(item[key], int, f"{name} {key}")
-    if not 0 <= index < len(spans):
-        raise ValueError(
-            f"{name} {key} is {index}, which is no entity: the document has "
-            f"{len(spans)}; give its place in entities, counted from 0"
+        label = read_label(item, name)
+        head, tail = (
+            check_type(item[key], int, f"{name} {key}") for key in ("head", "tail")
         )
-    return index
+        found.append(Link(head, tail, label, name))
+    return found
 
 
 def doc_to_record(doc: Doc, *, as_text: bool = False) -> dict[str, Any]:
@@ -233,6 +171,9 @@ def doc_to_record(doc: Doc, *, as_text: bool = False) -> dict[str, Any]:
         record["relations"] = _write_relations(doc, ents)
     if doc.cats:
         record["cats"] = _write_cats(doc)
+    for key in (ID, META):
+        if key in doc.user_data:
+            record[key] = doc.user_data[key]
     return record
 
 
@@ -275,3 +216,6 @@ def _write_cats(doc: Doc) -> dict[str, int]:
                 "0 and 1"
             )
     return {label: int(value) for label, value in doc.cats.items()}
+
+
+JSONL = Format(OWN, read_jsonl, claims=claims_jsonl)

@@ -9,12 +9,18 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from spacy.language import Language
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import registry
 
 from ..annotated import ENTITIES, RELATIONS, set_annotated_labels
-from ..relations import drop_relations, get_relations, has_relations
-from .conversion import rename_entities
+from ..relations import (
+    Relation,
+    drop_relations,
+    get_relations,
+    has_relations,
+    set_relations,
+)
 
 Reader = Callable[[Language], Iterable[Example]]
 SENSES = 0.5  # share of texts from which on a label seems to have two senses
@@ -270,3 +276,23 @@ def _disputed(
         if len(wrong) >= FEWEST and len(wrong) > SENSES * len(own):
             found[label] = wrong
     return found
+
+
+def rename_entities(doc: Doc, names: Mapping[str, str]) -> None:
+    """Rename entity labels, in the entities and in the arguments of relations.
+
+    names: The new label of each old one; labels not named stay.
+    """
+
+    def rename(span: Span) -> Span:
+        label = names.get(span.label_, span.label_)
+        return Span(doc, span.start, span.end, label)
+
+    ents = [rename(ent) for ent in doc.ents]
+    relations = [
+        Relation(rename(each.head), rename(each.tail), each.label, each.score)
+        for each in get_relations(doc)
+    ]
+    doc.set_ents(ents, default="unmodified")
+    if has_relations(doc):
+        set_relations(doc, relations)

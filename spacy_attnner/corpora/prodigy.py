@@ -17,74 +17,68 @@ https://github.com/explosion/projects has a file of these.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from spacy.language import Language
-from spacy.tokens import Doc, Span
-from spacy.util import filter_spans
+from .reading import CorpusError, Source, check_type, read_label
+from .recognition import Format
+from .record import Link, Mention, Record
+from .semeval import ENTITY_LABEL
 
-from ..relations import Relation, set_relations
-from .jsonl import read_entity
-from .reading import CorpusError, Labels, Repairs, Source, check_type, read_label
-
+# what no line of another format has
+KEYS = frozenset(
+    ("spans", "answer", "_input_hash", "_task_hash", "_view_id", "_session_id")
+)
+RELATION_KEYS = frozenset(("child", "head_span", "child_span"))
 LEFT_OUT = {
     "reject": "example that was rejected: left out",
     "ignore": "example that was ignored: left out",
 }
 BINARY = "example that answers one suggestion only (_is_binary): left out"
 UNLABELLED = "span without a label: given the label of such entities"
-OVERLAP = "span that overlaps a longer or an earlier one: left out"
 NO_SPAN = "relation argument that is no span: relation dropped"
-OVERLAPPED = "relation of a span that was left out: dropped"
 MOVED = "relation argument that is part of a span: moved to the span"
 SELF = "relation that joins a span to itself: dropped"
 TWICE = "relation given twice: dropped"
 ARGUMENTS = ("head", "child")
-Key = tuple[int, int, str]
+Place = tuple[int, int]  # characters, the end exclusive
 
 
-def read_prodigy(
-    path: str | Path,
-    nlp: Language,
-    *,
-    entity_label: str = "ENTITY",
-    labels: Labels = None,
-    repairs: Repairs | None = None,
-) -> Iterator[Doc]:
+def read_prodigy(source: Source) -> Iterator[Record]:
     """Read the accepted examples of a Prodigy JSONL file.
 
-    nlp: Gives the vocabulary and, for examples without `tokens`, the tokenizer.
-    entity_label: The label of spans that have none.
-    labels: The entity and relation labels allowed; None allows any.
-    repairs: Counts what was repaired or left out.
+    `options.entity_label` is the label of spans that have none; `source.tokenize`
+    splits examples without `tokens`.
 
-    Raises CorpusError if a line or the file is malformed, or no example is accepted.
+    Raises CorpusError if no example is accepted.
     """
-    source = Source(path, labels, repairs)
-    return source.documents(_read_docs(source, nlp, entity_label))
-
-
-def _read_docs(source: Source, nlp: Language, entity_label: str) -> Iterator[Doc]:
     accepted = left_out = 0
-    for example in source.json_lines():
+
+    def parse(raw: str) -> Iterator[Record]:
+        nonlocal accepted, left_out
+        example = source.parse(raw)
         if reason := _reason_to_leave_out(example):
             left_out += 1
             source.repaired(reason, repr(str(example.get("text"))[:40]))
-            continue
-        accepted += 1
-        doc = _make_doc(example, nlp)
-        spans = _read_spans(doc, example.get("spans", []), entity_label, source)
-        entities = _keep_longest(spans, source)
-        if "spans" in example:
-            doc.set_ents(entities, default="outside")
-        if "relations" in example:
-            items = example["relations"]
-            set_relations(doc, _read_relations(doc, items, entities, spans, source))
-        yield doc
+        else:
+            accepted += 1
+            yield _make_record(example, source)
+
+    yield from source.records(source.values(), parse)
     if left_out and not accepted:
         message = f"none of the {left_out:,} examples was accepted; accept some"
         raise CorpusError(source.path, None, message)
+
+
+def claims_prodigy(value: dict[str, Any]) -> bool:
+    """Whether an object can be of no other format."""
+    if "entities" in value:
+        return False
+    tokens, relations = value.get("tokens") or [], value.get("relations") or []
+    return (
+        bool(KEYS & set(value))
+        or any(isinstance(token, dict) for token in tokens)
+        or any(RELATION_KEYS & set(relation) for relation in relations)
+    )
 
 
 def _reason_to_leave_out(example: Any) -> str | None:
@@ -96,12 +90,41 @@ def _reason_to_leave_out(example: Any) -> str | None:
     return BINARY if example.get("_is_binary") else None
 
 
-def _make_doc(example: dict[str, Any], nlp: Language) -> Doc:
+def _make_record(example: dict[str, Any], source: Source) -> Record:
     if "entities" in example:
         raise ValueError("entities is no key of Prodigy's; its entities are spans")
     text = check_type(example.get("text"), str, "text")
+    words, spaces = _read_tokens(example, text, source)
+    starts, at = [], 0
+    for word, space in zip(words, spaces, strict=True):
+        starts.append(at)
+        at += len(word) + space
+    bounds = [(at, at + len(word)) for at, word in zip(starts, words, strict=True)]
+    mentions = _read_spans(example.get("spans", []), text, bounds, source)
+    links = None
+    if "relations" in example:
+        links = _read_relations(example["relations"], mentions, text, bounds, source)
+    return Record(
+        text,
+        words=words,
+        spaces=spaces,
+        entities=mentions if "spans" in example else None,
+        relations=links,
+        meta=_read_meta(example),
+    )
+
+
+def _read_meta(example: dict[str, Any]) -> dict[str, Any]:
+    meta = example.get("meta") or {}
+    return meta if isinstance(meta, dict) else {"meta": meta}
+
+
+def _read_tokens(
+    example: dict[str, Any], text: str, source: Source
+) -> tuple[list[str], list[bool]]:
     if "tokens" not in example:
-        return nlp.make_doc(text)
+        assert source.tokenize is not None
+        return source.tokenize(text)
     words: list[str] = []
     spaces: list[bool] = []
     at = 0
@@ -123,31 +146,34 @@ def _make_doc(example: dict[str, Any], nlp: Language) -> Doc:
         raise ValueError(
             f"the tokens end before {text[at : at + 20]!r}; give all tokens, or none"
         )
-    return Doc(nlp.vocab, words=words, spaces=spaces)
+    return words, spaces
 
 
-def _read_spans(doc: Doc, items: Any, entity_label: str, source: Source) -> list[Span]:
-    """Make spans of a list of objects, in its order.
+def _read_spans(
+    items: Any, text: str, bounds: list[Place], source: Source
+) -> list[Mention]:
+    """Make mentions of a list of objects, in its order.
 
-    Each has a `label`, or gets `entity_label`, and either the character offsets `start`
-    and `end` or the tokens `token_start` and `token_end`, inclusive.
+    Each has a `label`, or gets `options.entity_label`, and either the character offsets
+    `start` and `end` or the tokens `token_start` and `token_end`, inclusive.
+
+    bounds: The characters of each token.
     """
-    spans = []
+    found = []
     for i, item in enumerate(check_type(items, list, "spans")):
         name = f"spans[{i}]"
         check_type(item, dict, name)
-        label = item.get("label")
-        characters = "start" in item or "end" in item
-        start, end = _read_offsets(item, name, characters)
-        if label is None:
-            label = entity_label
-            source.repaired(UNLABELLED, f"{name} of {doc.text[:40]!r}")
-        entity = {"start": start, "end": end, "label": label}
-        spans.append(read_entity(doc, entity, name, characters, source.labels))
-    return spans
+        start, end = _read_offsets(item, name, bounds)
+        if item.get("label") is None:
+            source.repaired(UNLABELLED, f"{name} of {text[:40]!r}")
+            label = source.options.entity_label
+            item = {"label": ENTITY_LABEL if label is None else label}
+        found.append(Mention(start, end, read_label(item, name), name))
+    return found
 
 
-def _read_offsets(item: dict[str, Any], name: str, characters: bool) -> tuple[int, int]:
+def _read_offsets(item: dict[str, Any], name: str, bounds: list[Place]) -> Place:
+    characters = "start" in item or "end" in item
     keys = ("start", "end") if characters else ("token_start", "token_end")
     for key in keys:
         if key not in item:
@@ -155,87 +181,93 @@ def _read_offsets(item: dict[str, Any], name: str, characters: bool) -> tuple[in
                 f"missing key {key!r} in {name}; give {' and '.join(keys)}"
             )
     start, end = (check_type(item[key], int, f"{name} {key}") for key in keys)
-    return start, end if characters else end + 1
-
-
-def _keep_longest(spans: list[Span], source: Source) -> list[Span]:
-    """Leave out spans until none overlaps another: `doc.ents` holds no others."""
-    kept = filter_spans(spans)
-    places = {id(span) for span in kept}
-    for span in spans:
-        if id(span) not in places:
-            source.repaired(OVERLAP, f"{span.text!r} ({span.label_})")
-    return kept
+    if characters:
+        return start, end
+    if not 0 <= start <= end < len(bounds):
+        raise ValueError(
+            f"{name} spans {start} to {end + 1}, out of range: the document has "
+            f"{len(bounds)} tokens, counted from 0"
+        )
+    return bounds[start][0], bounds[end][1]
 
 
 def _read_relations(
-    doc: Doc, items: Any, entities: list[Span], spans: list[Span], source: Source
-) -> list[Relation]:
-    """Make relations of a list of objects, repairing and counting what is flawed.
-
-    entities: The spans that became entities.
-    spans: All spans of the example.
-    """
-    found: dict[Key, Relation] = {}
+    items: Any,
+    mentions: list[Mention],
+    text: str,
+    bounds: list[Place],
+    source: Source,
+) -> list[Link]:
+    """Make links of a list of objects, repairing and counting what is flawed."""
+    found: dict[tuple[int, int, str], Link] = {}
     for i, item in enumerate(check_type(items, list, "relations")):
         name = f"relations[{i}]"
         if "label" not in check_type(item, dict, name):
             raise ValueError(f"missing key 'label' in {name}; name its type")
-        label = read_label(item, name, source.labels)
-        texts = [doc[_read_token(doc, item, key, name)].text for key in ARGUMENTS]
-        (head, head_flaw), (tail, tail_flaw) = (
-            _find(item, key, name, entities, spans) for key in ARGUMENTS
+        label = read_label(item, name)
+        places = [_read_token(item, key, name, bounds) for key in ARGUMENTS]
+        head, tail = (
+            _find(item, key, name, place, mentions, text)
+            for key, place in zip(ARGUMENTS, places, strict=True)
         )
-        if head is None or tail is None:
-            flaw = head_flaw if head is None else tail_flaw
+        flaw = head[1] or tail[1]
+        if head[0] is None or tail[0] is None:
+            flaw = NO_SPAN
+        elif head[0] == tail[0]:
+            flaw = SELF
+        elif (head[0], tail[0], label) in found:
+            flaw = TWICE
         else:
-            flaw = _add(found, Relation(head, tail, label)) or head_flaw or tail_flaw
+            found[head[0], tail[0], label] = Link(head[0], tail[0], label, name)
         if flaw:
-            source.repaired(flaw, f"{label} from {texts[0]!r} to {texts[1]!r}")
+            texts = [repr(text[slice(*place)]) for place in places]
+            source.repaired(flaw, f"{label} from {texts[0]} to {texts[1]}")
     return list(found.values())
 
 
-def _read_token(doc: Doc, item: dict[str, Any], key: str, name: str) -> int:
+def _read_token(
+    item: dict[str, Any], key: str, name: str, bounds: list[Place]
+) -> Place:
     token = check_type(item.get(key), int, f"{name} {key}")
-    if not 0 <= token < len(doc):
+    if not 0 <= token < len(bounds):
         raise ValueError(
             f"{name} {key} is token {token}, counted from 0; the example has only "
-            f"{len(doc)}"
+            f"{len(bounds)}"
         )
-    return token
-
-
-def _add(found: dict[Key, Relation], relation: Relation) -> str | None:
-    """Add a relation, unless it has a flaw, which is returned."""
-    head, tail, label = relation.head, relation.tail, relation.label
-    if head == tail:
-        return SELF
-    if (head.start, tail.start, label) in found:
-        return TWICE
-    found[head.start, tail.start, label] = relation
-    return None
+    return bounds[token]
 
 
 def _find(
-    item: dict[str, Any], key: str, name: str, entities: list[Span], spans: list[Span]
-) -> tuple[Span | None, str | None]:
-    """The entity that an argument means, None if it means none, and its flaw."""
-    token = item[key]
-    place = check_type(item.get(f"{key}_span") or {}, dict, f"{name} {key}_span")
+    item: dict[str, Any],
+    key: str,
+    name: str,
+    token: Place,
+    mentions: list[Mention],
+    text: str,
+) -> tuple[int | None, str | None]:
+    """The mention that an argument means, None if it means none, and its flaw."""
+    given = check_type(item.get(f"{key}_span") or {}, dict, f"{name} {key}_span")
     # not its token_start: Prodigy stored token_end there where a span begins the text
-    offsets = place.get("start"), place.get("end")
-    candidates = [*entities, *spans]
-    exact = [span for span in candidates if (span.start_char, span.end_char) == offsets]
-    around = [span for span in candidates if span.start <= token < span.end]
+    offsets = given.get("start"), given.get("end")
+    exact = [i for i, m in enumerate(mentions) if (m.start, m.end) == offsets]
+    around = [
+        i for i, m in enumerate(mentions) if m.start <= token[0] and token[1] <= m.end
+    ]
+    around.sort(key=lambda i: mentions[i].start - mentions[i].end)  # the longest first
     if exact and exact[0] not in around:
+        place = text[mentions[exact[0]].start : mentions[exact[0]].end]
         raise ValueError(
-            f"{name} {key} is token {token}, which is not in its {key}_span "
-            f"{exact[0].text!r}; correct one of them"
+            f"{name} {key} is token {item[key]}, which is not in its {key}_span "
+            f"{place!r}; correct one of them"
         )
     if not around:
         return None, NO_SPAN
-    span = (exact or around)[0]
-    if span not in entities:
-        return None, OVERLAPPED
-    whole = bool(exact) or (offsets == (None, None) and token == span.end - 1)
-    return span, None if whole else MOVED
+    index = (exact or around)[0]
+    last = mentions[index].end == token[1]
+    whole = bool(exact) or (offsets == (None, None) and last)
+    return index, None if whole else MOVED
+
+
+PRODIGY = Format(
+    "prodigy", read_prodigy, claims=claims_prodigy, options=("entity_label",)
+)

@@ -1,21 +1,38 @@
 """A corpus file as it is read: its lines, and what is said of what is wrong in them.
 
-Readers raise ValueError for a flaw; `Source` adds the file and the line.
+Readers raise ValueError for a flaw; `Source` adds the file and the line, puts the
+record aside and goes on, so that one run tells all that is wrong.
 """
 
+import codecs
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from spacy.tokens import Doc
+from .record import Record
 
 T = TypeVar("T")
 Labels = Collection[str] | None  # those allowed; None allows any
+Numbered = tuple[int, str]  # a line and its number, from 1
 # str.split() would also split on no-break spaces, which stand inside words
 COLUMN = re.compile(r"[^ \t]+")
+UNDECODED = re.compile("[\udc80-\udcff]+")  # bytes that are not in the encoding
+UTF8 = "utf-8"
+# the longer marks first: UTF-32's begins with UTF-16's
+MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+WIDE = "file in UTF-16 or UTF-32, by its byte order mark: read as such"
+OTHER_ENCODING = "line with characters that are not ASCII: read as"
+BETWEEN = re.compile(r"\s*")
+MAX_SHOWN = 20  # errors in a message
+MAX_KEPT = 10_000  # errors and places of repairs that are kept; all are counted
 TYPE_NAMES = {
     str: "a string",
     int: "a whole number",
@@ -44,12 +61,54 @@ class CorpusError(ValueError):
         return f"{where}: {self.message}"
 
 
+class CorpusErrors(CorpusError):
+    """All that is wrong in a file; path, line and message are those of the first.
+
+    errors: What is wrong, up to `MAX_KEPT` of them.
+    n_errors, n_records: How many there are, and in how many records.
+    """
+
+    def __init__(self, errors: list[CorpusError], n_errors: int, n_records: int):
+        first = errors[0]
+        super().__init__(first.path, first.line, first.message)
+        self.errors = errors
+        self.n_errors = n_errors
+        self.n_records = n_records
+
+    def __str__(self) -> str:
+        shown = [str(error) for error in self.errors[:MAX_SHOWN]]
+        if len(shown) < self.n_errors:
+            shown.append(f"… and {self.n_errors - len(shown):,} more errors")
+        if self.n_errors > 1:
+            shown.append(
+                f"{self.n_errors:,} errors in {self.n_records:,} records; correct "
+                "them, or have --rejects FILE take these records out"
+            )
+        return "\n".join(shown)
+
+
+class Flaws(ValueError):
+    """Several flaws of one record.
+
+    items: The line of each, None for the record's, and what is wrong.
+    """
+
+    def __init__(self, items: Sequence[tuple[int | None, str]]) -> None:
+        super().__init__("; ".join(message for _, message in items))
+        self.items = list(items)
+
+
 class Repairs(Counter[str]):
-    """How often each kind of flaw was repaired; `notes` says where."""
+    """How often each kind of flaw was repaired.
+
+    notes: Where, up to `MAX_KEPT` places.
+    n_places: How many there are.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.notes: list[str] = []
+        self.n_places = 0
 
     def record(
         self, kind: str, path: str | Path, line: int | str, detail: str, n: int = 1
@@ -61,88 +120,313 @@ class Repairs(Counter[str]):
         detail: The offending value.
         """
         self[kind] += n
-        self.notes.append(f"{path}:{line}: {detail}")
+        self.n_places += 1
+        if len(self.notes) < MAX_KEPT:
+            self.notes.append(f"{path}:{line}: {detail}")
+
+
+class Rejects:
+    """The records that are wrong.
+
+    write: Takes each of them, as {"file", "line", "errors", "record"}, the record as
+        the file has it. None: they are errors.
+    """
+
+    def __init__(self, write: Callable[[dict[str, Any]], None] | None = None) -> None:
+        self.write = write
+        self.errors: list[CorpusError] = []
+        self.n_errors = 0
+        self.n_records = 0
+
+    def add(self, errors: list[CorpusError], raw: str) -> None:
+        """Put a record aside."""
+        self.n_records += 1
+        self.n_errors += len(errors)
+        self.errors += errors[: MAX_KEPT - len(self.errors)]
+        if self.write:
+            first = errors[0]
+            messages = [str(error) for error in errors]
+            item = {"file": str(first.path), "line": first.line, "errors": messages}
+            self.write({**item, "record": raw})
+
+    def stop(self, error: CorpusError) -> None:
+        """Raises what ends the reading, with all that was wrong before."""
+        if self.write or not self.errors:
+            raise error
+        raise CorpusErrors([*self.errors, error], self.n_errors + 1, self.n_records + 1)
+
+    def check(self, *, nothing_left: bool) -> None:
+        """Raises CorpusErrors if there are any that were not taken, or none is left."""
+        if self.errors and (nothing_left or not self.write):
+            raise CorpusErrors(self.errors, self.n_errors, self.n_records)
 
 
 class Source:
-    """A corpus file that is being read.
+    """A corpus file, or a folder of them, that is being read.
 
-    path: The file.
-    labels: The labels that it may hold; None allows any.
+    path: The file or folder.
     repairs: Counts the flaws that are repaired.
-    line: The line that complaints and repairs are about, from 1: the one read last,
-        unless a reader sets another.
+    rejects: Takes the records that are wrong.
+    options: What the format is told, see `recognition.Options`.
+    tokenize: Splits a text into words, and whether a space follows each.
+    encoding: The encoding that was asked for; None leaves it to the format.
+    read: Is told how many bytes were read.
+    foreign: Names the other format that a value of JSON is of, None if it is of this.
+
+    file: The file that complaints and repairs are about.
+    line: The line that they are about, from 1: the one read last, unless a reader sets
+        another.
+    start: The first line of the record.
+    raw: The record as the file has it.
     """
 
     def __init__(
-        self, path: str | Path, labels: Labels = None, repairs: Repairs | None = None
+        self,
+        path: str | Path,
+        *,
+        repairs: Repairs | None = None,
+        rejects: Rejects | None = None,
+        options: Any = None,
+        tokenize: Callable[[str], tuple[list[str], list[bool]]] | None = None,
+        encoding: str | None = None,
+        read: Callable[[int], Any] = lambda n: None,
+        foreign: Callable[[Any], str | None] = lambda value: None,
     ) -> None:
-        self.path = Path(path)
-        self.labels = labels
+        self.path = self.file = Path(path)
         self.repairs = Repairs() if repairs is None else repairs
-        self.line = 1
+        self.rejects = Rejects() if rejects is None else rejects
+        self.options = options
+        self.tokenize = tokenize
+        self.encoding = encoding
+        self.read = read
+        self.foreign = foreign
+        self.line = self.start = 1
+        self.raw = ""
 
-    def lines(self, encoding: str = "utf-8") -> Iterator[str]:
-        """The text of each line, without its end.
+    def lines(self, encoding: str = UTF8) -> Iterator[str]:
+        """The text of each line, without its end, which is a line feed.
 
-        Raises CorpusError if there is no such file or a line cannot be decoded.
+        encoding: The format's own; a byte order mark or what was asked for goes before.
+
+        What cannot be decoded is an error of the record, see `records`. Raises
+        CorpusError if there is no such file, or it cannot be decoded at all.
         """
-        if not self.path.is_file():
-            folder = self.path.is_dir()
+        self.check_file()
+        lines = self._decoded(self.encoding or encoding)
+        for self.line, line in enumerate(lines, 1):
+            if self.line == 1:
+                line = line.removeprefix("\ufeff")
+                if "\0" in line:
+                    raise self.error(
+                        "the line holds zero bytes: it is no text, or UTF-16 without "
+                        "a byte order mark; give --encoding utf-16-le, or save as UTF-8"
+                    )
+            self.raw = line.rstrip("\r\n")
+            yield self.raw
+
+    def _decoded(self, encoding: str) -> Iterator[str]:
+        mark = self._mark()
+        try:
+            codecs.lookup(encoding)
+            if mark or "16" in encoding or "32" in encoding:
+                yield from self._wide_lines(mark or encoding)
+            else:
+                yield from self._narrow_lines(encoding)
+        except LookupError as error:
+            message = f"there is no encoding {encoding!r}; give one such as latin-1"
+            raise CorpusError(self.file, None, message) from error
+        except UnicodeError as error:
+            raise self.error(f"the file cannot be decoded: {error}") from error
+
+    def _mark(self) -> str | None:
+        with self.file.open("rb") as file:
+            start = file.read(4)
+        for mark, encoding in MARKS.items():
+            if start.startswith(mark):
+                self.repairs[WIDE] += 1
+                return encoding
+        return None
+
+    def _wide_lines(self, encoding: str) -> Iterator[str]:
+        unit = 4 if "32" in encoding else 2
+        with self.file.open(encoding=encoding, newline="\n") as file:
+            for line in file:
+                self.read(unit * len(line))
+                yield line
+
+    def _narrow_lines(self, encoding: str) -> Iterator[str]:
+        count = f"{OTHER_ENCODING} {encoding}" if self.encoding else None
+        with self.file.open("rb") as file:
+            for raw in file:
+                self.read(len(raw))
+                if count and encoding != UTF8 and not raw.isascii():
+                    self.repairs[count] += 1
+                yield raw.decode(encoding, "surrogateescape")
+
+    def blocks(
+        self, begins: Callable[[str], bool], lines: Iterable[str] | None = None
+    ) -> Iterator[list[Numbered]]:
+        """Lines that belong together, with their numbers.
+
+        begins: Whether a line is the first of a block; what stands before the first
+            such line is a block as well.
+        lines: Those of the file, if None.
+        """
+        block: list[Numbered] = []
+        for line in self.lines() if lines is None else lines:
+            at = self.line
+            if block and begins(line):
+                yield self.stand(block)
+                block = []
+            block.append((at, line))
+        if block:
+            yield self.stand(block)
+
+    def stand(self, block: list[Numbered]) -> list[Numbered]:
+        """Have complaints be about these lines."""
+        self.line = block[0][0]
+        self.raw = "\n".join(line for _, line in block)
+        return block
+
+    def parse_lines(
+        self, block: Iterable[Numbered], parse: Callable[[str], T]
+    ) -> list[T]:
+        """Parse each line of a block; raises Flaws with all that is wrong."""
+        found: list[T] = []
+        flaws: list[tuple[int | None, str]] = []
+        for self.line, line in block:
+            try:
+                found.append(parse(line))
+            except ValueError as error:
+                flaws.append((self.line, str(error)))
+        if flaws:
+            raise Flaws(flaws)
+        return found
+
+    def values(self) -> Iterator[str]:
+        """The JSON of each line, or of each item of one array over the whole file.
+
+        Raises CorpusError if that is an array that does not end well.
+        """
+        lines = self.lines()
+        for line in lines:
+            if line.strip():
+                if line.lstrip().startswith("[") and not _is_row(line):
+                    first = self.line
+                    yield from self._items("\n".join([line, *lines]), first)
+                    return
+                yield line
+
+    def _items(self, text: str, line: int) -> Iterator[str]:
+        """The items of an array that begins on a line, with `line` at each."""
+        decoder = json.JSONDecoder()
+        at = known = 0  # the place, and where `line` was counted up to
+        try:
+            at = BETWEEN.match(text, text.index("[") + 1).end()  # type: ignore
+            while text[at : at + 1] != "]":
+                _, end = decoder.raw_decode(text, at)
+                line += text.count("\n", known, at)
+                self.line, self.raw, known = line, text[at:end], at
+                yield self.raw
+                at = BETWEEN.match(text, end).end()  # type: ignore
+                if text[at : at + 1] == ",":
+                    at = BETWEEN.match(text, at + 1).end()  # type: ignore
+                elif text[at : at + 1] != "]":
+                    raise ValueError("',' or ']' has to follow an item")
+            if text[at + 1 :].strip():
+                raise ValueError("text follows the end of the array")
+        except (ValueError, RecursionError) as error:
+            self.line = line + text.count("\n", known, at)
+            raise self.error(
+                f"invalid JSON, {error}: {text[at : at + 40]!r}; give one array, or "
+                "one object a line"
+            ) from error
+
+    def parse(self, raw: str) -> Any:
+        """The value of JSON; raises ValueError for none, or one of another format."""
+        value = parse_json(raw)
+        if other := self.foreign(value):
+            raise ValueError(
+                f"{raw[:40]!r} is of the format {other}; read it with --format {other}"
+            )
+        return value
+
+    def records(
+        self, units: Iterable[T], parse: Callable[[T], Iterable[Record]]
+    ) -> Iterator[Record]:
+        """The records of the units of a file: its lines, blocks of lines, files.
+
+        What `parse` raises as ValueError puts the unit aside.
+        """
+        for unit in units:
+            self.start = self.line
+            try:
+                self._check_decoded()
+                yield from parse(unit)
+            except CorpusError:
+                raise
+            except ValueError as error:
+                self.reject(error)
+
+    def _check_decoded(self) -> None:
+        if self.raw.isascii():
+            return
+        found = UNDECODED.search(self.raw)
+        if found:
+            self.line += self.raw.count("\n", 0, found.start())
+            encoding = self.encoding or UTF8
+            bad = found[0].encode("ascii", "surrogateescape")
+            raise ValueError(
+                f"{bad!r} is not {encoding}; save the file as {encoding}, or give its "
+                "encoding, such as --encoding latin-1"
+            )
+
+    def reject(self, error: ValueError) -> None:
+        """Put the record aside, which has an error, or `Flaws`."""
+        items = error.items if isinstance(error, Flaws) else [(self.line, str(error))]
+        errors = [
+            CorpusError(self.file, line or self.start, message)
+            for line, message in items
+        ]
+        self.rejects.add(errors, self.raw)
+
+    def check_file(self) -> None:
+        """Raises CorpusError if there is no such file."""
+        if not self.file.is_file():
+            folder = self.file.is_dir()
             what = "is a directory, not a file" if folder else "no such file"
             message = f"{what}; give the path of a corpus file"
-            raise CorpusError(self.path, None, message)
-        with self.path.open("rb") as file:
-            for self.line, raw in enumerate(file, 1):
-                try:
-                    line = raw.decode(encoding)
-                except UnicodeDecodeError as error:
-                    bad = raw[error.start : error.end]
-                    raise self.error(
-                        f"{bad!r} is not {encoding}; save the file as {encoding}"
-                    ) from error
-                if self.line == 1:
-                    line = line.removeprefix("\ufeff")
-                yield line.rstrip("\r\n")
-
-    def json_lines(self) -> Iterator[Any]:
-        """The value of each line of JSON; blank lines are passed over.
-
-        Raises CorpusError if a line is no JSON, or gives a key of an object twice.
-        """
-        for line in filter(str.strip, self.lines()):
-            try:
-                value = json.loads(line, object_pairs_hook=_make_object)
-            except (ValueError, RecursionError) as error:
-                raise self.error(
-                    f"invalid JSON, {error}: {line[:40]!r}; write one object a line"
-                ) from error
-            yield value
-
-    def documents(self, docs: Iterable[Doc]) -> Iterator[Doc]:
-        """Pass on the documents that are made of the file.
-
-        Raises CorpusError for a ValueError on the way, and if there is no document.
-        """
-        count = 0
-        try:
-            for count, doc in enumerate(docs, 1):  # noqa: B007
-                yield doc
-        except CorpusError:
-            raise
-        except ValueError as error:
-            raise self.error(str(error)) from error
-        if not count:
-            message = "the file holds no document; check path and format"
-            raise CorpusError(self.path, 1, message)
+            raise CorpusError(self.file, None, message)
 
     def error(self, message: str) -> CorpusError:
-        """What to raise about the line."""
-        return CorpusError(self.path, self.line, message)
+        """What to raise about the line, and the file."""
+        return CorpusError(self.file, self.line, message)
 
     def repaired(self, kind: str, detail: str, n: int = 1) -> None:
         """Count flaws of the line, as `Repairs.record`."""
-        self.repairs.record(kind, self.path, self.line, detail, n)
+        self.repairs.record(kind, self.file, self.line, detail, n)
+
+
+def parse_json(raw: str) -> Any:
+    """The value of JSON.
+
+    Raises ValueError if it is none, or gives a key of an object twice.
+    """
+    try:
+        return json.loads(raw, object_pairs_hook=_make_object)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"invalid JSON, {error}: {raw[:40]!r}; write one object a line"
+        ) from error
+
+
+def _is_row(line: str) -> bool:
+    """Whether a line is an array that is a record, such as `["text", {…}]`."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return bool(value) and isinstance(value[0], str)
 
 
 def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -159,23 +443,27 @@ def split_columns(line: str) -> list[str]:
     return COLUMN.findall(line)
 
 
-def check_label(label: str, labels: Labels) -> None:
-    """Raises ValueError if a list of labels is given and does not hold this one."""
-    if labels is not None and label not in labels:
+def check_label(label: str, labels: Labels, name: str | None = None) -> None:
+    """Raises ValueError if a list of labels is given and does not hold this one.
+
+    name: Its new name, if it has one.
+    """
+    if labels is not None and (name or label) not in labels:
+        renamed = f", renamed {name!r}" if name else ""
+        known = ", ".join(sorted(labels))
         raise ValueError(
-            f"unknown label {label!r}; the labels given are {', '.join(sorted(labels))}"
+            f"unknown label {label!r}{renamed}; the labels given are {known}"
         )
 
 
-def read_label(item: Any, name: str, labels: Labels) -> str:
+def read_label(item: Any, name: str) -> str:
     """The label of an entity or a relation that came out of JSON.
 
-    Raises ValueError if it is no string, empty, or not allowed.
+    Raises ValueError if it is no string, or empty.
     """
     label = check_type(item["label"], str, f"{name} label")
     if not label:
         raise ValueError(f"{name} label is empty; name its type")
-    check_label(label, labels)
     return label
 
 

@@ -15,17 +15,13 @@ the README of the data's full release describes the files.
 
 import html
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from html.entities import html5
-from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
-from spacy.language import Language
-from spacy.tokens import Doc, Span
-
-from ..relations import Relation, set_relations
-from .reading import Labels, Repairs, Source, check_label, read_label
+from .reading import Numbered, Source, read_label
+from .recognition import Format, first_line
+from .record import Link, Mention, Record
 
 SENTENCE = re.compile(r"\d+[ \t]+(.*)")
 RELATION = re.compile(r"([^\s()]+)\s*\(\s*(e[12])\s*,\s*(e[12])\s*\)")
@@ -39,8 +35,8 @@ ORDERS = (
 REFERENCE = re.compile(r"&(#\d+;|#[xX][0-9a-fA-F]+;|[A-Za-z][A-Za-z0-9]*;)")
 DECODED = "HTML character reference in the text: decoded"
 SPACES = "space between an entity and its tag: moved out of the tags"
-SPLIT = "entity that begins or ends inside a token: token split"
-Record = Callable[[str, str], None]  # counts a repair: its kind, the offending text
+ENTITY_LABEL = "ENTITY"  # of entities that have none
+Count = Callable[[str, str], None]  # counts a repair: its kind, the offending text
 
 
 class MarkedText(NamedTuple):
@@ -62,48 +58,51 @@ class _Entry(NamedTuple):
     relation: tuple[int, str] | None
 
 
-def read_semeval2010(
-    path: str | Path,
-    nlp: Language,
-    *,
-    entity_label: str = "ENTITY",
-    labels: Labels = None,
-    repairs: Repairs | None = None,
-) -> Iterator[Doc]:
-    """Read a SemEval-2010 Task 8 file, one document a sentence.
+def read_semeval2010(source: Source) -> Iterator[Record]:
+    """Read a SemEval-2010 Task 8 file, one record a sentence.
 
-    nlp: The pipeline whose tokenizer splits the sentences. A token that holds more
-        than an entity is split further; to have `spacy train` see such tokens, read
-        the corpus with `gold_preproc = true`.
-    entity_label: The label of the nominals, which have no types.
-    labels: The entity and relation labels allowed; None allows any.
-    repairs: Counts the flaws that were repaired.
-
-    Raises CorpusError if a line or the file is malformed.
+    A token that holds more than an entity is split further; to have `spacy train` see
+    such tokens, read the corpus with `gold_preproc = true`. `options.entity_label` is
+    the label of the nominals, which have no types.
     """
-    source = Source(path, labels, repairs)
-    return source.documents(_read_docs(source, nlp, entity_label))
+    label = source.options.entity_label
+    if label is None:
+        label = ENTITY_LABEL
+
+    def parse(block: list[Numbered]) -> Iterator[Record]:
+        entry = _read_entry(source, block)
+        if entry:
+            yield _make_record(source, entry, label)
+
+    return source.records(source.blocks(_begins), parse)
 
 
-def _read_docs(source: Source, nlp: Language, entity_label: str) -> Iterator[Doc]:
-    for entry in _read_entries(source):
-        source.line = entry.line
-        read_label({"label": entity_label}, "entity", source.labels)
-        marked = read_marked_text(entry.sentence, source.repaired)
-        doc, spans = _make_doc(marked, nlp, entity_label, source.repaired)
-        if entry.relation:
-            source.line, text = entry.relation
-            set_relations(doc, _read_relation(text, spans, source.labels))
-        yield doc
+def _begins(line: str) -> bool:
+    return bool(SENTENCE.fullmatch(line.strip()))
 
 
-def _read_entries(source: Source) -> Iterator[_Entry]:
+def _make_record(source: Source, entry: _Entry, label: str) -> Record:
+    source.line = entry.line
+    read_label({"label": label}, "entity")
+    marked = read_marked_text(entry.sentence, source.repaired)
+    names = list(marked.places)
+    links = None
+    if entry.relation:
+        source.line, text = entry.relation
+        links = _read_relation(text, names, source.line)
+    mentions = [
+        Mention(*place, label, name, line=entry.line)
+        for name, place in marked.places.items()
+    ]
+    return Record(marked.text, entities=mentions, relations=links, partial=True)
+
+
+def _read_entry(source: Source, block: list[Numbered]) -> _Entry | None:
     entry: _Entry | None = None
-    for line in map(str.strip, source.lines()):
+    for source.line, line in block:
+        line = line.strip()
         if sentence := SENTENCE.fullmatch(line):
-            last, entry = entry, _Entry(source.line, sentence[1], None)
-            if last:
-                yield last
+            entry = _Entry(source.line, sentence[1], None)
         elif line and entry is None:
             raise ValueError(
                 f"{line[:40]!r} precedes the first sentence; write NUMBER<TAB>"
@@ -116,33 +115,10 @@ def _read_entries(source: Source) -> Iterator[_Entry]:
                     "a sentence has one, then `Comment: …`"
                 )
             entry = entry._replace(relation=(source.line, line))
-    if entry:
-        yield entry
+    return entry
 
 
-def _make_doc(
-    marked: MarkedText, nlp: Language, label: str, record: Record
-) -> tuple[Doc, dict[str, Span]]:
-    """A document with its entities, and these by name."""
-    tokens = nlp.make_doc(marked.text)
-    spans: dict[str, Span] = {}
-    doc = split_tokens(tokens, [at for place in marked.places.values() for at in place])
-    for name, (start, end) in marked.places.items():
-        span = doc.char_span(start, end, label)
-        if span is None:
-            text = marked.text[start:end]
-            raise ValueError(
-                f"the tokenizer changes {text!r}; use one that keeps the text"
-            )
-        spans[name] = span
-        if tokens.char_span(start, end) is None:
-            within = tokens.char_span(start, end, alignment_mode="expand")
-            record(SPLIT, f"{span.text!r} in {str(within)!r}")
-    doc.set_ents(list(spans.values()), default="missing")
-    return doc, spans
-
-
-def _read_relation(text: str, spans: dict[str, Span], labels: Labels) -> list[Relation]:
+def _read_relation(text: str, names: list[str], line: int) -> list[Link]:
     if text == OTHER:
         return []
     found = RELATION.fullmatch(text)
@@ -157,32 +133,10 @@ def _read_relation(text: str, spans: dict[str, Span], labels: Labels) -> list[Re
             f"relation {text!r} joins {head} to itself; write {label}(e1,e2) or "
             f"{label}(e2,e1)"
         )
-    check_label(label, labels)
-    return [Relation(spans[head], spans[tail], label)]
+    return [Link(names.index(head), names.index(tail), label, line=line)]
 
 
-def split_tokens(doc: Doc, offsets: Collection[int]) -> Doc:
-    """The same text with tokens split at these character offsets.
-
-    offsets: Where a token must begin or end. Those that stand there already, or in
-        the space between tokens, change nothing.
-
-    Returns the document itself if nothing is to be split, else a new one that holds
-    words and spaces only.
-    """
-    words: list[str] = []
-    spaces: list[bool] = []
-    for token in doc:
-        inside = {at - token.idx for at in offsets if 0 < at - token.idx < len(token)}
-        cuts = [0, *sorted(inside), len(token)]
-        words += [token.text[start:end] for start, end in pairwise(cuts)]
-        spaces += [False] * len(inside) + [bool(token.whitespace_)]
-    if len(words) == len(doc):
-        return doc
-    return Doc(doc.vocab, words=words, spaces=spaces)
-
-
-def read_marked_text(quoted: str, record: Record) -> MarkedText:
+def read_marked_text(quoted: str, record: Count) -> MarkedText:
     """Take a sentence in double quotes apart.
 
     quoted: The sentence; quotes inside it belong to the text.
@@ -212,7 +166,7 @@ def read_marked_text(quoted: str, record: Record) -> MarkedText:
     return MarkedText(text, places)
 
 
-def _decode(part: str, record: Record) -> str:
+def _decode(part: str, record: Count) -> str:
     decoded = REFERENCE.sub(_decode_reference, part)
     if decoded != part:
         record(DECODED, repr(part[:40]))
@@ -225,7 +179,7 @@ def _decode_reference(found: re.Match[str]) -> str:
     return html.unescape(found[0]) if known else found[0]
 
 
-def _move_spaces(parts: list[str], record: Record) -> None:
+def _move_spaces(parts: list[str], record: Count) -> None:
     """Leave no space at either end of the sentence or of an entity.
 
     parts: The text before, in, between, in and after the entities.
@@ -242,3 +196,12 @@ def _move_spaces(parts: list[str], record: Record) -> None:
         if entity[-1:].isspace():
             parts[i + 1] = f" {parts[i + 1].lstrip()}"
     parts[0], parts[-1] = parts[0].lstrip(), parts[-1].rstrip()
+
+
+SEMEVAL2010 = Format(
+    "semeval2010",
+    read_semeval2010,
+    first_line(r"\d+[ \t]+\".*</e[12]>"),
+    options=("entity_label",),
+    align="split",
+)

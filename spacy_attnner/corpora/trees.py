@@ -3,13 +3,11 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from spacy.tokens import Doc
-from spacy.vocab import Vocab
-
-from .labelled_text import SST2_LABELS, make_docs
-from .reading import Labels, Source
+from .labelled_text import SST2_LABELS
+from .reading import Source
+from .recognition import Format, first_line
+from .record import Record
 
 FIVE = ("VERY_NEGATIVE", "NEGATIVE", "NEUTRAL", "POSITIVE", "VERY_POSITIVE")
 TWO = {
@@ -43,44 +41,26 @@ class Node:
     words: tuple[str, ...]
 
 
-def read_sst_trees(
-    path: str | Path,
-    vocab: Vocab,
-    *,
-    fine: bool = False,
-    phrases: bool = False,
-    labels: Labels = None,
-) -> Iterator[Doc]:
+def read_sst_trees(source: Source) -> Iterator[Record]:
     """Read trees, `(3 (2 a) (4 delight))`, one a line.
 
-    What the Penn Treebank escapes (`-LRB-`, `\\/`, quotes) is as it was written.
-
-    vocab: The vocabulary of the documents.
-    fine: Five categories, VERY_NEGATIVE to VERY_POSITIVE, instead of NEGATIVE and
-        POSITIVE alone, which leave neutral phrases out.
-    phrases: A document of every phrase (words that occur twice once), instead of whole
-        sentences alone.
-    labels: The categories allowed; None allows all.
-
-    Raises CorpusError if a line or the file is malformed.
+    What the Penn Treebank escapes (`-LRB-`, `\\/`, quotes) is as it was written. With
+    `options.fine` there are five categories, VERY_NEGATIVE to VERY_POSITIVE, instead of
+    NEGATIVE and POSITIVE alone, which leave neutral phrases out. With `options.phrases`
+    every phrase is a record (words that occur twice once), not whole sentences alone.
     """
-    source = Source(path, labels)
+    fine, phrases = source.options.fine, source.options.phrases
     names: dict[int, str] = dict(enumerate(FIVE)) if fine else TWO
-    texts = _read_texts(source, names, phrases)
-    return source.documents(make_docs(vocab, texts, labels or set(names.values())))
-
-
-def _read_texts(
-    source: Source, names: dict[int, str], phrases: bool
-) -> Iterator[tuple[str, list[str]]]:
     seen: set[tuple[str, ...]] = set()
-    for line in filter(str.strip, source.lines()):
+
+    def parse(line: str) -> Iterator[Record]:
         nodes = parse_tree(line)
         for node in nodes if phrases else nodes[:1]:
-            if node.label not in names or (phrases and node.words in seen):
-                continue
-            seen.add(node.words)
-            yield names[node.label], list(node.words)
+            if node.label in names and not (phrases and node.words in seen):
+                seen.add(node.words)
+                yield Record(words=node.words, cats={names[node.label]: 1.0})
+
+    return source.records(filter(str.strip, source.lines()), parse)
 
 
 def parse_tree(line: str) -> list[Node]:
@@ -122,3 +102,12 @@ def parse_tree(line: str) -> list[Node]:
     if open_:
         raise ValueError(f"{len(open_)} brackets are not closed; close them")
     return [Node(label, tuple(words[start:end])) for label, start, end in found]
+
+
+SST_TREES = Format(
+    "sst_trees",
+    read_sst_trees,
+    first_line(r"\([0-4][ \t]+[^ \t]"),
+    options=("fine", "phrases"),
+    categories=lambda options: FIVE if options.fine else sorted(set(TWO.values())),
+)

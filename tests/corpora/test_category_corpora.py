@@ -1,7 +1,11 @@
 import pytest
 
-from spacy_attnner.corpora.labelled_text import read_sst2, read_trec
 from spacy_attnner.corpora.reading import CorpusError, Source
+
+from .reading_as import read_as
+
+read_trec = read_as("trec")
+read_sst2 = read_as("sst2")
 
 TREC = "NUM:date When did caf\xe9s open ?\nHUM:ind Who sang ?\n\nNUM:count How many ?\n"
 

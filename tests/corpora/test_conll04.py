@@ -1,9 +1,12 @@
 import pytest
 
 from spacy_attnner.corpora import conll
-from spacy_attnner.corpora.conll import read_conll04
 from spacy_attnner.corpora.reading import CorpusError, Repairs
 from spacy_attnner.relations import get_relations, has_relations
+
+from .reading_as import read_as
+
+read_conll04 = read_as("conll04")
 
 
 def make(*rows, number=1):

@@ -1,8 +1,12 @@
 import pytest
 
-from spacy_attnner.corpora.conll import NO_DOCUMENTS, read_conll2003
+from spacy_attnner.corpora.conll import NO_DOCUMENTS
 from spacy_attnner.corpora.reading import CorpusError, Repairs
 from spacy_attnner.relations import has_relations
+
+from .reading_as import read_as
+
+read_conll2003 = read_as("conll2003")
 
 IOB1 = """-DOCSTART- -X- O O
 

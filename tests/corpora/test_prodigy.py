@@ -5,11 +5,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc
 
-from spacy_attnner.corpora import prodigy
-from spacy_attnner.corpora.formats import is_prodigy
-from spacy_attnner.corpora.prodigy import read_prodigy
+from spacy_attnner.corpora import documents, prodigy
+from spacy_attnner.corpora.jsonl import JSONL
+from spacy_attnner.corpora.prodigy import PRODIGY
 from spacy_attnner.corpora.reading import CorpusError, Repairs
+from spacy_attnner.corpora.recognition import claimed_by
 from spacy_attnner.relations import get_relations, has_relations
+
+from .reading_as import read_as
+
+read_prodigy = read_as("prodigy")
 
 WORDS = ["Mira", "Okafor", "runs", "Kestrel", "Lines", "of", "Bergen", "."]
 SPACES = [True] * 6 + [False, False]
@@ -172,13 +177,22 @@ def test_overlapping_spans_and_their_relations(read):
     relations = [(0, 3, "Runs"), (0, 1, "Runs"), (3, 2, "Based_In")]
     (doc,), repairs = read(make_example(spans=spans, relations=relations))
     assert ents(doc) == [ENTS[0], ("Kestrel Lines of Bergen", "UNIT")]
-    assert triples(doc) == [("Mira Okafor", "Runs", "Kestrel Lines of Bergen")]
+    assert [span.text for span in doc.spans[documents.ALL_ENTITIES]] == [
+        *("Mira Okafor", "Kestrel Lines", "Bergen", "Kestrel Lines of Bergen"),
+        "Bergen",
+    ]
+    assert triples(doc) == [
+        ("Mira Okafor", "Runs", "Kestrel Lines of Bergen"),
+        ("Mira Okafor", "Runs", "Kestrel Lines"),
+        ("Kestrel Lines of Bergen", "Based_In", "Bergen"),
+    ]
     assert repairs == {
-        prodigy.OVERLAP: 4,
-        prodigy.OVERLAPPED: 2,
+        documents.OVERLAP: 3,
+        documents.TWICE: 1,
+        documents.NESTED: 2,
     }
-    assert "corpus.txt:1: 'Kestrel Lines' (ORG)" in repairs.notes[0]
-    assert "Runs from 'Okafor' to 'Lines'" in repairs.notes[4]
+    assert "corpus.txt:1: 'Bergen' (LOC)" in repairs.notes[0]
+    assert "'Runs' from 'Mira Okafor' to 'Kestrel Lines'" in repairs.notes[4]
 
 
 def test_a_span_without_a_label_gets_one(read):
@@ -323,7 +337,8 @@ def test_a_line_that_is_no_json(write, nlp):
     ],
 )
 def test_keys_tell_it_from_the_own_format(line, answer):
-    assert is_prodigy(line) is answer
+    claimed = claimed_by(line, [JSONL, PRODIGY])
+    assert claimed == ([] if answer is None else ["prodigy" if answer else "jsonl"])
 
 
 @st.composite

@@ -2,10 +2,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_attnner.corpora import semeval
+from spacy_attnner.corpora import documents, semeval
 from spacy_attnner.corpora.reading import CorpusError, Repairs
-from spacy_attnner.corpora.semeval import read_marked_text, read_semeval2010
+from spacy_attnner.corpora.semeval import read_marked_text
 from spacy_attnner.relations import get_relations, has_relations
+
+from .reading_as import read_as
+
+read_semeval2010 = read_as("semeval2010")
 
 FLOOD = "The <e1>flood</e1> was caused by days of <e2>rain</e2>."
 OVEN = "The <e1>bread</e1> lay beside the <e2>bread oven</e2>."
@@ -117,7 +121,7 @@ def test_a_token_that_holds_more_than_the_entity_is_split(
     assert [token.text for token in doc] == words.split()
     assert ents(doc) == [("oven", "ENTITY"), ("baker", "ENTITY")]
     assert triples(doc) == [("oven", "Made-Of", "baker")]
-    assert set(repairs) == {semeval.SPLIT}
+    assert set(repairs) == {documents.SPLIT}
     assert f"in {within!r}" in repairs.notes[0]
 
 
@@ -127,7 +131,7 @@ def test_spaces_inside_the_tags_are_moved_out(read):
     assert doc.text == "Bo of the Ferriessang ."
     assert ents(doc) == [("Bo", "ENTITY"), ("the Ferries", "ENTITY")]
     assert triples(doc) == [("Bo", "per:member_of", "the Ferries")]
-    assert repairs == {semeval.SPACES: 2, semeval.SPLIT: 1}
+    assert repairs == {semeval.SPACES: 2, documents.SPLIT: 1}
 
 
 def test_the_label_of_the_entities(read):

@@ -1,7 +1,11 @@
 import pytest
 
 from spacy_attnner.corpora.reading import CorpusError
-from spacy_attnner.corpora.trees import parse_tree, read_sst_trees
+from spacy_attnner.corpora.trees import parse_tree
+
+from .reading_as import read_as
+
+read_sst_trees = read_as("sst_trees")
 
 TREES = """(3 (2 A) (4 (4 delight) (2 -LRB-twice-RRB-)))
 

@@ -2,7 +2,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc
 
-from spacy_attnner.corpora.semeval import split_tokens
+from spacy_attnner.corpora.alignment import split_tokens
 
 
 def test_only_what_an_offset_cuts_is_split(vocab):

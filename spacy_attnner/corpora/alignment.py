@@ -1,0 +1,107 @@
+"""Offsets of a file and tokens of a document: what counts them, edges, boundaries."""
+
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
+from itertools import accumulate, pairwise
+
+from spacy.tokens import Doc
+
+_PAIRS = ("()", "[]", "{}", "«»", "»«", "“”", "„“", "\u2018\u2019", '""', "''")
+PAIRED = {one: other for a, b in _PAIRS for one, other in ((a, b), (b, a))}
+Place = tuple[int, int]  # characters, the end exclusive
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def is_covered(text: str, place: Place, stored: str | None) -> bool:
+    return stored is None or squeezed(text[slice(*place)]) == squeezed(stored)
+
+
+def other_units(text: str) -> Iterator[tuple[str, dict[int, int]]]:
+    """What else offsets may count, and the character at each of them."""
+    if any(char > "\uffff" for char in text):
+        yield "UTF-16 units", _indices(1 + (char > "\uffff") for char in text)
+    if not text.isascii():
+        yield "bytes", _indices(len(char.encode("utf8", "replace")) for char in text)
+    if "\r\n" in text:
+        ends = (text[i : i + 2] == "\r\n" for i in range(len(text)))
+        yield "CRLF as one character", _indices(1 - end for end in ends)
+    elif "\n" in text:
+        yield "line feeds as two", _indices(1 + (char == "\n") for char in text)
+
+
+def _indices(widths: Iterable[int]) -> dict[int, int]:
+    """The character at each offset, given how much each of them counts."""
+    return {at: i for i, at in enumerate(accumulate(widths, initial=0))}
+
+
+def trim(doc: Doc, start: int, end: int) -> Place:
+    """Characters of a document without whitespace and punctuation at their edges.
+
+    Punctuation is what stands in a token of its own, so that `U.S.` stays; a bracket or
+    quote stays whose other half is inside. What holds nothing else stays as it is.
+    """
+    text, (first, last) = doc.text, (start, end)
+    while first < last and _is_loose(doc, first, text[first + 1 : last]):
+        first += 1
+    while first < last and _is_loose(doc, last - 1, text[first : last - 1]):
+        last -= 1
+    return (first, last) if first < last else (start, end)
+
+
+def _is_loose(doc: Doc, at: int, inside: str) -> bool:
+    """Whether a character at an edge is no part of what is inside."""
+    char = doc.text[at]
+    if char.isspace():
+        return True
+    other = PAIRED.get(char)
+    if unicodedata.category(char)[0] != "P" or (other and other in inside):
+        return False
+    return doc.char_span(at, at + 1) is not None
+
+
+def describe_misaligned(doc: Doc, name: str, place: Place, mode: str) -> str:
+    """What to say of an entity that does not begin and end with a token."""
+    start, end = place
+    left, right = _nearest_boundaries(doc, start, end)
+    flaw, others = "does not begin and end with a token", "expand, contract or split"
+    if mode == "contract":
+        flaw, others = "holds no whole token", "expand or split"
+    return (
+        f"{name} {doc.text[start:end]!r} ({start} to {end}) {flaw}; the nearest that "
+        f"does is {doc.text[left:right]!r} ({left} to {right}): give that, or choose "
+        f"--align {others}"
+    )
+
+
+def _nearest_boundaries(doc: Doc, start: int, end: int) -> Place:
+    """The character offsets nearest to these where a token begins and one ends."""
+    left = min((token.idx for token in doc), key=lambda at: abs(at - start))
+    ends = (token.idx + len(token) for token in doc)
+    right = min((at for at in ends if at > left), key=lambda at: abs(at - end))
+    return left, right
+
+
+def split_tokens(doc: Doc, offsets: Collection[int]) -> Doc:
+    """The same text with tokens split at these character offsets.
+
+    offsets: Where a token must begin or end. Those that stand there already, or in
+        the space between tokens, change nothing.
+
+    Returns the document itself if nothing is to be split, else a new one that holds
+    words and spaces only, and the categories.
+    """
+    words: list[str] = []
+    spaces: list[bool] = []
+    for token in doc:
+        inside = {at - token.idx for at in offsets if 0 < at - token.idx < len(token)}
+        cuts = [0, *sorted(inside), len(token)]
+        words += [token.text[start:end] for start, end in pairwise(cuts)]
+        spaces += [False] * len(inside) + [bool(token.whitespace_)]
+    if len(words) == len(doc):
+        return doc
+    made = Doc(doc.vocab, words=words, spaces=spaces)
+    made.cats = doc.cats
+    return made

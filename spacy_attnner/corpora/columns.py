@@ -1,0 +1,259 @@
+"""Columns: a token a line with its tags, a blank line after each sentence.
+
+    Ada     PROPN   B-PER
+    slept   VERB    O
+
+Two columns or more, separated by tabs or spaces: WNUT's, GermEval's (index, token,
+outer and inner tag), CoNLL-2003's with more or fewer columns, CoNLL-U and CoNLL-U Plus
+with entities as `NER=B-PER` in `MISC` or in a column of tags. `--columns
+token=0,tag=3` says which is which, from 0 or, below 0, from the last; several `tag=`
+give nested entities.
+The scheme (IOB1, IO, BIO, BIOES, BILUO) is told from the tags.
+
+`-DOCSTART-` and `# newdoc` begin a document; without them each sentence is one.
+Comments are lines before a sentence that begin with `#` and have other columns.
+
+https://universaldependencies.org/format.html and
+https://universaldependencies.org/ext-format.html describe CoNLL-U (Plus).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .conll import CONLL04, CONLL2003, DOCSTART, document_blocks, split_blank
+from .reading import CorpusError, Numbered, Source, split_columns
+from .recognition import Format, Glimpse
+from .record import Mention, Record
+from .tags import (
+    OUTSIDE,
+    UNFITTING,
+    Tagged,
+    decode_scheme,
+    fits,
+    is_prefixed,
+    marks,
+    split_prefix,
+)
+
+NEWDOC = re.compile(r"#\s*newdoc\b(?:\s+id\s*=\s*(\S+))?")
+PLUS = re.compile(r"#\s*global\.columns\s*=\s*(.+)")
+SETTING = re.compile(r"# ?[\w.]+ ?=")
+RANGE = re.compile(r"\d+[-.]\d+")  # of a word made of several, and words left out
+MISC_TAG = re.compile(r"(?:^|\|)(?:NER|NE|Entity)=([^|(]+)")
+NO_SPACE = "SpaceAfter=No"
+TAG_NAMES = ("NER", "NE", "ENTITY", "IOB", "BIO", "TAG", "NAMED_ENTITY")
+CONLLU = 10  # columns
+NARROWEST, WIDEST = 2, 30
+
+
+class Layout(NamedTuple):
+    """Which column is which, from 0.
+
+    tags: Columns of tags; of CoNLL-U's MISC, if `misc`.
+    tabs: Whether tabs alone separate columns.
+    prefixed, begins, ends: The scheme, see `tags`.
+    """
+
+    token: int
+    tags: tuple[int, ...]
+    n_columns: int
+    misc: bool = False
+    tabs: bool = False
+    prefixed: bool = True
+    begins: bool = True
+    ends: bool = False
+
+    def split(self, line: str) -> list[str]:
+        return line.split("\t") if self.tabs else split_columns(line)
+
+
+class Row(NamedTuple):
+    """A token: its line and text, (prefix, label) of each tag, if a space follows."""
+
+    line: int
+    word: str
+    tags: list[tuple[str, str]]
+    space: bool
+
+
+def read_columns(source: Source) -> Iterator[Record]:
+    """Read columns; `options.columns` says which, None tells it from the file.
+
+    Raises CorpusError if it cannot be told.
+    """
+    glimpse = Glimpse(source.path, source.encoding)
+    try:
+        layout = _choose(glimpse, source.options.columns)
+    except ValueError as error:
+        raise CorpusError(source.path, None, str(error)) from error
+    if layout is None:
+        raise source.error(
+            f"no column of {glimpse.lines[:1]} holds tags; name them, like --columns "
+            "token=0,tag=3"
+        )
+
+    def parse(block: list[Numbered]) -> Iterator[Record]:
+        name = next((m[1] for _, line in block if (m := NEWDOC.match(line))), None)
+        tokens = source.parse_lines(block, lambda line: _parse(line, layout, source))
+        sentences = split_blank(tokens)
+        if sentences:
+            yield _make_record(sentences, layout, name, source)
+
+    return source.records(document_blocks(source, _begins), parse)
+
+
+def _begins(line: str) -> bool:
+    return bool(NEWDOC.match(line)) or split_columns(line)[:1] == [DOCSTART]
+
+
+def _parse(line: str, layout: Layout, source: Source) -> Row | None:
+    """A token, None for what stands between sentences."""
+    columns = layout.split(line)
+    if not line.strip() or columns[0] == DOCSTART or is_comment(line, columns, layout):
+        return None
+    if len(columns) != layout.n_columns:
+        raise ValueError(
+            f"{len(columns)} columns in {line[:60]!r}; write {layout.n_columns}, as in "
+            "the other lines"
+        )
+    word = columns[layout.token]
+    if not word.strip():
+        raise ValueError(f"no token in {line!r}; fill column {layout.token}")
+    tags = [split_prefix(tag, layout.prefixed) for tag in _tags(columns, layout)]
+    space = not (layout.n_columns == CONLLU and NO_SPACE in columns[-1])
+    return Row(source.line, word, tags, space)
+
+
+def _tags(columns: list[str], layout: Layout) -> list[str]:
+    if layout.misc:
+        return [(MISC_TAG.search(columns[i]) or ["", "O"])[1] for i in layout.tags]
+    return [columns[i].strip() for i in layout.tags]
+
+
+def is_comment(line: str, columns: list[str], layout: Layout) -> bool:
+    """Also words of several tokens, and those left out, of CoNLL-U."""
+    if layout.n_columns == CONLLU and RANGE.fullmatch(columns[0]):
+        return True
+    if not line.startswith("#"):
+        return False
+    return len(columns) != layout.n_columns or bool(SETTING.match(line))
+
+
+def _make_record(
+    sentences: list[list[Row]], layout: Layout, name: str | None, source: Source
+) -> Record:
+    rows: list[Row] = []
+    mentions: list[Mention] = []
+    for sentence in sentences:
+        for i in range(len(layout.tags)):
+            tags = [row.tags[i] for row in sentence]
+            spans = decode_scheme(tags, len(rows), layout.begins, layout.ends)
+            for span in spans:
+                first = sentence[span.start - len(rows)]
+                _count(span, [*rows, *sentence], source)
+                mentions.append(Mention(*span[:3], line=first.line))
+        rows += sentence
+    spaces = [row.space for row in rows]
+    return Record(
+        words=[row.word for row in rows],
+        spaces=None if all(spaces) else spaces,
+        sent_starts=[i == 0 for each in sentences for i in range(len(each))],
+        entities=mentions,
+        id=name,
+    )
+
+
+def _count(span: Tagged, rows: Sequence[Row], source: Source) -> None:
+    for i in span.flaws:
+        source.line = rows[i].line
+        source.repaired(UNFITTING, f"{span.label} at {rows[i].word!r}")
+
+
+def _choose(glimpse: Glimpse, wanted: str | None) -> Layout | None:
+    """The layout of a file, None if it has none."""
+    lines = [line for line in glimpse.lines if split_columns(line)[:1] != [DOCSTART]]
+    plain = [line for line in lines if not line.startswith("#")] or lines
+    if not plain:
+        return None
+    tabs = sum("\t" in line for line in plain) > len(plain) / 2
+    bare = Layout(0, (), 0, tabs=tabs)
+    width = Counter(len(bare.split(line)) for line in plain).most_common(1)[0][0]
+    bare = bare._replace(n_columns=width)
+    rows = [bare.split(line) for line in lines]
+    rows = [
+        row
+        for line, row in zip(lines, rows, strict=True)
+        if len(row) == width and not is_comment(line, row, bare)
+    ]
+    if not rows:
+        return None
+    found = _named(wanted, bare) if wanted else _told(glimpse, rows, bare)
+    return found and _with_scheme(found, rows)
+
+
+def _named(wanted: str, bare: Layout) -> Layout:
+    """Raises ValueError."""
+    token, tags = 0, []
+    for part in wanted.split(","):
+        name, _, number = (each.strip() for each in part.partition("="))
+        try:
+            i = int(number)
+        except ValueError:
+            i = bare.n_columns  # which there is not
+        i = i + bare.n_columns if i < 0 else i
+        if name not in ("token", "tag") or not 0 <= i < bare.n_columns:
+            raise ValueError(
+                f"--columns {wanted!r}: {part!r} is none of the {bare.n_columns} "
+                "columns; write token=0,tag=3, counted from 0"
+            )
+        if name == "token":
+            token = i
+        else:
+            tags.append(i)
+    return bare._replace(token=token, tags=tuple(tags or [bare.n_columns - 1]))
+
+
+def _told(glimpse: Glimpse, rows: list[list[str]], bare: Layout) -> Layout | None:
+    width = bare.n_columns
+    if not NARROWEST <= width <= WIDEST:
+        return None
+    header = next((m[1] for line in glimpse.lines if (m := PLUS.match(line))), None)
+    names = split_columns(header.upper()) if header else []
+    numbered = all(row[0].isdigit() or RANGE.fullmatch(row[0]) for row in rows)
+    token = names.index("FORM") if "FORM" in names else int(numbered)
+    bare = bare._replace(token=token)
+    if width == CONLLU and numbered and any(MISC_TAG.search(row[-1]) for row in rows):
+        return bare._replace(tags=(width - 1,), misc=True)
+    named = [i for i, name in enumerate(names) if name.split(":")[-1] in TAG_NAMES]
+    tagged = [i for i in range(token + 1, width) if is_prefixed(r[i] for r in rows)]
+    if not (named or tagged):
+        return None
+    # GermEval's two, of which the inner one may be empty
+    nested = numbered and width == token + 3 and tagged[:1] == [token + 1]
+    if nested and all(row[-1] in OUTSIDE or is_prefixed(row[-1:]) for row in rows):
+        tagged = [token + 1, token + 2]
+    return bare._replace(tags=tuple(named or (tagged if nested else tagged[-1:])))
+
+
+def _with_scheme(layout: Layout, rows: list[list[str]]) -> Layout:
+    tags = [_tags(row, layout) for row in rows]
+    prefixed = is_prefixed(tag for each in tags for tag in each)
+    if not prefixed:
+        return layout._replace(prefixed=False, begins=False)
+    split = [[split_prefix(tag, True) for tag in each if fits(tag)] for each in tags]
+    whole = [each for each in split if len(each) == len(layout.tags)]
+    begins, ends = marks(zip(*whole, strict=True))
+    return layout._replace(begins=begins, ends=ends)
+
+
+def fits_columns(glimpse: Glimpse) -> bool:
+    """Whether tokens have tags with prefixes, and in no other format."""
+    if any(each.fits and each.fits(glimpse) for each in (CONLL2003, CONLL04)):
+        return False
+    layout = _choose(glimpse, None)
+    return layout is not None and layout.prefixed and layout.n_columns >= NARROWEST
+
+
+COLUMNS = Format("columns", read_columns, fits_columns, options=("columns",))

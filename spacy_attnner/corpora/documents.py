@@ -1,0 +1,336 @@
+"""The one place that makes documents of records: tokens, spans, relations, categories.
+
+What a file says and what spaCy's documents can hold differ: entities begin inside a
+token, hold a space at their edge, lie in each other, or have offsets that some other
+language counted. All that is changed here is counted and listed, see `reading.Repairs`.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.util import filter_spans
+
+from ..relations import Relation, set_relations
+from .alignment import (
+    Place,
+    describe_misaligned,
+    is_covered,
+    other_units,
+    split_tokens,
+    squeezed,
+    trim,
+)
+from .reading import Flaws, Labels, check_label
+from .record import Link, Mention, Record
+
+ALIGN = ("strict", "expand", "contract", "split")
+ALL_ENTITIES = "all_entities"  # the span group where entities overlap
+ID, META = "id", "meta"  # keys of `doc.user_data`
+SPLIT = "entity that begins or ends inside a token: token split"
+ALIGNED = {
+    "expand": "entity that begins or ends inside a token: expanded to whole tokens",
+    "contract": "entity that begins or ends inside a token: contracted to whole tokens",
+}
+TRIMMED = "entity with whitespace or punctuation at its edges: trimmed"
+OVERLAP = "entity that overlaps a longer or an earlier one: not in doc.ents, but in the"
+OVERLAP += " span group of all entities"
+NESTED = (
+    "relation of an entity that is not in doc.ents: kept; attn_rel does not find it"
+)
+TWICE = "entity given twice: one left out"
+MERGED = "relation that aligned entities made a self relation or a duplicate: dropped"
+UNITS = "offsets that count {}: turned into characters, by the text that is stored"
+Note = Callable[[int | None, str, str, int], None]  # line, kind, detail, how many
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How documents are made.
+
+    align: What becomes of an entity that begins or ends inside a token: an error, or it
+        is expanded, or contracted, or the token is split.
+    trim: Leave whitespace and punctuation at the edges of entities out.
+    labels: The labels allowed once entities are renamed; None allows any.
+    label_map: New names of entity labels.
+    cats: Keep only these categories; None keeps all.
+    categories: The categories that every document with categories gets, those that it
+        does not name at 0.
+    spans_key: A span group that gets all entities of every document. Without one those
+        that overlap, and the others of their document, are in `ALL_ENTITIES`.
+    """
+
+    align: str = "strict"
+    trim: bool = False
+    labels: Labels = None
+    label_map: Mapping[str, str] = field(default_factory=dict)
+    cats: Collection[str] | None = None
+    categories: Collection[str] = ()
+    spans_key: str | None = None
+
+
+def _unheard(line: int | None, kind: str, detail: str, n: int) -> None:
+    pass
+
+
+class DocumentMaker:
+    """Makes documents of records.
+
+    nlp: Gives the vocabulary and the tokenizer.
+    note: Is told of each repair: the line or None, the kind, the value, how many.
+
+    ent_labels, cat_labels: The labels that there were, before they were renamed.
+    """
+
+    def __init__(
+        self, nlp: Language, rules: Rules | None = None, note: Note = _unheard
+    ) -> None:
+        self.nlp = nlp
+        self.rules = rules or Rules()
+        self.note = note
+        self.ent_labels: set[str] = set()
+        self.cat_labels: set[str] = set()
+
+    def make(self, record: Record) -> Doc:
+        """Make a document.
+
+        Raises ValueError, `Flaws` where there may be several, if an entity or a
+        relation cannot be, or a label is not allowed.
+        """
+        doc = self._make_tokens(record)
+        doc.cats = self._cats(record)
+        if record.entities is not None:
+            doc, spans = self._place(doc, record, record.entities)
+            self._set_entities(doc, record, spans)
+        else:
+            spans = []
+        if record.relations is not None:
+            found = self._relations(record, record.relations, spans)
+            set_relations(doc, found)
+        if record.id is not None:
+            doc.user_data[ID] = record.id
+        if record.meta:
+            doc.user_data[META] = dict(record.meta)
+        return doc
+
+    def _make_tokens(self, record: Record) -> Doc:
+        if record.words is None:
+            return self.nlp.make_doc(record.text or "")
+        # without `spaces` spaCy trains on these words instead of tokenizing anew
+        flags: dict[str, Any] = {}
+        if record.spaces is not None:
+            flags["spaces"] = list(record.spaces)
+        if record.sent_starts is not None:
+            flags["sent_starts"] = list(record.sent_starts)
+        doc = Doc(self.nlp.vocab, words=list(record.words), **flags)
+        if record.text is not None and doc.text != record.text:
+            raise ValueError(
+                f"the tokens give {doc.text[:40]!r}, the text is {record.text[:40]!r}; "
+                "make them agree, or leave the tokens out"
+            )
+        return doc
+
+    def _cats(self, record: Record) -> dict[str, float]:
+        if record.cats is None:
+            return {}
+        self.cat_labels.update(record.cats)
+        for label in record.cats:
+            check_label(label, self.rules.labels)
+        cats = dict.fromkeys(sorted(self.rules.categories), 0.0)
+        self.cat_labels.update(cats)
+        cats.update({label: float(value) for label, value in record.cats.items()})
+        if self.rules.cats:
+            return {label: p for label, p in cats.items() if label in self.rules.cats}
+        return cats
+
+    def _place(
+        self, doc: Doc, record: Record, mentions: Iterable[Mention]
+    ) -> tuple[Doc, list[Span]]:
+        """The document, whose tokens may be split anew, and a span for each mention."""
+        mentions = list(mentions)
+        if record.text is None:
+            places = [(mention.start, mention.end) for mention in mentions]
+        else:
+            places = self._characters(doc.text, mentions)
+        size = len(doc) if record.text is None else len(doc.text)
+        flaws = _Collected()
+        for i, mention in enumerate(mentions):
+            with flaws.of(mention.line):
+                self._check(mention, places[i], doc, record.text is None, size)
+                if record.text is not None and self.rules.trim:
+                    places[i] = self._trim(doc, mention, places[i])
+        flaws.check()
+        if record.text is not None and self.rules.align == "split":
+            doc = self._split(doc, mentions, places)
+        spans: list[Span] = []
+        for mention, place in zip(mentions, places, strict=True):
+            with flaws.of(mention.line):
+                spans.append(self._span(doc, mention, place, record.text is None))
+        flaws.check()
+        return doc, spans
+
+    def _check(
+        self, mention: Mention, place: Place, doc: Doc, tokens: bool, size: int
+    ) -> None:
+        """Raises ValueError for a label or offsets that cannot be."""
+        name, old, (start, end) = mention.place, mention.label, place
+        self.ent_labels.add(old)
+        if not old:
+            raise ValueError(f"{name} label is empty; name its type")
+        check_label(old, self.rules.labels, self.rules.label_map.get(old))
+        if not 0 <= start < end <= size:
+            raise ValueError(
+                f"{name} {old!r} spans {start} to {end}, out of range: the document "
+                f"has {size} {'tokens' if tokens else 'characters'}; "
+                f"give 0 <= start < end <= {size}"
+            )
+        found = doc[start:end].text if tokens else doc.text[start:end]
+        if mention.text is not None and squeezed(found) != squeezed(mention.text):
+            raise ValueError(
+                f"{name} {old!r} is {found!r} ({start} to {end}), but its text is "
+                f"given as {mention.text!r}; correct one of them"
+            )
+        if not found.strip():
+            raise ValueError(f"{name} {old!r} holds whitespace only; remove it")
+
+    def _characters(self, text: str, mentions: list[Mention]) -> list[Place]:
+        """Offsets in characters, whatever they count, where the text covered tells."""
+        places = [(mention.start, mention.end) for mention in mentions]
+        stored = [mention.text for mention in mentions]
+        if all(map(is_covered, [text] * len(places), places, stored)):
+            return places
+        for unit, indices in other_units(text):
+            try:
+                moved = [(indices[start], indices[end]) for start, end in places]
+            except KeyError:
+                continue
+            if all(map(is_covered, [text] * len(moved), moved, stored)):
+                self.note(None, UNITS.format(unit), repr(text[:40]), len(moved))
+                return moved
+        return places
+
+    def _trim(self, doc: Doc, mention: Mention, place: Place) -> Place:
+        start, end = trim(doc, *place)
+        if (start, end) != place:
+            detail = f"{doc.text[slice(*place)]!r} to {doc.text[start:end]!r}"
+            self.note(mention.line, TRIMMED, detail, 1)
+        return start, end
+
+    def _split(self, doc: Doc, mentions: list[Mention], places: list[Place]) -> Doc:
+        made = split_tokens(doc, [at for place in places for at in place])
+        if made is doc:
+            return doc
+        for mention, place in zip(mentions, places, strict=True):
+            if doc.char_span(*place) is None:
+                within = doc.char_span(*place, alignment_mode="expand")
+                detail = f"{doc.text[slice(*place)]!r} in {str(within)!r}"
+                self.note(mention.line, SPLIT, detail, 1)
+        return made
+
+    def _span(self, doc: Doc, mention: Mention, place: Place, tokens: bool) -> Span:
+        label = self.rules.label_map.get(mention.label, mention.label)
+        if tokens:
+            return Span(doc, *place, label)
+        span = doc.char_span(*place, label)
+        mode = self.rules.align
+        if span is None and mode in ALIGNED:
+            span = doc.char_span(*place, label, alignment_mode=mode)
+            if span is not None and len(span):
+                detail = f"{doc.text[slice(*place)]!r} to {span.text!r}"
+                self.note(mention.line, ALIGNED[mode], detail, 1)
+        if span is None or not len(span):
+            raise ValueError(describe_misaligned(doc, mention.place, place, mode))
+        return span
+
+    def _set_entities(self, doc: Doc, record: Record, spans: list[Span]) -> None:
+        """The longest into the entities, all into a span group if some overlap."""
+        given: dict[tuple[int, int, int], Span] = {}
+        lines: dict[tuple[int, int, int], int | None] = {}
+        for mention, span in zip(record.entities or (), spans, strict=True):
+            if given.setdefault(_key(span), span) is not span:
+                detail = f"{span.text!r} ({span.label_})"
+                self.note(mention.line, TWICE, detail, 1)
+            lines.setdefault(_key(span), mention.line)
+        kept = filter_spans(given.values())
+        ents = {_key(span) for span in kept}
+        for key, span in given.items():
+            if key not in ents:
+                self.note(lines[key], OVERLAP, f"{span.text!r} ({span.label_})", 1)
+        doc.set_ents(kept, default="missing" if record.partial else "outside")
+        overlapping = ALL_ENTITIES if len(kept) < len(given) else None
+        if name := self.rules.spans_key or overlapping:
+            doc.spans[name] = list(given.values())
+
+    def _relations(
+        self, record: Record, links: Iterable[Link], spans: list[Span]
+    ) -> list[Relation]:
+        ents = {_key(ent) for ent in spans[0].doc.ents} if spans else set()
+        found: dict[Any, Link] = {}
+        flaws = _Collected()
+        for link in links:
+            with flaws.of(link.line):
+                self._add(found, link, spans, ents)
+        flaws.check()
+        return [
+            Relation(spans[link.head], spans[link.tail], link.label)
+            for link in found.values()
+        ]
+
+    def _add(
+        self, found: dict[Any, Link], link: Link, spans: list[Span], ents: set
+    ) -> None:
+        if not link.label:
+            raise ValueError(f"{link.place} label is empty; name its type")
+        check_label(link.label, self.rules.labels)
+        for name, index in (("head", link.head), ("tail", link.tail)):
+            if not 0 <= index < len(spans):
+                raise ValueError(
+                    f"{link.place} {name} is {index}, which is no entity: the document "
+                    f"has {len(spans)}; give its place in entities, counted from 0"
+                )
+        head, tail = spans[link.head], spans[link.tail]
+        key = _key(head), _key(tail), link.label
+        detail = f"{link.label!r} from {head.text!r} to {tail.text!r}"
+        other = found.get(key)
+        flaw = "joins an entity to itself" if link.head == link.tail else ""
+        if other and (other.head, other.tail) == (link.head, link.tail):
+            flaw = "is given twice"
+        if flaw:
+            raise ValueError(f"{link.place} {detail} {flaw}; remove it")
+        if key[0] == key[1] or other:
+            self.note(link.line, MERGED, detail, 1)
+            return
+        if not {key[0], key[1]} <= ents:
+            self.note(link.line, NESTED, detail, 1)
+        found[key] = link
+
+
+class _Collected:
+    """Flaws of one record, as they come."""
+
+    def __init__(self) -> None:
+        self.items: list[tuple[int | None, str]] = []
+        self.line: int | None = None
+
+    def of(self, line: int | None) -> "_Collected":
+        self.line = line
+        return self
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, _: Any) -> bool:
+        if not isinstance(error, ValueError):
+            return False
+        self.items.append((self.line, str(error)))
+        return True
+
+    def check(self) -> None:
+        if self.items:
+            raise Flaws(self.items)
+
+
+def _key(span: Span) -> tuple[int, int, int]:
+    return span.start, span.end, span.label

@@ -1,0 +1,151 @@
+"""What a corpus format is, and how the format of a file is told from its content."""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from .reading import CorpusError, Source, parse_json
+from .record import Record
+
+N_LINES = 2_000  # that are looked at, of columns and lines of text
+N_VALUES = 1_000  # and of JSON
+JSON = re.compile(r"\s*[{\[]")
+OWN = "jsonl"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What some formats are told; None leaves it to the file.
+
+    fine: TREC's fine labels, five classes of SST's trees.
+    phrases: A document of every phrase of SST's trees.
+    entity_label: The label of entities that have none.
+    columns: Which column is which, `token=0,tag=3`.
+    """
+
+    fine: bool = False
+    phrases: bool = False
+    entity_label: str | None = None
+    columns: str | None = None
+
+
+class Glimpse:
+    """The beginning of a file.
+
+    path: The file or folder.
+    encoding: That was asked for.
+    lines: Its first lines that are not blank, read as ISO-8859-1 unless a byte order
+        mark tells what they are.
+    first: The number of the first of them.
+    """
+
+    def __init__(self, path: Path, encoding: str | None = None) -> None:
+        self.path = path
+        source = Source(path, encoding=encoding)
+        self.lines: list[str] = []
+        self.first = 1
+        for line in source.lines("iso-8859-1"):
+            line = line.removeprefix("\u00ef\u00bb\u00bf")  # a UTF-8 byte order mark
+            if line.strip():
+                self.first = self.first if self.lines else source.line
+                self.lines.append(line)
+            if len(self.lines) == N_LINES:
+                break
+
+    @property
+    def is_json(self) -> bool:
+        return self.path.suffix == ".jsonl" or bool(JSON.match(self.lines[0]))
+
+    def values(self) -> Iterator[Any]:
+        """The first values of a file of JSON.
+
+        Raises CorpusError where one is none.
+        """
+        source = Source(self.path)
+        for raw in islice(source.values(), N_VALUES):
+            try:
+                yield parse_json(raw)
+            except ValueError as error:
+                raise source.error(str(error)) from error
+
+
+@dataclass(frozen=True)
+class Format:
+    """A corpus format.
+
+    name: What `--format` calls it.
+    read: Yields the records of a source.
+    fits: Whether lines may be of it; None for JSON, and for what has to be named.
+    claims: Whether a value of JSON can be of no other format.
+    options: The names of `Options` that it takes.
+    align: What becomes of an entity that begins or ends inside a token, if nothing is
+        said of that, see `documents.Rules`.
+    categories: The categories that every document with categories gets, None for those
+        of the file. A format without this says of each document which it has.
+    """
+
+    name: str
+    read: Callable[[Source], Iterator[Record]]
+    fits: Callable[[Glimpse], bool] | None = None
+    claims: Callable[[dict[str, Any]], bool] | None = None
+    options: Collection[str] = ()
+    align: str = "strict"
+    categories: Callable[[Options], Collection[str] | None] | None = None
+
+
+def first_line(pattern: str) -> Callable[[Glimpse], bool]:
+    """A `fits` that looks at the first line."""
+    compiled = re.compile(pattern)
+    return lambda glimpse: bool(compiled.match(glimpse.lines[0]))
+
+
+def recognize(path: str | Path, formats: Iterable[Format]) -> str:
+    """The name of the only format that a file may have.
+
+    Raises CorpusError if there is no such file, nothing in it, or it looks like none
+    or like several.
+    """
+    formats = list(formats)
+    glimpse = Glimpse(Path(path))
+    if glimpse.path.suffix != ".jsonl" and not glimpse.lines:
+        raise CorpusError(path, 1, "the file is empty; check its path")
+    if glimpse.is_json:
+        return _recognize_json(glimpse, formats)
+    found = [each.name for each in formats if each.fits and each.fits(glimpse)]
+    if len(found) == 1:
+        return found[0]
+    what = f"may be {' or '.join(found)}" if found else "looks like none of the formats"
+    names = ", ".join(found or [each.name for each in formats])
+    raise CorpusError(
+        path,
+        glimpse.first,
+        f"{glimpse.lines[0][:40]!r} {what}; name it with --format, one of {names}",
+    )
+
+
+def _recognize_json(glimpse: Glimpse, formats: list[Format]) -> str:
+    """The format of the first value that can be of one only, the own if none is."""
+    for value in glimpse.values():
+        found = claimed_by(value, formats)
+        if len(found) > 1:
+            message = f"a record may be {' or '.join(found)}; name it with --format"
+            raise CorpusError(glimpse.path, 1, message)
+        if found:
+            return found[0]
+    return OWN
+
+
+def claimed_by(value: Any, formats: Iterable[Format]) -> list[str]:
+    """The formats that a value of JSON can only be of."""
+    if not isinstance(value, dict):
+        return []
+    found = []
+    for each in formats:
+        with suppress(TypeError, ValueError, AttributeError):  # of other types inside
+            if each.claims and each.claims(value):
+                found.append(each.name)
+    return found

@@ -1,0 +1,128 @@
+"""Where converted documents go: one file, a folder of parts, or train, dev and test."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from spacy.tokens import Doc, DocBin
+
+from ..atomic import replacing, replacing_files, replacing_parts
+from .reading import CorpusError
+
+PART = "part-{:05}.spacy"
+PART_PATTERN = "part-*.spacy"
+PART_TOKENS = 400_000  # about 40 MB in memory
+# a .spacy file holds an array of 8 bytes for each token and attribute, up to 4 GiB
+MAX_TOKENS = 35_000_000
+
+
+class Sink(Protocol):
+    """Takes the documents of a corpus, in its order."""
+
+    def add(self, number: int, doc: Doc) -> str | None:
+        """Add a document of the record of this number; names its share of a split."""
+        ...
+
+
+class Bin:
+    """Documents of one `.spacy` file; `path` names it in errors."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.docs = DocBin(store_user_data=True)
+        self.n_tokens = 0
+
+    def add(self, doc: Doc) -> None:
+        """Raises CorpusError where a file can hold no more."""
+        self.n_tokens += len(doc)
+        if self.n_tokens > MAX_TOKENS:
+            raise CorpusError(
+                self.path,
+                None,
+                f"a .spacy file holds up to {MAX_TOKENS:,} tokens; name a folder, "
+                "which gets files of a part each; `spacy train` takes it as well",
+            )
+        self.docs.add(doc)
+
+
+class _OneFile:
+    def __init__(self, path: Path) -> None:
+        self.bin = Bin(path)
+
+    def add(self, number: int, doc: Doc) -> None:
+        self.bin.add(doc)
+
+
+class _Parts:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.n_written = 0
+        self.bin = Bin(folder)
+
+    def add(self, number: int, doc: Doc) -> None:
+        self.bin.add(doc)
+        if self.bin.n_tokens >= PART_TOKENS:
+            self.write()
+
+    def write(self) -> None:
+        if len(self.bin.docs):
+            self.n_written += 1
+            path = self.folder / PART.format(self.n_written)
+            path.write_bytes(self.bin.docs.to_bytes())
+            self.bin = Bin(self.folder)
+
+
+class _Shares:
+    def __init__(self, paths: Sequence[Path], plan: Sequence[int]) -> None:
+        self.bins = [Bin(path) for path in paths]
+        self.plan = plan
+
+    def add(self, number: int, doc: Doc) -> str:
+        share = self.bins[self.plan[number]]
+        share.add(doc)
+        return share.path.stem
+
+
+@contextmanager
+def one_file(path: Path) -> Iterator[Sink]:
+    """Write one `.spacy` file at the end of the block."""
+    sink = _OneFile(path)
+    yield sink
+    with replacing(path) as output:
+        output.write(sink.bin.docs.to_bytes())
+
+
+@contextmanager
+def folder_of_parts(folder: Path) -> Iterator[Sink]:
+    """Write a folder of `.spacy` files, each when it is full."""
+    with replacing_parts(folder, PART_PATTERN) as place:
+        sink = _Parts(place)
+        yield sink
+        sink.write()
+
+
+@contextmanager
+def folder_of_shares(
+    folder: Path, names: Sequence[str], plan: Sequence[int]
+) -> Iterator[Sink]:
+    """Write a `.spacy` file for each share into a folder, at the end of the block.
+
+    plan: The share of each record.
+
+    Raises CorpusError if a share gets no document.
+    """
+    files = [f"{name}.spacy" for name in names]
+    sink = _Shares([folder / file for file in files], plan)
+    yield sink
+    for each in sink.bins:
+        if not len(each.docs):
+            raise CorpusError(
+                each.path,
+                None,
+                f"no document is left for it: {len(plan)} records are too few for "
+                "these shares, or their groups are too large",
+            )
+    with replacing_files(folder, files) as place:
+        for file, each in zip(files, sink.bins, strict=True):
+            (place / file).write_bytes(each.docs.to_bytes())

@@ -1,0 +1,100 @@
+"""Tags of tokens as entities: IOB1, IO, BIO, BIOES (IOBES) and BILUO (BILOU).
+
+One reading serves them all. `B`, `S` and `U` begin an entity, `E`, `L`, `S` and `U` end
+one, and `I` goes on with one of its type or begins one, as in IOB1 (Ramshaw & Marcus
+1995, https://aclanthology.org/W95-0107) and IO; in the other schemes that is a flaw,
+which is repaired and counted. For BILOU see Ratinov & Roth 2009,
+https://aclanthology.org/W09-1119.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+OUTSIDE = ("O", "_", "-", "")
+BEGIN, END = "BSU", "ESLU"
+PREFIXED = re.compile(r"([BIESLU])[-_](\S.*)")
+UNFITTING = "tag that does not fit its scheme: read as the entity that it means"
+
+
+class Tagged(NamedTuple):
+    """An entity: its tokens, its type, and the places of tags that do not fit."""
+
+    start: int
+    end: int
+    label: str
+    flaws: tuple[int, ...] = ()
+
+
+def fits(tag: str) -> bool:
+    """Whether it is outside of entities, or has the prefix of a scheme."""
+    return tag in OUTSIDE or bool(PREFIXED.fullmatch(tag))
+
+
+def is_prefixed(tags: Iterable[str]) -> bool:
+    """Whether there are tags of entities, and most of them have such prefixes."""
+    inside = [tag for tag in tags if tag not in OUTSIDE]
+    return sum(map(fits, inside)) > len(inside) / 2
+
+
+def split_prefix(tag: str, prefixed: bool) -> tuple[str, str]:
+    """The prefix and the label of a tag, ("", "") outside of entities.
+
+    prefixed: Whether tags have prefixes; without them a tag is a label, as in IO.
+
+    Raises ValueError if the tag is malformed.
+    """
+    if tag in OUTSIDE:
+        return "", ""
+    if not prefixed:
+        return "I", tag
+    found = PREFIXED.fullmatch(tag)
+    if not found:
+        raise ValueError(
+            f"tag {tag!r} is none of O, B-TYPE, I-TYPE and, of other schemes, E-, S-, "
+            "L- and U-TYPE; correct it, or name the column of tags with --columns"
+        )
+    return found[1], found[2]
+
+
+def decode_scheme(
+    tags: Sequence[tuple[str, str]], offset: int, begins: bool, ends: bool
+) -> list[Tagged]:
+    """The entities of one sentence.
+
+    tags: Prefix and label of each token.
+    offset: The place of the first token.
+    begins, ends: Whether the scheme marks first and last tokens, see `marks`.
+    """
+    found: list[Tagged] = []
+    is_open = False
+    for i, (prefix, label) in enumerate(tags, offset):
+        last = found[-1] if is_open else None
+        goes_on = prefix not in BEGIN and last is not None and last.label == label
+        if last and ends and not goes_on:  # it was not closed
+            found[-1] = last._replace(flaws=(*last.flaws, i - 1))
+        if prefix and last and goes_on:
+            found[-1] = last._replace(end=i + 1)
+        elif prefix:
+            flaw = prefix not in BEGIN and (begins or prefix in END)
+            found.append(Tagged(i, i + 1, label, (i,) if flaw else ()))
+        is_open = bool(prefix) and prefix not in END
+    if is_open and ends and found:
+        last = found[-1]
+        found[-1] = last._replace(flaws=(*last.flaws, last.end - 1))
+    return found
+
+
+def marks(sentences: Iterable[Sequence[tuple[str, str]]]) -> tuple[bool, bool]:
+    """Whether tags mark the first token of every entity, and the last one.
+
+    In IOB1 `B` stands only after an entity of the same type; elsewhere it is BIO.
+    """
+    begins = ends = False
+    for tags in sentences:
+        before = ("", "")
+        for prefix, label in tags:
+            ends = ends or prefix in ("E", "L", "S", "U")
+            begins = begins or (prefix == "B" and before[1] != label)
+            before = prefix, label
+    return begins or ends, ends

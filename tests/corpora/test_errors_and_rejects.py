@@ -1,0 +1,206 @@
+"""All that is wrong is told in one run, or put aside; encodings, arrays, shares."""
+
+import json
+from collections import Counter
+
+import pytest
+from spacy.tokens import DocBin
+
+from spacy_attnner.corpora import reading, storing
+from spacy_attnner.corpora.conversion import convert
+from spacy_attnner.corpora.formats import detect_format
+from spacy_attnner.corpora.reading import CorpusError, CorpusErrors
+from spacy_attnner.corpora.splitting import parse_shares
+from spacy_attnner.errors import UserError
+
+GOOD = {"text": "Ada left Oslo.", "entities": [{"start": 9, "end": 13, "label": "LOC"}]}
+BAD = {"text": "Ada left Oslo.", "entities": [{"start": 9, "end": 12, "label": "LOC"}]}
+WORSE = {**BAD, "entities": [*BAD["entities"], {"start": 0, "end": 2, "label": "PER"}]}
+
+
+def lines(*records):
+    return "".join(f"{json.dumps(record)}\n" for record in records)
+
+
+def read(path, nlp):
+    return list(DocBin().from_disk(path).get_docs(nlp.vocab))
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out.spacy"
+
+
+def test_all_errors_are_told_at_once(write, out):
+    path = write(lines(GOOD, BAD, GOOD, WORSE) + "{\n")
+    with pytest.raises(CorpusErrors) as caught:
+        convert(path, out, format="jsonl")
+    assert caught.value.n_errors == 4
+    assert caught.value.n_records == 3
+    told = str(caught.value).splitlines()
+    assert [line.split(": ")[0] for line in told[:4]] == [
+        f"{path}:{line}" for line in (2, 4, 4, 5)
+    ]
+    assert told[4].startswith("4 errors in 3 records; correct them, or have --rejects")
+    assert not out.exists()
+
+
+def test_twenty_errors_are_shown(write, out):
+    with pytest.raises(CorpusErrors) as caught:
+        convert(write(lines(*[BAD] * 30)), out)
+    told = str(caught.value).splitlines()
+    assert len(told) == 22
+    assert told[20] == "… and 10 more errors"
+
+
+def test_rejects_are_written_and_left_out(write, out, tmp_path, nlp):
+    rejects = tmp_path / "rejects.jsonl"
+    path = write(lines(GOOD, WORSE, GOOD) + "{oops\n")
+    summary = convert(path, out, format="jsonl", rejects=rejects)
+    assert (summary.docs, summary.rejected) == (2, 2)
+    assert f"rejected 2 records: see {rejects}" in summary.lines()
+    assert len(read(out, nlp)) == 2
+    first, second = map(json.loads, rejects.read_text().splitlines())
+    assert json.loads(first["record"]) == WORSE
+    assert (first["line"], len(first["errors"])) == (2, 2)
+    assert second["record"] == "{oops"
+
+
+def test_where_all_is_rejected_nothing_is_written(write, out, tmp_path):
+    with pytest.raises(CorpusErrors):
+        convert(write(lines(BAD, BAD)), out, rejects=tmp_path / "rejects.jsonl")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus.txt"]
+    with pytest.raises(UserError, match="holds the corpus"):
+        convert(write(lines(GOOD)), out, rejects=tmp_path / "corpus.txt")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_byte_order_marks(write, out, nlp, encoding):
+    content = json.dumps({**GOOD, "text": "Zoë left Oslo."}, ensure_ascii=False)
+    summary = convert(write((content + "\r\n" + content).encode(encoding)), out)
+    assert summary.entities == {"LOC": 2}
+    assert read(out, nlp)[0].text == "Zoë left Oslo."
+    assert summary.repairs == ({} if "8" in encoding else {reading.WIDE: 1})
+
+
+def test_another_encoding_is_asked_for_and_counted(write, out, nlp):
+    path = write("1 caf\xe9 joy\n0 a bore\n".encode("latin-1"))
+    with pytest.raises(CorpusError, match=r":1: .* is not utf-8; .* --encoding lati"):
+        convert(path, out)
+    summary = convert(path, out, encoding="latin-1")
+    assert summary.repairs == {f"{reading.OTHER_ENCODING} latin-1": 1}
+    assert [token.text for token in read(out, nlp)[0]] == ["café", "joy"]
+    with pytest.raises(CorpusError, match="there is no encoding 'lattin'; give one"):
+        convert(path, out, encoding="lattin")
+
+
+def test_utf16_without_a_mark(write, out):
+    content = lines(GOOD).encode("utf-16-le")
+    with pytest.raises(CorpusError, match=r":1: .*zero bytes.* --encoding utf-16-le"):
+        convert(write(content), out, format="jsonl")
+    assert convert(write(content), out, format="jsonl", encoding="utf-16-le").docs == 1
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_an_array_where_lines_are_expected(write, out, indent):
+    path = write(json.dumps([GOOD, GOOD], indent=indent))
+    assert detect_format(path) == "jsonl"
+    assert convert(path, out).docs == 2
+    content = json.dumps([GOOD, BAD], indent=1)
+    line = content[: content.index("{", 3)].count("\n")
+    with pytest.raises(CorpusError, match=r"corpus\.txt:\d+: entities\[0\] 'Osl'") as e:
+        convert(write(content), out)
+    assert (e.value.line or 0) >= line
+    with pytest.raises(CorpusError, match=r": invalid JSON, .*; give one array, or"):
+        convert(write(f"[{json.dumps(GOOD)},\n"), out, format="jsonl")
+
+
+def test_form_feeds_and_tabs_are_of_the_text(write, out, nlp):
+    convert(write(json.dumps({"text": "Ada\fleft\tOslo\u2028now"})), out)
+    assert read(out, nlp)[0].text == "Ada\fleft\tOslo\u2028now"
+
+
+def test_an_option_of_another_format(write, out):
+    with pytest.raises(CorpusError, match="--fine says nothing of jsonl, but of trec"):
+        convert(write(lines(GOOD)), out, fine=True)
+
+
+def test_a_folder_of_parts(write, tmp_path, nlp, monkeypatch):
+    monkeypatch.setattr(storing, "PART_TOKENS", 8)
+    folder = tmp_path / "parts"
+    convert(write(lines(*[GOOD] * 5)), folder)
+    assert len(list(folder.iterdir())) == 3
+    convert(write(lines(*[{**GOOD, "id": i} for i in range(4)])), folder)
+    paths = sorted(folder.iterdir())
+    assert [path.name for path in paths] == ["part-00001.spacy", "part-00002.spacy"]
+    docs = [doc for path in paths for doc in read(path, nlp)]
+    assert [doc.user_data["id"] for doc in docs] == [0, 1, 2, 3]
+    (folder / "letter.txt").write_text("dear")
+    with pytest.raises(UserError, match=r"holds other things: letter\.txt"):
+        convert(write(lines(GOOD)), folder)
+
+
+def corpus_of(n):
+    """Documents of three topics, ten of a rare one, two of each author."""
+    for i in range(n):
+        topic = "rare" if i % 10 == 0 else ("a", "b")[i % 2]
+        yield {"text": f"t{i}", "cats": {topic: 1}, "meta": {"author": i // 2}, "id": i}
+
+
+def shares(folder, nlp):
+    return {path.stem: read(path, nlp) for path in folder.glob("*.spacy")}
+
+
+def test_shares_by_label_are_the_same_each_time(write, tmp_path, nlp):
+    path = write(lines(*corpus_of(100)))
+    found = []
+    for seed in (0, 0, 1):
+        summary = convert(path, tmp_path / "split", split="80/10/10", seed=seed)
+        parts = shares(tmp_path / "split", nlp)
+        assert {name: len(docs) for name, docs in parts.items()} == {
+            "train": 80,
+            "dev": 10,
+            "test": 10,
+        }
+        assert summary.parts == {"train": 80, "dev": 10, "test": 10}
+        counts = {
+            name: Counter(label for doc in docs for label in doc.cats)
+            for name, docs in parts.items()
+        }
+        assert counts["dev"]["rare"] == counts["test"]["rare"] == 1
+        assert abs(counts["dev"]["a"] - 5) <= 1
+        found.append([doc.user_data["id"] for doc in parts["dev"]])
+    assert found[0] == found[1] != found[2]
+
+
+def test_groups_stay_together(write, tmp_path, nlp):
+    path = write(lines(*corpus_of(60)))
+    convert(path, tmp_path / "split", split="2/1", group_key="author")
+    parts = shares(tmp_path / "split", nlp)
+    authors = [{d.user_data["meta"]["author"] for d in docs} for docs in parts.values()]
+    assert len(authors) == 2
+    assert not authors[0] & authors[1]
+    with pytest.raises(CorpusError, match="--group-key year: no record has this key"):
+        convert(path, tmp_path / "split", split="2/1", group_key="year")
+    with pytest.raises(CorpusError, match="--group-key author goes with --split"):
+        convert(path, tmp_path / "out.spacy", group_key="author")
+
+
+def test_phrases_of_a_sentence_stay_together(write, tmp_path, nlp):
+    trees = "".join(f"(3 (2 w{i}) (4 x{i}))\n" for i in range(20))
+    convert(write(trees), tmp_path / "split", split="70/30", phrases=True)
+    parts = shares(tmp_path / "split", nlp)
+    numbers = [{doc[0].text[1:] for doc in docs} for docs in parts.values()]
+    assert not numbers[0] & numbers[1]
+
+
+def test_shares_that_cannot_be(write, tmp_path):
+    for wrong in ("80", "80/x", "80/0/20", "1/1/1/1"):
+        with pytest.raises(ValueError, match="are no shares; give those of train, dev"):
+            parse_shares(wrong)
+    path = write(lines(GOOD, GOOD))
+    with pytest.raises(CorpusError, match="no document is left for it: 2 records are"):
+        convert(path, tmp_path / "split", split="80/10/10")
+    with pytest.raises(CorpusError, match="give a folder for --split"):
+        convert(path, tmp_path / "out.spacy", split="80/20")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["corpus.txt"]
