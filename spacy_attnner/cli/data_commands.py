@@ -67,6 +67,15 @@ def convert_cli(
     columns: str | None = typer.Option(
         None, "--columns", "-C", help="Which is which: token=0,tag=3"
     ),
+    text_column: str | None = typer.Option(
+        None, "--text-column", help="Name of the column, or key, of texts"
+    ),
+    label_column: str | None = typer.Option(
+        None, "--label-column", help="And of categories; A,B hold 0 or 1"
+    ),
+    label_names: str | None = typer.Option(
+        None, "--label-names", help="Of labels that are numbers: O,B-PER"
+    ),
     entity_label: str | None = typer.Option(
         None, "--entity-label", "-E", help="Of entities without one (ENTITY)"
     ),
@@ -103,6 +112,9 @@ def convert_cli(
             phrases=phrases,
             entity_label=entity_label,
             columns=columns,
+            text_column=text_column,
+            label_column=label_column,
+            label_names=label_names,
         )
     except CorpusError as error:
         msg.fail(str(error), exits=1)

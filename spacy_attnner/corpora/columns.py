@@ -83,7 +83,10 @@ def read_columns(source: Source) -> Iterator[Record]:
 
     Raises CorpusError if it cannot be told.
     """
+    source.check_file()
     glimpse = Glimpse(source.path, source.encoding)
+    if CONLL04.fits and CONLL04.fits(glimpse):  # whose relations would be lost
+        raise source.error("the file is of the format conll04; name that with --format")
     try:
         layout = _choose(glimpse, source.options.columns)
     except ValueError as error:

@@ -10,16 +10,27 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from ..relations import get_relations, split_sentences
+from .brat import BRAT
 from .columns import COLUMNS
 from .conll import CONLL04, CONLL2003
+from .doccano import DOCCANO
+from .docred import DOCRED
 from .documents import ALL_ENTITIES, ID, META, DocumentMaker, Rules
+from .dygie import DYGIE
+from .fasttext import FASTTEXT
+from .gliner import GLINER
+from .hugging_face import HUGGING_FACE
 from .jsonl import JSONL
+from .label_studio import LABEL_STUDIO
 from .labelled_text import SST2, TREC
 from .prodigy import PRODIGY
 from .reading import CorpusError, Rejects, Repairs, Source
 from .recognition import Format, Options, claimed_by, recognize
 from .record import Record
 from .semeval import SEMEVAL2010
+from .spacy_tuples import SPACY_TUPLES
+from .spert import SPERT
+from .tables import TABLE
 from .trees import SST_TREES
 
 FORMATS: dict[str, Format] = {
@@ -30,6 +41,17 @@ FORMATS: dict[str, Format] = {
         CONLL2003,
         CONLL04,
         COLUMNS,
+        BRAT,
+        DOCCANO,
+        LABEL_STUDIO,
+        HUGGING_FACE,
+        SPACY_TUPLES,
+        GLINER,
+        SPERT,
+        DYGIE,
+        DOCRED,
+        TABLE,
+        FASTTEXT,
         SEMEVAL2010,
         TREC,
         SST2,

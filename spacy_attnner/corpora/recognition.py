@@ -25,12 +25,17 @@ class Options:
     phrases: A document of every phrase of SST's trees.
     entity_label: The label of entities that have none.
     columns: Which column is which, `token=0,tag=3`.
+    text_column, label_column: Names of columns, or of keys.
+    label_names: Names of labels that are numbers, `O,B-PER,I-PER`.
     """
 
     fine: bool = False
     phrases: bool = False
     entity_label: str | None = None
     columns: str | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+    label_names: str | None = None
 
 
 class Glimpse:
@@ -48,6 +53,8 @@ class Glimpse:
         source = Source(path, encoding=encoding)
         self.lines: list[str] = []
         self.first = 1
+        if path.is_dir():
+            return
         for line in source.lines("iso-8859-1"):
             line = line.removeprefix("\u00ef\u00bb\u00bf")  # a UTF-8 byte order mark
             if line.strip():
@@ -84,6 +91,7 @@ class Format:
     options: The names of `Options` that it takes.
     align: What becomes of an entity that begins or ends inside a token, if nothing is
         said of that, see `documents.Rules`.
+    folder: Whether it is a folder of files.
     categories: The categories that every document with categories gets, None for those
         of the file. A format without this says of each document which it has.
     """
@@ -94,13 +102,14 @@ class Format:
     claims: Callable[[dict[str, Any]], bool] | None = None
     options: Collection[str] = ()
     align: str = "strict"
+    folder: bool = False
     categories: Callable[[Options], Collection[str] | None] | None = None
 
 
 def first_line(pattern: str) -> Callable[[Glimpse], bool]:
     """A `fits` that looks at the first line."""
     compiled = re.compile(pattern)
-    return lambda glimpse: bool(compiled.match(glimpse.lines[0]))
+    return lambda glimpse: any(map(compiled.match, glimpse.lines[:1]))
 
 
 def recognize(path: str | Path, formats: Iterable[Format]) -> str:
@@ -111,11 +120,14 @@ def recognize(path: str | Path, formats: Iterable[Format]) -> str:
     """
     formats = list(formats)
     glimpse = Glimpse(Path(path))
+    if glimpse.path.is_dir():
+        return _recognize_folder(glimpse, formats)
     if glimpse.path.suffix != ".jsonl" and not glimpse.lines:
         raise CorpusError(path, 1, "the file is empty; check its path")
     if glimpse.is_json:
         return _recognize_json(glimpse, formats)
-    found = [each.name for each in formats if each.fits and each.fits(glimpse)]
+    lined = [each for each in formats if not each.folder]
+    found = [each.name for each in lined if each.fits and each.fits(glimpse)]
     if len(found) == 1:
         return found[0]
     what = f"may be {' or '.join(found)}" if found else "looks like none of the formats"
@@ -125,6 +137,14 @@ def recognize(path: str | Path, formats: Iterable[Format]) -> str:
         glimpse.first,
         f"{glimpse.lines[0][:40]!r} {what}; name it with --format, one of {names}",
     )
+
+
+def _recognize_folder(glimpse: Glimpse, formats: list[Format]) -> str:
+    for each in formats:
+        if each.folder and each.fits and each.fits(glimpse):
+            return each.name
+    message = "is a directory, not a file; give the path of a corpus file, or a tool's"
+    raise CorpusError(glimpse.path, None, f"{message} folder, such as BRAT's")
 
 
 def _recognize_json(glimpse: Glimpse, formats: list[Format]) -> str:
@@ -141,8 +161,6 @@ def _recognize_json(glimpse: Glimpse, formats: list[Format]) -> str:
 
 def claimed_by(value: Any, formats: Iterable[Format]) -> list[str]:
     """The formats that a value of JSON can only be of."""
-    if not isinstance(value, dict):
-        return []
     found = []
     for each in formats:
         with suppress(TypeError, ValueError, AttributeError):  # of other types inside

@@ -1,0 +1,165 @@
+"""BRAT's folders: a text in `NAME.txt`, what is marked in it in `NAME.ann`.
+
+    T1<TAB>PER 0 3<TAB>Ada
+    T2<TAB>LOC 14 16;20 24<TAB>in Oslo
+    R1<TAB>Live_In Arg1:T1 Arg2:T2
+    A1<TAB>Negated T1
+
+`T` are entities; one in several pieces gets all that lies between them, which is
+counted. `R` are relations from their first argument to the second, `*<TAB>Equiv T1 T2`
+and events (`E`) are left out and counted, but for their triggers, which are entities.
+Attributes (`A`, `M`), normalizations (`N`) and notes (`#`) go to `meta`. A text without
+`.ann` is not annotated; other files of the folder are passed over.
+
+https://brat.nlplab.org/standoff.html
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .reading import CorpusError, Flaws, Source
+from .recognition import Format, Glimpse
+from .record import Link, Mention, Record
+
+NAME = re.compile(r"[TREAMN]\d+\S*|#\S*|\*")
+ENTITY = re.compile(r"(\S+) (-?\d+ -?\d+(?:;-?\d+ -?\d+)*)")
+RELATION = re.compile(r"(\S+)\s+(\w+):(\S+)\s+(\w+):(\S+)\s*")
+PIECES = "entity in several pieces: made one that holds what lies between them"
+EVENT = "event: left out, but for its trigger"
+EQUIVALENT = "equivalence (*): left out"
+NO_ANN = "text without .ann: not annotated"
+Found = dict[str, Mention]
+
+
+def read_brat(source: Source) -> Iterator[Record]:
+    """Read a folder of texts and their annotations, and the folders in it.
+
+    Raises CorpusError if it is no folder.
+    """
+    if not source.path.is_dir():
+        raise CorpusError(
+            source.path, None, "is no folder; give the one of the .txt and .ann files"
+        )
+    return source.records(_files(source), lambda path: [_read_file(path, source)])
+
+
+def _files(source: Source) -> Iterator[Path]:
+    for path in sorted(source.path.rglob("*")):
+        if path.suffix not in (".txt", ".ann") or not path.is_file():
+            continue
+        text = path.with_suffix(".txt")
+        if path == text or not text.exists():
+            source.file, source.line, source.raw = path, 1, str(path)
+            yield path
+
+
+def _read_file(path: Path, source: Source) -> Record:
+    if path.suffix == ".ann":
+        raise ValueError(f"there is no {path.with_suffix('.txt').name}; add the text")
+    text = _read_text(path, source)
+    name = str(path.relative_to(source.path).with_suffix(""))
+    source.file = path.with_suffix(".ann")
+    if not source.file.exists():
+        source.file = path
+        source.repaired(NO_ANN, path.name)
+        return Record(text, id=name)
+    lines = list(enumerate(_read_text(source.file, source).split("\n"), 1))
+    found: Found = {}
+    links: list[Link] = []
+    meta: dict[str, Any] = {}
+    flaws: list[tuple[int | None, str]] = []
+    # relations may stand before what they join
+    for source.line, line in sorted(lines, key=lambda item: item[1][:1] != "T"):
+        try:
+            _read_line(line, text, found, links, meta, source)
+        except ValueError as error:
+            flaws.append((source.line, str(error)))
+    if flaws:
+        raise Flaws(flaws)
+    source.line = 1
+    mentions = list(found.values())
+    return Record(text, entities=mentions, relations=links, id=name, meta=meta)
+
+
+def _read_text(path: Path, source: Source) -> str:
+    raw = path.read_bytes()
+    source.read(len(raw))
+    encoding = source.encoding or "utf-8-sig"
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        bad = raw[error.start : error.end]
+        source.line = raw.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"{bad!r} is not utf-8; save {path.name} as utf-8, or give its encoding, "
+            "such as --encoding latin-1"
+        ) from error
+
+
+def _read_line(
+    line: str,
+    text: str,
+    found: Found,
+    links: list[Link],
+    meta: dict[str, Any],
+    source: Source,
+) -> None:
+    if not line.strip():
+        return
+    name, _, rest = line.rstrip("\r").partition("\t")
+    kind = name[:1] if NAME.fullmatch(name) else ""
+    if kind == "T":
+        if name in found:
+            raise ValueError(f"{name} is given twice; number them anew")
+        found[name] = _read_entity(name, rest, source)
+    elif kind == "R":
+        links.append(_read_relation(name, rest, list(found), source))
+    elif kind == "E":
+        source.repaired(EVENT, f"{name} {rest}")
+    elif kind == "*":
+        source.repaired(EQUIVALENT, rest)
+    elif kind in ("A", "M", "N", "#"):
+        key = {"N": "normalizations", "#": "notes"}.get(kind, "attributes")
+        meta.setdefault(key, []).append(f"{name} {rest}".replace("\t", " "))
+    else:
+        raise ValueError(
+            f"{line[:40]!r} begins with none of T, R, E, A, M, N, # and *; write "
+            "T1<TAB>TYPE 0 3<TAB>text, R1<TAB>TYPE Arg1:T1 Arg2:T2"
+        )
+
+
+def _read_entity(name: str, rest: str, source: Source) -> Mention:
+    body, _, covered = rest.partition("\t")
+    parts = ENTITY.fullmatch(body.strip())
+    if not parts:
+        raise ValueError(f"{name} {body!r} is no TYPE START END; write PER 0 3 there")
+    pieces = [tuple(map(int, each.split())) for each in parts[2].split(";")]
+    whole = len(pieces) == 1
+    if not whole:
+        source.repaired(PIECES, f"{name} {covered!r}")
+    start, end = min(p[0] for p in pieces), max(p[1] for p in pieces)
+    stored = covered if whole and covered else None
+    return Mention(start, end, parts[1], name, stored, source.line)
+
+
+def _read_relation(name: str, rest: str, names: list[str], source: Source) -> Link:
+    found = RELATION.fullmatch(rest.strip())
+    if not found:
+        raise ValueError(
+            f"{name} {rest!r} is no relation; write {name}<TAB>TYPE Arg1:T1 Arg2:T2"
+        )
+    label, _, head, _, tail = found.groups()
+    for each in (head, tail):
+        if each not in names:
+            raise ValueError(f"{name} joins {each}, which is no entity of the file")
+    return Link(names.index(head), names.index(tail), label, name, source.line)
+
+
+def fits_brat(glimpse: Glimpse) -> bool:
+    """Whether a folder holds annotations."""
+    return glimpse.path.is_dir() and any(glimpse.path.rglob("*.ann"))
+
+
+BRAT = Format("brat", read_brat, fits_brat, folder=True)

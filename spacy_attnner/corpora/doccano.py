@@ -1,0 +1,139 @@
+"""Doccano's exports: JSON, with keys that changed over its versions.
+
+    {"id": 1, "text": "Ada left Oslo.", "Comments": [],
+     "entities": [{"id": 7, "label": "PER", "start_offset": 0, "end_offset": 3}, …],
+     "relations": [{"id": 1, "from_id": 7, "to_id": 8, "type": "Left"}]}
+    {"id": 1, "text": "Ada left Oslo.", "label": [[0, 3, "PER"]], "Comments": []}
+    {"id": 1, "text": "Ada left Oslo.", "labels": [[0, 3, "PER"]]}
+    {"id": 1, "text": "Ada left Oslo.", "label": ["news"]}
+    {"id": 1, "text": "Ada left.", "annotations": [{"label": 2, "start_offset": 0, …}]}
+
+Lists of three are entities, lists of strings categories; of an empty list the other
+records tell what it is. Labels that are numbers, as old exports have them, stay
+numbers: name them with --map-labels. Other keys go to `meta`.
+
+https://doccano.github.io/doccano/ and the project's issues show these.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+from typing import Any
+
+from .reading import Source, check_type, parse_json
+from .recognition import N_VALUES, Format
+from .record import Link, Mention, Record
+
+LISTS = ("label", "labels", "annotations")
+MINE = frozenset(("Comments", "comments", "annotation_approver"))
+KEYS = frozenset(("id", "text", "data", "entities", "relations", *LISTS, *MINE))
+
+
+def read_doccano(source: Source) -> Iterator[Record]:
+    """Read an export of Doccano, of entities, relations or categories."""
+    categories = _are_categories(source)
+
+    def parse(raw: str) -> Iterator[Record]:
+        yield _make_record(check_type(source.parse(raw), dict, "record"), categories)
+
+    return source.records(source.values(), parse)
+
+
+def _are_categories(source: Source) -> bool:
+    """Whether empty lists of labels are categories: the first other list tells."""
+    first = Source(source.path, encoding=source.encoding)
+    for raw in islice(first.values(), N_VALUES):
+        with suppress(ValueError, AttributeError):
+            value = parse_json(raw)
+            items = next((value[key] for key in LISTS if value.get(key)), None)
+            if items:
+                return not isinstance(items[0], list) and "start_offset" not in items[0]
+    return False
+
+
+def _make_record(value: dict[str, Any], categories: bool) -> Record:
+    text = check_type(value.get("text", value.get("data")), str, "text")
+    meta = {key: item for key, item in value.items() if key not in KEYS}
+    name = value.get("id")
+    if "entities" in value:
+        mentions, ids = _read_objects(value["entities"], "entities")
+        links = _read_links(value.get("relations"), ids)
+        return Record(text, entities=mentions, relations=links, id=name, meta=meta)
+    key = next((key for key in LISTS if key in value), None)
+    if key is None:
+        return Record(text, id=name, meta=meta)
+    items = check_type(value[key], list, key)
+    if any(isinstance(item, str) for item in items) or (not items and categories):
+        cats = {check_type(item, str, f"{key}[]"): 1.0 for item in items}
+        return Record(text, cats=cats, id=name, meta=meta)
+    if key != "annotations":
+        return Record(text, entities=_read_triples(items, key), id=name, meta=meta)
+    if any("start_offset" not in item for item in items):
+        cats = {str(item.get("label")): 1.0 for item in items}
+        return Record(text, cats=cats, id=name, meta=meta)
+    mentions, _ = _read_objects(items, key)
+    return Record(text, entities=mentions, id=name, meta=meta)
+
+
+def _read_triples(items: list[Any], key: str) -> list[Mention]:
+    found = []
+    for i, item in enumerate(items):
+        if not isinstance(item, list) or len(item) != 3:
+            raise ValueError(f"{key}[{i}] is {item!r}; give [start, end, label]")
+        start, end = (check_type(at, int, f"{key}[{i}]") for at in item[:2])
+        found.append(Mention(start, end, str(item[2]), f"{key}[{i}]"))
+    return found
+
+
+def _read_objects(items: Any, key: str) -> tuple[list[Mention], dict[Any, int]]:
+    """Entities, and the place of each by its id."""
+    found: list[Mention] = []
+    ids: dict[Any, int] = {}
+    for i, item in enumerate(check_type(items, list, key)):
+        name = f"{key}[{i}]"
+        check_type(item, dict, name)
+        start, end = (
+            check_type(item.get(at), int, f"{name} {at}")
+            for at in ("start_offset", "end_offset")
+        )
+        ids[item.get("id")] = i
+        found.append(Mention(start, end, str(item.get("label") or ""), name))
+    return found, ids
+
+
+def _read_links(items: Any, ids: dict[Any, int]) -> list[Link] | None:
+    if items is None:
+        return None
+    found = []
+    for i, item in enumerate(check_type(items, list, "relations")):
+        name = f"relations[{i}]"
+        check_type(item, dict, name)
+        for key in ("from_id", "to_id"):
+            if item.get(key) not in ids:
+                raise ValueError(
+                    f"{name} {key} is {item.get(key)!r}, which is no id of an entity; "
+                    "export the document anew"
+                )
+        head, tail = ids[item["from_id"]], ids[item["to_id"]]
+        found.append(Link(head, tail, str(item.get("type") or ""), name))
+    return found
+
+
+def claims_doccano(value: dict[str, Any]) -> bool:
+    """Whether an object can be of no other format."""
+    if not isinstance(value.get("text", value.get("data")), str):
+        return False
+    if MINE & set(value) or any("start_offset" in e for e in value.get("entities", [])):
+        return True
+    if any("start_offset" in item for item in value.get("annotations", [])):
+        return True
+    items = value.get("label", value.get("labels"))
+    if not isinstance(items, list) or not items or "tokens" in value:
+        return False
+    triples = (isinstance(item, list) and len(item) == 3 for item in items)
+    return all(isinstance(item, str) for item in items) or all(triples)
+
+
+DOCCANO = Format(
+    "doccano", read_doccano, claims=claims_doccano, categories=lambda options: None
+)

@@ -1,0 +1,89 @@
+"""DocRED's JSON: relations between entities that a document names several times.
+
+    [{"title": "Ada", "sents": [["Ada", "left", "Oslo"], ["She", "slept"]],
+      "vertexSet": [[{"name": "Ada", "sent_id": 0, "pos": [0, 1], "type": "PER"}, …]],
+      "labels": [{"r": "P551", "h": 0, "t": 1, "evidence": [0]}]}]
+
+`pos` counts tokens of a sentence, the end exclusive. A relation joins entities, not
+their mentions: it is put on the two of their mentions that stand nearest to each other.
+Without `labels`, as in the test part, relations are not annotated. Yao et al. 2019,
+https://aclanthology.org/P19-1074, https://github.com/thunlp/DocRED
+"""
+
+from collections.abc import Iterator
+from itertools import accumulate, chain, product
+from typing import Any
+
+from .reading import Source, check_type
+from .recognition import Format
+from .record import Link, Mention, Record
+
+
+def read_docred(source: Source) -> Iterator[Record]:
+    """Read DocRED's JSON, also Re-DocRED's and DWIE's in its form."""
+    return source.records(source.values(), lambda raw: [_parse(source.parse(raw))])
+
+
+def _parse(value: Any) -> Record:
+    check_type(value, dict, "document")
+    sentences = check_type(value.get("sents"), list, "sents")
+    starts = [0, *accumulate(map(len, sentences))]
+    mentions: list[Mention] = []
+    entities: list[list[int]] = []
+    for i, vertex in enumerate(check_type(value.get("vertexSet"), list, "vertexSet")):
+        entities.append([])
+        for j, item in enumerate(check_type(vertex, list, f"vertexSet[{i}]")):
+            entities[-1].append(len(mentions))
+            mentions.append(_mention(item, f"vertexSet[{i}][{j}]", starts))
+    links = None
+    if "labels" in value:
+        items = enumerate(check_type(value["labels"], list, "labels"))
+        links = [_link(item, f"labels[{i}]", entities, mentions) for i, item in items]
+    return Record(
+        words=list(chain.from_iterable(sentences)),
+        sent_starts=[i == 0 for each in sentences for i in range(len(each))],
+        entities=mentions,
+        relations=links,
+        id=value.get("title"),
+    )
+
+
+def _mention(item: Any, name: str, starts: list[int]) -> Mention:
+    check_type(item, dict, name)
+    sentence = check_type(item.get("sent_id"), int, f"{name} sent_id")
+    pos = item.get("pos")
+    if not isinstance(pos, list) or [type(at) for at in pos] != [int, int]:
+        raise ValueError(f"{name} pos is {pos!r}; give the tokens [start, end]")
+    if not 0 <= sentence < len(starts) - 1:
+        raise ValueError(f"{name} sent_id is {sentence} of {len(starts) - 1} sentences")
+    first = starts[sentence]
+    if not 0 <= pos[0] < pos[1] <= starts[sentence + 1] - first:
+        n = starts[sentence + 1] - first
+        raise ValueError(
+            f"{name} spans {pos[0]} to {pos[1]}: its sentence has {n} tokens"
+        )
+    label = check_type(item.get("type"), str, f"{name} type")
+    return Mention(first + pos[0], first + pos[1], label, name)
+
+
+def _link(
+    item: Any, name: str, entities: list[list[int]], mentions: list[Mention]
+) -> Link:
+    check_type(item, dict, name)
+    head, tail = (check_type(item.get(key), int, f"{name} {key}") for key in ("h", "t"))
+    for each in (head, tail):
+        if not 0 <= each < len(entities) or not entities[each]:
+            raise ValueError(
+                f"{name} joins entity {each}; vertexSet has {len(entities)}"
+            )
+    pairs = product(entities[head], entities[tail])
+    near = min(pairs, key=lambda p: abs(mentions[p[0]].start - mentions[p[1]].start))
+    return Link(*near, check_type(item.get("r"), str, f"{name} r"), name)
+
+
+def claims_docred(value: dict[str, Any]) -> bool:
+    """Whether an object can be of no other format."""
+    return {"sents", "vertexSet"} <= set(value)
+
+
+DOCRED = Format("docred", read_docred, claims=claims_docred)

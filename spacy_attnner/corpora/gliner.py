@@ -1,0 +1,59 @@
+"""GLiNER's training data: tokens and entities, the end of each inclusive.
+
+    [{"tokenized_text": ["Ada", "left", "Oslo"], "ner": [[0, 0, "person"], …],
+      "relations": [[0, 1, "left"]]}]
+
+Zaratiana et al. 2024, https://arxiv.org/abs/2311.08526,
+https://github.com/urchade/GLiNER; `relations`, head and tail as places in `ner`, are
+GLiREL's and of newer versions.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .reading import Source, check_type
+from .recognition import Format
+from .record import Link, Mention, Record
+
+
+def read_gliner(source: Source) -> Iterator[Record]:
+    """Read GLiNER's JSON."""
+    return source.records(source.values(), lambda raw: [_parse(source.parse(raw))])
+
+
+def _parse(value: Any) -> Record:
+    words = check_type(
+        check_type(value, dict, "document").get("tokenized_text"),
+        list,
+        "tokenized_text",
+    )
+    mentions = [
+        Mention(start, end + 1, label, f"ner[{i}]")
+        for i, (start, end, label) in enumerate(_triples(value, "ner"))
+    ]
+    links = [
+        Link(head, tail, label, f"relations[{i}]")
+        for i, (head, tail, label) in enumerate(_triples(value, "relations"))
+    ]
+    return Record(
+        words=[check_type(word, str, "tokenized_text[]") for word in words],
+        entities=mentions if "ner" in value else None,
+        relations=links if "relations" in value else None,
+    )
+
+
+def _triples(value: dict[str, Any], key: str) -> list[Any]:
+    items = check_type(value.get(key, []), list, key)
+    for i, item in enumerate(items):
+        kinds = [type(each) for each in item] if isinstance(item, list) else []
+        if kinds != [int, int, str]:
+            raise ValueError(f"{key}[{i}] is {item!r}; write [0, 0, 'type']")
+    return items
+
+
+def claims_gliner(value: dict[str, Any]) -> bool:
+    """Whether an object can be of no other format."""
+    return "tokenized_text" in value
+
+
+GLINER = Format("gliner", read_gliner, claims=claims_gliner)

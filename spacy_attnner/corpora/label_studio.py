@@ -1,0 +1,197 @@
+"""Label Studio's exports, JSON and JSON-MIN.
+
+    {"id": 1, "data": {"text": "Ada left Oslo."},
+     "annotations": [{"was_cancelled": false, "result": [
+       {"id": "a", "type": "labels", "from_name": "label", "to_name": "text",
+        "value": {"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]}},
+       {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right",
+        "labels": ["Left"]},
+       {"type": "choices", "value": {"choices": ["news"]}, …}]}]}
+    {"id": 1, "text": "Ada left Oslo.", "label": [{"start": 0, "end": 3, "text": "Ada",
+     "labels": ["PER"]}], "topic": "news", "annotator": 1, "annotation_id": 5, …}
+
+The text is `text` of `data`, or the only string there; `--text-column` names another.
+Of several annotations of a task the first that was not cancelled is read, others are
+counted. A relation goes from `from_id` to `to_id`, by its direction the other way round
+or both ways; one without a label is left out, as results of other types are, counted.
+`--label-column` names a choice of JSON-MIN, which is a bare string there.
+
+https://labelstud.io/guide/export and https://labelstud.io/guide/task_format
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .reading import Source, check_type
+from .recognition import Format
+from .record import Link, Mention, Record
+
+MIN_KEYS = frozenset(("annotation_id", "annotator", "lead_time", "created_at"))
+NOT_FIRST = "further annotation of a task: left out"
+CANCELLED = "task without an annotation, or a cancelled one: left out"
+OTHER_TYPE = "result that is no labels, relation or choices: left out"
+UNNAMED = "relation without a label: left out"
+
+
+def read_label_studio(source: Source) -> Iterator[Record]:
+    """Read an export of Label Studio; `options.text_column` is the key of the text."""
+
+    def parse(raw: str) -> Iterator[Record]:
+        task = check_type(source.parse(raw), dict, "task")
+        read = _read_task if "data" in task else _read_min
+        if record := read(task, source):
+            yield record
+
+    return source.records(source.values(), parse)
+
+
+def _find_text(data: dict[str, Any], source: Source) -> tuple[str, str]:
+    """The key of the text, and the text."""
+    strings = [key for key, value in data.items() if isinstance(value, str)]
+    key = source.options.text_column or ("text" if "text" in data else None)
+    key = strings[0] if key is None and len(strings) == 1 else key
+    if key not in data or not isinstance(data[key], str):
+        raise ValueError(
+            f"no text among {sorted(data)}; name its key with --text-column"
+        )
+    return key, data[key]
+
+
+def _read_task(task: dict[str, Any], source: Source) -> Record | None:
+    data = check_type(task["data"], dict, "data")
+    key, text = _find_text(data, source)
+    items = task.get("annotations", task.get("completions")) or []
+    valid = [each for each in items if not each.get("was_cancelled")]
+    if not valid:
+        source.repaired(CANCELLED, repr(text[:40]))
+        return None
+    if len(valid) > 1:
+        source.repaired(NOT_FIRST, repr(text[:40]), len(valid) - 1)
+    results = check_type(valid[0].get("result"), list, "result")
+    mentions, ids = _read_mentions(results, source)
+    cats = _read_choices(results)
+    has_spans = bool(mentions) or not cats
+    return Record(
+        text,
+        entities=mentions if has_spans else None,
+        relations=_read_links(results, ids, source) if has_spans else None,
+        cats=cats or None,
+        id=task.get("id"),
+        meta={name: value for name, value in data.items() if name != key},
+    )
+
+
+def _read_mentions(
+    results: list[Any], source: Source
+) -> tuple[list[Mention], dict[str, int]]:
+    found: list[Mention] = []
+    ids: dict[str, int] = {}
+    for i, result in enumerate(results):
+        kind = check_type(result, dict, f"result[{i}]").get("type")
+        if kind not in ("labels", "relation", "choices"):
+            source.repaired(OTHER_TYPE, f"result[{i}] of type {kind!r}")
+        elif kind == "labels":
+            ids[result.get("id")] = len(found)
+            value = check_type(result.get("value"), dict, f"result[{i}] value")
+            found += _read_value(value, f"result[{i}]")
+    return found, ids
+
+
+def _read_value(value: dict[str, Any], name: str) -> list[Mention]:
+    """An entity of each label of a region."""
+    start, end = (
+        check_type(value.get(key), int, f"{name} {key}") for key in ("start", "end")
+    )
+    labels = check_type(value.get("labels"), list, f"{name} labels")
+    if not labels:
+        raise ValueError(f"{name} has no label; label it, or delete the region")
+    stored = value.get("text")
+    return [
+        Mention(start, end, check_type(label, str, f"{name} label"), name, stored)
+        for label in labels
+    ]
+
+
+def _read_links(
+    results: list[Any], ids: dict[str, int], source: Source
+) -> list[Link] | None:
+    found: dict[tuple[int, int, str], Link] = {}
+    for i, result in enumerate(results):
+        if result.get("type") != "relation":
+            continue
+        name = f"result[{i}]"
+        for key in ("from_id", "to_id"):
+            if result.get(key) not in ids:
+                raise ValueError(
+                    f"{name} {key} is {result.get(key)!r}, which is no id of a region"
+                )
+        ends = ids[result["from_id"]], ids[result["to_id"]]
+        if not result.get("labels"):
+            source.repaired(UNNAMED, name)
+        for label in result.get("labels") or []:
+            direction = result.get("direction", "right")
+            ways = [ends] if direction != "left" else []
+            ways += [ends[::-1]] if direction in ("left", "bi") else []
+            for head, tail in ways:
+                found[head, tail, label] = Link(head, tail, label, name)
+    return list(found.values())
+
+
+def _read_choices(results: list[Any]) -> dict[str, float]:
+    chosen = (each for each in results if each.get("type") == "choices")
+    return {
+        choice: 1.0
+        for each in chosen
+        for choice in each.get("value", {}).get("choices", [])
+    }
+
+
+def _read_min(task: dict[str, Any], source: Source) -> Record:
+    """A task of JSON-MIN, whose controls are keys beside those of its data."""
+    if not MIN_KEYS & set(task):
+        raise ValueError(
+            f"a task of the keys {sorted(task)} has neither data nor annotation_id; "
+            "export it as JSON or JSON-MIN"
+        )
+    mentions: list[Mention] | None = None
+    cats: dict[str, float] = {}
+    data: dict[str, Any] = {}
+    for key, value in task.items():
+        if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+            mentions = mentions or []
+            for i, item in enumerate(value):
+                mentions += _read_value(item, f"{key}[{i}]")
+        elif isinstance(value, dict) and "choices" in value:
+            cats.update(dict.fromkeys(value["choices"], 1.0))
+        elif key not in MIN_KEYS and key not in ("id", "updated_at"):
+            data[key] = value
+    key, text = _find_text(data, source)
+    rest = {name: value for name, value in data.items() if name != key}
+    if source.options.label_column:
+        cats.update(_column(rest, source.options.label_column))
+    return Record(
+        text, entities=mentions, cats=cats or None, id=task.get("id"), meta=rest
+    )
+
+
+def _column(rest: dict[str, Any], name: str) -> dict[str, float]:
+    """The category of a single choice, which JSON-MIN has as a bare string."""
+    if not isinstance(rest.get(name), str):
+        raise ValueError(f"--label-column {name}: the task has no such choice")
+    return {rest.pop(name): 1.0}
+
+
+def claims_label_studio(value: dict[str, Any]) -> bool:
+    """Whether an object can be of no other format."""
+    if isinstance(value.get("data"), dict):
+        return bool({"annotations", "completions"} & set(value))
+    return {"annotation_id", "annotator"} <= set(value)
+
+
+LABEL_STUDIO = Format(
+    "label_studio",
+    read_label_studio,
+    claims=claims_label_studio,
+    options=("text_column", "label_column"),
+    categories=lambda options: None,
+)

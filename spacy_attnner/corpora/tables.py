@@ -1,0 +1,133 @@
+"""Tables of texts and their categories, CSV or TSV with a line of names.
+
+    text,label
+    "Ada won, again",sport
+
+`--text-column` and `--label-column` name the columns, which otherwise are called `text`
+(or `sentence`) and `label` (or `category`). Several label columns, `sport,news`, hold 0
+or 1 each. `id` is kept, and the other columns go to `meta`.
+"""
+
+import csv
+from collections.abc import Iterator
+from typing import Any
+
+from .reading import CorpusError, Source
+from .recognition import Format, Glimpse
+from .record import Record
+
+TEXT, LABEL = ("text", "sentence"), ("label", "category")
+NO, YES = ("0", "false", "no", "", "0.0"), ("1", "true", "yes", "1.0")
+Row = dict[str, str]
+
+
+def read_table(source: Source) -> Iterator[Record]:
+    """Read a CSV or TSV file.
+
+    Raises CorpusError if it has no such columns.
+    """
+    lines = source.lines()
+    first = next(lines, "")
+    comma = _separator(first)
+    names = next(csv.reader([first], delimiter=comma), [])
+    text = _column(source, names, source.options.text_column, TEXT, "--text-column")
+    wanted = source.options.label_column
+    labels = [
+        _column(source, names, each, LABEL, "--label-column")
+        for each in (wanted.split(",") if wanted else [None])
+    ]
+
+    def parse(cells: list[str]) -> Iterator[Record]:
+        if cells:
+            yield _make_record(cells, names, text, labels)
+
+    return source.records(_rows(source, lines, comma), parse)
+
+
+def _rows(source: Source, lines: Iterator[str], comma: str) -> Iterator[list[str]]:
+    """The cells of each row, which may go over several lines."""
+    start, raw = 1, []
+
+    def kept() -> Iterator[str]:
+        for line in lines:
+            raw.append(line)
+            yield f"{line}\n"
+
+    reader = csv.reader(kept(), delimiter=comma)
+    while True:
+        start = source.line + 1
+        raw.clear()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise source.error(
+                f"no CSV, {error}; quote cells with line ends"
+            ) from error
+        source.line, source.raw = start, "\n".join(raw)
+        last = start + len(raw) - 1
+        yield cells
+        source.line = last
+
+
+def _separator(line: str) -> str:
+    return max("\t;,", key=line.count)
+
+
+def _column(
+    source: Source, names: list[str], wanted: str | None, usual: tuple, option: str
+) -> str:
+    lower = {name.strip().lower(): name for name in names}
+    for each in [wanted] if wanted else usual:
+        if each in names:
+            return each
+        if not wanted and each in lower:
+            return lower[each]
+    raise CorpusError(
+        source.file,
+        1,
+        f"no column {wanted or ' or '.join(usual)} among {', '.join(names) or 'none'}; "
+        f"name one with {option}",
+    )
+
+
+def _make_record(
+    cells: list[str], names: list[str], text: str, labels: list[str]
+) -> Record:
+    if len(cells) != len(names):
+        raise ValueError(
+            f"{len(cells)} cells for {len(names)} columns; quote cells that hold the "
+            "separator"
+        )
+    row: dict[str, Any] = dict(zip(names, cells, strict=True))
+    content = row.pop(text)
+    name = row.pop("id", None)
+    found = {label: row.pop(label).strip() for label in labels}
+    if len(labels) == 1:
+        (label,) = found.values()
+        if not label:
+            raise ValueError(f"no label for {content[:40]!r}; fill column {labels[0]}")
+        return Record(content, cats={label: 1.0}, id=name, meta=row)
+    for label, value in found.items():
+        if value.lower() not in (*NO, *YES):
+            raise ValueError(f"{label} is {value!r}; write 0 or 1")
+    cats = {label: float(value.lower() in YES) for label, value in found.items()}
+    return Record(content, cats=cats, id=name, meta=row)
+
+
+def fits_table(glimpse: Glimpse) -> bool:
+    """Whether the first line names a column of texts and one of labels."""
+    comma = _separator(glimpse.lines[0])
+    names = next(csv.reader(glimpse.lines[:1], delimiter=comma), [])
+    lower = {name.strip().lower() for name in names}
+    return bool(lower & set(TEXT)) and bool(lower & set(LABEL))
+
+
+TABLE = Format(
+    "table",
+    read_table,
+    fits_table,
+    options=("text_column", "label_column"),
+    categories=lambda options: None,
+)
