@@ -1,29 +1,19 @@
 """`spacy attn convert`, `vectors`, `encoder`, `init-config`: what a training reads."""
 
-from enum import Enum
 from pathlib import Path
 
 import typer
 
-from ..corpora.documents import ALIGN
-from ..corpora.formats import FORMATS
 from ..terminal import echo, msg, visible
 from .app import attn_cli
-
-CorpusFormat = Enum("CorpusFormat", {name: name for name in FORMATS})
-Align = Enum("Align", {name: name for name in ALIGN})
 
 
 @attn_cli.command("convert")
 def convert_cli(
     input: Path = typer.Argument(..., help="The corpus: a file, or a tool's folder"),
     output: Path = typer.Argument(..., help="The .spacy file, or a folder of parts"),
-    format: CorpusFormat | None = typer.Option(
-        None,
-        "--format",
-        "-f",
-        metavar="NAME",
-        help="Its format; -f ? lists them",
+    format: str | None = typer.Option(
+        None, "--format", "-f", metavar="NAME", help="Its format; -f ? lists them"
     ),
     sentences: bool = typer.Option(
         False, "--sentences", "-s", help="A document of every sentence"
@@ -36,8 +26,10 @@ def convert_cli(
         "", "--labels", "-L", help="The only labels allowed in the output: A,B"
     ),
     cats: str = typer.Option("", "--cats", "-c", help="Only these categories: A,B"),
-    align: Align | None = typer.Option(
-        None, "--align", "-a", help="Entities that begin or end inside a token"
+    align: str | None = typer.Option(
+        *(None, "--align", "-a"),
+        metavar="HOW",
+        help="Entities in tokens: strict, expand, contract, split",
     ),
     trim: bool = typer.Option(
         False, "--trim", "-t", help="No spaces, punctuation at edges of entities"
@@ -93,13 +85,13 @@ def convert_cli(
         summary = convert(
             input,
             output,
-            format=format.value if format else None,
+            format=format,
             sentences=sentences,
             lang=lang,
             label_map=_parse_map(map_labels),
             labels=_parse_list(labels),
             cats=_parse_list(cats),
-            align=align.value if align else None,
+            align=align,
             trim=trim,
             spans_key=spans_key,
             split=split,

@@ -37,23 +37,24 @@ def _indices(widths: Iterable[int]) -> dict[int, int]:
     return {at: i for i, at in enumerate(accumulate(widths, initial=0))}
 
 
-def trim(doc: Doc, start: int, end: int) -> Place:
+def trim(doc: Doc, text: str, start: int, end: int) -> Place:
     """Characters of a document without whitespace and punctuation at their edges.
 
     Punctuation is what stands in a token of its own, so that `U.S.` stays; a bracket or
     quote stays whose other half is inside. What holds nothing else stays as it is.
     """
-    text, (first, last) = doc.text, (start, end)
-    while first < last and _is_loose(doc, first, text[first + 1 : last]):
+    first, last = start, end
+    while first < last and _is_loose(doc, first, text[first], text[first + 1 : last]):
         first += 1
-    while first < last and _is_loose(doc, last - 1, text[first : last - 1]):
+    while first < last and _is_loose(
+        doc, last - 1, text[last - 1], text[first : last - 1]
+    ):
         last -= 1
     return (first, last) if first < last else (start, end)
 
 
-def _is_loose(doc: Doc, at: int, inside: str) -> bool:
+def _is_loose(doc: Doc, at: int, char: str, inside: str) -> bool:
     """Whether a character at an edge is no part of what is inside."""
-    char = doc.text[at]
     if char.isspace():
         return True
     other = PAIRED.get(char)

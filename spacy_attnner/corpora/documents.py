@@ -150,29 +150,29 @@ class DocumentMaker:
     ) -> tuple[Doc, list[Span]]:
         """The document, whose tokens may be split anew, and a span for each mention."""
         mentions = list(mentions)
-        if record.text is None:
+        text = None if record.text is None else doc.text
+        if text is None:
             places = [(mention.start, mention.end) for mention in mentions]
         else:
-            places = self._characters(doc.text, mentions)
-        size = len(doc) if record.text is None else len(doc.text)
+            places = self._characters(text, mentions)
         flaws = _Collected()
         for i, mention in enumerate(mentions):
             with flaws.of(mention.line):
-                self._check(mention, places[i], doc, record.text is None, size)
-                if record.text is not None and self.rules.trim:
-                    places[i] = self._trim(doc, mention, places[i])
+                self._check(mention, places[i], doc, text)
+                if text is not None and self.rules.trim:
+                    places[i] = self._trim(doc, text, mention, places[i])
         flaws.check()
-        if record.text is not None and self.rules.align == "split":
+        if text is not None and self.rules.align == "split":
             doc = self._split(doc, mentions, places)
         spans: list[Span] = []
         for mention, place in zip(mentions, places, strict=True):
             with flaws.of(mention.line):
-                spans.append(self._span(doc, mention, place, record.text is None))
+                spans.append(self._span(doc, mention, place, text is None))
         flaws.check()
         return doc, spans
 
     def _check(
-        self, mention: Mention, place: Place, doc: Doc, tokens: bool, size: int
+        self, mention: Mention, place: Place, doc: Doc, text: str | None
     ) -> None:
         """Raises ValueError for a label or offsets that cannot be."""
         name, old, (start, end) = mention.place, mention.label, place
@@ -180,13 +180,14 @@ class DocumentMaker:
         if not old:
             raise ValueError(f"{name} label is empty; name its type")
         check_label(old, self.rules.labels, self.rules.label_map.get(old))
+        size = len(doc if text is None else text)
         if not 0 <= start < end <= size:
             raise ValueError(
                 f"{name} {old!r} spans {start} to {end}, out of range: the document "
-                f"has {size} {'tokens' if tokens else 'characters'}; "
+                f"has {size} {'tokens' if text is None else 'characters'}; "
                 f"give 0 <= start < end <= {size}"
             )
-        found = doc[start:end].text if tokens else doc.text[start:end]
+        found = doc[start:end].text if text is None else text[start:end]
         if mention.text is not None and squeezed(found) != squeezed(mention.text):
             raise ValueError(
                 f"{name} {old!r} is {found!r} ({start} to {end}), but its text is "
@@ -211,10 +212,10 @@ class DocumentMaker:
                 return moved
         return places
 
-    def _trim(self, doc: Doc, mention: Mention, place: Place) -> Place:
-        start, end = trim(doc, *place)
+    def _trim(self, doc: Doc, text: str, mention: Mention, place: Place) -> Place:
+        start, end = trim(doc, text, *place)
         if (start, end) != place:
-            detail = f"{doc.text[slice(*place)]!r} to {doc.text[start:end]!r}"
+            detail = f"{text[slice(*place)]!r} to {text[start:end]!r}"
             self.note(mention.line, TRIMMED, detail, 1)
         return start, end
 

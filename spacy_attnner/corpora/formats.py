@@ -15,7 +15,7 @@ from .columns import COLUMNS
 from .conll import CONLL04, CONLL2003
 from .doccano import DOCCANO
 from .docred import DOCRED
-from .documents import ALL_ENTITIES, ID, META, DocumentMaker, Rules
+from .documents import ALIGN, ALL_ENTITIES, ID, META, DocumentMaker, Rules
 from .dygie import DYGIE
 from .fasttext import FASTTEXT
 from .gliner import GLINER
@@ -112,6 +112,9 @@ class Corpus:
                 None,
                 f"unknown format {format!r}; choose from {', '.join(FORMATS)}",
             )
+        if align not in (None, *ALIGN):
+            message = f"unknown --align {align!r}; choose from {', '.join(ALIGN)}"
+            raise CorpusError(path, None, message)
         self.path = Path(path)
         self.nlp = nlp
         self.format = FORMATS[format]

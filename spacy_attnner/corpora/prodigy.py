@@ -10,7 +10,11 @@
 
 Spans become entities. A relation goes from `head` to `child`, the last tokens of two
 spans. Only accepted examples are read, one without an answer counting as accepted. An
-absent key means "not annotated"; other keys, such as `meta`, are passed over.
+absent key means "not annotated"; `meta` is kept, other keys are passed over.
+
+Of `textcat`, `"label": "NEWS"` without spans is a category that an accepted example
+has and a rejected one has not; of `choice` and `textcat.manual`, `options` are the
+categories and `accept` lists those that apply.
 
 https://prodi.gy/docs/api-interfaces#relations; `tutorials/rel_component` in
 https://github.com/explosion/projects has a file of these.
@@ -85,9 +89,36 @@ def _reason_to_leave_out(example: Any) -> str | None:
     answer = check_type(example, dict, "example").get("answer", "accept")
     if answer not in ("accept", *LEFT_OUT):
         raise ValueError(f"answer is {answer!r}; write accept, reject or ignore")
-    if answer != "accept":
+    if answer == "ignore" or (answer == "reject" and not _is_label(example)):
         return LEFT_OUT[answer]
-    return BINARY if example.get("_is_binary") else None
+    return BINARY if example.get("_is_binary") and not _is_label(example) else None
+
+
+def _is_label(example: dict[str, Any]) -> bool:
+    """Whether it asks if a text has one category."""
+    has = {"spans", "relations", "options"} & set(example)
+    return not has and isinstance(example.get("label"), str)
+
+
+def _read_cats(example: dict[str, Any]) -> dict[str, float] | None:
+    if _is_label(example):
+        return {example["label"]: float(example.get("answer", "accept") == "accept")}
+    if "options" not in example:
+        return None
+    options = check_type(example["options"], list, "options")
+    names = [
+        str(check_type(option, dict, f"options[{i}]").get("id"))
+        for i, option in enumerate(options)
+    ]
+    chosen = [
+        str(each) for each in check_type(example.get("accept", []), list, "accept")
+    ]
+    for each in chosen:
+        if each not in names:
+            raise ValueError(
+                f"accept has {each!r}, which is none of the options {names}"
+            )
+    return {name: float(name in chosen) for name in names}
 
 
 def _make_record(example: dict[str, Any], source: Source) -> Record:
@@ -110,6 +141,7 @@ def _make_record(example: dict[str, Any], source: Source) -> Record:
         spaces=spaces,
         entities=mentions if "spans" in example else None,
         relations=links,
+        cats=_read_cats(example),
         meta=_read_meta(example),
     )
 

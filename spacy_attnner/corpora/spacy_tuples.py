@@ -47,7 +47,8 @@ def _mention(item: Any, name: str) -> Mention:
     kinds = [type(each) for each in item[:3]] if isinstance(item, list) else []
     if kinds != [int, int, str]:
         raise ValueError(f"{name} is {item!r}; write [start, end, 'LABEL']")
-    return Mention(*item[:3], name)
+    start, end, label = item[:3]
+    return Mention(start, end, label, name)
 
 
 def claims_tuples(value: Any) -> bool:

@@ -97,16 +97,15 @@ def _deal(
     order = list(range(len(sizes)))
     draw = random.Random(seed)
     draw.shuffle(order)
-    rarest = [
-        min(found, key=lambda x: (counts[x], x), default=None) for found in labels
-    ]
-    order.sort(key=lambda i: counts[rarest[i]] if rarest[i] else len(sizes) + 1)
+    rarest = [min(found, key=lambda x: (counts[x], x), default="") for found in labels]
+    counts[""] = len(sizes) + 1  # groups without a label go last
+    order.sort(key=lambda i: counts[rarest[i]])
     room = [share * sum(sizes) for share in shares]
     lacks = {label: [n * share for share in shares] for label, n in counts.items()}
+    lacks[""] = room
     parts = [0] * len(sizes)
     for i in order:
-        label = rarest[i]
-        wants = lacks[label] if label else room
+        wants = lacks[rarest[i]]
         part = max(range(len(shares)), key=lambda p: (wants[p], room[p], -p))
         parts[i] = part
         room[part] -= sizes[i]

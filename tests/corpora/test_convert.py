@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 import spacy_attnner.cli.data_commands as module
 from spacy_attnner.cli import attn_cli
-from spacy_attnner.cli.data_commands import CorpusFormat
 from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.corpora.formats import FORMATS, detect_format, read_corpus
 from spacy_attnner.corpora.reading import CorpusError
@@ -102,8 +101,12 @@ def test_an_unknown_format_is_an_error(write, nlp):
         read_corpus(path, nlp, "pdf")
 
 
-def test_the_command_offers_every_format():
-    assert {each.value for each in CorpusFormat} == set(FORMATS)
+def test_the_command_offers_every_format(invoke, write, tmp_path):
+    result = invoke(write(SST2), tmp_path / "out.spacy", "--format", "?")
+    assert result.exit_code == 1
+    assert f"choose from {', '.join(FORMATS)}" in unwrap(result.output)
+    result = invoke(write(SST2), tmp_path / "out.spacy", "--align", "down")
+    assert "unknown --align 'down'; choose from strict, expand, con" in result.output
 
 
 def test_relations_survive_the_file(run):

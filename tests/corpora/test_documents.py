@@ -81,7 +81,7 @@ def test_all_flaws_of_a_record_are_told(make):
     ],
 )
 def test_edges_are_trimmed(nlp, text, place, found):
-    start, end = trim(nlp.make_doc(text), *place)
+    start, end = trim(nlp.make_doc(text), text, *place)
     assert text[start:end] == found
 
 

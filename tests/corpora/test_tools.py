@@ -284,3 +284,20 @@ def test_errors_name_the_line(read, name, content, message):
 def test_columns_that_a_table_lacks(read):
     with pytest.raises(CorpusError, match="no column body among text, label; name"):
         read("text,label\nAda,a\n", format="table", text_column="body")
+
+
+def test_prodigy_s_categories(read):
+    rows = [
+        {"text": TEXT, "label": "NEWS", "answer": answer, "_is_binary": True}
+        for answer in ("accept", "reject", "ignore")
+    ]
+    docs, _ = read("\n".join(map(json.dumps, rows)))
+    assert [doc.cats for doc in docs] == [{"NEWS": 1.0}, {"NEWS": 0.0}]
+    options = [{"id": name, "text": name} for name in ("a", "b")]
+    row = {"text": TEXT, "options": options, "accept": ["b"], "answer": "accept"}
+    (doc,), _ = read(row)
+    assert doc.cats == {"a": 0.0, "b": 1.0}
+    with pytest.raises(
+        CorpusError, match="accept has 'c', which is none of the options"
+    ):
+        read({**row, "accept": ["c"]})
