@@ -13,8 +13,8 @@ from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
 from spacy_attnner.atomic import check_apart, replacing_files
+from spacy_attnner.corpora.complaints import CorpusError
 from spacy_attnner.corpora.conversion import convert
-from spacy_attnner.corpora.reading import CorpusError
 from spacy_attnner.errors import UserError
 from spacy_attnner.terminal import Commands, echo, msg
 

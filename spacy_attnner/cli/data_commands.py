@@ -78,8 +78,8 @@ def convert_cli(
     and line, and nothing is written; --rejects goes on without it. What is repaired is
     counted and listed.
     """
+    from ..corpora.complaints import CorpusError
     from ..corpora.conversion import convert
-    from ..corpora.reading import CorpusError
 
     try:
         summary = convert(

@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .reading import CorpusError, Flaws, Source
+from .complaints import CorpusError, Flaws
+from .reading import Source
 from .recognition import Format, Glimpse
 from .record import Link, Mention, Record
 

@@ -22,8 +22,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from .complaints import CorpusError
 from .conll import CONLL04, CONLL2003, DOCSTART, document_blocks, split_blank
-from .reading import CorpusError, Numbered, Source, split_columns
+from .reading import Numbered, Source, split_columns
 from .recognition import Format, Glimpse
 from .record import Mention, Record
 from .tags import (

@@ -16,9 +16,9 @@ from tqdm import tqdm
 from ..atomic import check_apart, check_file, check_files, replacing
 from ..relations import get_relations, has_relations
 from ..terminal import visible
+from .complaints import CorpusError, Rejects, Repairs
 from .documents import Rules
 from .formats import Corpus, detect_format, split_document
-from .reading import CorpusError, Rejects, Repairs
 from .recognition import Options
 from .splitting import PARTS, parse_shares, plan_split
 from .storing import Sink, folder_of_parts, folder_of_shares, one_file

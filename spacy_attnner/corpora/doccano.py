@@ -20,7 +20,8 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from .reading import Source, check_type, parse_json
+from .json_values import check_type, parse_json
+from .reading import Source
 from .recognition import N_VALUES, Format
 from .record import Link, Mention, Record
 

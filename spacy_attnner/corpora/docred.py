@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from itertools import accumulate, chain, product
 from typing import Any
 
-from .reading import Source, check_type
+from .json_values import check_type
+from .reading import Source
 from .recognition import Format
 from .record import Link, Mention, Record
 

@@ -23,7 +23,7 @@ from .alignment import (
     squeezed,
     trim,
 )
-from .reading import Flaws, Labels, check_label
+from .complaints import Flaws, Labels, check_label
 from .record import Link, Mention, Record
 
 ALIGN = ("strict", "expand", "contract", "split")

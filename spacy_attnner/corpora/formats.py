@@ -12,6 +12,7 @@ from spacy.tokens import Doc, Span
 from ..relations import get_relations, split_sentences
 from .brat import BRAT
 from .columns import COLUMNS
+from .complaints import CorpusError, Rejects, Repairs
 from .conll import CONLL04, CONLL2003
 from .doccano import DOCCANO
 from .docred import DOCRED
@@ -24,13 +25,13 @@ from .jsonl import JSONL
 from .label_studio import LABEL_STUDIO
 from .labelled_text import SST2, TREC
 from .prodigy import PRODIGY
-from .reading import CorpusError, Rejects, Repairs, Source
+from .reading import Source
 from .recognition import Format, Options, claimed_by, recognize
 from .record import Record
 from .semeval import SEMEVAL2010
 from .spacy_tuples import SPACY_TUPLES
 from .spert import SPERT
-from .tables import TABLE
+from .text_tables import TABLE
 from .trees import SST_TREES
 
 FORMATS: dict[str, Format] = {

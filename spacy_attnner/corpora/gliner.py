@@ -11,7 +11,8 @@ GLiREL's and of newer versions.
 from collections.abc import Iterator
 from typing import Any
 
-from .reading import Source, check_type
+from .json_values import check_type
+from .reading import Source
 from .recognition import Format
 from .record import Link, Mention, Record
 

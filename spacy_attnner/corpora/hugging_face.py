@@ -1,11 +1,11 @@
-"""Hugging Face's data sets as JSONL or Parquet: tokens with tags, texts with labels.
+"""Hugging Face's data sets as JSONL: tokens with tags, texts with labels.
 
     {"tokens": ["Ada", "left", "Oslo"], "ner_tags": ["B-PER", "O", "B-LOC"]}
     {"tokens": ["Ada", "left", "Oslo"], "ner_tags": [1, 0, 5]}
     {"text": "Ada left Oslo.", "label": 1}
 
-Numbers need names: --label-names O,B-PER,I-PER,…; Parquet carries them. `tags` and
-`labels` are other names of `ner_tags`. Other keys go to `meta`.
+Numbers need names: --label-names O,B-PER,I-PER,…. `tags` and `labels` are other names
+of `ner_tags`. Other keys go to `meta`.
 
 https://huggingface.co/docs/datasets/about_dataset_features
 """
@@ -13,13 +13,13 @@ https://huggingface.co/docs/datasets/about_dataset_features
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .reading import Source, check_type
+from .json_values import check_type
+from .reading import Source
 from .recognition import Format
 from .record import Mention, Record
-from .tags import decode_scheme, marks, split_prefix
+from .tags import UNFITTING, decode_scheme, marks, split_prefix
 
 TAGS = ("ner_tags", "tags", "labels")
-MAGIC = b"PAR1"
 
 
 def read_hugging_face(source: Source) -> Iterator[Record]:
@@ -28,18 +28,19 @@ def read_hugging_face(source: Source) -> Iterator[Record]:
     names = [each.strip() for each in wanted.split(",")] if wanted else []
 
     def parse(raw: str) -> Iterator[Record]:
-        yield _make_record(check_type(source.parse(raw), dict, "row"), names)
+        row = check_type(source.parse(raw), dict, "row")
+        yield _make_record(row, names, source)
 
     return source.records(source.values(), parse)
 
 
-def _make_record(row: dict[str, Any], names: Sequence[str]) -> Record:
+def _make_record(row: dict[str, Any], names: Sequence[str], source: Source) -> Record:
     key = next((key for key in TAGS if key in row), None)
     name = row.get("id")
     rest = {k: v for k, v in row.items() if k not in ("tokens", "text", "id", key)}
     if "tokens" in row and key:
         words = check_type(row["tokens"], list, "tokens")
-        mentions = _read_tags(row[key], key, len(words), names)
+        mentions = _read_tags(row[key], key, len(words), names, source)
         return Record(words=words, entities=mentions, id=name, meta=rest)
     text = check_type(row.get("text", row.get("sentence")), str, "text")
     if "label" not in row:
@@ -51,7 +52,7 @@ def _make_record(row: dict[str, Any], names: Sequence[str]) -> Record:
 
 
 def _read_tags(
-    items: Any, key: str, n_words: int, names: Sequence[str]
+    items: Any, key: str, n_words: int, names: Sequence[str], source: Source
 ) -> list[Mention]:
     found = check_type(items, list, key)
     if len(found) != n_words:
@@ -59,6 +60,8 @@ def _read_tags(
     tags = [_name(item, f"{key}[{i}]", names) for i, item in enumerate(found)]
     split = [split_prefix(tag, True) for tag in tags]
     spans = decode_scheme(split, 0, *marks([split]))
+    for at in (at for span in spans for at in span.flaws):
+        source.repaired(UNFITTING, f"{key}[{at}] {tags[at]!r}")
     return [Mention(*span[:3], f"{key}[{span.start}]") for span in spans]
 
 

@@ -21,8 +21,10 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from ..relations import get_relations, has_relations
+from .complaints import Labels
 from .documents import ID, META, DocumentMaker, Rules
-from .reading import Labels, Source, check_keys, check_type, read_label
+from .json_values import check_keys, check_type, read_label
+from .reading import Source
 from .recognition import OWN, Format
 from .record import Link, Mention, Record
 

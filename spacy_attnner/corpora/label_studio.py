@@ -22,7 +22,8 @@ https://labelstud.io/guide/export and https://labelstud.io/guide/task_format
 from collections.abc import Iterator
 from typing import Any
 
-from .reading import Source, check_type
+from .json_values import check_type
+from .reading import Source
 from .recognition import Format
 from .record import Link, Mention, Record
 

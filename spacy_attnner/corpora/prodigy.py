@@ -23,7 +23,9 @@ https://github.com/explosion/projects has a file of these.
 from collections.abc import Iterator
 from typing import Any
 
-from .reading import CorpusError, Source, check_type, read_label
+from .complaints import CorpusError
+from .json_values import check_type, read_label
+from .reading import Source
 from .recognition import Format
 from .record import Link, Mention, Record
 from .semeval import ENTITY_LABEL

@@ -7,15 +7,15 @@ record aside and goes on, so that one run tells all that is wrong.
 import codecs
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .complaints import CorpusError, Flaws, Rejects, Repairs
+from .json_values import is_row, parse_json
 from .record import Record
 
 T = TypeVar("T")
-Labels = Collection[str] | None  # those allowed; None allows any
 Numbered = tuple[int, str]  # a line and its number, from 1
 # str.split() would also split on no-break spaces, which stand inside words
 COLUMN = re.compile(r"[^ \t]+")
@@ -31,134 +31,6 @@ MARKS = {
 WIDE = "file in UTF-16 or UTF-32, by its byte order mark: read as such"
 OTHER_ENCODING = "line with characters that are not ASCII: read as"
 BETWEEN = re.compile(r"\s*")
-MAX_SHOWN = 20  # errors in a message
-MAX_KEPT = 10_000  # errors and places of repairs that are kept; all are counted
-TYPE_NAMES = {
-    str: "a string",
-    int: "a whole number",
-    bool: "true or false",
-    list: "a list",
-    dict: "an object",
-}
-
-
-class CorpusError(ValueError):
-    """A corpus file that cannot be used: where, what is wrong, and the way out.
-
-    path: The file.
-    line: The line, from 1, or None if the file as a whole is meant.
-    message: What is wrong with it and what to do.
-    """
-
-    def __init__(self, path: str | Path, line: int | None, message: str) -> None:
-        super().__init__(path, line, message)
-        self.path = Path(path)
-        self.line = line
-        self.message = message
-
-    def __str__(self) -> str:
-        where = f"{self.path}" if self.line is None else f"{self.path}:{self.line}"
-        return f"{where}: {self.message}"
-
-
-class CorpusErrors(CorpusError):
-    """All that is wrong in a file; path, line and message are those of the first.
-
-    errors: What is wrong, up to `MAX_KEPT` of them.
-    n_errors, n_records: How many there are, and in how many records.
-    """
-
-    def __init__(self, errors: list[CorpusError], n_errors: int, n_records: int):
-        first = errors[0]
-        super().__init__(first.path, first.line, first.message)
-        self.errors = errors
-        self.n_errors = n_errors
-        self.n_records = n_records
-
-    def __str__(self) -> str:
-        shown = [str(error) for error in self.errors[:MAX_SHOWN]]
-        if len(shown) < self.n_errors:
-            shown.append(f"… and {self.n_errors - len(shown):,} more errors")
-        if self.n_errors > 1:
-            shown.append(
-                f"{self.n_errors:,} errors in {self.n_records:,} records; correct "
-                "them, or have --rejects FILE take these records out"
-            )
-        return "\n".join(shown)
-
-
-class Flaws(ValueError):
-    """Several flaws of one record.
-
-    items: The line of each, None for the record's, and what is wrong.
-    """
-
-    def __init__(self, items: Sequence[tuple[int | None, str]]) -> None:
-        super().__init__("; ".join(message for _, message in items))
-        self.items = list(items)
-
-
-class Repairs(Counter[str]):
-    """How often each kind of flaw was repaired.
-
-    notes: Where, up to `MAX_KEPT` places.
-    n_places: How many there are.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.notes: list[str] = []
-        self.n_places = 0
-
-    def record(
-        self, kind: str, path: str | Path, line: int | str, detail: str, n: int = 1
-    ) -> None:
-        """Count `n` flaws of one kind and note where they stood.
-
-        kind: What was wrong and what was done, the same words each time.
-        line: Its line, or what else says where.
-        detail: The offending value.
-        """
-        self[kind] += n
-        self.n_places += 1
-        if len(self.notes) < MAX_KEPT:
-            self.notes.append(f"{path}:{line}: {detail}")
-
-
-class Rejects:
-    """The records that are wrong.
-
-    write: Takes each of them, as {"file", "line", "errors", "record"}, the record as
-        the file has it. None: they are errors.
-    """
-
-    def __init__(self, write: Callable[[dict[str, Any]], None] | None = None) -> None:
-        self.write = write
-        self.errors: list[CorpusError] = []
-        self.n_errors = 0
-        self.n_records = 0
-
-    def add(self, errors: list[CorpusError], raw: str) -> None:
-        """Put a record aside."""
-        self.n_records += 1
-        self.n_errors += len(errors)
-        self.errors += errors[: MAX_KEPT - len(self.errors)]
-        if self.write:
-            first = errors[0]
-            messages = [str(error) for error in errors]
-            item = {"file": str(first.path), "line": first.line, "errors": messages}
-            self.write({**item, "record": raw})
-
-    def stop(self, error: CorpusError) -> None:
-        """Raises what ends the reading, with all that was wrong before."""
-        if self.write or not self.errors:
-            raise error
-        raise CorpusErrors([*self.errors, error], self.n_errors + 1, self.n_records + 1)
-
-    def check(self, *, nothing_left: bool) -> None:
-        """Raises CorpusErrors if there are any that were not taken, or none is left."""
-        if self.errors and (nothing_left or not self.write):
-            raise CorpusErrors(self.errors, self.n_errors, self.n_records)
 
 
 class Source:
@@ -311,7 +183,7 @@ class Source:
         lines = self.lines()
         for line in lines:
             if line.strip():
-                if line.lstrip().startswith("[") and not _is_row(line):
+                if line.lstrip().startswith("[") and not is_row(line):
                     first = self.line
                     yield from self._items("\n".join([line, *lines]), first)
                     return
@@ -407,90 +279,6 @@ class Source:
         self.repairs.record(kind, self.file, self.line, detail, n)
 
 
-def parse_json(raw: str) -> Any:
-    """The value of JSON.
-
-    Raises ValueError if it is none, or gives a key of an object twice.
-    """
-    try:
-        return json.loads(raw, object_pairs_hook=_make_object)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"invalid JSON, {error}: {raw[:40]!r}; write one object a line"
-        ) from error
-
-
-def _is_row(line: str) -> bool:
-    """Whether a line is an array that is a record, such as `["text", {…}]`."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return bool(value) and isinstance(value[0], str)
-
-
-def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"key {twice!r} is given twice")
-    return made
-
-
 def split_columns(line: str) -> list[str]:
     """The columns of a line, separated by spaces or tabs."""
     return COLUMN.findall(line)
-
-
-def check_label(label: str, labels: Labels, name: str | None = None) -> None:
-    """Raises ValueError if a list of labels is given and does not hold this one.
-
-    name: Its new name, if it has one.
-    """
-    if labels is not None and (name or label) not in labels:
-        renamed = f", renamed {name!r}" if name else ""
-        known = ", ".join(sorted(labels))
-        raise ValueError(
-            f"unknown label {label!r}{renamed}; the labels given are {known}"
-        )
-
-
-def read_label(item: Any, name: str) -> str:
-    """The label of an entity or a relation that came out of JSON.
-
-    Raises ValueError if it is no string, or empty.
-    """
-    label = check_type(item["label"], str, f"{name} label")
-    if not label:
-        raise ValueError(f"{name} label is empty; name its type")
-    return label
-
-
-def check_type(value: Any, kind: type[T], name: str) -> T:
-    """Pass a value of JSON on.
-
-    Raises ValueError if it is not of this type; `True` is no whole number.
-    """
-    if type(value) is not kind:
-        raise ValueError(f"{name} is {value!r}; give {TYPE_NAMES[kind]}")
-    return value
-
-
-def check_keys(
-    value: Any,
-    name: str,
-    *,
-    required: Sequence[str] = (),
-    optional: Sequence[str] = (),
-) -> None:
-    """Raises ValueError if this is no object, lacks a key or has an unknown one."""
-    keys = set(check_type(value, dict, name))
-    allowed = ", ".join([*required, *optional])
-    for flaw, wrong in (
-        ("unknown", keys.difference(required, optional)),
-        ("missing", set(required) - keys),
-    ):
-        if wrong:
-            listed = ", ".join(repr(key) for key in sorted(wrong))
-            raise ValueError(f"{flaw} key {listed} in {name}; its keys are {allowed}")

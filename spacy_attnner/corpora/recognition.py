@@ -8,7 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .reading import CorpusError, Source, parse_json
+from .complaints import CorpusError
+from .json_values import parse_json
+from .reading import Source
 from .record import Record
 
 N_LINES = 2_000  # that are looked at, of columns and lines of text

@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterator
 from html.entities import html5
 from typing import NamedTuple
 
-from .reading import Numbered, Source, read_label
+from .json_values import read_label
+from .reading import Numbered, Source
 from .recognition import Format, first_line
 from .record import Link, Mention, Record
 

@@ -11,7 +11,8 @@ https://spacy.io/api/data-formats#dict-input
 from collections.abc import Iterator
 from typing import Any
 
-from .reading import Source, check_type
+from .json_values import check_type
+from .reading import Source
 from .recognition import Format
 from .record import Mention, Record
 

@@ -11,7 +11,8 @@ https://arxiv.org/abs/1909.07755, https://github.com/lavis-nlp/spert
 from collections.abc import Iterator
 from typing import Any
 
-from .reading import Source, check_type
+from .json_values import check_type
+from .reading import Source
 from .recognition import Format
 from .record import Link, Mention, Record
 

@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
+from .complaints import CorpusError
 from .documents import ID
-from .reading import CorpusError
 from .record import Record
 
 PARTS = ("train", "dev", "test")

@@ -8,7 +8,7 @@ from typing import Protocol
 from spacy.tokens import Doc, DocBin
 
 from ..atomic import replacing, replacing_files, replacing_parts
-from .reading import CorpusError
+from .complaints import CorpusError
 
 PART = "part-{:05}.spacy"
 PART_PATTERN = "part-*.spacy"

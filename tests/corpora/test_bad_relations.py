@@ -9,10 +9,10 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 
 from spacy_attnner.corpora import prodigy as flaws
+from spacy_attnner.corpora.complaints import CorpusError, Repairs
 from spacy_attnner.corpora.conll import DROPPED
 from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.corpora.formats import detect_format, read_corpus
-from spacy_attnner.corpora.reading import CorpusError, Repairs
 from spacy_attnner.corpora.training_data import GoldEntitiesCorpus
 from spacy_attnner.relations import (
     Relation,

@@ -1,6 +1,7 @@
 import pytest
 
-from spacy_attnner.corpora.reading import CorpusError, Source
+from spacy_attnner.corpora.complaints import CorpusError
+from spacy_attnner.corpora.reading import Source
 
 from .reading_as import read_as
 

@@ -3,9 +3,9 @@
 import pytest
 
 from spacy_attnner.corpora import tags as flaws
+from spacy_attnner.corpora.complaints import CorpusError, Repairs
 from spacy_attnner.corpora.documents import ALL_ENTITIES
 from spacy_attnner.corpora.formats import detect_format
-from spacy_attnner.corpora.reading import CorpusError, Repairs
 from spacy_attnner.corpora.tags import decode_scheme
 
 from .reading_as import read_as

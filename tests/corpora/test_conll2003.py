@@ -1,7 +1,7 @@
 import pytest
 
+from spacy_attnner.corpora.complaints import CorpusError, Repairs
 from spacy_attnner.corpora.conll import NO_DOCUMENTS
-from spacy_attnner.corpora.reading import CorpusError, Repairs
 from spacy_attnner.relations import has_relations
 
 from .reading_as import read_as

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 import spacy_attnner.cli.data_commands as module
 from spacy_attnner.cli import attn_cli
+from spacy_attnner.corpora.complaints import CorpusError
 from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.corpora.formats import FORMATS, detect_format, read_corpus
-from spacy_attnner.corpora.reading import CorpusError
 from spacy_attnner.errors import UserError
 from spacy_attnner.relations import get_relations, has_relations
 

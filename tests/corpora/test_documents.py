@@ -7,8 +7,8 @@ from spacy.tokens import DocBin
 
 from spacy_attnner.corpora import documents as kinds
 from spacy_attnner.corpora.alignment import trim
+from spacy_attnner.corpora.complaints import Flaws
 from spacy_attnner.corpora.documents import DocumentMaker, Rules
-from spacy_attnner.corpora.reading import Flaws
 from spacy_attnner.corpora.record import Link, Mention, Record
 from spacy_attnner.relations import get_relations
 

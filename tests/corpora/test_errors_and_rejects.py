@@ -7,9 +7,9 @@ import pytest
 from spacy.tokens import DocBin
 
 from spacy_attnner.corpora import reading, storing
+from spacy_attnner.corpora.complaints import CorpusError, CorpusErrors
 from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.corpora.formats import detect_format
-from spacy_attnner.corpora.reading import CorpusError, CorpusErrors
 from spacy_attnner.corpora.splitting import parse_shares
 from spacy_attnner.errors import UserError
 

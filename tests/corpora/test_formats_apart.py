@@ -7,9 +7,9 @@ from itertools import permutations
 import pytest
 from spacy.tokens import DocBin
 
+from spacy_attnner.corpora.complaints import CorpusError
 from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.corpora.formats import FORMATS, detect_format, read_corpus
-from spacy_attnner.corpora.reading import CorpusError
 from spacy_attnner.relations import get_relations, has_relations
 
 TEXT = "Ada left Oslo ."

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Span
 
+from spacy_attnner.corpora.complaints import CorpusError
 from spacy_attnner.corpora.jsonl import doc_to_record, record_to_doc
-from spacy_attnner.corpora.reading import CorpusError
 from spacy_attnner.relations import Relation, has_relations, set_relations
 
 from .reading_as import read_as

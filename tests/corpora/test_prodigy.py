@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc
 
 from spacy_attnner.corpora import documents, prodigy
+from spacy_attnner.corpora.complaints import CorpusError, Repairs
 from spacy_attnner.corpora.jsonl import JSONL
 from spacy_attnner.corpora.prodigy import PRODIGY
-from spacy_attnner.corpora.reading import CorpusError, Repairs
 from spacy_attnner.corpora.recognition import claimed_by
 from spacy_attnner.relations import get_relations, has_relations
 

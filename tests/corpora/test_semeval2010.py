@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_attnner.corpora import documents, semeval
-from spacy_attnner.corpora.reading import CorpusError, Repairs
+from spacy_attnner.corpora.complaints import CorpusError, Repairs
 from spacy_attnner.corpora.semeval import read_marked_text
 from spacy_attnner.relations import get_relations, has_relations
 

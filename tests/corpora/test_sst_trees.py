@@ -1,6 +1,6 @@
 import pytest
 
-from spacy_attnner.corpora.reading import CorpusError
+from spacy_attnner.corpora.complaints import CorpusError
 from spacy_attnner.corpora.trees import parse_tree
 
 from .reading_as import read_as

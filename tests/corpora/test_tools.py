@@ -6,9 +6,9 @@ import pytest
 from spacy.tokens import DocBin
 
 from spacy_attnner.corpora import brat, documents, label_studio
+from spacy_attnner.corpora.complaints import CorpusError
 from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.corpora.formats import detect_format
-from spacy_attnner.corpora.reading import CorpusError
 
 from .test_formats_apart import EXAMPLES, TEXT, WORDS, studio
 

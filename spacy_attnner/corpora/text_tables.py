@@ -12,7 +12,8 @@ import csv
 from collections.abc import Iterator
 from typing import Any
 
-from .reading import CorpusError, Source
+from .complaints import CorpusError
+from .reading import Source
 from .recognition import Format, Glimpse
 from .record import Record
 

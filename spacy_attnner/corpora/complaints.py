@@ -1,0 +1,142 @@
+"""What is said of what is wrong in a corpus file, and of what was repaired in it."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+Labels = Collection[str] | None  # those allowed; None allows any
+MAX_SHOWN = 20  # errors in a message
+MAX_KEPT = 10_000  # errors and places of repairs that are kept; all are counted
+
+
+class CorpusError(ValueError):
+    """A corpus file that cannot be used: where, what is wrong, and the way out.
+
+    path: The file.
+    line: The line, from 1, or None if the file as a whole is meant.
+    message: What is wrong with it and what to do.
+    """
+
+    def __init__(self, path: str | Path, line: int | None, message: str) -> None:
+        super().__init__(path, line, message)
+        self.path = Path(path)
+        self.line = line
+        self.message = message
+
+    def __str__(self) -> str:
+        where = f"{self.path}" if self.line is None else f"{self.path}:{self.line}"
+        return f"{where}: {self.message}"
+
+
+class CorpusErrors(CorpusError):
+    """All that is wrong in a file; path, line and message are those of the first.
+
+    errors: What is wrong, up to `MAX_KEPT` of them.
+    n_errors, n_records: How many there are, and in how many records.
+    """
+
+    def __init__(self, errors: list[CorpusError], n_errors: int, n_records: int):
+        first = errors[0]
+        super().__init__(first.path, first.line, first.message)
+        self.errors = errors
+        self.n_errors = n_errors
+        self.n_records = n_records
+
+    def __str__(self) -> str:
+        shown = [str(error) for error in self.errors[:MAX_SHOWN]]
+        if len(shown) < self.n_errors:
+            shown.append(f"… and {self.n_errors - len(shown):,} more errors")
+        if self.n_errors > 1:
+            shown.append(
+                f"{self.n_errors:,} errors in {self.n_records:,} records; correct "
+                "them, or have --rejects FILE take these records out"
+            )
+        return "\n".join(shown)
+
+
+class Flaws(ValueError):
+    """Several flaws of one record.
+
+    items: The line of each, None for the record's, and what is wrong.
+    """
+
+    def __init__(self, items: Sequence[tuple[int | None, str]]) -> None:
+        super().__init__("; ".join(message for _, message in items))
+        self.items = list(items)
+
+
+class Repairs(Counter[str]):
+    """How often each kind of flaw was repaired.
+
+    notes: Where, up to `MAX_KEPT` places.
+    n_places: How many there are.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+        self.n_places = 0
+
+    def record(
+        self, kind: str, path: str | Path, line: int | str, detail: str, n: int = 1
+    ) -> None:
+        """Count `n` flaws of one kind and note where they stood.
+
+        kind: What was wrong and what was done, the same words each time.
+        line: Its line, or what else says where.
+        detail: The offending value.
+        """
+        self[kind] += n
+        self.n_places += 1
+        if len(self.notes) < MAX_KEPT:
+            self.notes.append(f"{path}:{line}: {detail}")
+
+
+class Rejects:
+    """The records that are wrong.
+
+    write: Takes each of them, as {"file", "line", "errors", "record"}, the record as
+        the file has it. None: they are errors.
+    """
+
+    def __init__(self, write: Callable[[dict[str, Any]], None] | None = None) -> None:
+        self.write = write
+        self.errors: list[CorpusError] = []
+        self.n_errors = 0
+        self.n_records = 0
+
+    def add(self, errors: list[CorpusError], raw: str) -> None:
+        """Put a record aside."""
+        self.n_records += 1
+        self.n_errors += len(errors)
+        self.errors += errors[: MAX_KEPT - len(self.errors)]
+        if self.write:
+            first = errors[0]
+            messages = [str(error) for error in errors]
+            item = {"file": str(first.path), "line": first.line, "errors": messages}
+            self.write({**item, "record": raw})
+
+    def stop(self, error: CorpusError) -> None:
+        """Raises what ends the reading, with all that was wrong before."""
+        if self.write or not self.errors:
+            raise error
+        raise CorpusErrors([*self.errors, error], self.n_errors + 1, self.n_records + 1)
+
+    def check(self, *, nothing_left: bool) -> None:
+        """Raises CorpusErrors if there are any that were not taken, or none is left."""
+        if self.errors and (nothing_left or not self.write):
+            raise CorpusErrors(self.errors, self.n_errors, self.n_records)
+
+
+def check_label(label: str, labels: Labels, name: str | None = None) -> None:
+    """Raises ValueError if a list of labels is given and does not hold this one.
+
+    name: Its new name, if it has one.
+    """
+    if labels is not None and (name or label) not in labels:
+        renamed = f", renamed {name!r}" if name else ""
+        known = ", ".join(sorted(labels))
+        raise ValueError(
+            f"unknown label {label!r}{renamed}; the labels given are {known}"
+        )
