@@ -234,11 +234,20 @@ def _told(glimpse: Glimpse, rows: list[list[str]], bare: Layout) -> Layout | Non
     tagged = [i for i in range(token + 1, width) if is_prefixed(r[i] for r in rows)]
     if not (named or tagged):
         return None
-    # GermEval's two, of which the inner one may be empty
-    nested = numbered and width == token + 3 and tagged[:1] == [token + 1]
-    if nested and all(row[-1] in OUTSIDE or is_prefixed(row[-1:]) for row in rows):
+    if width == token + 3 and tagged[:1] == [token + 1] and _are_nested(rows, numbered):
         tagged = [token + 1, token + 2]
-    return bare._replace(tags=tuple(named or (tagged if nested else tagged[-1:])))
+    else:
+        tagged = tagged[-1:]
+    return bare._replace(tags=tuple(named or tagged))
+
+
+def _are_nested(rows: list[list[str]], numbered: bool) -> bool:
+    """Whether the last two columns are GermEval's, not of chunks and entities.
+
+    They have labels in common; with a column of numbers the inner one may be empty.
+    """
+    outer, inner = ({row[i] for row in rows} - {*OUTSIDE} for i in (-2, -1))
+    return bool(outer & inner) or (numbered and not inner)
 
 
 def _with_scheme(layout: Layout, rows: list[list[str]]) -> Layout:

@@ -94,6 +94,16 @@ def test_germeval_s_two_columns_of_tags(read, write):
     assert sum(repairs.values()) == 1
 
 
+def test_two_columns_of_tags_without_numbers(read):
+    """With labels in common the second one is nested; chunks are no entities."""
+    content = "Ada\tB-PER\tO\nByron\tI-PER\tO\nOslo\tB-LOC\tB-PER\nBo\tB-PER\tO\n"
+    (doc,), _ = read(content)
+    assert ents(doc)[:2] == [("Ada Byron", "PER"), ("Oslo", "LOC")]
+    assert len(doc.spans[ALL_ENTITIES]) == 4
+    (doc,), _ = read("Ada\tB-NP\tB-PER\nslept\tB-VP\tO\n")
+    assert ents(doc) == [("Ada", "PER")]
+
+
 def test_conllu_with_entities_in_misc(read, write):
     lines = ["# newdoc id = d1", "# sent_id = s1", "# text = Ada's in Oslo."]
     lines.append("1-2\tAda's\t_\t_\t_\t_\t_\t_\t_\t_")
