@@ -25,6 +25,7 @@ from .jsonl import JSONL
 from .label_studio import LABEL_STUDIO
 from .labelled_text import SST2, TREC
 from .prodigy import PRODIGY
+from .pubtator import PUBTATOR
 from .reading import Source
 from .recognition import Format, Options, claimed_by, recognize
 from .record import Record
@@ -51,6 +52,7 @@ FORMATS: dict[str, Format] = {
         SPERT,
         DYGIE,
         DOCRED,
+        PUBTATOR,
         TABLE,
         FASTTEXT,
         SEMEVAL2010,

@@ -134,6 +134,8 @@ EXAMPLES = {
             }
         ]
     ),
+    "pubtator": f"7|t|So .\n7|a|{TEXT}\n7\t5\t8\tAda\tPER\tP1\n"
+    "7\t14\t18\tOslo\tLOC\tL1|L2\n7\tLeft\tP1\tL2\n\n",
     "semeval2010": '1\t"<e1>Ada</e1> left <e2>Oslo</e2> ."\nLeft(e1,e2)\n',
     "trec": "NUM:date When ?\nHUM:ind Who ?\n",
     "sst2": "1 a joy\n0 a bore\n",
@@ -143,7 +145,7 @@ EXAMPLES = {
 }
 RELATED = {
     *("jsonl", "prodigy", "conll04", "brat", "doccano", "label_studio"),
-    *("gliner", "spert", "dygie", "docred", "semeval2010"),
+    *("gliner", "spert", "dygie", "docred", "pubtator", "semeval2010"),
 }
 CATEGORIES = {"trec", "sst2", "sst_trees", "table", "fasttext"}
 # what is the same in both, and read right

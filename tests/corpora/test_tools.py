@@ -5,10 +5,11 @@ import json
 import pytest
 from spacy.tokens import DocBin
 
-from spacy_attnner.corpora import brat, documents, label_studio
+from spacy_attnner.corpora import brat, documents, label_studio, pubtator
 from spacy_attnner.corpora.complaints import CorpusError
 from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.corpora.formats import detect_format
+from spacy_attnner.relations import has_relations
 
 from .test_formats_apart import EXAMPLES, TEXT, WORDS, studio
 
@@ -264,6 +265,11 @@ def test_several_categories_of_fasttext(read):
             "labels[0] joins entity 5; vertexSet has 2",
         ),
         (
+            "pubtator",
+            "7\t0\t3\tAda\tPER\tP1\n",
+            "is neither `7",
+        ),
+        (
             "spacy_tuples",
             [[TEXT, {"entities": [[0, 3]]}]],
             "entities[0] is [0, 3]; ",
@@ -301,3 +307,18 @@ def test_prodigy_s_categories(read):
         CorpusError, match="accept has 'c', which is none of the options"
     ):
         read({**row, "accept": ["c"]})
+
+
+def test_pubtator_s_documents(read):
+    content = "7|t|Ada left Oslo .\n7|a|She slept .\n7\t0\t3\tAda\tPER\tP1\n"
+    content += "7\t16\t19\tShe\tPER\tP1\n7\t9\t13\tOslo\tLOC\tL1\n"
+    content += "7\tLeft\tP1\tL1\n7\tLeft\tP1\tL9\n\n8|t|Bo .\n8|a|\n"
+    docs, summary = read(content)
+    assert [doc.user_data["id"] for doc in docs] == ["7", "8"]
+    assert [(r.head.text, r.tail.text) for r in docs[0]._.relations] == [
+        ("She", "Oslo")
+    ]
+    assert [has_relations(doc) for doc in docs] == [True, True]
+    assert summary.repairs == {pubtator.UNMARKED: 1}
+    with pytest.raises(CorpusError, match=r":3: 'Ada' 'PER' is 'da ' .* as 'Ada'"):
+        read(content.replace("7\t0\t3", "7\t1\t4"))

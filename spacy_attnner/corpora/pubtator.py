@@ -1,0 +1,112 @@
+"""PubTator's, as of BC5CDR and the NCBI disease corpus: titles, abstracts, concepts.
+
+    227508|t|Aspirin and ulcers.
+    227508|a|Aspirin led to ulcers.
+    227508<TAB>0<TAB>7<TAB>Aspirin<TAB>Chemical<TAB>D001241
+    227508<TAB>CID<TAB>D001241<TAB>D014456
+
+A title begins a document. Offsets count the title, one space and the abstract. A
+relation joins concepts: it is put on the two of their mentions that stand nearest to
+each other; one of a concept that is marked nowhere is left out and counted. A document
+without a relation counts as one that has none if another of the file has some.
+
+https://www.ncbi.nlm.nih.gov/research/bionlp/APIs/format/
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import product
+
+from .reading import Numbered, Source
+from .recognition import Format, first_line
+from .record import Link, Mention, Record
+
+PASSAGE = re.compile(r"([^|\t]+)\|([ta])\|(.*)")
+UNMARKED = "relation of a concept that is marked nowhere: left out"
+N_COLUMNS = (5, 6)  # of a mention; the concept may be missing
+
+
+def read_pubtator(source: Source) -> Iterator[Record]:
+    """Read PubTator's documents."""
+    source.check_file()
+    has_relations = any(
+        len(line.split("\t")) == 4
+        for line in Source(source.path, encoding=source.encoding).lines()
+    )
+
+    def parse(block: list[Numbered]) -> Iterator[Record]:
+        lines = [(at, line) for at, line in block if line.strip()]
+        if lines:
+            yield _make_record(lines, has_relations, source)
+
+    return source.records(source.blocks(_begins), parse)
+
+
+def _begins(line: str) -> bool:
+    found = PASSAGE.fullmatch(line)
+    return found is not None and found[2] == "t"
+
+
+def _make_record(lines: list[Numbered], has_relations: bool, source: Source) -> Record:
+    passages: dict[str, str] = {}
+    rows: list[tuple[int, list[str]]] = []
+    name = lines[0][1].partition("|")[0]
+    for source.line, line in lines:
+        found = PASSAGE.fullmatch(line)
+        if found and not rows:
+            passages[found[2]] = found[3]
+            continue
+        row = line.split("\t")
+        if row[0] != name or len(row) not in (4, *N_COLUMNS):
+            raise ValueError(
+                f"{line[:40]!r} is neither `{name}|a|…` nor a line of {name} with 4 "
+                "to 6 columns, separated by tabs"
+            )
+        rows.append((source.line, row))
+    if "t" not in passages:
+        raise ValueError(f"{lines[0][1][:40]!r} precedes a title; write `ID|t|…` first")
+    text = " ".join(passages[key] for key in ("t", "a") if key in passages)
+    mentions = [_mention(row, at) for at, row in rows if len(row) in N_COLUMNS]
+    concepts = [row[5] if len(row) > 5 else "" for _, row in rows if len(row) != 4]
+    links = [
+        link
+        for at, row in rows
+        if len(row) == 4 and (link := _link(row, at, mentions, concepts, source))
+    ]
+    relations = links if has_relations else None
+    return Record(text, entities=mentions, relations=relations, id=name)
+
+
+def _mention(row: list[str], line: int) -> Mention:
+    try:
+        start, end = int(row[1]), int(row[2])
+    except ValueError as error:
+        raise ValueError(
+            f"offsets {row[1]!r} and {row[2]!r} are no whole numbers"
+        ) from error
+    return Mention(start, end, row[4], f"{row[3]!r}", row[3], line)
+
+
+def _link(
+    row: list[str],
+    line: int,
+    mentions: list[Mention],
+    concepts: list[str],
+    source: Source,
+) -> Link | None:
+    """The two nearest mentions of two concepts; of `D1|D2` either counts."""
+    _, label, *ends = row
+    head, tail = (
+        [i for i, names in enumerate(concepts) if end in re.split(r"[|;,+]", names)]
+        for end in ends
+    )
+    pairs = [pair for pair in product(head, tail) if pair[0] != pair[1]]
+    if not pairs:
+        source.line = line
+        source.repaired(UNMARKED, f"{label} from {ends[0]} to {ends[1]}")
+        return None
+    near = min(pairs, key=lambda p: abs(mentions[p[0]].start - mentions[p[1]].start))
+    return Link(*near, label, f"{label} {ends}", line)
+
+
+PUBTATOR = Format("pubtator", read_pubtator, first_line(r"[^|\t]+\|t\|"))
