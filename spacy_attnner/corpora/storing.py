@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import srsly.msgpack
 from spacy.tokens import Doc, DocBin
 
 from ..atomic import replacing, replacing_files, replacing_parts
@@ -30,7 +31,9 @@ class Bin:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.docs = DocBin(store_user_data=True)
+        self.docs = DocBin()
+        # one for all: DocBin's own looks through the entry points for each document
+        self.packer: Any = srsly.msgpack.Packer(use_bin_type=True)
         self.n_tokens = 0
 
     def add(self, doc: Doc) -> None:
@@ -44,6 +47,20 @@ class Bin:
                 "which gets files of a part each; `spacy train` takes it as well",
             )
         self.docs.add(doc)
+        try:
+            self.docs.user_data.append(self.packer.pack(doc.user_data))
+        except OverflowError as error:
+            raise CorpusError(
+                self.path,
+                None,
+                f"id or meta of {doc.text[:40]!r} holds a whole number of more than 64 "
+                "bits; write it as a string",
+            ) from error
+
+    def to_bytes(self) -> bytes:
+        """The file."""
+        self.docs.store_user_data = True
+        return self.docs.to_bytes()
 
 
 class _OneFile:
@@ -69,7 +86,7 @@ class _Parts:
         if len(self.bin.docs):
             self.n_written += 1
             path = self.folder / PART.format(self.n_written)
-            path.write_bytes(self.bin.docs.to_bytes())
+            path.write_bytes(self.bin.to_bytes())
             self.bin = Bin(self.folder)
 
 
@@ -90,7 +107,7 @@ def one_file(path: Path) -> Iterator[Sink]:
     sink = _OneFile(path)
     yield sink
     with replacing(path) as output:
-        output.write(sink.bin.docs.to_bytes())
+        output.write(sink.bin.to_bytes())
 
 
 @contextmanager
@@ -125,4 +142,4 @@ def folder_of_shares(
             )
     with replacing_files(folder, files) as place:
         for file, each in zip(files, sink.bins, strict=True):
-            (place / file).write_bytes(each.docs.to_bytes())
+            (place / file).write_bytes(each.to_bytes())

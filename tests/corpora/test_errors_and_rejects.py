@@ -140,6 +140,12 @@ def test_a_folder_of_parts(write, tmp_path, nlp, monkeypatch):
         convert(write(lines(GOOD)), folder)
 
 
+def test_a_number_that_the_file_cannot_hold(write, out):
+    content = lines({**GOOD, "meta": {"n": 2**80}})
+    with pytest.raises(CorpusError, match="holds a whole number of more than 64 bits"):
+        convert(write(content), out)
+
+
 def corpus_of(n):
     """Documents of three topics, ten of a rare one, two of each author."""
     for i in range(n):
