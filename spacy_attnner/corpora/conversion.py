@@ -234,11 +234,15 @@ def _open_rejects(path: str | Path | None) -> Iterator[Rejects]:
 
 
 def _fill(sink: Sink, corpus: Corpus, summary: Summary, sentences: bool) -> None:
+    n_written = 0
     for count, (number, doc) in enumerate(corpus.docs(), 1):
         for part in split_document(doc, count, corpus) if sentences else [doc]:
             summary.add(part)
             if name := sink.add(number, part):
                 summary.parts[name] += 1
+        if sink.n_written > n_written:  # a vocabulary grows with every new word
+            n_written = sink.n_written
+            corpus.nlp = corpus.maker.nlp = spacy.blank(corpus.nlp.lang)
     summary.rejected = corpus.rejects.n_records
 
 

@@ -19,7 +19,12 @@ MAX_TOKENS = 35_000_000
 
 
 class Sink(Protocol):
-    """Takes the documents of a corpus, in its order."""
+    """Takes the documents of a corpus, in its order.
+
+    n_written: How many files are written, whose documents are no longer held.
+    """
+
+    n_written: int
 
     def add(self, number: int, doc: Doc) -> str | None:
         """Add a document of the record of this number; names its share of a split."""
@@ -64,6 +69,8 @@ class Bin:
 
 
 class _OneFile:
+    n_written = 0
+
     def __init__(self, path: Path) -> None:
         self.bin = Bin(path)
 
@@ -91,6 +98,8 @@ class _Parts:
 
 
 class _Shares:
+    n_written = 0
+
     def __init__(self, paths: Sequence[Path], plan: Sequence[int]) -> None:
         self.bins = [Bin(path) for path in paths]
         self.plan = plan
