@@ -242,7 +242,7 @@ def _fill(sink: Sink, corpus: Corpus, summary: Summary, sentences: bool) -> None
                 summary.parts[name] += 1
         if sink.n_written > n_written:  # a vocabulary grows with every new word
             n_written = sink.n_written
-            corpus.nlp = corpus.maker.nlp = spacy.blank(corpus.nlp.lang)
+            corpus.nlp = corpus.maker.nlp = spacy.blank(corpus.nlp.lang or "xx")
     summary.rejected = corpus.rejects.n_records
 
 
