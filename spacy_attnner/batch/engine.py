@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -26,11 +26,13 @@ from .first_look import look_at
 from .inputs import STANDARD_INPUT, Input, find_inputs
 from .manifest import Manifest
 from .part_files import FORMATS, Layout
-from .processes import make_parts
+from .processes import make_parts, n_workers
+from .ray_parts import Cluster, import_ray, make_parts_on_ray
 from .results import choose_fields
 from .row_readers import Columns
-from .row_stream import Part, RowStream
+from .unfinished import Unfinished
 
+ENGINES = ("local", "ray")
 RUN = ".run"  # folder of a run whose output is one file
 PART_ROWS = 5000
 BATCH_TOKENS = 8000
@@ -48,8 +50,10 @@ class Options:
     columns: Where the texts and their ids are.
     batch_tokens: How many tokens the pipeline reads at a time.
     part_rows: Rows of a part, which is finished or not.
-    n_process: Worker processes.
-    gpu_id: A GPU, or -1.
+    engine: "local", or "ray" for a cluster of machines that share a disk.
+    ray_address: Of the cluster, as `batch.ray_parts.Cluster` has it.
+    n_process: Worker processes; -1 for one a core, or a GPU of the cluster.
+    gpu_id: A GPU, or -1; on a cluster, whatever is not -1 is a GPU for each worker.
     precision: "fp32" or "bf16"; the pipeline's own if None.
     code: A Python file to import.
     """
@@ -61,6 +65,8 @@ class Options:
     columns: Columns = field(default_factory=Columns)
     batch_tokens: int = BATCH_TOKENS
     part_rows: int = PART_ROWS
+    engine: str = "local"
+    ray_address: str | None = None
     n_process: int = 1
     gpu_id: int = -1
     precision: str | None = None
@@ -133,14 +139,15 @@ def apply_pipeline(
         output = Path(os.path.realpath(output))
         folder = output.with_name(output.name + RUN)
         _check_single(output, folder, resume, overwrite)
+    worker_options = _check_engine(options, inputs)
     import_code(options.code)
-    use_gpu(options.gpu_id, silent=True)
     nlp = load_pipeline(model)
     layout = _layout(nlp, format, inputs, options)
     settings = _settings(nlp, layout, options)
     with Manifest(folder, format) as manifest:
         manifest.begin(settings, inputs, resume=resume, overwrite=overwrite)
-        run = _Run(manifest, inputs, options, Worker(model, layout, folder, options))
+        worker = Worker(_absolute(model), layout, folder.absolute(), worker_options)
+        run = _Run(manifest, inputs, options, worker)
         begin = time.monotonic()
         whole = manifest.finished and single and output.exists()
         if not whole and (manifest.forget_missing() or not manifest.finished):
@@ -175,6 +182,34 @@ def choose_output(output: Path, format: str | None) -> tuple[str, bool]:
             f"{output} says {told}, and --format {format}", "Leave out one of them."
         )
     return told, True
+
+
+def _check_engine(options: Options, inputs: Sequence[Input]) -> Options:
+    """The options of a worker, which on a cluster sees only the GPU that it has.
+
+    Raises UserError if there is no such engine, or it cannot read the inputs.
+    """
+    if options.engine not in ENGINES:
+        raise UserError(
+            f"there is no engine {options.engine!r}",
+            f"There are: {', '.join(ENGINES)}.",
+        )
+    if options.engine == ENGINES[0]:
+        use_gpu(options.gpu_id, silent=True)
+        return options
+    import_ray()
+    if any(each.path == STANDARD_INPUT for each in inputs):
+        raise UserError(
+            "a cluster does not read stdin, which only one machine has",
+            "Write the texts to a file that all of them can read.",
+        )
+    code = options.code and options.code.absolute()
+    return replace(options, gpu_id=min(options.gpu_id, 0), code=code)
+
+
+def _absolute(model: str) -> str:
+    """A pipeline's folder by its whole path; a package by its name."""
+    return os.path.abspath(model) if Path(model).is_dir() else model
 
 
 def _check_apart(inputs: Sequence[Input], output: Path) -> None:
@@ -252,41 +287,25 @@ class _Run:
 
     def annotate(self, nlp: Language) -> None:
         """Make all parts that are missing."""
-        n = self.options.n_process
-        with (
-            RowStream(
-                self.inputs, self.options.columns, self.options.part_rows
-            ) as stream,
-            self._bar() as bar,
-        ):
-            parts = self._missing(stream)
+        options = self.options
+        parts = Unfinished(
+            self.inputs,
+            options.columns,
+            options.part_rows,
+            self.manifest.parts,
+            self.manifest.folder,
+        )
+        with self._bar() as bar:
             found: Iterable[Done]
-            if n == 1:
+            if options.engine == "ray":
+                found = make_parts_on_ray(self.worker, parts, _cluster(options))
+            elif (n := n_workers(options.n_process)) == 1:
                 found = map(self.worker.around(nlp), parts)
             else:
                 found = make_parts(self.worker, parts, n)
             for done in found:
                 self.manifest.add(done)
                 bar.add(done)
-
-    def _missing(self, stream: RowStream) -> Iterator[Part]:
-        from_stdin = any(each.path == STANDARD_INPUT for each in self.inputs)
-        while True:
-            finished = self.manifest.parts.get(stream.number)
-            if finished is not None and not from_stdin:
-                stream.skip_part(finished.stop)
-                continue
-            part = stream.read_part()
-            if part is None:
-                return
-            if finished is None:
-                yield part
-            elif part.digest != finished.digest:
-                raise UserError(
-                    f"stdin differs from what {self.manifest.folder} was begun with, "
-                    f"between {part.rows[0].place} and {part.rows[-1].place}",
-                    "Pipe the same texts, or begin anew with --overwrite.",
-                )
 
     @contextmanager
     def _bar(self) -> Iterator["_Bar"]:
@@ -320,6 +339,10 @@ class _Run:
             errors=self.manifest.folder / "errors.jsonl",
             examples=tuple(examples),
         )
+
+
+def _cluster(options: Options) -> Cluster:
+    return Cluster(options.ray_address, options.n_process, gpu=options.gpu_id >= 0)
 
 
 class _Bar:

@@ -45,6 +45,14 @@ def make_parts(recipe: Recipe, parts: Iterable[Part], n_process: int) -> Iterato
         workers.stop()
 
 
+def n_workers(n_process: int) -> int:
+    """How many processes are meant; -1 for one a core that this process may use."""
+    if n_process > 0:
+        return n_process
+    may_use = getattr(os, "sched_getaffinity", None)
+    return len(may_use(0)) if may_use else os.cpu_count() or 1
+
+
 class _Workers:
     def __init__(self, recipe: Recipe, n_process: int) -> None:
         self.recipe = recipe

@@ -47,6 +47,13 @@ class Precision(str, Enum):
     bf16 = "bf16"
 
 
+class Engine(str, Enum):
+    """The names that `--engine` takes."""
+
+    local = "local"
+    ray = "ray"
+
+
 @attn_cli.command("apply")
 def apply_cli(
     model: str = typer.Argument(..., help="An installed pipeline, or its folder"),
@@ -78,7 +85,13 @@ def apply_cli(
     ),
     part_rows: int = typer.Option(5000, min=1, help="Rows a part"),
     n_process: int = typer.Option(
-        1, "--n-process", "-p", min=-1, help="Worker processes, -1 for one a core"
+        1, "--n-process", "-p", min=-1, help="Workers, -1 for one a core (ray: or GPU)"
+    ),
+    engine: Engine = typer.Option(
+        Engine.local.value, help="ray: on a cluster whose machines share a disk"
+    ),
+    ray_address: str | None = typer.Option(
+        None, help="Of the cluster; $RAY_ADDRESS or this machine if left out"
     ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
     precision: Precision | None = typer.Option(
@@ -102,7 +115,11 @@ def apply_cli(
     if n_process == 0:
         raise typer.BadParameter("0 processes read nothing", param_hint="--n-process")
     named = tuple(filter(None, (name.strip() for name in fields.split(","))))
+    if ray_address and engine != Engine.ray:
+        raise typer.BadParameter("add --engine ray", param_hint="--ray-address")
     options = Options(
+        engine=engine.value,
+        ray_address=ray_address,
         format=format.value if format else None,
         fields=named,
         per=per.value,
