@@ -31,8 +31,6 @@ COMPONENTS = {
     "relations": ["arguments", "attn_rel"],
     "categories": ["attn_textcat"],
 }
-# of the words of an epoch of the mixture, those that are of this corpus
-WORDS = {"entities": 0.60, "relations": 0.14, "categories": 0.26}
 KEY = "arguments"
 RELATIONS = {
     "arguments": "spans_arguments_f",
@@ -58,6 +56,8 @@ def alone(task: str) -> Change:
     """One task's components and corpus, and its share of the steps."""
 
     def change(config: Config) -> None:
+        # of the words of an epoch, those that are of this corpus
+        share = config["corpora"]["train"]["shares"][task]
         unused = {c for t, names in COMPONENTS.items() if t != task for c in names}
         for name in unused:
             del config["components"][name]
@@ -70,7 +70,7 @@ def alone(task: str) -> Change:
                 mixed[setting] = {k: v for k, v in own.items() if k == task}
         training = config["training"]
         for name in ("max_steps", "patience", "eval_frequency"):
-            training[name] = round(training[name] * WORDS[task])
+            training[name] = round(training[name] * share)
         named = [n for n in training["annotating_components"] if n not in unused]
         training["annotating_components"] = named if named != ["tok2vec"] else []
 

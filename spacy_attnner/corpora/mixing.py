@@ -51,8 +51,9 @@ def create_mixed_corpus(
     `relation_scorer.v1` count no prediction of them as wrong.
 
     corpora: Readers, by a name of yours.
-    shares: Of each corpus among the documents of an epoch, adding up to 1.
-    temperature: Without shares, they follow the sizes n of the corpora to the power 1 /
+    shares: Of each corpus among the words of an epoch, adding up to 1. Batches are
+        made of words, and a document of one corpus may be as long as twenty of another.
+    temperature: Without shares, they follow the words n of the corpora to the power 1 /
         temperature: 1 takes them as they are, more brings them closer together (Devlin
         et al. 2018, multilingual BERT).
     tasks: What is taken of a corpus, `entities`, `relations` and `categories`, by
@@ -93,11 +94,11 @@ def create_mixed_corpus(
             _warn_of_senses({name: each.texts for name, each in found.items()})
             surveys[nlp] = found
         found = surveys[nlp]
-        sizes = {name: each.n for name, each in found.items()}
+        sizes = {name: (each.n, each.n_words) for name, each in found.items()}
         for name, n in counts(sizes, shares, temperature).items():
             partial = _partial_labels(name, found)
             examples = _marked(prepared(name, nlp), partial)
-            yield from examples if n == sizes[name] else _times(list(examples), n)
+            yield from examples if n == found[name].n else _times(list(examples), n)
 
     return read
 
@@ -110,13 +111,14 @@ class _Survey:
 
     def __init__(self, name: str, nlp: Language, examples: Iterable[Example]) -> None:
         learnt = _learnt(nlp)
-        self.n = 0
+        self.n = self.n_words = 0
         self.labels: dict[str, set[str]] = {ENTITIES: set(), RELATIONS: set()}
         annotated = not learnt
         texts: dict[str, Counter[str]] = defaultdict(Counter)
         for example in examples:
             doc = example.reference
             self.n += 1
+            self.n_words += len(doc)
             annotated = annotated or any(TASKS[task](doc) for task in learnt)
             for ent in doc.ents:
                 texts[ent.text][ent.label_] += 1
@@ -178,12 +180,19 @@ def _check_tasks(tasks: Mapping[str, Iterable[str]]) -> None:
 
 
 def counts(
-    sizes: Mapping[str, int], shares: Mapping[str, float] | None, temperature: float
+    sizes: Mapping[str, tuple[int, int]],
+    shares: Mapping[str, float] | None,
+    temperature: float,
 ) -> dict[str, int]:
-    """How many documents of each corpus an epoch has, each at least once."""
-    weights = shares or {name: n ** (1.0 / temperature) for name, n in sizes.items()}
-    epoch = max(sizes[name] / weights[name] for name in sizes)
-    return {name: round(weights[name] * epoch) for name in sizes}
+    """How many documents of each corpus an epoch has, each at least once.
+
+    sizes: Documents and words of each.
+    """
+    words = {name: max(1, n_words) for name, (_, n_words) in sizes.items()}
+    shares = shares or {name: n ** (1.0 / temperature) for name, n in words.items()}
+    times = {name: shares[name] / n for name, n in words.items()}
+    once = min(times.values())
+    return {name: round(n * times[name] / once) for name, (n, _) in sizes.items()}
 
 
 def _learnt(nlp: Language) -> set[str]:

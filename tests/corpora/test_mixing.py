@@ -89,11 +89,10 @@ def test_shares(settings, expected):
 
 
 def test_counts_of_large_corpora():
-    assert counts({"a": 1000, "b": 10}, None, 1.0) == {"a": 1000, "b": 10}
-    assert counts({"a": 1000, "b": 10}, {"a": 0.9, "b": 0.1}, 1.0) == {
-        "a": 1000,
-        "b": 111,
-    }
+    sizes = {"long": (1000, 200_000), "short": (10, 500), "empty": (2, 0)}
+    assert counts(sizes, None, 1.0) == {"long": 1000, "short": 10, "empty": 2}
+    shares = {"long": 0.8, "short": 0.1, "empty": 0.1}
+    assert counts(sizes, shares, 1.0) == {"long": 1000, "short": 500, "empty": 50_000}
 
 
 def test_labels_that_a_corpus_does_not_have_are_missing():
