@@ -3,6 +3,8 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
 
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -24,6 +26,22 @@ class UserError(Exception):
     def __reduce__(self) -> tuple:
         """How it comes back from a worker process."""
         return type(self), (self.problem, self.way_out)
+
+
+def import_extra(name: str, extra: str, what: str) -> Any:
+    """A module that an extra of the package installs.
+
+    what: What needs it, for the error.
+
+    Raises UserError if it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise UserError(
+            f"{what} needs {name.partition('.')[0]}: {error}",
+            f'Install it: pip install "spacy-attnner[{extra}]"',
+        ) from error
 
 
 def way_out_of(error: OSError) -> str:

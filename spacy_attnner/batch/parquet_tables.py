@@ -7,20 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import UserError
+from ..errors import import_extra
 
 
 def import_pyarrow() -> Any:
     """Raises UserError if it is not installed."""
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise UserError(
-            f"Parquet needs pyarrow: {error}",
-            'Install it: pip install "spacy-attnner[parquet]"',
-        ) from error
-    return pyarrow
+    import_extra("pyarrow.parquet", "parquet", "Parquet")
+    return import_extra("pyarrow", "parquet", "Parquet")
 
 
 def document_schema(fields: Iterable[str], id: Any, meta: Any) -> Any:

@@ -1,10 +1,13 @@
 """Offsets of a file and tokens of a document: what counts them, edges, boundaries."""
 
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
-from itertools import accumulate, pairwise
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise, product
+from typing import TypeVar
 
 from spacy.tokens import Doc
+
+T = TypeVar("T")
 
 _PAIRS = ("()", "[]", "{}", "«»", "»«", "“”", "„“", "\u2018\u2019", '""', "''")
 PAIRED = {one: other for a, b in _PAIRS for one, other in ((a, b), (b, a))}
@@ -35,6 +38,40 @@ def other_units(text: str) -> Iterator[tuple[str, dict[int, int]]]:
 def _indices(widths: Iterable[int]) -> dict[int, int]:
     """The character at each offset, given how much each of them counts."""
     return {at: i for i, at in enumerate(accumulate(widths, initial=0))}
+
+
+def spaces_after(words: Sequence[str], text: str) -> list[bool]:
+    """Whether a space follows each of the words that a text consists of.
+
+    Raises ValueError if it does not consist of them.
+    """
+    spaces: list[bool] = []
+    at = 0
+    for i, word in enumerate(words):
+        if not word or not text.startswith(word, at):
+            raise ValueError(
+                f"tokens[{i}] is {word!r} where the text has {text[at : at + 20]!r}; "
+                "give all tokens of the text in its order, or none"
+            )
+        at += len(word)
+        spaces.append(text[at : at + 1] == " ")
+        at += spaces[-1]
+    if at < len(text):
+        raise ValueError(
+            f"the tokens end before {text[at : at + 20]!r}; give all tokens, or none"
+        )
+    return spaces
+
+
+def nearest(
+    heads: Iterable[T], tails: Iterable[T], start: Callable[[T], int]
+) -> tuple[T, T] | None:
+    """The two mentions of two entities that stand nearest to each other, if any do.
+
+    start: Where a mention begins.
+    """
+    pairs = (pair for pair in product(heads, tails) if pair[0] != pair[1])
+    return min(pairs, key=lambda p: abs(start(p[0]) - start(p[1])), default=None)
 
 
 def trim(doc: Doc, text: str, start: int, end: int) -> Place:

@@ -43,24 +43,23 @@ def read_brat(source: Source) -> Iterator[Record]:
         raise CorpusError(
             source.path, None, "is no folder; give the one of the .txt and .ann files"
         )
-    return source.records(_files(source), lambda path: [_read_file(path, source)])
+    return source.records(
+        source.files(_is_document), lambda path: [_read_file(path, source)]
+    )
 
 
-def _files(source: Source) -> Iterator[Path]:
-    for path in sorted(source.path.rglob("*")):
-        if path.suffix not in (".txt", ".ann") or not path.is_file():
-            continue
-        text = path.with_suffix(".txt")
-        if path == text or not text.exists():
-            source.file, source.line, source.raw = path, 1, str(path)
-            yield path
+def _is_document(path: Path) -> bool:
+    """Whether it is a text, or annotations without one."""
+    if path.suffix == ".ann":
+        return not path.with_suffix(".txt").exists()
+    return path.suffix == ".txt"
 
 
 def _read_file(path: Path, source: Source) -> Record:
     if path.suffix == ".ann":
         raise ValueError(f"there is no {path.with_suffix('.txt').name}; add the text")
     text = _read_text(path, source)
-    name = str(path.relative_to(source.path).with_suffix(""))
+    name = source.name_of(path)
     source.file = path.with_suffix(".ann")
     if not source.file.exists():
         source.file = path

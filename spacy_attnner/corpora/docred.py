@@ -11,9 +11,10 @@ https://aclanthology.org/P19-1074, https://github.com/thunlp/DocRED
 """
 
 from collections.abc import Iterator
-from itertools import accumulate, chain, product
+from itertools import accumulate, chain
 from typing import Any
 
+from .alignment import nearest
 from .json_values import check_type
 from .reading import Source
 from .recognition import Format
@@ -77,8 +78,9 @@ def _link(
             raise ValueError(
                 f"{name} joins entity {each}; vertexSet has {len(entities)}"
             )
-    pairs = product(entities[head], entities[tail])
-    near = min(pairs, key=lambda p: abs(mentions[p[0]].start - mentions[p[1]].start))
+    near = nearest(entities[head], entities[tail], start=lambda i: mentions[i].start)
+    if not near:
+        raise ValueError(f"{name} joins entity {head} to itself; remove it")
     return Link(*near, check_type(item.get("r"), str, f"{name} r"), name)
 
 

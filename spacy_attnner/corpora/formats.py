@@ -21,15 +21,19 @@ from .dygie import DYGIE
 from .fasttext import FASTTEXT
 from .gliner import GLINER
 from .hugging_face import HUGGING_FACE
+from .inception import INCEPTION
 from .jsonl import JSONL
 from .label_studio import LABEL_STUDIO
 from .labelled_text import SST2, TREC
+from .light_tag import LIGHT_TAG
 from .prodigy import PRODIGY
 from .pubtator import PUBTATOR
 from .reading import Source
+from .rebel import REBEL
 from .recognition import Format, Options, claimed_by, recognize
 from .record import Record
 from .semeval import SEMEVAL2010
+from .spacy_json import SPACY_JSON
 from .spacy_tuples import SPACY_TUPLES
 from .spert import SPERT
 from .text_tables import TABLE
@@ -46,12 +50,16 @@ FORMATS: dict[str, Format] = {
         BRAT,
         DOCCANO,
         LABEL_STUDIO,
+        LIGHT_TAG,
+        INCEPTION,
         HUGGING_FACE,
+        SPACY_JSON,
         SPACY_TUPLES,
         GLINER,
         SPERT,
         DYGIE,
         DOCRED,
+        REBEL,
         PUBTATOR,
         TABLE,
         FASTTEXT,

@@ -1,71 +1,144 @@
-"""Hugging Face's data sets as JSONL: tokens with tags, texts with labels.
+"""Hugging Face's data sets, JSONL and Parquet: tokens with tags, texts with labels.
 
     {"tokens": ["Ada", "left", "Oslo"], "ner_tags": ["B-PER", "O", "B-LOC"]}
     {"tokens": ["Ada", "left", "Oslo"], "ner_tags": [1, 0, 5]}
     {"text": "Ada left Oslo.", "label": 1}
+    {"text": "Ada left Oslo.", "labels": [0, 2]}
 
-Numbers need names: --label-names O,B-PER,I-PER,…. `tags` and `labels` are other names
-of `ner_tags`. Other keys go to `meta`.
+Numbers need names: a `ClassLabel` of Parquet's metadata has them, otherwise
+`--label-names O,B-PER,I-PER,…`. `tags` and `labels` are other names of `ner_tags`,
+`sentence` one of `text`; `--text-column` and `--label-column` name any. A label -1
+stands for none: the text is not annotated. Other columns go to `meta`.
 
-https://huggingface.co/docs/datasets/about_dataset_features
+https://huggingface.co/docs/datasets/about_dataset_features; `ArrowWriter` in
+https://github.com/huggingface/datasets writes the metadata, as JSON in the key
+`huggingface` of the schema.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..errors import import_extra
 from .json_values import check_type
 from .reading import Source
-from .recognition import Format
-from .record import Mention, Record
-from .tags import UNFITTING, decode_scheme, marks, split_prefix
+from .recognition import Format, Options, begins_with
+from .record import Record
+from .tags import read_tags
 
-TAGS = ("ner_tags", "tags", "labels")
+WORDS, TEXTS = "tokens", ("text", "sentence")
+TAGS, LABELS = ("ner_tags", "tags", "labels"), ("label", "labels")
+NO_LABEL = -1
+UNLABELLED = "label that stands for none: not annotated"
+MAGIC = b"PAR1"
+N_ROWS = 1_000  # that are decoded at a time
+Names = Mapping[str, Sequence[str]]  # those of the labels of a column
 
 
 def read_hugging_face(source: Source) -> Iterator[Record]:
-    """Read JSONL; `options.label_names` are the names of labels that are numbers."""
-    wanted = source.options.label_names
-    names = [each.strip() for each in wanted.split(",")] if wanted else []
+    """Read either; `options.label_names` are the names of labels that are numbers.
 
-    def parse(raw: str) -> Iterator[Record]:
-        row = check_type(source.parse(raw), dict, "row")
-        yield _make_record(row, names, source)
+    Raises UserError where Parquet needs pyarrow, and CorpusError if it cannot be read.
+    """
+    source.check_file()
+    if not begins_with(source.path, MAGIC):
 
-    return source.records(source.values(), parse)
+        def parse(raw: str) -> Iterator[Record]:
+            yield _make_record(check_type(source.parse(raw), dict, "row"), {}, source)
+
+        return source.records(source.values(), parse)
+    table = _open(source)
+    names = _class_labels(table)
+    return source.records(
+        _rows(table, source), lambda row: [_make_record(row, names, source)]
+    )
 
 
-def _make_record(row: dict[str, Any], names: Sequence[str], source: Source) -> Record:
-    key = next((key for key in TAGS if key in row), None)
-    name = row.get("id")
-    rest = {k: v for k, v in row.items() if k not in ("tokens", "text", "id", key)}
-    if "tokens" in row and key:
-        words = check_type(row["tokens"], list, "tokens")
-        mentions = _read_tags(row[key], key, len(words), names, source)
-        return Record(words=words, entities=mentions, id=name, meta=rest)
-    text = check_type(row.get("text", row.get("sentence")), str, "text")
-    if "label" not in row:
+def _open(source: Source) -> Any:
+    """A Parquet file."""
+    parquet = import_extra("pyarrow.parquet", "parquet", "Parquet")
+    try:
+        return parquet.ParquetFile(source.path)
+    except (OSError, ValueError) as error:
+        raise source.error(f"no Parquet, {error}; load the file anew") from error
+
+
+def _rows(table: Any, source: Source) -> Iterator[dict[str, Any]]:
+    """Its rows as JSON has them, each with its number as the line, from 1."""
+    number = 0
+    n_bytes = source.path.stat().st_size / max(table.metadata.num_rows, 1)
+    for batch in table.iter_batches(N_ROWS):
+        source.read(int(n_bytes * len(batch)))
+        for row in batch.to_pylist():
+            number += 1
+            source.line = number
+            source.raw = json.dumps(row, ensure_ascii=False, default=str)
+            yield json.loads(source.raw)
+
+
+def _class_labels(table: Any) -> Names:
+    """The names of the labels of its columns."""
+    stored = (table.schema_arrow.metadata or {}).get(b"huggingface", b"{}")
+    features = json.loads(stored).get("info", {}).get("features", {})
+    return {key: names for key in features if (names := _find_names(features[key]))}
+
+
+def _find_names(feature: Any) -> list[str] | None:
+    """Those of a ClassLabel, or of a list of them, `[…]`, `Sequence` or `List`."""
+    if isinstance(feature, list):
+        return _find_names(feature[0]) if feature else None
+    if not isinstance(feature, dict):
+        return None
+    return feature.get("names") or _find_names(feature.get("feature"))
+
+
+def _make_record(row: dict[str, Any], class_labels: Names, source: Source) -> Record:
+    text_key, key = _choose_keys(row, source.options)
+    given = source.options.label_names
+    names = (
+        [each.strip() for each in given.split(",")] if given else class_labels.get(key)
+    )
+    rest = {k: v for k, v in row.items() if k not in (text_key, key, "id")}
+    about: dict[str, Any] = {"id": row.get("id"), "meta": rest}
+    if text_key != WORDS:
+        text = check_type(row.get(text_key), str, text_key)
+        return Record(text, cats=_read_cats(row[key], key, names, source), **about)
+    words = check_type(row[WORDS], list, WORDS)
+    items = check_type(row[key], list, key)
+    if len(items) != len(words):
+        raise ValueError(f"{key} has {len(items)} tags for {len(words)} tokens")
+    for i, word in enumerate(words):
+        check_type(word, str, f"{WORDS}[{i}]")
+    tags = [_name(item, f"{key}[{i}]", names) for i, item in enumerate(items)]
+    return Record(words=words, entities=read_tags(tags, key, source), **about)
+
+
+def _choose_keys(row: dict[str, Any], options: Options) -> tuple[str, str]:
+    """That of the text or the tokens, and that of the labels."""
+    texts = (options.text_column,) if options.text_column else (WORDS, *TEXTS)
+    text = next((key for key in texts if key in row), "")
+    labels = TAGS if text == WORDS else LABELS
+    labels = (options.label_column,) if options.label_column else labels
+    label = next((key for key in labels if key in row), "")
+    if not text or not label:
         raise ValueError(
-            f"the keys are {sorted(row)}; give tokens and ner_tags, or label"
+            f"the keys are {sorted(row)}; give tokens and ner_tags, or text and label, "
+            "or name them with --text-column and --label-column"
         )
-    label = _name(rest.pop("label"), "label", names)
-    return Record(text, cats={label: 1.0}, id=name, meta=rest)
+    return text, label
 
 
-def _read_tags(
-    items: Any, key: str, n_words: int, names: Sequence[str], source: Source
-) -> list[Mention]:
-    found = check_type(items, list, key)
-    if len(found) != n_words:
-        raise ValueError(f"{key} has {len(found)} tags for {n_words} tokens")
-    tags = [_name(item, f"{key}[{i}]", names) for i, item in enumerate(found)]
-    split = [split_prefix(tag, True) for tag in tags]
-    spans = decode_scheme(split, 0, *marks([split]))
-    for at in (at for span in spans for at in span.flaws):
-        source.repaired(UNFITTING, f"{key}[{at}] {tags[at]!r}")
-    return [Mention(*span[:3], f"{key}[{span.start}]") for span in spans]
+def _read_cats(
+    value: Any, key: str, names: Sequence[str] | None, source: Source
+) -> dict[str, float] | None:
+    if value is None or value == NO_LABEL:
+        source.repaired(UNLABELLED, f"{key} is {value}")
+        return None
+    items = value if isinstance(value, list) else [value]
+    return {_name(item, key, names): 1.0 for item in items}
 
 
-def _name(value: Any, place: str, names: Sequence[str]) -> str:
+def _name(value: Any, place: str, names: Sequence[str] | None) -> str:
     if isinstance(value, str):
         return value
     if type(value) is not int:
@@ -73,24 +146,29 @@ def _name(value: Any, place: str, names: Sequence[str]) -> str:
     if not names:
         raise ValueError(f"{place} is the number {value}; name all with --label-names")
     if not 0 <= value < len(names):
-        raise ValueError(f"{place} is {value}; --label-names has {len(names)} names")
+        raise ValueError(
+            f"{place} is {value}, but there are names of {len(names)} labels"
+        )
     return names[value]
 
 
 def claims_hugging_face(value: dict[str, Any]) -> bool:
     """Whether an object can be of no other format."""
-    if isinstance(value.get("tokens"), list):
-        words = all(isinstance(word, str) for word in value["tokens"])
+    if isinstance(value.get(WORDS), list):
+        words = all(isinstance(word, str) for word in value[WORDS])
         return words and any(isinstance(value.get(key), list) for key in TAGS)
-    text = value.get("text", value.get("sentence"))
+    text = next((value[key] for key in TEXTS if key in value), None)
     plain = {"spans", "answer", "_task_hash", "_input_hash"}.isdisjoint(value)
-    return isinstance(text, str) and plain and type(value.get("label")) in (str, int)
+    labels = next((value[key] for key in LABELS if key in value), None)
+    numbers = isinstance(labels, list) and {type(label) for label in labels} == {int}
+    return isinstance(text, str) and plain and (numbers or type(labels) in (str, int))
 
 
 HUGGING_FACE = Format(
     "hugging_face",
     read_hugging_face,
     claims=claims_hugging_face,
-    options=("label_names",),
+    options=("label_names", "text_column", "label_column"),
+    magic=MAGIC,
     categories=lambda options: None,
 )

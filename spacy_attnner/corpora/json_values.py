@@ -27,13 +27,20 @@ def parse_json(raw: str) -> Any:
         ) from error
 
 
-def is_row(line: str) -> bool:
-    """Whether a line is an array that is a record, such as `["text", {…}]`."""
+def goes_on(line: str) -> bool:
+    """Whether the first line of a file is not a value itself, but begins several.
+
+    It is an array of records, unless it is a record such as `["text", {…}]`, or an
+    object that ends on a later line.
+    """
     try:
         value = json.loads(line)
-    except (ValueError, RecursionError):
+    except json.JSONDecodeError as error:
+        begins = line.lstrip()[:1]
+        return begins == "[" or (begins == "{" and error.pos >= len(line.rstrip()))
+    except RecursionError:
         return False
-    return bool(value) and isinstance(value[0], str)
+    return isinstance(value, list) and not (value and isinstance(value[0], str))
 
 
 def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -54,6 +61,16 @@ def read_label(item: Any, name: str) -> str:
     if not label:
         raise ValueError(f"{name} label is empty; name its type")
     return label
+
+
+def read_score(value: Any, name: str) -> float:
+    """The score of a category.
+
+    Raises ValueError if it is not from 0 to 1; NaN is not.
+    """
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{name} is {value!r}; write 0 to 1")
+    return float(value)
 
 
 def check_type(value: Any, kind: type[T], name: str) -> T:

@@ -23,6 +23,7 @@ https://github.com/explosion/projects has a file of these.
 from collections.abc import Iterator
 from typing import Any
 
+from .alignment import spaces_after
 from .complaints import CorpusError
 from .json_values import check_type, read_label
 from .reading import Source
@@ -160,27 +161,11 @@ def _read_tokens(
         assert source.tokenize is not None
         return source.tokenize(text)
     words: list[str] = []
-    spaces: list[bool] = []
-    at = 0
     for i, token in enumerate(check_type(example["tokens"], list, "tokens")):
         name = f"tokens[{i}]"
-        word = check_type(
-            check_type(token, dict, name).get("text"), str, f"{name} text"
-        )
-        if not word or not text.startswith(word, at):
-            raise ValueError(
-                f"{name} is {word!r} where the text has {text[at : at + 20]!r}; "
-                "give all tokens of the text in its order, or none"
-            )
-        at += len(word)
-        words.append(word)
-        spaces.append(text[at : at + 1] == " ")
-        at += spaces[-1]
-    if at < len(text):
-        raise ValueError(
-            f"the tokens end before {text[at : at + 20]!r}; give all tokens, or none"
-        )
-    return words, spaces
+        word = check_type(token, dict, name).get("text")
+        words.append(check_type(word, str, f"{name} text"))
+    return words, spaces_after(words, text)
 
 
 def _read_spans(

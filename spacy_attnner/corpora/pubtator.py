@@ -5,32 +5,35 @@
     227508<TAB>0<TAB>7<TAB>Aspirin<TAB>Chemical<TAB>D001241
     227508<TAB>CID<TAB>D001241<TAB>D014456
 
-A title begins a document. Offsets count the title, one space and the abstract. A
-relation joins concepts: it is put on the two of their mentions that stand nearest to
-each other; one of a concept that is marked nowhere is left out and counted. A document
-without a relation counts as one that has none if another of the file has some.
+A title begins a document. Offsets count the title, one space and the abstract. What has
+offsets is a mention, of one concept or several (`D1|D2`, with their texts in a seventh
+column); BioRED's relations have a fifth column, which is passed over. A relation joins
+concepts: it is put on the two of their mentions that stand nearest to each other; one
+of a concept that is marked nowhere is left out and counted. A document without a
+relation counts as one that has none if another of the file has some.
 
 https://www.ncbi.nlm.nih.gov/research/bionlp/APIs/format/
 """
 
 import re
 from collections.abc import Iterator
-from itertools import product
 
+from .alignment import nearest
 from .reading import Numbered, Source
 from .recognition import Format, first_line
 from .record import Link, Mention, Record
 
 PASSAGE = re.compile(r"([^|\t]+)\|([ta])\|(.*)")
 UNMARKED = "relation of a concept that is marked nowhere: left out"
-N_COLUMNS = (5, 6)  # of a mention; the concept may be missing
+OFFSET = re.compile(r"-?\d+")
+N_COLUMNS, N_OF_RELATION = (5, 6, 7), (4, 5)
 
 
 def read_pubtator(source: Source) -> Iterator[Record]:
     """Read PubTator's documents."""
     source.check_file()
     has_relations = any(
-        len(line.split("\t")) == 4
+        _is_relation(line.split("\t"))
         for line in Source(source.path, encoding=source.encoding).lines()
     )
 
@@ -47,6 +50,10 @@ def _begins(line: str) -> bool:
     return found is not None and found[2] == "t"
 
 
+def _is_relation(row: list[str]) -> bool:
+    return len(row) in N_OF_RELATION and not OFFSET.fullmatch(row[1])
+
+
 def _make_record(lines: list[Numbered], has_relations: bool, source: Source) -> Record:
     passages: dict[str, str] = {}
     rows: list[tuple[int, list[str]]] = []
@@ -57,33 +64,31 @@ def _make_record(lines: list[Numbered], has_relations: bool, source: Source) -> 
             passages[found[2]] = found[3]
             continue
         row = line.split("\t")
-        if row[0] != name or len(row) not in (4, *N_COLUMNS):
+        if row[0] != name or len(row) not in {*N_COLUMNS, *N_OF_RELATION}:
             raise ValueError(
                 f"{line[:40]!r} is neither `{name}|a|…` nor a line of {name} with 4 "
-                "to 6 columns, separated by tabs"
+                "to 7 columns, separated by tabs"
             )
         rows.append((source.line, row))
     if "t" not in passages:
         raise ValueError(f"{lines[0][1][:40]!r} precedes a title; write `ID|t|…` first")
     text = " ".join(passages[key] for key in ("t", "a") if key in passages)
-    mentions = [_mention(row, at) for at, row in rows if len(row) in N_COLUMNS]
-    concepts = [row[5] if len(row) > 5 else "" for _, row in rows if len(row) != 4]
+    marked = [(at, row) for at, row in rows if not _is_relation(row)]
+    mentions = [_mention(row, at) for at, row in marked]
+    concepts = [row[5] if len(row) > 5 else "" for _, row in marked]
     links = [
         link
         for at, row in rows
-        if len(row) == 4 and (link := _link(row, at, mentions, concepts, source))
+        if _is_relation(row) and (link := _link(row, at, mentions, concepts, source))
     ]
     relations = links if has_relations else None
     return Record(text, entities=mentions, relations=relations, id=name)
 
 
 def _mention(row: list[str], line: int) -> Mention:
-    try:
-        start, end = int(row[1]), int(row[2])
-    except ValueError as error:
-        raise ValueError(
-            f"offsets {row[1]!r} and {row[2]!r} are no whole numbers"
-        ) from error
+    if len(row) not in N_COLUMNS or not OFFSET.fullmatch(row[2]):
+        raise ValueError(f"{row[1:3]} are no offsets of a mention of 5 to 7 columns")
+    start, end = int(row[1]), int(row[2])
     return Mention(start, end, row[4], f"{row[3]!r}", row[3], line)
 
 
@@ -95,17 +100,16 @@ def _link(
     source: Source,
 ) -> Link | None:
     """The two nearest mentions of two concepts; of `D1|D2` either counts."""
-    _, label, *ends = row
+    _, label, *ends = row[:4]
     head, tail = (
         [i for i, names in enumerate(concepts) if end in re.split(r"[|;,+]", names)]
         for end in ends
     )
-    pairs = [pair for pair in product(head, tail) if pair[0] != pair[1]]
-    if not pairs:
+    near = nearest(head, tail, start=lambda i: mentions[i].start)
+    if not near:
         source.line = line
         source.repaired(UNMARKED, f"{label} from {ends[0]} to {ends[1]}")
         return None
-    near = min(pairs, key=lambda p: abs(mentions[p[0]].start - mentions[p[1]].start))
     return Link(*near, label, f"{label} {ends}", line)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .complaints import CorpusError, Flaws, Rejects, Repairs
-from .json_values import is_row, parse_json
+from .json_values import check_type, goes_on, parse_json
 from .record import Record
 
 T = TypeVar("T")
@@ -96,6 +96,21 @@ class Source:
             self.raw = line.rstrip("\r\n")
             yield self.raw
 
+    def files(self, wanted: Callable[[Path], bool]) -> Iterator[Path]:
+        """The file, or those of the folder and the folders in it that are wanted."""
+        found = sorted(self.path.rglob("*")) if self.path.is_dir() else [self.path]
+        if found == [self.path]:
+            self.check_file()
+        for path in found:
+            if path == self.path or (path.is_file() and wanted(path)):
+                self.file, self.line, self.raw = path, 1, str(path)
+                yield path
+
+    def name_of(self, path: Path) -> str:
+        """What to call a file of the folder: its path there, without its ending."""
+        inside = path.relative_to(self.path) if path != self.path else Path(path.name)
+        return str(inside.with_suffix(""))
+
     def _decoded(self, encoding: str) -> Iterator[str]:
         mark = self._mark()
         try:
@@ -176,35 +191,34 @@ class Source:
         return found
 
     def values(self) -> Iterator[str]:
-        """The JSON of each line, or of each item of one array over the whole file.
+        """The JSON of each line, of each item of one array, or of objects over lines.
 
-        Raises CorpusError if that is an array that does not end well.
+        Raises CorpusError if an array or such an object does not end well.
         """
         lines = self.lines()
-        for line in lines:
-            if line.strip():
-                if line.lstrip().startswith("[") and not is_row(line):
-                    first = self.line
-                    yield from self._items("\n".join([line, *lines]), first)
-                    return
-                yield line
+        first = next(filter(str.strip, lines), "")
+        if goes_on(first):
+            at = self.line
+            yield from self._scan("\n".join([first, *lines]), at)
+        elif first:
+            yield first
+            yield from filter(str.strip, lines)
 
-    def _items(self, text: str, line: int) -> Iterator[str]:
-        """The items of an array that begins on a line, with `line` at each."""
+    def _scan(self, text: str, line: int) -> Iterator[str]:
+        """The values of a text that begins on a line, with `line` at each."""
         decoder = json.JSONDecoder()
+        end = "]" if text.lstrip().startswith("[") else ""
         at = known = 0  # the place, and where `line` was counted up to
         try:
-            at = BETWEEN.match(text, text.index("[") + 1).end()  # type: ignore
-            while text[at : at + 1] != "]":
-                _, end = decoder.raw_decode(text, at)
+            at = _skip(text, text.index("[") + 1 if end else 0)
+            while text[at : at + 1] != end:
+                _, after = decoder.raw_decode(text, at)
                 line += text.count("\n", known, at)
-                self.line, self.raw, known = line, text[at:end], at
+                self.line, self.raw, known = line, text[at:after], at
                 yield self.raw
-                at = BETWEEN.match(text, end).end()  # type: ignore
-                if text[at : at + 1] == ",":
-                    at = BETWEEN.match(text, at + 1).end()  # type: ignore
-                elif text[at : at + 1] != "]":
-                    raise ValueError("',' or ']' has to follow an item")
+                at = _skip(text, after)
+                if end:
+                    at = _next_item(text, at)
             if text[at + 1 :].strip():
                 raise ValueError("text follows the end of the array")
         except (ValueError, RecursionError) as error:
@@ -213,6 +227,23 @@ class Source:
                 f"invalid JSON, {error}: {text[at : at + 40]!r}; give one array, or "
                 "one object a line"
             ) from error
+
+    def parts(self, key: str) -> Iterator[tuple[dict[str, Any], int, Any]]:
+        """What a list in each object holds: the object, the place, the item.
+
+        The record of complaints is the item, on the line of its object.
+        """
+        for raw in self.values():
+            self.start = self.line
+            try:
+                whole = check_type(self.parse(raw), dict, "document")
+                items = check_type(whole.get(key), list, key)
+            except ValueError as error:
+                self.reject(error)
+                continue
+            for i, item in enumerate(items):
+                self.raw = json.dumps(item, ensure_ascii=False)
+                yield whole, i, item
 
     def parse(self, raw: str) -> Any:
         """The value of JSON; raises ValueError for none, or one of another format."""
@@ -277,6 +308,20 @@ class Source:
     def repaired(self, kind: str, detail: str, n: int = 1) -> None:
         """Count flaws of the line, as `Repairs.record`."""
         self.repairs.record(kind, self.file, self.line, detail, n)
+
+
+def _skip(text: str, at: int) -> int:
+    """The place after what is between values."""
+    return BETWEEN.match(text, at).end()  # type: ignore
+
+
+def _next_item(text: str, at: int) -> int:
+    """The place of what follows an item of an array, or of the array's end."""
+    if text[at : at + 1] == ",":
+        return _skip(text, at + 1)
+    if text[at : at + 1] != "]":
+        raise ValueError("',' or ']' has to follow an item")
+    return at
 
 
 def split_columns(line: str) -> list[str]:

@@ -93,7 +93,8 @@ class Format:
     options: The names of `Options` that it takes.
     align: What becomes of an entity that begins or ends inside a token, if nothing is
         said of that, see `documents.Rules`.
-    folder: Whether it is a folder of files.
+    folder: Whether it may be a folder of files; `fits` is then asked of folders.
+    magic: What its files begin with, if they are binary.
     categories: The categories that every document with categories gets, None for those
         of the file. A format without this says of each document which it has.
     """
@@ -105,7 +106,16 @@ class Format:
     options: Collection[str] = ()
     align: str = "strict"
     folder: bool = False
+    magic: bytes = b""
     categories: Callable[[Options], Collection[str] | None] | None = None
+
+
+def begins_with(path: str | Path, magic: bytes) -> bool:
+    """Whether there is a file that begins so."""
+    if not Path(path).is_file():
+        return False
+    with Path(path).open("rb") as file:
+        return file.read(len(magic)) == magic
 
 
 def first_line(pattern: str) -> Callable[[Glimpse], bool]:
@@ -121,6 +131,9 @@ def recognize(path: str | Path, formats: Iterable[Format]) -> str:
     or like several.
     """
     formats = list(formats)
+    for each in formats:
+        if each.magic and begins_with(path, each.magic):
+            return each.name
     glimpse = Glimpse(Path(path))
     if glimpse.path.is_dir():
         return _recognize_folder(glimpse, formats)
@@ -128,8 +141,7 @@ def recognize(path: str | Path, formats: Iterable[Format]) -> str:
         raise CorpusError(path, 1, "the file is empty; check its path")
     if glimpse.is_json:
         return _recognize_json(glimpse, formats)
-    lined = [each for each in formats if not each.folder]
-    found = [each.name for each in lined if each.fits and each.fits(glimpse)]
+    found = [each.name for each in formats if each.fits and each.fits(glimpse)]
     if len(found) == 1:
         return found[0]
     what = f"may be {' or '.join(found)}" if found else "looks like none of the formats"

@@ -11,7 +11,7 @@ https://spacy.io/api/data-formats#dict-input
 from collections.abc import Iterator
 from typing import Any
 
-from .json_values import check_type
+from .json_values import check_type, read_score
 from .reading import Source
 from .recognition import Format
 from .record import Mention, Record
@@ -38,10 +38,8 @@ def _parse(value: Any, source: Source) -> Record:
         items = enumerate(check_type(notes["entities"], list, "entities"))
         mentions = [_mention(item, f"entities[{i}]") for i, item in items]
     cats = check_type(notes.get("cats", {}), dict, "cats")
-    for label, score in cats.items():
-        if not isinstance(score, int | float) or not 0 <= score <= 1:
-            raise ValueError(f"cats[{label!r}] is {score!r}; write 0 to 1")
-    return Record(text, entities=mentions, cats=cats if "cats" in notes else None)
+    scores = {k: read_score(value, f"cats[{k!r}]") for k, value in cats.items()}
+    return Record(text, entities=mentions, cats=scores if "cats" in notes else None)
 
 
 def _mention(item: Any, name: str) -> Mention:

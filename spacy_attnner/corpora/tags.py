@@ -11,6 +11,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from .reading import Source
+from .record import Mention
+
 OUTSIDE = ("O", "_", "-", "")
 BEGIN, END = "BSU", "ESLU"
 PREFIXED = re.compile(r"([BIESLU])[-_](\S.*)")
@@ -98,3 +101,15 @@ def marks(sentences: Iterable[Sequence[tuple[str, str]]]) -> tuple[bool, bool]:
             begins = begins or (prefix == "B" and before[1] != label)
             before = prefix, label
     return begins or ends, ends
+
+
+def read_tags(tags: Sequence[str], name: str, source: Source) -> list[Mention]:
+    """The entities of a list of tags, whose scheme they tell; flaws are counted.
+
+    name: What the format calls the list.
+    """
+    split = [split_prefix(tag, True) for tag in tags]
+    spans = decode_scheme(split, 0, *marks([split]))
+    for at in (at for span in spans for at in span.flaws):
+        source.repaired(UNFITTING, f"{name}[{at}] {tags[at]!r}")
+    return [Mention(*span[:3], f"{name}[{span.start}]") for span in spans]

@@ -2,8 +2,11 @@
 
 import json
 from contextlib import suppress
-from itertools import permutations
+from itertools import product
 
+import cassis
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from spacy.tokens import DocBin
 
@@ -25,6 +28,48 @@ SPANS = [
 def studio(start, end, label, name):
     value = {"start": start, "end": end, "text": TEXT[start:end], "labels": [label]}
     return {"id": name, "type": "labels", "from_name": "l", "value": value}
+
+
+def spotted(name, start, end, label):
+    span = {"start": start, "end": end, "tag": label, "value": TEXT[start:end]}
+    return {"tagged_token_id": name, **span, "correct": None}
+
+
+def linked(start, end):
+    place = {"boundaries": [start, end], "surfaceform": TEXT[start:end]}
+    return {"uri": "Q1", **place, "annotator": "Me"}
+
+
+def cas(text=TEXT):
+    """A document of INCEpTION, with a layer of spans and one of relations."""
+    types = cassis.load_dkpro_core_typesystem()
+    layers = []
+    for name in ("Span", "Relation"):
+        layers.append(types.create_type(f"custom.{name}", "uima.tcas.Annotation"))
+        types.create_feature(layers[-1], "label", "uima.cas.String")
+    for name in ("Governor", "Dependent"):
+        types.create_feature(layers[1], name, "uima.tcas.Annotation")
+    made = cassis.Cas(types)
+    made.sofa_string, made.sofa_mime = text, "text/plain"
+    head, tail = (
+        layers[0](begin=text.index(word), end=text.index(word) + len(word), label=label)
+        for word, label in ENTS
+    )
+    begin, end = tail.begin, tail.end
+    link = layers[1](begin=begin, end=end, Governor=head, Dependent=tail, label="Left")
+    made.add_all([head, tail, link])
+    return made
+
+
+def parquet():
+    """A table of Hugging Face's, whose metadata names the numbers of tags."""
+    names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+    tags = {"feature": {"names": names, "_type": "ClassLabel"}, "_type": "Sequence"}
+    stored = json.dumps({"info": {"features": {"ner_tags": tags}}})
+    table = pa.table({"id": ["0"], "tokens": [WORDS], "ner_tags": [[1, 0, 3, 0]]})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata({"huggingface": stored}), sink)
+    return sink.getvalue().to_pybytes()
 
 
 EXAMPLES = {
@@ -90,6 +135,76 @@ EXAMPLES = {
     "hugging_face": json.dumps(
         {"tokens": WORDS, "ner_tags": ["B-PER", "O", "B-LOC", "O"]}
     ),
+    "spacy_json": json.dumps(
+        [
+            {
+                "id": 4,
+                "paragraphs": [
+                    {
+                        "raw": TEXT,
+                        "sentences": [
+                            {
+                                "tokens": [
+                                    {"orth": word, "ner": tag}
+                                    for word, tag in zip(
+                                        WORDS, ["U-PER", "O", "U-LOC", "O"], strict=True
+                                    )
+                                ]
+                            }
+                        ],
+                    }
+                ],
+            }
+        ]
+    ),
+    "light_tag": json.dumps(
+        {
+            "id": "j1",
+            "name": "ships",
+            "examples": [
+                {
+                    "example_id": "e1",
+                    "content": TEXT,
+                    "metadata": {"page": 2},
+                    "seen_by": [{"annotator": "bo"}],
+                    "annotations": [
+                        spotted("x", 0, 3, "PER"),
+                        spotted("y", 9, 13, "LOC"),
+                    ],
+                    "classifications": [],
+                }
+            ],
+            "relations": [
+                {"id": 1, "tagged_token_id": "x", "parent_id": None, "children": [2]},
+                {
+                    "id": 2,
+                    "tagged_token_id": "y",
+                    "parent_id": 1,
+                    "relation_type": "Left",
+                    "children": [],
+                },
+            ],
+            "schema": {},
+        },
+        indent=1,
+    ),
+    "inception": cas().to_json(),
+    "rebel": json.dumps(
+        {
+            "docid": "1",
+            "title": "Ada",
+            "uri": "Q1",
+            "text": TEXT,
+            "entities": [linked(0, 3), linked(9, 13)],
+            "triples": [
+                {
+                    "subject": linked(0, 3),
+                    "predicate": {"uri": "P1", "surfaceform": "Left"},
+                    "object": linked(9, 13),
+                }
+            ],
+        }
+    ),
     "spacy_tuples": json.dumps([[TEXT, {"entities": [[0, 3, "PER"], [9, 13, "LOC"]]}]]),
     "gliner": json.dumps(
         [
@@ -143,8 +258,28 @@ EXAMPLES = {
     "table": 'text,label,topic\n"a joy, again",POSITIVE,x\na bore,NEGATIVE,y\n',
     "fasttext": "__label__POSITIVE a joy\n__label__NEGATIVE a bore\n",
 }
+VARIANTS = {
+    "parquet": ("hugging_face", parquet()),
+    "xmi": (
+        "inception",
+        {"d.xmi": cas().to_xmi(), "TypeSystem.xml": cas().typesystem.to_xml()},
+    ),
+    "linearized": (
+        "rebel",
+        json.dumps(
+            {"context": TEXT, "triplets": "<triplet> Ada <per> Oslo <loc> Left"}
+        ),
+    ),
+    "one a line": (
+        "spacy_tuples",
+        json.dumps([TEXT, {"entities": [[0, 3, "PER"], [9, 13, "LOC"]]}]) + "\n",
+    ),
+}
+SAMPLES = {name: (name, content) for name, content in EXAMPLES.items()} | VARIANTS
+UNTYPED = {"semeval2010", "rebel"}
 RELATED = {
     *("jsonl", "prodigy", "conll04", "brat", "doccano", "label_studio"),
+    *("light_tag", "inception", "xmi", "rebel", "linearized"),
     *("gliner", "spert", "dygie", "docred", "pubtator", "semeval2010"),
 }
 CATEGORIES = {"trec", "sst2", "sst_trees", "table", "fasttext"}
@@ -154,43 +289,44 @@ SAME = {("conll2003", "columns")}
 
 @pytest.fixture
 def put(tmp_path):
-    """Write an example, a file or a folder."""
+    """Write a sample, a file or a folder."""
 
-    def put_example(name):
-        content = EXAMPLES[name]
+    def put_sample(name):
+        content = SAMPLES[name][1]
         path = tmp_path / f"corpus-{name}"
-        if isinstance(content, str):
-            path.write_text(content)
-            return path
-        path.mkdir(exist_ok=True)
-        for file, text in content.items():
-            (path / file).write_text(text)
+        if isinstance(content, dict):
+            path.mkdir(exist_ok=True)
+            for file, text in content.items():
+                (path / file).write_text(text)
+        else:
+            data = content if isinstance(content, bytes) else content.encode()
+            path.write_bytes(data)
         return path
 
-    return put_example
+    return put_sample
 
 
 def test_there_is_an_example_of_each():
     assert set(EXAMPLES) == set(FORMATS)
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", SAMPLES)
 def test_it_is_recognized_and_read(put, tmp_path, nlp, name):
-    path = put(name)
-    assert detect_format(path) == name
+    path, format = put(name), SAMPLES[name][0]
+    assert detect_format(path) == format
     out = tmp_path / "out.spacy"
     summary = convert(path, out)
-    assert summary.format == name
+    assert summary.format == format
     assert not summary.repairs or name == "conll2003"
     doc, *_ = DocBin().from_disk(out).get_docs(nlp.vocab)
     if name in CATEGORIES:
         assert summary.docs == 2
         assert sorted(doc.cats.values()) == [0.0, 1.0]
         return
-    label = {"semeval2010": ("ENTITY", "ENTITY")}.get(name, ("PER", "LOC"))
+    labels = ("ENTITY", "ENTITY") if name in UNTYPED else ("PER", "LOC")
     assert [(e.text, e.label_) for e in doc.ents] == [
-        ("Ada", label[0]),
-        ("Oslo", label[1]),
+        ("Ada", labels[0]),
+        ("Oslo", labels[1]),
     ]
     triples = [(r.head.text, r.label, r.tail.text) for r in get_relations(doc)]
     assert triples == (TRIPLES if name in RELATED else [])
@@ -200,8 +336,9 @@ def test_it_is_recognized_and_read(put, tmp_path, nlp, name):
 def test_none_is_taken_for_another(put, nlp):
     """Given as another format, a file is an error."""
     taken = set()
-    for name, other in permutations(EXAMPLES, 2):
-        with suppress(CorpusError):
-            list(read_corpus(put(name), nlp, other))
-            taken.add((name, other))
+    for name, other in product(SAMPLES, FORMATS):
+        if SAMPLES[name][0] != other:
+            with suppress(CorpusError):
+                list(read_corpus(put(name), nlp, other))
+                taken.add((name, other))
     assert taken == SAME

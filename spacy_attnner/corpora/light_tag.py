@@ -1,0 +1,149 @@
+"""LightTag's export: a job with its examples, and the relations between their spans.
+
+    {"id": "…", "name": "job", "examples": [
+       {"example_id": "a", "content": "Ada left Oslo.", "metadata": {}, "seen_by": […],
+        "annotations": [{"tagged_token_id": "x", "start": 0, "end": 3, "tag": "PER",
+                         "value": "Ada", "correct": null, …}],
+        "classifications": [{"classname": "news", …}]}],
+     "relations": [{"id": 1, "tagged_token_id": "x", "children": [2], …},
+                   {"id": 2, "tagged_token_id": "y", "children": [], "parent_id": 1,
+                    "relation_type": "Left", …}]}
+
+A relation goes from a node to its child, whose `relation_type` is the label; without
+one it is left out and counted, as annotations are that a reviewer found wrong. An
+example that nobody saw is not annotated.
+
+https://github.com/LightTag/lighttag-convertors has the types of an export.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from .json_values import check_type
+from .reading import Source
+from .recognition import Format
+from .record import Link, Mention, Record
+
+WRONG = "annotation that a reviewer found wrong: left out"
+WHOLE = "annotation of a whole example: left out"
+UNTYPED = "relation without a type: left out"
+APART = "end of a relation whose other end is not in the example: left out"
+
+
+class Edge(NamedTuple):
+    """What joins two spans, by the names that LightTag gives them."""
+
+    head: Any
+    tail: Any
+    label: str | None
+
+
+Edges = dict[Any, list[Edge]]  # those of each span
+
+
+def read_light_tag(source: Source) -> Iterator[Record]:
+    """Read the examples of a job."""
+    job: dict[str, Any] | None = None  # the one that is read
+    edges: Edges | None = None
+
+    def parse(part: tuple[dict[str, Any], int, Any]) -> Iterator[Record]:
+        nonlocal job, edges
+        whole, i, example = part
+        if whole is not job:
+            job, edges = whole, _read_edges(whole) if "relations" in whole else None
+        check_type(example, dict, f"examples[{i}]")
+        yield _make_record(example, edges, source)
+
+    return source.records(source.parts("examples"), parse)
+
+
+def _read_edges(job: dict[str, Any]) -> Edges:
+    """What the trees of relations join: every node but the root has a parent."""
+    items = check_type(job["relations"], list, "relations")
+    nodes = {check_type(item, dict, "relations[]").get("id"): item for item in items}
+    parents = {
+        child: name for name in nodes for child in nodes[name].get("children") or []
+    }
+    edges: Edges = defaultdict(list)
+    for name, node in nodes.items():
+        parent = node.get("parent_id") or parents.get(name)
+        if parent is None:
+            continue
+        if parent not in nodes:
+            raise ValueError(
+                f"relation {name!r} has the parent {parent!r}: no relation"
+            )
+        ends = nodes[parent].get("tagged_token_id"), node.get("tagged_token_id")
+        for end in set(ends):
+            edges[end].append(Edge(*ends, node.get("relation_type")))
+    return edges
+
+
+def _make_record(
+    example: dict[str, Any], edges: Edges | None, source: Source
+) -> Record:
+    mentions, places = _read_annotations(example, source)
+    items = check_type(example.get("classifications") or [], list, "classifications")
+    names = [
+        check_type(item, dict, "classifications[]").get("classname") for item in items
+    ]
+    unseen = example.get("seen_by") == [] and not (mentions or names)
+    links = None
+    if edges is not None and not unseen:
+        links = list(_read_links(edges, places, source))
+    return Record(
+        check_type(example.get("content"), str, "content"),
+        entities=None if unseen else mentions,
+        relations=links,
+        cats={check_type(name, str, "classname"): 1.0 for name in names} or None,
+        id=example.get("example_id"),
+        meta=check_type(example.get("metadata") or {}, dict, "metadata"),
+    )
+
+
+def _read_annotations(
+    example: dict[str, Any], source: Source
+) -> tuple[list[Mention], dict[Any, int]]:
+    """The entities, and the place of each by its name."""
+    found: list[Mention] = []
+    places: dict[Any, int] = {}
+    items = check_type(example.get("annotations"), list, "annotations")
+    for i, item in enumerate(items):
+        name = f"annotations[{i}]"
+        if check_type(item, dict, name).get("correct") is False:
+            source.repaired(WRONG, f"{name} {item.get('value')!r}")
+            continue
+        if item.get("start") is None:
+            source.repaired(WHOLE, f"{name} {item.get('tag')!r}")
+            continue
+        start, end = (
+            check_type(item.get(key), int, f"{name} {key}") for key in ("start", "end")
+        )
+        places[item.get("tagged_token_id")] = len(found)
+        label = check_type(item.get("tag"), str, f"{name} tag")
+        found.append(Mention(start, end, label, name, item.get("value")))
+    return found, places
+
+
+def _read_links(edges: Edges, places: dict[Any, int], source: Source) -> Iterator[Link]:
+    for name in places:
+        for head, tail, label in edges.get(name, ()):
+            if not {head, tail} <= places.keys():
+                source.repaired(APART, f"{label} of {name}")
+            elif name == head and label is None:
+                source.repaired(UNTYPED, f"of {name}")
+            elif name == head:
+                label = check_type(label, str, "relation_type")
+                yield Link(places[head], places[tail], label, f"relation {label}")
+
+
+def claims_light_tag(value: dict[str, Any]) -> bool:
+    """Whether an object can be of no other format."""
+    return any(
+        "content" in example and "annotations" in example
+        for example in value.get("examples", [])
+    )
+
+
+LIGHT_TAG = Format("light_tag", read_light_tag, claims=claims_light_tag)
