@@ -77,7 +77,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "relations": {"confidence", "span_groups"},
     "extensions": {"relations", "confidence"},
     "scoring": {"annotated", "relations", "confidence", "span_groups"},
-    "corpora": {"annotated", "relations", "atomic", "errors", "terminal"},
+    "corpora": {
+        *("annotated", "relations", "span_groups", "atomic", "errors", "terminal"),
+    },
     "native": set(),
     "layers": {"native"},
     "crf": {"native"},

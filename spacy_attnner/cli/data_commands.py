@@ -8,12 +8,31 @@ from ..terminal import echo, msg, visible
 from .app import attn_cli
 
 
+def _list_formats(context: typer.Context, name: str | None) -> str | None:
+    """Print the formats and the options that they take, for `?`."""
+    if name != "?":
+        return name
+    from ..corpora.formats import FLAGS, FORMATS
+
+    for format in FORMATS.values():
+        echo(f"{format.name:<14}{'  '.join(map(FLAGS.get, format.options))}".rstrip())
+    echo("")
+    for option in context.command.params:
+        if getattr(option, "hidden", False):
+            echo(f"{', '.join(option.opts):<20}{option.help}")
+    raise typer.Exit
+
+
 @attn_cli.command("convert")
 def convert_cli(
     input: Path = typer.Argument(..., help="The corpus: a file, or a tool's folder"),
     output: Path = typer.Argument(..., help="The .spacy file, or a folder of parts"),
     format: str | None = typer.Option(
-        None, "--format", "-f", metavar="NAME", help="Its format; -f ? lists them"
+        *(None, "--format", "-f"),
+        metavar="NAME",
+        help="Its format; -f ? lists them and their options",
+        callback=_list_formats,
+        is_eager=True,
     ),
     sentences: bool = typer.Option(
         False, "--sentences", "-s", help="A document of every sentence"
@@ -51,32 +70,40 @@ def convert_cli(
         None, "--encoding", help="Of the file, if not UTF-8: latin-1"
     ),
     fine: bool = typer.Option(
-        False, "--fine", "-F", help="TREC's fine labels, SST's trees' five"
+        False, "--fine", "-F", help="TREC's fine labels, SST's trees' five", hidden=True
     ),
     phrases: bool = typer.Option(
-        False, "--phrases", "-P", help="SST's trees: a document of every phrase"
+        False,
+        "--phrases",
+        "-P",
+        help="SST's trees: a document of every phrase",
+        hidden=True,
     ),
     columns: str | None = typer.Option(
-        None, "--columns", "-C", help="Which is which: token=0,tag=3"
+        None, "--columns", "-C", help="Which is which: token=0,tag=3", hidden=True
     ),
     text_column: str | None = typer.Option(
-        None, "--text-column", help="Name of the column, or key, of texts"
+        None, "--text-column", help="Name of the column, or key, of texts", hidden=True
     ),
     label_column: str | None = typer.Option(
-        None, "--label-column", help="And of categories; A,B hold 0 or 1"
+        None, "--label-column", help="And of categories; A,B hold 0 or 1", hidden=True
     ),
     label_names: str | None = typer.Option(
-        None, "--label-names", help="Of labels that are numbers: O,B-PER"
+        None, "--label-names", help="Of labels that are numbers: O,B-PER", hidden=True
     ),
     entity_label: str | None = typer.Option(
-        None, "--entity-label", "-E", help="Of entities without one (ENTITY)"
+        None,
+        "--entity-label",
+        "-E",
+        help="Of entities without one (ENTITY)",
+        hidden=True,
     ),
 ) -> None:
     """Convert a corpus into the .spacy format of `spacy train`.
 
     Its format is told from its content. All that is wrong is said at once, with file
     and line, and nothing is written; --rejects goes on without it. What is repaired is
-    counted and listed.
+    counted and listed. Formats have options of their own, see --format ?.
     """
     from ..corpora.complaints import CorpusError
     from ..corpora.conversion import convert

@@ -19,7 +19,9 @@ def squeezed(text: str) -> str:
 
 
 def is_covered(text: str, place: Place, stored: str | None) -> bool:
-    return stored is None or squeezed(text[slice(*place)]) == squeezed(stored)
+    """Whether a place holds the text that the format stores, if it does."""
+    found = text[slice(*place)]
+    return stored in (None, found) or squeezed(found) == squeezed(stored or "")
 
 
 def other_units(text: str) -> Iterator[tuple[str, dict[int, int]]]:

@@ -1,6 +1,7 @@
 """From a corpus file in any format to a `.spacy` file, counting what it holds."""
 
 import json
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -21,9 +22,10 @@ from .documents import Rules
 from .formats import Corpus, detect_format, split_document
 from .recognition import Options
 from .splitting import PARTS, parse_shares, plan_split
-from .storing import Sink, folder_of_parts, folder_of_shares, one_file
+from .storing import BYTES_HELD, Sink, folder_of_parts, folder_of_shares, one_file
 
 MAX_NOTES = 20
+LARGE = 100_000_000  # bytes of a corpus that should not become one file
 
 
 @dataclass
@@ -140,10 +142,12 @@ def convert(
     progress: Show a progress bar on stderr, if that is a terminal.
     options: What the format is told, see `recognition.Options`.
 
-    Raises CorpusError if the corpus or an option is wrong; nothing is written then.
+    Warns where a large corpus would be held in memory. Raises CorpusError if the corpus
+    or an option is wrong; nothing is written then.
     """
     output = Path(output)
     shares = _check_output(Path(input), output, split, group_key, rejects)
+    _check_size(Path(input), output, split)
     summary = Summary(format or detect_format(input))
     summary.rejects = Path(rejects) if rejects else None
     names = dict(label_map or {})
@@ -209,6 +213,24 @@ def _check_output(
         raise CorpusError(input, None, f"--split {error}") from error
 
 
+def _check_size(input: Path, output: Path, split: str | None) -> None:
+    """Warns if a large corpus becomes files that are held until they are written."""
+    size = _n_bytes(input)
+    if size > LARGE and (output.suffix or split):
+        warnings.warn(
+            f"{input} has {size / 1e9:,.1f} GB, and what becomes one file is held in "
+            f"memory, about {size * BYTES_HELD / 1e9:,.0f} GB: give a folder as output "
+            "and no --split; it gets files of a part each, one of which is held",
+            stacklevel=3,
+        )
+
+
+def _n_bytes(path: Path) -> int:
+    """Those of a file, or of the files of a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 def _open_sink(
     output: Path, plan: list[int], n_shares: int
 ) -> AbstractContextManager[Sink]:
@@ -256,11 +278,8 @@ def _make_tokenizer(path: str | Path, lang: str) -> Language:
 
 
 def _progress_bar(path: Path) -> tqdm:
-    """Bytes of a file, or of the files of a folder."""
-    files = path.rglob("*") if path.is_dir() else [path]
-    total = sum(file.stat().st_size for file in files if file.is_file())
     settings: dict[str, Any] = {"unit": "B", "unit_scale": True, "leave": False}
-    return tqdm(total=total, desc=visible(path.name), disable=None, **settings)
+    return tqdm(total=_n_bytes(path), desc=visible(path.name), disable=None, **settings)
 
 
 def _check_named(corpus: Corpus) -> None:

@@ -97,7 +97,8 @@ def _read_objects(items: Any, key: str) -> tuple[list[Mention], dict[Any, int]]:
             check_type(item.get(at), int, f"{name} {at}")
             for at in ("start_offset", "end_offset")
         )
-        ids[item.get("id")] = i
+        if ids.setdefault(item.get("id", f"{key} {i}"), i) != i:
+            raise ValueError(f"{name} id is {item['id']!r}, which is given twice")
         found.append(Mention(start, end, str(item.get("label") or ""), name))
     return found, ids
 

@@ -20,7 +20,6 @@ from .alignment import (
     is_covered,
     other_units,
     split_tokens,
-    squeezed,
     trim,
 )
 from .complaints import Flaws, Labels, check_label
@@ -43,6 +42,7 @@ NESTED = (
 TWICE = "entity given twice: one left out"
 MERGED = "relation that aligned entities made a self relation or a duplicate: dropped"
 UNITS = "offsets that count {}: turned into characters, by the text that is stored"
+Key = tuple[int, int, int]  # what makes two spans of a document the same one
 Note = Callable[[int | None, str, str, int], None]  # line, kind, detail, how many
 
 
@@ -101,14 +101,13 @@ class DocumentMaker:
         """
         doc = self._make_tokens(record)
         doc.cats = self._cats(record)
+        spans: list[Span] = []
+        ents: set[Key] = set()
         if record.entities is not None:
             doc, spans = self._place(doc, record, record.entities)
-            self._set_entities(doc, record, spans)
-        else:
-            spans = []
+            ents = self._set_entities(doc, record, spans)
         if record.relations is not None:
-            found = self._relations(record, record.relations, spans)
-            set_relations(doc, found)
+            set_relations(doc, self._relations(record.relations, spans, ents))
         if record.id is not None:
             doc.user_data[ID] = record.id
         if record.meta:
@@ -150,7 +149,7 @@ class DocumentMaker:
     ) -> tuple[Doc, list[Span]]:
         """The document, whose tokens may be split anew, and a span for each mention."""
         mentions = list(mentions)
-        text = None if record.text is None else doc.text
+        text = record.text  # which is that of the document
         if text is None:
             places = [(mention.start, mention.end) for mention in mentions]
         else:
@@ -188,7 +187,7 @@ class DocumentMaker:
                 f"give 0 <= start < end <= {size}"
             )
         found = doc[start:end].text if text is None else text[start:end]
-        if mention.text is not None and squeezed(found) != squeezed(mention.text):
+        if not is_covered(found, (0, len(found)), mention.text):
             raise ValueError(
                 f"{name} {old!r} is {found!r} ({start} to {end}), but its text is "
                 f"given as {mention.text!r}; correct one of them"
@@ -245,10 +244,13 @@ class DocumentMaker:
             raise ValueError(describe_misaligned(doc, mention.place, place, mode))
         return span
 
-    def _set_entities(self, doc: Doc, record: Record, spans: list[Span]) -> None:
-        """The longest into the entities, all into a span group if some overlap."""
-        given: dict[tuple[int, int, int], Span] = {}
-        lines: dict[tuple[int, int, int], int | None] = {}
+    def _set_entities(self, doc: Doc, record: Record, spans: list[Span]) -> set[Key]:
+        """The longest into the entities, all into a span group if some overlap.
+
+        Returns what is in the entities.
+        """
+        given: dict[Key, Span] = {}
+        lines: dict[Key, int | None] = {}
         for mention, span in zip(record.entities or (), spans, strict=True):
             if given.setdefault(_key(span), span) is not span:
                 detail = f"{span.text!r} ({span.label_})"
@@ -263,11 +265,11 @@ class DocumentMaker:
         overlapping = ALL_ENTITIES if len(kept) < len(given) else None
         if name := self.rules.spans_key or overlapping:
             doc.spans[name] = list(given.values())
+        return ents
 
     def _relations(
-        self, record: Record, links: Iterable[Link], spans: list[Span]
+        self, links: Iterable[Link], spans: list[Span], ents: set[Key]
     ) -> list[Relation]:
-        ents = {_key(ent) for ent in spans[0].doc.ents} if spans else set()
         found: dict[Any, Link] = {}
         flaws = _Collected()
         for link in links:
@@ -293,18 +295,18 @@ class DocumentMaker:
                 )
         head, tail = spans[link.head], spans[link.tail]
         key = _key(head), _key(tail), link.label
-        detail = f"{link.label!r} from {head.text!r} to {tail.text!r}"
         other = found.get(key)
         flaw = "joins an entity to itself" if link.head == link.tail else ""
         if other and (other.head, other.tail) == (link.head, link.tail):
             flaw = "is given twice"
         if flaw:
-            raise ValueError(f"{link.place} {detail} {flaw}; remove it")
+            what = _describe(link, head, tail)
+            raise ValueError(f"{link.place} {what} {flaw}; remove it")
         if key[0] == key[1] or other:
-            self.note(link.line, MERGED, detail, 1)
+            self.note(link.line, MERGED, _describe(link, head, tail), 1)
             return
         if not {key[0], key[1]} <= ents:
-            self.note(link.line, NESTED, detail, 1)
+            self.note(link.line, NESTED, _describe(link, head, tail), 1)
         found[key] = link
 
 
@@ -333,5 +335,9 @@ class _Collected:
             raise Flaws(self.items)
 
 
-def _key(span: Span) -> tuple[int, int, int]:
+def _key(span: Span) -> Key:
     return span.start, span.end, span.label
+
+
+def _describe(link: Link, head: Span, tail: Span) -> str:
+    return f"{link.label!r} from {head.text!r} to {tail.text!r}"

@@ -53,7 +53,7 @@ def read_inception(source: Source) -> Iterator[Record]:
 
 def _is_cas(path: Path) -> bool:
     """Whether a file of a folder holds a document."""
-    if path.suffix != ".json":
+    if path.suffix != ".json" or not path.is_file():
         return path.suffix == ".xmi"
     with path.open("rb") as file:
         start = file.read(1_000)
@@ -174,9 +174,7 @@ def _read_links(
 def fits_inception(glimpse: Glimpse) -> bool:
     """Whether a file, or some of a folder, are of a CAS."""
     if glimpse.path.is_dir():
-        return any(
-            _is_cas(path) for path in glimpse.path.rglob("*.*") if path.is_file()
-        )
+        return any(map(_is_cas, glimpse.path.rglob("*.*")))
     return any("<xmi:XMI" in line for line in glimpse.lines[:2])
 
 

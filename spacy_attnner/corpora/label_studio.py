@@ -92,7 +92,8 @@ def _read_mentions(
         if kind not in ("labels", "relation", "choices"):
             source.repaired(OTHER_TYPE, f"result[{i}] of type {kind!r}")
         elif kind == "labels":
-            ids[result.get("id")] = len(found)
+            # results of several controls for one region share its id
+            ids.setdefault(result.get("id"), len(found))
             value = check_type(result.get("value"), dict, f"result[{i}] value")
             found += _read_value(value, f"result[{i}]")
     return found, ids

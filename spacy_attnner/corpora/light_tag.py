@@ -120,7 +120,8 @@ def _read_annotations(
         start, end = (
             check_type(item.get(key), int, f"{name} {key}") for key in ("start", "end")
         )
-        places[item.get("tagged_token_id")] = len(found)
+        if places.setdefault(item.get("tagged_token_id"), len(found)) < len(found):
+            raise ValueError(f"{name}: a span of its tagged_token_id is given before")
         label = check_type(item.get("tag"), str, f"{name} tag")
         found.append(Mention(start, end, label, name, item.get("value")))
     return found, places

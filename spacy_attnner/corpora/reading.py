@@ -102,7 +102,7 @@ class Source:
         if found == [self.path]:
             self.check_file()
         for path in found:
-            if path == self.path or (path.is_file() and wanted(path)):
+            if path == self.path or (wanted(path) and path.is_file()):
                 self.file, self.line, self.raw = path, 1, str(path)
                 yield path
 

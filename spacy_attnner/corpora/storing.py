@@ -1,19 +1,26 @@
 """Where converted documents go: one file, a folder of parts, or train, dev and test."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import srsly.msgpack
+from spacy.attrs import IDS
 from spacy.tokens import Doc, DocBin
 
 from ..atomic import replacing, replacing_files, replacing_parts
+from ..span_groups import LABEL, STORED_SPAN, stored_spans
 from .complaints import CorpusError
 
+STRINGS = (  # attributes of tokens that are strings
+    *("ORTH", "NORM", "LEMMA", "TAG", "MORPH", "DEP"),
+    *("ENT_TYPE", "ENT_KB_ID", "ENT_ID"),
+)
 PART = "part-{:05}.spacy"
 PART_PATTERN = "part-*.spacy"
 PART_TOKENS = 400_000  # about 40 MB in memory
+BYTES_HELD = 30  # memory that one .spacy file takes for each byte of text, in the end
 # a .spacy file holds an array of 8 bytes for each token and attribute, up to 4 GiB
 MAX_TOKENS = 35_000_000
 
@@ -32,12 +39,18 @@ class Sink(Protocol):
 
 
 class Bin:
-    """Documents of one `.spacy` file; `path` names it in errors."""
+    """Documents of one `.spacy` file; `path` names it in errors.
+
+    It fills a `DocBin` as `DocBin.add` does, which takes most of the time of a
+    conversion: nine strings of every token, and a look through the entry points of all
+    that is installed for every document and each of its span groups.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.docs = DocBin()
-        # one for all: DocBin's own looks through the entry points for each document
+        self.string_columns = [self.docs.attrs.index(IDS[name]) for name in STRINGS]
+        self.known: set[int] = set()  # strings that are there
         self.packer: Any = srsly.msgpack.Packer(use_bin_type=True)
         self.n_tokens = 0
 
@@ -51,7 +64,6 @@ class Bin:
                 f"a .spacy file holds up to {MAX_TOKENS:,} tokens; name a folder, "
                 "which gets files of a part each; `spacy train` takes it as well",
             )
-        self.docs.add(doc)
         try:
             self.docs.user_data.append(self.packer.pack(doc.user_data))
         except OverflowError as error:
@@ -61,6 +73,32 @@ class Bin:
                 f"id or meta of {doc.text[:40]!r} holds a whole number of more than 64 "
                 "bits; write it as a string",
             ) from error
+        self._add_tokens(doc)
+        self.docs.flags.append({"has_unknown_spaces": doc.has_unknown_spaces})
+        self.docs.cats.append(doc.cats)
+        self.docs.span_groups.append(self._pack(doc))
+
+    def _add_tokens(self, doc: Doc) -> None:
+        array = doc.to_array(self.docs.attrs)
+        self.docs.tokens.append(array)
+        self.docs.spaces.append(doc.to_array(["SPACY"]).reshape(-1, 1).astype(bool))
+        self._add_strings(doc, array[:, self.string_columns].ravel().tolist())
+
+    def _add_strings(self, doc: Doc, found: Iterable[int]) -> None:
+        new = set(found) - self.known
+        self.known |= new
+        self.docs.strings.update(map(doc.vocab.strings.__getitem__, new))
+
+    def _pack(self, doc: Doc) -> bytes:
+        """What `doc.spans.to_bytes` makes."""
+        packed: dict[bytes, list[str]] = {}
+        for key, group in doc.spans.items():
+            spans = stored_spans(group)
+            self._add_strings(doc, (span[LABEL] for span in spans))
+            item = {"name": group.name, "attrs": group.attrs}
+            item["spans"] = [STORED_SPAN.pack(*span) for span in spans]
+            packed.setdefault(self.packer.pack(item), []).append(key)
+        return self.packer.pack(packed or [])
 
     def to_bytes(self) -> bytes:
         """The file."""
