@@ -55,7 +55,8 @@ def claims_jsonl(value: dict[str, Any]) -> bool:
         return False
     if not isinstance(tokens, list) or not all(isinstance(t, str) for t in tokens):
         return False
-    return "entities" in value or bool(relations or tokens)
+    # of empty lists alone other formats have the same
+    return bool(entities or relations or (tokens and "entities" not in value))
 
 
 def record_to_doc(

@@ -23,6 +23,7 @@ UNDECODED = re.compile("[\udc80-\udcff]+")  # bytes that are not in the encoding
 UTF8 = "utf-8"
 # the longer marks first: UTF-32's begins with UTF-16's
 MARKS = {
+    codecs.BOM_UTF8: UTF8,
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -115,8 +116,9 @@ class Source:
         mark = self._mark()
         try:
             codecs.lookup(encoding)
-            if mark or "16" in encoding or "32" in encoding:
-                yield from self._wide_lines(mark or encoding)
+            encoding = mark or encoding
+            if "16" in encoding or "32" in encoding:
+                yield from self._wide_lines(encoding)
             else:
                 yield from self._narrow_lines(encoding)
         except LookupError as error:
@@ -130,7 +132,8 @@ class Source:
             start = file.read(4)
         for mark, encoding in MARKS.items():
             if start.startswith(mark):
-                self.repairs[WIDE] += 1
+                if encoding != UTF8:
+                    self.repairs[WIDE] += 1
                 return encoding
         return None
 

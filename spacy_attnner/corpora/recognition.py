@@ -58,7 +58,6 @@ class Glimpse:
         if path.is_dir():
             return
         for line in source.lines("iso-8859-1"):
-            line = line.removeprefix("\u00ef\u00bb\u00bf")  # a UTF-8 byte order mark
             if line.strip():
                 self.first = self.first if self.lines else source.line
                 self.lines.append(line)

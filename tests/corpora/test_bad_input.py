@@ -133,6 +133,8 @@ def test_marks_and_emoji_at_the_edges_of_spans(read, name):
     record = {"text": text, "entities": [whole]}
     ((_, ents, *_),), _ = read(json.dumps(record), "jsonl")
     assert ents == [(name, "PER")]
+    if name[-1] in "🚀🌈":  # a token of its own
+        return
     record["entities"] = [{**whole, "end": 4 + len(name)}]  # without the last mark
     with pytest.raises(
         CorpusError, match=r"does not begin and end with a token|holds no"
@@ -217,7 +219,7 @@ def test_nan_is_no_number(read, format, content):
         (
             "label_studio",
             '{"daten": {"text": "Ada"}}',
-            r"the keys \['daten'\] has neither",
+            r"a task of the keys \['daten'\] has neither",
         ),
         (
             "table",
@@ -256,7 +258,7 @@ def test_tabs_and_form_feeds_stay_in_tokens(read, format, record):
 @pytest.mark.parametrize(
     ("format", "content", "n_words"),
     [
-        ("columns", "Ada\tB-PER\n\n\n\f\tO\n\nOslo\tB-LOC\n", [1, 1, 1]),
+        ("columns", "Ada\tB-PER\n\n\na\fb\tO\n\nOslo\tB-LOC\n", [1, 1, 1]),
         ("conll04", "#doc 1\n0\tAda\tO\t['N']\t[0]\n\n1\tB\tO\t['N']\t[1]\n", [2]),
         ("pubtator", "7|t|Ada\n\n7|a|left\n\n7\t0\t3\tAda\tPER\tP1\n", [2]),
         ("fasttext", "__label__a Ada\fleft\n\n\n__label__b Bo\n", [3, 1]),

@@ -6,16 +6,23 @@ import sys
 from pathlib import Path
 
 import pytest
-from spacy.tokens import DocBin
+from spacy.tokens import DocBin, Span
 from typer.testing import CliRunner
 
 import spacy_attnner.cli.data_commands as module
 from spacy_attnner.cli import attn_cli
+from spacy_attnner.corpora import conversion
 from spacy_attnner.corpora.complaints import CorpusError
 from spacy_attnner.corpora.conversion import convert
-from spacy_attnner.corpora.formats import FORMATS, detect_format, read_corpus
+from spacy_attnner.corpora.formats import FLAGS, FORMATS, detect_format, read_corpus
+from spacy_attnner.corpora.storing import Bin
 from spacy_attnner.errors import UserError
-from spacy_attnner.relations import get_relations, has_relations
+from spacy_attnner.relations import (
+    Relation,
+    get_relations,
+    has_relations,
+    set_relations,
+)
 
 CONLL2003 = "-DOCSTART- -X- O O\n\nAda N N I-PER\n\nOslo N N I-LOC\n"
 CONLL04 = (
@@ -101,8 +108,27 @@ def test_an_unknown_format_is_an_error(write, nlp):
         read_corpus(path, nlp, "pdf")
 
 
-def test_the_command_offers_every_format(invoke, write, tmp_path):
-    result = invoke(write(SST2), tmp_path / "out.spacy", "--format", "?")
+def test_the_command_lists_every_format(invoke, write, tmp_path):
+    result = invoke("--format", "?")
+    assert result.exit_code == 0
+    shown = result.output.splitlines()
+    assert [line.split()[0] for line in shown[: len(FORMATS)]] == list(FORMATS)
+    (trees,) = (line.split() for line in shown if line.startswith("sst_trees"))
+    assert trees == ["sst_trees", "--fine", "--phrases"]
+    for flag in {flag for each in FORMATS.values() for flag in each.options}:
+        name = FLAGS[flag]
+        assert any(line.startswith(name) and len(line) <= 80 for line in shown)
+
+
+def test_the_help_fits_a_screen():
+    result = CliRunner().invoke(attn_cli, ["convert", "--help"], env={"COLUMNS": "80"})
+    lines = result.output.rstrip("\n").splitlines()
+    assert len(lines) < 30
+    assert max(map(len, lines)) <= 80
+
+
+def test_unknown_choices(invoke, write, tmp_path):
+    result = invoke(write(SST2), tmp_path / "out.spacy", "--format", "pdf")
     assert result.exit_code == 1
     assert f"choose from {', '.join(FORMATS)}" in unwrap(result.output)
     result = invoke(write(SST2), tmp_path / "out.spacy", "--align", "down")
@@ -274,3 +300,32 @@ def test_is_a_command_of_spacy():
     command = [sys.executable, "-m", "spacy", "attn", "convert", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "--map-labels" in done.stdout
+
+
+def test_a_large_corpus_as_one_file_is_warned_of(write, tmp_path, monkeypatch):
+    monkeypatch.setattr(conversion, "LARGE", 5)
+    path = write(SST2)
+    with pytest.warns(UserWarning, match="in memory, about .* give a folder as output"):
+        convert(path, tmp_path / "out.spacy")
+    with pytest.warns(UserWarning, match="and no --split"):
+        convert(write(SST2 * 9), tmp_path / "shares", split="80/20")
+    convert(path, tmp_path / "parts")
+
+
+def test_what_is_stored_is_what_spacy_stores(nlp, tmp_path):
+    """Also of what no format of ours says."""
+    doc = nlp("Ada isn't in Oslo now .")
+    doc.ents = [Span(doc, 0, 1, "PER", kb_id="Q1", span_id="e1")]
+    doc.spans["sc"] = [doc[0:2], Span(doc, 4, 5, "PLACE")]
+    doc.spans["none"] = []
+    for i, token in enumerate(doc):
+        token.tag_, token.lemma_ = f"T{i}", f"l{i}"
+        token.set_morph({"Number": "Sing"})
+        token.dep_, token.head = "dep", doc[0]
+    set_relations(doc, [Relation(doc[0:1], doc[4:5], "In")])
+    doc.cats, doc.user_data["id"] = {"news": 1.0}, "d1"
+    docs = [doc, nlp(""), nlp("Bo")]
+    made = Bin(tmp_path)
+    for each in docs:
+        made.add(each)
+    assert made.to_bytes() == DocBin(docs=docs, store_user_data=True).to_bytes()
