@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import typer
+from typer.core import TyperOption
 
 from ..terminal import echo, msg, visible
 from .app import attn_cli
@@ -15,10 +16,11 @@ def _list_formats(context: typer.Context, name: str | None) -> str | None:
     from ..corpora.formats import FLAGS, FORMATS
 
     for format in FORMATS.values():
-        echo(f"{format.name:<14}{'  '.join(map(FLAGS.get, format.options))}".rstrip())
+        flags = "  ".join(FLAGS[name] for name in format.options)
+        echo(f"{format.name:<14}{flags}".rstrip())
     echo("")
     for option in context.command.params:
-        if getattr(option, "hidden", False):
+        if isinstance(option, TyperOption) and option.hidden:
             echo(f"{', '.join(option.opts):<20}{option.help}")
     raise typer.Exit
 

@@ -26,7 +26,7 @@ from .complaints import CorpusError
 from .conll import CONLL04, CONLL2003, DOCSTART, document_blocks, split_blank
 from .reading import Numbered, Source, split_columns
 from .recognition import Format, Glimpse
-from .record import Mention, Record
+from .record import Mention, Record, first_of_each
 from .tags import (
     OUTSIDE,
     UNFITTING,
@@ -163,7 +163,7 @@ def _make_record(
     return Record(
         words=[row.word for row in rows],
         spaces=None if all(spaces) else spaces,
-        sent_starts=[i == 0 for each in sentences for i in range(len(each))],
+        sent_starts=first_of_each(sentences),
         entities=mentions,
         id=name,
     )

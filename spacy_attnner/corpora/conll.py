@@ -30,7 +30,7 @@ from typing import NamedTuple, TypeVar
 
 from .reading import Numbered, Source, split_columns
 from .recognition import Format, Glimpse, first_line
-from .record import Link, Mention, Record
+from .record import Link, Mention, Record, first_of_each
 
 T = TypeVar("T")
 DOCSTART = "-DOCSTART-"
@@ -162,7 +162,7 @@ def make_tagged_record(sentences: list[list[Token]]) -> Record:
         tokens += sentence
     return Record(
         words=[word for _, word, _ in tokens],
-        sent_starts=[i == 0 for each in sentences for i in range(len(each))],
+        sent_starts=first_of_each(sentences),
         entities=[
             Mention(span.start, span.end, span.label, line=tokens[span.start][0])
             for span in spans
@@ -259,7 +259,7 @@ def _make_rows_record(rows: list[Row], source: Source) -> Record:
     ]
     return Record(
         words=[row.word for row in rows],
-        sent_starts=[i == 0 for i in range(len(rows))],
+        sent_starts=first_of_each([rows]),
         entities=mentions,
         relations=_resolve(rows, spans, source),
     )

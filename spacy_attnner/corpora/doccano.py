@@ -33,11 +33,7 @@ KEYS = frozenset(("id", "text", "data", "entities", "relations", *LISTS, *MINE))
 def read_doccano(source: Source) -> Iterator[Record]:
     """Read an export of Doccano, of entities, relations or categories."""
     categories = _are_categories(source)
-
-    def parse(raw: str) -> Iterator[Record]:
-        yield _make_record(check_type(source.parse(raw), dict, "record"), categories)
-
-    return source.records(source.values(), parse)
+    return source.objects(lambda value: _make_record(value, categories))
 
 
 def _are_categories(source: Source) -> bool:

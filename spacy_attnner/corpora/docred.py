@@ -18,16 +18,15 @@ from .alignment import nearest
 from .json_values import check_type
 from .reading import Source
 from .recognition import Format
-from .record import Link, Mention, Record
+from .record import Link, Mention, Record, first_of_each
 
 
 def read_docred(source: Source) -> Iterator[Record]:
     """Read DocRED's JSON, also Re-DocRED's and DWIE's in its form."""
-    return source.records(source.values(), lambda raw: [_parse(source.parse(raw))])
+    return source.objects(_make_record)
 
 
-def _parse(value: Any) -> Record:
-    check_type(value, dict, "document")
+def _make_record(value: dict[str, Any]) -> Record:
     sentences = check_type(value.get("sents"), list, "sents")
     starts = [0, *accumulate(map(len, sentences))]
     mentions: list[Mention] = []
@@ -43,7 +42,7 @@ def _parse(value: Any) -> Record:
         links = [_link(item, f"labels[{i}]", entities, mentions) for i, item in items]
     return Record(
         words=list(chain.from_iterable(sentences)),
-        sent_starts=[i == 0 for each in sentences for i in range(len(each))],
+        sent_starts=first_of_each(sentences),
         entities=mentions,
         relations=links,
         id=value.get("title"),

@@ -16,20 +16,17 @@ from typing import Any
 from .json_values import check_type
 from .reading import Source
 from .recognition import Format
-from .record import Link, Mention, Record
+from .record import Link, Mention, Record, first_of_each
 
 LEFT_OUT = "{} of a document: left out"
 
 
 def read_dygie(source: Source) -> Iterator[Record]:
     """Read DyGIE's JSONL."""
-    return source.records(
-        source.values(), lambda raw: [_parse(source.parse(raw), source)]
-    )
+    return source.objects(lambda value: _make_record(value, source))
 
 
-def _parse(value: Any, source: Source) -> Record:
-    check_type(value, dict, "document")
+def _make_record(value: dict[str, Any], source: Source) -> Record:
     sentences = check_type(value.get("sentences"), list, "sentences")
     for key in ("clusters", "events"):
         if any(value.get(key) or []):
@@ -51,7 +48,7 @@ def _parse(value: Any, source: Source) -> Record:
         links.append(Link(places[pairs[0]], places[pairs[1]], label, name))
     return Record(
         words=list(chain.from_iterable(sentences)),
-        sent_starts=[i == 0 for each in sentences for i in range(len(each))],
+        sent_starts=first_of_each(sentences),
         entities=mentions if "ner" in value else None,
         relations=links if "relations" in value else None,
         id=value.get("doc_key"),

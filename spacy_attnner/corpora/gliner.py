@@ -19,15 +19,11 @@ from .record import Link, Mention, Record
 
 def read_gliner(source: Source) -> Iterator[Record]:
     """Read GLiNER's JSON."""
-    return source.records(source.values(), lambda raw: [_parse(source.parse(raw))])
+    return source.objects(_make_record)
 
 
-def _parse(value: Any) -> Record:
-    words = check_type(
-        check_type(value, dict, "document").get("tokenized_text"),
-        list,
-        "tokenized_text",
-    )
+def _make_record(value: dict[str, Any]) -> Record:
+    words = check_type(value.get("tokenized_text"), list, "tokenized_text")
     mentions = [
         Mention(start, end + 1, label, f"ner[{i}]")
         for i, (start, end, label) in enumerate(_triples(value, "ner"))

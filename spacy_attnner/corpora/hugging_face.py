@@ -42,11 +42,7 @@ def read_hugging_face(source: Source) -> Iterator[Record]:
     """
     source.check_file()
     if not begins_with(source.path, MAGIC):
-
-        def parse(raw: str) -> Iterator[Record]:
-            yield _make_record(check_type(source.parse(raw), dict, "row"), {}, source)
-
-        return source.records(source.values(), parse)
+        return source.objects(lambda row: _make_record(row, {}, source))
     table = _open(source)
     names = _class_labels(table)
     return source.records(

@@ -159,16 +159,18 @@ def _read_links(
     joins: list[Any], places: dict[Any, int], source: Source
 ) -> Iterator[Link]:
     for item in joins:
-        ends = []
-        for key in (HEAD, TAIL):
-            end = getattr(item, key)
-            # relations may be attached to the token that an entity consists of
-            at = None if end is None else (end.begin, end.end)
-            ends.append(places.get(id(end), places.get(at)))
-        if None in ends:
+        head, tail = (_find_place(getattr(item, key), places) for key in (HEAD, TAIL))
+        if head is None or tail is None:
             source.repaired(NO_SPAN, f"{_layer(item)} at {item.begin}")
         else:
-            yield Link(*ends, _read_label(item, source), _layer(item))
+            yield Link(head, tail, _read_label(item, source), _layer(item))
+
+
+def _find_place(end: Any, places: dict[Any, int]) -> int | None:
+    """The entity that a relation ends at, which may be attached to its only token."""
+    if end is None:
+        return None
+    return places.get(id(end), places.get((end.begin, end.end)))
 
 
 def fits_inception(glimpse: Glimpse) -> bool:

@@ -36,9 +36,7 @@ RELATION_KEYS = {"head", "tail", "label"}
 
 def read_jsonl(source: Source) -> Iterator[Record]:
     """Read a JSONL corpus, each record annotated as far as its line says."""
-    return source.records(
-        source.values(), lambda raw: [parse_record(source.parse(raw))]
-    )
+    return source.objects(parse_record)
 
 
 def claims_jsonl(value: dict[str, Any]) -> bool:

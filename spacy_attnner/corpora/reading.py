@@ -231,6 +231,14 @@ class Source:
                 "one object a line"
             ) from error
 
+    def objects(self, make: Callable[[dict[str, Any]], Record]) -> Iterator[Record]:
+        """The records of a file of JSON, one of each object."""
+
+        def parse(raw: str) -> Iterator[Record]:
+            yield make(check_type(self.parse(raw), dict, "document"))
+
+        return self.records(self.values(), parse)
+
     def parts(self, key: str) -> Iterator[tuple[dict[str, Any], int, Any]]:
         """What a list in each object holds: the object, the place, the item.
 

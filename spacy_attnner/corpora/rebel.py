@@ -45,12 +45,11 @@ Triplet = tuple[tuple[str, str], tuple[str, str], str]  # head and tail, typed; 
 def read_rebel(source: Source) -> Iterator[Record]:
     """Read either; `options.entity_label` is the label of entities without a type."""
 
-    def parse(raw: str) -> Iterator[Record]:
-        value = check_type(source.parse(raw), dict, "document")
+    def make(value: dict[str, Any]) -> Record:
         read = _read_article if "triples" in value else _read_linearized
-        yield read(value, source)
+        return read(value, source)
 
-    return source.records(source.values(), parse)
+    return source.objects(make)
 
 
 def _read_article(value: dict[str, Any], source: Source) -> Record:

@@ -4,7 +4,7 @@ A record holds what the file says, and no more. What is None is not annotated; a
 list means that there is none. `documents.py` alone makes documents of records.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,3 +72,8 @@ class Record:
     id: str | int | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     partial: bool = False
+
+
+def first_of_each(sentences: Iterable[Sized]) -> list[bool]:
+    """Whether each token of some sentences is the first of its own."""
+    return [i == 0 for sentence in sentences for i in range(len(sentence))]

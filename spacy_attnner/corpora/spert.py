@@ -19,11 +19,10 @@ from .record import Link, Mention, Record
 
 def read_spert(source: Source) -> Iterator[Record]:
     """Read SpERT's JSON."""
-    return source.records(source.values(), lambda raw: [_parse(source.parse(raw))])
+    return source.objects(_make_record)
 
 
-def _parse(value: Any) -> Record:
-    check_type(value, dict, "document")
+def _make_record(value: dict[str, Any]) -> Record:
     items = check_type(value.get("entities"), list, "entities")
     mentions = [
         Mention(*_numbers(item, name, "start", "end"), _type(item, name), name)

@@ -48,7 +48,7 @@ class Bin:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.docs = DocBin()
+        self.docs: Any = DocBin()  # whose lists are filled here
         self.string_columns = [self.docs.attrs.index(IDS[name]) for name in STRINGS]
         self.known: set[int] = set()  # strings that are there
         self.packer: Any = srsly.msgpack.Packer(use_bin_type=True)
