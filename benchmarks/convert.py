@@ -4,8 +4,8 @@
 
 Texts are invented. Documents a second are those of a BRAT folder (237 tokens, 20
 entities and 10 relations a document), by the time of the processor, in this process.
-The memory is that of the command while it turns JSONL into a folder of parts: the
-highest resident set in each tenth of the file.
+The memory is that of the command while it turns JSONL into a folder of parts, and a
+small one into one file: the highest resident set in each tenth of what is read.
 """
 
 import argparse
@@ -30,6 +30,7 @@ SENTENCE = (
 )
 SENTENCE += "and nobody came to the harbour. "
 N_SENTENCES = 10  # of a document
+ONE_FILE = 10_000_000  # bytes
 
 
 def make_document(draw: random.Random) -> tuple[str, list[tuple[int, int, str]]]:
@@ -95,25 +96,26 @@ def place_in(path: Path, pid: int) -> int:
     return 0
 
 
-def measure_memory(work: Path, n_bytes: int) -> dict[str, object]:
-    """The highest memory in each tenth of a file."""
-    path, parts = (work / "corpus.jsonl").absolute(), work / "parts"
+def measure_memory(work: Path, n_bytes: int, name: str) -> dict[str, object]:
+    """The highest memory in each tenth of a file that becomes what is named."""
+    path, output = (work / "corpus.jsonl").absolute(), work / name
     write_jsonl(path, n_bytes)
-    command = [sys.executable, "-m", "spacy", "attn", "convert", str(path), str(parts)]
+    command = [sys.executable, "-m", "spacy", "attn", "convert", str(path), str(output)]
     peaks = [0] * 10
+    place = 0
     begin = os.times().children_user
     process = subprocess.Popen(command)
     while process.poll() is None:
-        tenth = min(place_in(path, process.pid) * 10 // n_bytes, 9)
+        place = max(place, place_in(path, process.pid))  # it is closed before the end
+        tenth = min(place * 10 // n_bytes, 9)
         peaks[tenth] = max(peaks[tenth], resident(process.pid))
         time.sleep(0.2)
     found = {
         "bytes": path.stat().st_size,
-        "parts": len(list(parts.glob("*.spacy"))),
+        "files": len(list(output.glob("*.spacy"))) or 1,
         "seconds": os.times().children_user - begin,
         "mib_by_tenth": [round(peak / 2**20) for peak in peaks],
     }
-    shutil.rmtree(parts)
     path.unlink()
     return found
 
@@ -132,8 +134,10 @@ def main() -> None:
     options.work.mkdir(parents=True)
     content = {
         "brat": measure_speed(options.work, options.documents),
-        "jsonl": measure_memory(options.work, options.megabytes * 1_000_000),
+        "parts": measure_memory(options.work, options.megabytes * 1_000_000, "parts"),
+        "one_file": measure_memory(options.work, ONE_FILE, "corpus.spacy"),
     }
+    shutil.rmtree(options.work)
     write_result(options.output, called(), content)
     sys.stdout.write(json.dumps(content, indent=1) + "\n")
 

@@ -25,7 +25,7 @@ from .splitting import PARTS, parse_shares, plan_split
 from .storing import BYTES_HELD, Sink, folder_of_parts, folder_of_shares, one_file
 
 MAX_NOTES = 20
-LARGE = 100_000_000  # bytes of a corpus that should not become one file
+LARGE = 50_000_000  # bytes of a corpus that should not become one file
 
 
 @dataclass

@@ -19,8 +19,9 @@ STRINGS = (  # attributes of tokens that are strings
 )
 PART = "part-{:05}.spacy"
 PART_PATTERN = "part-*.spacy"
-PART_TOKENS = 400_000  # about 40 MB in memory
-BYTES_HELD = 30  # memory that one .spacy file takes for each byte of text, in the end
+# a part takes about 200 MB while it is written: a token of a `DocBin` 500 bytes
+PART_TOKENS = 400_000
+BYTES_HELD = 60  # memory that one file takes for each byte of a corpus that becomes it
 # a .spacy file holds an array of 8 bytes for each token and attribute, up to 4 GiB
 MAX_TOKENS = 35_000_000
 
