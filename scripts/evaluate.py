@@ -6,7 +6,6 @@ Writes one JSON file a task, all of them in metrics/metrics.json, and the per-la
 tables in metrics/REPORT.md.
 """
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 
 from source import read_source
 from spacy.language import Language
-from spacy.scorer import Scorer
 from spacy.training import Corpus, Example
 
 from spacy_attnner.atomic import check_files, replacing_files, write_json, write_text
@@ -23,6 +21,7 @@ from spacy_attnner.corpora.training_data import create_gold_sentences
 from spacy_attnner.errors import UserError, sound
 from spacy_attnner.loading import annotate, load_pipeline, running, use_gpu
 from spacy_attnner.report.content import calibrate_examples
+from spacy_attnner.report.evaluation import SPEED, score_pipeline
 from spacy_attnner.terminal import Commands, echo, msg
 
 app = Commands()
@@ -144,19 +143,13 @@ def _evaluate(evaluation: Evaluation, training: Path, corpus: Path) -> dict[str,
     data = corpus / evaluation.data / "test.spacy"
     nlp = _load(training / evaluation.model)
     examples = _read(evaluation, nlp, data)
-    started = time.perf_counter()
     with running(evaluation.model):
-        annotate(nlp, examples, evaluation.title)
-        seconds = time.perf_counter() - started
-        scores = Scorer(nlp=nlp).score(examples)
-    if "cats_acc" in evaluation.metrics:
-        scores["cats_acc"] = accuracy(examples)
-    n_words = sum(len(example.predicted) for example in examples)
+        scores = score_pipeline(nlp, examples, evaluation.title)
     result = {
         "model": evaluation.model,
         "documents": len(examples),
-        "words": n_words,
-        "words_per_second": round(n_words / seconds),
+        "words": sum(len(example.predicted) for example in examples),
+        "words_per_second": round(scores[SPEED]),
         "scores": {key: scores.get(key) for key in evaluation.metrics},
     }
     if evaluation.uncalibrated:
@@ -187,18 +180,6 @@ def _read(evaluation: Evaluation, nlp: Language, path: Path) -> list[Example]:
 def _check(path: Path, step: str) -> None:
     if not path.exists():
         raise UserError(f"{path} is missing", f"Run the project's {step} step first.")
-
-
-def accuracy(examples: Iterable[Example]) -> float | None:
-    """Share of the documents whose best category is the annotated one."""
-    right = total = 0
-    for example in examples:
-        gold = [cat for cat, value in example.reference.cats.items() if value >= 0.5]
-        cats = example.predicted.cats
-        if len(gold) == 1 and cats:
-            total += 1
-            right += max(cats, key=lambda cat: cats[cat]) == gold[0]
-    return right / total if total else None
 
 
 def compare_calibrations(

@@ -17,7 +17,7 @@ SCRIPTS = {
     "check": check.app,
     "choose": choose.app,
     "corpus": corpus.app,
-    "evaluate": evaluate.app,
+    "evaluate-project": evaluate.app,
     "fetch": fetch.app,
     "install": install.app,
     "stamp": stamp.app,

@@ -42,7 +42,9 @@ COMMANDS = {
     "convert": "train.jsonl OUT.spacy",
     "corpus": "corpus/SOURCE.json OUT",
     "encoder": "OUT --wheel in.txt",
-    "evaluate": "training corpus OUT",
+    "data": "dev.spacy --json OUT",
+    "evaluate": "model dev.spacy -o OUT",
+    "evaluate-project": "training corpus OUT",
     "fetch": "OUT --corpus sample",
     "finish": "OUT",
     "init-config": "ner -o OUT.cfg --force",
@@ -234,7 +236,8 @@ def test_a_file_in_place_of_a_folder(place, command):
         ("report", "attn_ner/cfg"),
         ("relations", "vocab/strings.json"),
         ("check", "meta.json"),
-        ("evaluate", "tokenizer"),
+        ("evaluate", "attn_ner/cfg"),
+        ("evaluate-project", "tokenizer"),
     ],
 )
 def test_a_damaged_model(place, command, damage):
@@ -254,7 +257,11 @@ def fail_on_text(doc):
 
 
 @pytest.mark.parametrize(
-    "command", ["calibrate", "thresholds", "report", "relations", "check", "evaluate"]
+    "command",
+    [
+        *("calibrate", "thresholds", "report", "relations", "check", "evaluate"),
+        "evaluate-project",
+    ],
 )
 def test_a_pipeline_that_fails_on_texts(place, command):
     for model in (place / "model", place / "training/en_attnner"):
@@ -316,7 +323,9 @@ def test_a_model_that_fails_in_any_way(place, error, monkeypatch):
         ("thresholds", b"x\x9c\x03\x00"),
         ("report", b""),
         ("relations", None),
+        ("data", b"\x80"),
         ("evaluate", None),
+        ("evaluate-project", None),
     ],
 )
 def test_damaged_documents(place, command, content):
@@ -409,6 +418,12 @@ def test_a_command_that_is_cut_off_by_head_is_no_error():
         ("convert", "train.jsonl train.jsonl", "name it so"),
         ("convert", "dev.spacy dev.spacy -f jsonl", "holds the corpus"),
         ("report", "model dev.spacy --json dev.spacy", "holds the documents"),
+        ("data", "dev.spacy --json dev.spacy", "holds the documents"),
+        ("data", "dev.spacy dev.spacy --html corpus", "is a folder"),
+        ("data", "corpus/ner --json o --html ./o", "are both"),
+        ("evaluate", "model dev.spacy -o model/scores.json", "lies inside model"),
+        ("evaluate", "model dev.spacy -o dev.spacy", "holds the documents"),
+        ("init-config", "-d dev.spacy -o dev.spacy -F -l en", "holds the documents"),
         ("report", "model dev.spacy --html model/page.html", "lies inside model"),
         ("report", "model dev.spacy --json o --html ./o", "are both"),
         ("relations", "model in.txt -o in.txt -f csv", "holds the texts"),
@@ -453,7 +468,7 @@ def test_neighbours_of_an_output_stay(place, command):
     for name in ("out.old", "out.partial", ".out.deleted", ".pip.x", "packages/mine"):
         (place / name).mkdir()
         (place / name / "letter.txt").write_text("dear")
-    if command in ("corpus", "evaluate"):
+    if command in ("corpus", "evaluate-project"):
         (place / "out/ner").mkdir(parents=True)
         (place / "out/ner/letter.txt").write_text("dear")
     before = contents(place)

@@ -99,11 +99,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("annotated", "corpora", "confidence", "recipes", "relations", "render"),
         *("scoring", *COMMANDS),
     },
+    "inspection": {"models", "relations", "recipes", "render", "report", *COMMANDS},
     "training": {"models", "corpora", "report", *COMMANDS},
     "cli": {
         *("batch", "confidence", "corpora", "crf", "export", "fitting", "glove"),
-        *("layers", "minilm", "native", "recipes", "render", "report", "serving"),
-        *("training",),
+        *("inspection", "layers", "minilm", "native", "recipes", "render", "report"),
+        *("serving", "training"),
         *("errors", "terminal"),
     },
 }

@@ -8,10 +8,10 @@ from typer.core import TyperGroup
 from ..terminal import Commands
 
 GROUPS = {
-    "Data": ("convert", "vectors", "encoder", "init-config"),
+    "Data": ("convert", "data", "vectors", "encoder", "init-config"),
     "Pipelines": (
-        *("train", "tune", "crossval", "calibrate", "thresholds", "report", "card"),
-        "info",
+        *("train", "tune", "crossval", "calibrate", "thresholds", "evaluate", "report"),
+        *("card", "info"),
     ),
     "Texts": ("apply", "relations", "render", "explain", "serve"),
 }

@@ -1,5 +1,6 @@
 """`spacy attn convert`, `vectors`, `encoder`, `init-config`: what a training reads."""
 
+import json
 from pathlib import Path
 
 import typer
@@ -194,12 +195,15 @@ def encoder_cli(
 @attn_cli.command("init-config")
 def init_config_cli(
     task: str = typer.Argument(
-        ..., help="ner, rel, rel-given (entities are given), textcat or multilabel"
+        "", help="ner, rel, rel-given (entities are given), textcat or multilabel"
     ),
     output: Path = typer.Option(
         ..., "--output", "-o", help="The .cfg file to write, - for stdout"
     ),
-    lang: str = typer.Option("en", "--lang", "-l", help="Code of the language"),
+    data: Path | None = typer.Option(
+        None, "--data", "-d", help="What to train on, which tells TASK, --lang, --size"
+    ),
+    lang: str = typer.Option("", "--lang", "-l", help="Code of the language; else en"),
     encoder: str = typer.Option(
         "",
         "--encoder",
@@ -231,14 +235,21 @@ def init_config_cli(
     """
     from ..recipes.recipe import STDOUT, Wish, write_recipe
 
+    if data is not None:
+        from ..inspection.told import tell_of_data
+
+        told = tell_of_data(data, task=task, lang=lang)
+        task, lang = str(told.task), str(told.language)
+        size = told.documents if size is None else size
     wish = Wish(
         task,
-        lang=lang,
+        lang=lang or "en",
         encoder=encoder or None,
         vectors=vectors or None,
         size=size,
         fast=fast,
         gpu=gpu,
+        train=data,
     )
     recipe = write_recipe(wish, output, force=force)
     if output == STDOUT:  # which is the config's alone, so that it can be redirected
@@ -249,3 +260,57 @@ def init_config_cli(
     for warning in recipe.warnings:
         msg.warn(warning)
     msg.good(f"Wrote {output}: {recipe.choice}")
+
+
+@attn_cli.command("data")
+def data_cli(
+    train: Path = typer.Argument(..., help="A .spacy file, or a folder of them"),
+    dev: Path | None = typer.Argument(None, help="Those of development"),
+    test: Path | None = typer.Argument(None, help="And of the test"),
+    vectors: str = typer.Option(
+        "", "--vectors", "-v", help="A pipeline with vectors: which words have none"
+    ),
+    encoder: str = typer.Option(
+        "",
+        "--encoder",
+        "-e",
+        help="A transformer: which texts its window does not hold",
+    ),
+    window: int | None = typer.Option(
+        *(None, "--window", "-w"),
+        min=8,
+        help="Another window, in its word pieces; in words without --encoder",
+    ),
+    json_path: Path | None = typer.Option(
+        None, "--json", "-j", help="A file for all of it; - for stdout"
+    ),
+    html_path: Path | None = typer.Option(
+        None, "--html", "-H", help="A page with plots"
+    ),
+) -> None:
+    """Look annotated documents over before a training.
+
+    Shows what they hold: labels, lengths, types that relations join, categories; and
+    what is wrong or will hurt: texts that two splits share, or that are annotated
+    differently, names annotated here and not there, labels that are rare, unknown or
+    spelled twice, ragged entities, relations that contradict each other. Of each how
+    many, some places (the number of the document and its id), and what to do.
+    """
+    from ..inspection.as_text import inspection_text
+    from ..inspection.look import STDOUT, write_inspection
+
+    found = write_inspection(
+        [path for path in (train, dev, test) if path is not None],
+        json_path=json_path,
+        html_path=html_path,
+        vectors=vectors,
+        encoder=encoder,
+        window=window,
+        progress=True,
+    )
+    if json_path == STDOUT:
+        typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        return
+    typer.echo(inspection_text(found, colored=True))
+    for path in filter(None, (json_path, html_path)):
+        msg.good(f"Wrote it to {path}")

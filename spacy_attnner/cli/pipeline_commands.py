@@ -1,4 +1,4 @@
-"""`spacy attn calibrate`, `thresholds`, `report`, `card`: of trained pipelines."""
+"""`spacy attn calibrate`, `thresholds`, `evaluate`, …: of trained pipelines."""
 
 import platform
 from importlib.metadata import distributions
@@ -192,6 +192,54 @@ def report_cli(
     typer.echo(to_text(report, colored=True))
     for path in filter(None, (json_path, html_path)):
         msg.good(f"Wrote the report to {path}")
+
+
+@attn_cli.command("evaluate")
+def evaluate_cli(
+    model: str = typer.Argument(..., help="The pipeline's folder or package"),
+    data: Path = typer.Argument(..., help="Annotated documents: a .spacy file"),
+    output: Path | None = typer.Option(
+        None, "--output", "-o", help="A JSON file for the scores"
+    ),
+    gold_preproc: bool = typer.Option(
+        False, "--gold-preproc", "-G", help="Gold tokens, sentence by sentence"
+    ),
+    gold_sents: bool = typer.Option(
+        False, "--gold-sents", "-s", help="Whole documents with gold sentence starts"
+    ),
+    batch_size: int | None = typer.Option(
+        None, "--batch-size", "-b", min=1, help="Documents a batch"
+    ),
+    code: Path | None = typer.Option(
+        None, "--code", "-c", help="A Python file to import: registered functions"
+    ),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+) -> None:
+    """Print all scores of a pipeline on annotated documents.
+
+    Those of every component, by the names of `spacy evaluate`, which leaves out
+    relations; of each type; the accuracy of categories; how far confidences are from
+    how often they are right (calibration errors). `report` shows the errors.
+    """
+    from spacy.cli._util import import_code
+
+    from ..report.evaluation import SPEED, evaluate_pipeline, evaluation_tables
+    from ..report.text import text_table
+
+    import_code(code)
+    scores = evaluate_pipeline(
+        model,
+        data,
+        output=output,
+        gpu_id=gpu_id,
+        gold_preproc=gold_preproc,
+        gold_sents=gold_sents,
+        batch_size=batch_size,
+    )
+    echo("\n\n".join(filter(None, map(text_table, evaluation_tables(scores)))))
+    echo(f"\n{scores[SPEED]:,.0f} words a second")
+    if output is not None:
+        msg.good(f"Wrote the scores to {output}")
 
 
 @attn_cli.command("card")

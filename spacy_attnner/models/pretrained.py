@@ -166,13 +166,10 @@ def load_pretrained(name: str | None, settings: PieceSettings) -> PretrainedEnco
     transformers = require_transformers()
     check_encoder(name)
     with _found(name):
-        config = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
+        config, tokenizer = _config_and_tokenizer(name)
         for rate in ATTENTION_DROPOUT:
             if hasattr(config, rate):
                 setattr(config, rate, 0.0)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            name, use_fast=True, trust_remote_code=False
-        )
         encoder, report = transformers.AutoModel.from_pretrained(
             name,
             config=config,
@@ -191,6 +188,28 @@ def load_pretrained(name: str | None, settings: PieceSettings) -> PretrainedEnco
     return PretrainedEncoder(
         _encoder_alone(encoder, name), plain, _word_pieces(tokenizer, name), settings
     )
+
+
+def _config_and_tokenizer(name: str) -> tuple[Any, Any]:
+    transformers = require_transformers()
+    config = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(
+        name, use_fast=True, trust_remote_code=False
+    )
+    return config, tokenizer
+
+
+def load_pieces(name: str) -> tuple[WordPieces, int]:
+    """The tokenizer of an encoder, and its window: the most pieces it is given.
+
+    Raises ValueError where it cannot be had, ImportError without transformers.
+    """
+    require_transformers()
+    check_encoder(name)
+    with _found(name):
+        config, tokenizer = _config_and_tokenizer(name)
+    n_positions = getattr(config, "max_position_embeddings", None) or WINDOW
+    return _word_pieces(tokenizer, name), min(WINDOW, n_positions)
 
 
 def require_transformers() -> Any:

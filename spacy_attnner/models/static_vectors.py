@@ -150,10 +150,10 @@ def _lookup(ops: Ops, words: Words) -> Floats2d:
         return ops.asarray2f(vectors.get_batch(keys))
     # spaCy 3.8 forgets a table's attr when it saves it, so a lower-case table comes
     # back as one of ORTH: what is not found as it stands is tried lower-case
-    rows = _find(vectors, keys)
+    rows = find_rows(vectors, keys)
     unknown = numpy.flatnonzero(rows < 0)
     if len(unknown):
-        rows[unknown] = _find(vectors, words.column(LOWER)[unknown])
+        rows[unknown] = find_rows(vectors, words.column(LOWER)[unknown])
     # the table may be on the GPU and the model not, or the other way round
     xp = get_array_module(vectors.data)
     V: Any = ops.asarray2f(vectors.data[xp.asarray(rows)])
@@ -163,7 +163,7 @@ def _lookup(ops: Ops, words: Words) -> Floats2d:
     return V
 
 
-def _find(vectors: Vectors, keys: numpy.ndarray) -> numpy.ndarray:
+def find_rows(vectors: Vectors, keys: numpy.ndarray) -> numpy.ndarray:
     """Rows of keys, -1 for unknown ones, (n,); `vectors.find` would ask a GPU."""
     find = vectors.key2row.get
     return numpy.array([find(key, -1) for key in keys.tolist()], dtype="int64")

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy
@@ -48,6 +49,11 @@ class WordPieces:
         """Pieces that the tokenizer knows, up to the highest number."""
         numbers = self._tokenizers[0].get_vocab(with_added_tokens=True).values()
         return max(numbers, default=-1) + 1
+
+    def count(self, words: Iterable[str]) -> numpy.ndarray:
+        """How many pieces each word has behind a space, (n_words,)."""
+        counts = [len(self._encode(word[:MOST_CHARACTERS], True)) for word in words]
+        return numpy.maximum(numpy.array(counts, dtype="int64"), 1)
 
     def of(self, batch: Batch, most: int) -> Pieces:
         """The pieces of a batch's words.

@@ -47,6 +47,7 @@ class Wish:
     size: How many documents are labelled; None, as many as the template is for.
     fast: The smaller one of two templates.
     gpu: Whether to train on a GPU.
+    train: The `.spacy` file or folder to train on, where it is there already.
     """
 
     task: str
@@ -56,6 +57,7 @@ class Wish:
     size: int | None = None
     fast: bool = False
     gpu: bool = False
+    train: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def write_recipe(wish: Wish, output: Path, *, force: bool = False) -> Recipe:
             raise UserError(
                 f"{output} is there", "Name another file, or replace it with --force."
             )
-        check_apart(output, {"vectors": wish.vectors, "encoder": wish.encoder})
+        inputs = {"vectors": wish.vectors, "encoder": wish.encoder}
+        check_apart(output, {**inputs, "documents": wish.train})
     recipe = make_recipe(wish, output)
     if output != STDOUT:
         write_text(output, recipe.text)
@@ -273,18 +276,30 @@ def _header(wish: Wish, kind: str, choice: str, output: Path) -> list[str]:
     """Comments: what it is and how to train with it."""
     config = "config.cfg" if output == STDOUT else str(output)
     train = ["train", config, "--output", "model"]
-    for part in PARTS:
-        train += [f"--paths.{part}", f"{part}.spacy"]
+    for part, path in _parts(wish).items():
+        train += [f"--paths.{part}", str(path)]
     if kind == VECTORS and not wish.vectors:
         train += ["--paths.vectors", "vectors"]
     if wish.gpu:
         train += ["--gpu-id", "0"]
     lines = [choice + ".", "", "Train with it:"]
-    lines += [f"  {SPACY} attn convert {part}.jsonl {part}.spacy" for part in PARTS]
+    for part, path in _parts(wish).items():
+        if wish.train is None or not path.exists():
+            convert = ["attn", "convert", f"{part}.jsonl", str(path)]
+            lines.append(f"  {SPACY} {shlex.join(convert)}")
     if kind == VECTORS and not wish.vectors:
         lines.append(f"  {_vectors(wish)}")
     lines.append(f"  {SPACY} {shlex.join(train)}")
     return [f"# {visible(line)}".rstrip() for line in lines]
+
+
+def _parts(wish: Wish) -> dict[str, Path]:
+    """Where train is, and dev: beside it."""
+    if wish.train is None:
+        return {part: Path(f"{part}.spacy") for part in PARTS}
+    train, dev = PARTS
+    name = f"{dev}{wish.train.suffix}"
+    return {train: wish.train, dev: wish.train.with_name(name)}
 
 
 def _vectors(wish: Wish) -> str:

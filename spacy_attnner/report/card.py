@@ -11,7 +11,6 @@ from typing import Any
 
 import srsly
 from spacy.language import Language
-from spacy.scorer import Scorer
 from spacy.util import dot_to_object
 from thinc.compat import has_torch_cuda_gpu, torch
 
@@ -21,7 +20,7 @@ from ..errors import UserError, sound
 from ..loading import load_pipeline, running, use_gpu
 from ..recipes.blocks import TRANSFORMERS, blocks_of
 from ..terminal import visible
-from .content import calibrate_examples
+from .evaluation import score_pipeline
 
 CARD = "README.md"
 SECTION = "card"
@@ -82,20 +81,13 @@ def write_card(
 
 
 def _evaluate(nlp: Language, path: Path, model: str) -> dict[str, Any]:
-    """spaCy's scores, and how far confidences of entities can be believed."""
+    """All scores of a pipeline on the documents of a file."""
     with sound(f"{path} cannot be read", "Give a .spacy file."):
         examples = list(make_corpus(path, gold_preproc=False, gold_sents=False)(nlp))
     if not examples:
         raise UserError(f"{path} holds no document", "Give one with documents.")
     with running(model):
-        docs = nlp.pipe(each.predicted for each in examples)
-        for example, doc in zip(examples, docs, strict=True):
-            example.predicted = doc
-        found = Scorer(nlp).score(examples)
-    calibration = calibrate_examples(examples)
-    if calibration is not None:
-        found["ents_calibration_error"] = calibration.ece
-    return found
+        return score_pipeline(nlp, examples, path.name)
 
 
 def card(nlp: Language, scores: Mapping[str, Mapping[str, Any]]) -> str:

@@ -53,7 +53,7 @@ def to_html(report: Report) -> str:
 
     Raises UserError if matplotlib is missing.
     """
-    parts = _paragraphs([report.data, *content.summary(report)])
+    parts = paragraphs([report.data, *content.summary(report)])
     if report.n_units:
         parts += [_figures(report), *_sections(report)]
     if report.relations is not None:
@@ -66,36 +66,39 @@ def to_html(report: Report) -> str:
 def _sections(report: Report) -> list[str]:
     parts = [
         "<h2>Entities</h2>",
-        _beside(
-            _table(content.entity_scores(report.entities)),
+        side_by_side(
+            html_table(content.entity_scores(report.entities)),
             plot_scores(report.entities),
         ),
         "<h2>Errors</h2>",
-        _table(content.kinds(report)),
+        html_table(content.kinds(report)),
         "<h3>Gold and predicted types</h3>",
         f"<p>{content.DIAGONAL}</p>",
         plot_confusion(report.confusion),
     ]
     if report.frequent:
-        parts += ["<h3>Most frequent</h3>", _table(content.frequent(report.frequent))]
+        parts += [
+            "<h3>Most frequent</h3>",
+            html_table(content.frequent(report.frequent)),
+        ]
     for kind, mistakes in report.examples.items():
         if mistakes:
             parts += [f"<h3>Examples: {escape(kind)}</h3>", _examples(mistakes)]
     parts += _confidence(report.calibration)
-    return [*parts, "<h2>Tags</h2>", _table(content.tag_scores(report.tags))]
+    return [*parts, "<h2>Tags</h2>", html_table(content.tag_scores(report.tags))]
 
 
 def _relation_sections(found: RelationReport) -> list[str]:
     scores = found.scores
     parts = [
         "<h2>Relations</h2>",
-        _beside(_table(content.relation_scores(found)), plot_scores(scores)),
+        side_by_side(html_table(content.relation_scores(found)), plot_scores(scores)),
         "<h3>Errors</h3>",
-        _table(content.relation_kinds(found)),
+        html_table(content.relation_kinds(found)),
     ]
     for kind, mistakes in found.examples.items():
         if mistakes:
-            table = _table(content.relation_examples(mistakes))
+            table = html_table(content.relation_examples(mistakes))
             parts += [f"<h3>Examples: {escape(kind)}</h3>", table]
     return parts + _confidence(found.calibration)
 
@@ -103,8 +106,10 @@ def _relation_sections(found: RelationReport) -> list[str]:
 def _category_sections(found: CategoryReport) -> list[str]:
     parts = [
         "<h2>Categories</h2>",
-        *_paragraphs([content.category_summary(found)]),
-        _beside(_table(content.category_scores(found)), plot_scores(found.scores)),
+        *paragraphs([content.category_summary(found)]),
+        side_by_side(
+            html_table(content.category_scores(found)), plot_scores(found.scores)
+        ),
     ]
     if found.confusion is not None:
         parts += ["<h3>Gold and predicted categories</h3>"]
@@ -112,7 +117,7 @@ def _category_sections(found: CategoryReport) -> list[str]:
     if found.curves:
         parts += ["<h3>What the scores tell apart</h3>", plot_curves(found.curves)]
     if found.examples:
-        table = _table(content.category_examples(found.examples))
+        table = html_table(content.category_examples(found.examples))
         parts += ["<h3>Documents of another category</h3>", table]
     return parts + _confidence(found.calibration)
 
@@ -122,11 +127,11 @@ def _confidence(calibration: Reliability | None) -> list[str]:
         return []
     return [
         "<h3>Confidence</h3>",
-        *_paragraphs([content.calibration_summary(calibration)]),
-        _beside(
+        *paragraphs([content.calibration_summary(calibration)]),
+        side_by_side(
             plot_reliability(calibration),
-            _table(content.reliability(calibration)),
-            _table(content.thresholds(calibration)),
+            html_table(content.reliability(calibration)),
+            html_table(content.thresholds(calibration)),
         ),
     ]
 
@@ -141,8 +146,14 @@ def _figures(report: Report) -> str:
     }
     if report.calibration is not None:
         figures["calibration error"] = percent(report.calibration.ece)
+    return large_figures(figures)
+
+
+def large_figures(figures: Mapping[str, str]) -> str:
+    """Numbers that stand out, by what they are."""
     cells = "".join(
-        f"<div><b>{value}</b>{name}</div>" for name, value in figures.items()
+        f"<div><b>{escape(value)}</b>{escape(name)}</div>"
+        for name, value in figures.items()
     )
     return f'<div class="figures">{cells}</div>'
 
@@ -157,15 +168,16 @@ def _examples(mistakes: Iterable[Mistake]) -> str:
             f"{escape(mistake.right)}"
         )
         rows.append([*cells, confidence, context])
-    return _rows(("gold", "predicted", "confidence", "context"), "llrl", rows)
+    return html_rows(("gold", "predicted", "confidence", "context"), "llrl", rows)
 
 
-def _table(table: Table) -> str:
+def html_table(table: Table) -> str:
+    """A table; its cells are escaped."""
     rows = [[escape(cell) for cell in row] for row in table.rows]
-    return _rows(table.header, table.aligns, rows)
+    return html_rows(table.header, table.aligns, rows)
 
 
-def _rows(header: Iterable[str], aligns: str, rows: Iterable[Iterable[str]]) -> str:
+def html_rows(header: Iterable[str], aligns: str, rows: Iterable[Iterable[str]]) -> str:
     """A table of cells that are HTML already; those of the header are not."""
     marks = [' class="r"' if align == "r" else "" for align in aligns]
 
@@ -178,12 +190,14 @@ def _rows(header: Iterable[str], aligns: str, rows: Iterable[Iterable[str]]) -> 
     return "\n".join(["<table>", head, *(line(row, "td") for row in rows), "</table>"])
 
 
-def _beside(*parts: str) -> str:
+def side_by_side(*parts: str) -> str:
+    """Parts of a page in a row, as long as they fit."""
     inside = "\n".join(f"<div>{part}</div>" for part in parts)
     return f'<div class="beside">\n{inside}\n</div>'
 
 
-def _paragraphs(lines: Iterable[str]) -> list[str]:
+def paragraphs(lines: Iterable[str]) -> list[str]:
+    """A paragraph for each line, escaped."""
     return [f"<p>{escape(line)}</p>" for line in lines]
 
 

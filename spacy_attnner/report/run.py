@@ -1,6 +1,7 @@
 """From a pipeline and a `.spacy` file to a report and its files."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,12 @@ from spacy.pipeline.textcat import TextCategorizer
 from spacy.pipeline.textcat_multilabel import MultiLabel_TextCategorizer
 from spacy.tokens import Doc
 from spacy.training import Example
-from tqdm import tqdm
 
 from ..atomic import check_apart, check_file, is_same, write_text
 from ..corpora.training_data import check_choice, has_sentences, make_corpus
 from ..errors import UserError, sound
-from ..loading import load_pipeline, running, use_gpu
+from ..loading import annotate, load_pipeline, running, use_gpu
 from ..relations import has_relations
-from ..terminal import visible
 from .content import Report, make_report
 from .html import require_matplotlib, to_html
 
@@ -49,14 +48,14 @@ def report_pipeline(
     """
     sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
     check_choice(**sentences)
-    _check_outputs(model, data, json_path, html_path)
-    _check_data(data)
+    check_reports({"documents": data, "pipeline": model}, json_path, html_path)
+    check_data(data)
     use_gpu(gpu_id)
     nlp = load_pipeline(model)
     examples = read_annotated(nlp, data, **sentences)
     unit = _unit(examples, data, **sentences)
     with running(model):
-        _predict(nlp, examples, visible(data.name), batch_size)
+        annotate(nlp, examples, data.name, batch_size=batch_size)
     _check_predictions(nlp, model, examples)
     report = make_report(
         examples,
@@ -64,7 +63,7 @@ def report_pipeline(
         data=str(data),
         unit=unit,
         n_errors=n_errors,
-        **_kind_of_categories(nlp),
+        **kind_of_categories(nlp),
     )
     files = {}
     if json_path is not None:
@@ -77,13 +76,17 @@ def report_pipeline(
     return report
 
 
-def _check_outputs(
-    model: str, data: Path, json_path: Path | None, html_path: Path | None
+def check_reports(
+    inputs: Mapping[str, Path | str], json_path: Path | None, html_path: Path | None
 ) -> None:
+    """Raises UserError if a report cannot be written to these files.
+
+    inputs: What is read, which no file may replace, by what it holds.
+    """
     for option, path in (("--json", json_path), ("--html", html_path)):
         if path is not None:
             check_file(path, f"{option} {path / 'report'}.{option[2:]}")
-            check_apart(path, {"documents": data, "pipeline": model})
+            check_apart(path, inputs)
     if json_path is not None and html_path and is_same(json_path, html_path):
         raise UserError(
             f"--json and --html are both {json_path}", "Name two different files."
@@ -92,7 +95,7 @@ def _check_outputs(
         require_matplotlib()
 
 
-def _check_data(data: Path) -> None:
+def check_data(data: Path) -> None:
     """Raises UserError if there is no `.spacy` file to read."""
     way_out = (
         f"Convert it: python -m spacy attn convert {data} {data.with_suffix('.spacy')}"
@@ -142,7 +145,7 @@ def _annotated(doc: Doc) -> set[str]:
     return {what for what, is_there in found.items() if is_there}
 
 
-def _kind_of_categories(nlp: Language) -> dict[str, Any]:
+def kind_of_categories(nlp: Language) -> dict[str, Any]:
     """Whether the pipeline's categories exclude each other, and its threshold."""
     for _, pipe in nlp.pipeline:
         if isinstance(pipe, MultiLabel_TextCategorizer):
@@ -158,17 +161,6 @@ def _unit(
     if not (gold_preproc or gold_sents) or not has_sentences(examples, data):
         return "documents"
     return "sentences" if gold_preproc else "documents with sentence starts"
-
-
-def _predict(
-    nlp: Language, examples: list[Example], title: str, batch_size: int | None
-) -> None:
-    docs = nlp.pipe((each.predicted for each in examples), batch_size=batch_size)
-    bar = tqdm(
-        docs, total=len(examples), desc=title, unit="doc", leave=False, disable=None
-    )
-    for example, doc in zip(examples, bar, strict=True):
-        example.predicted = doc
 
 
 def _check_predictions(nlp: Language, model: str, examples: list[Example]) -> None:

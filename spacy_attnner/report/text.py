@@ -28,7 +28,7 @@ def to_text(report: Report, *, colored: bool = False) -> str:
     ]
     for title, lines in sections:
         if any(lines):
-            parts += ["", _heading(title, colored), *lines]
+            parts += ["", heading(title, colored), *lines]
     return "\n".join(parts)
 
 
@@ -37,11 +37,11 @@ Sections = list[tuple[str, list[str]]]
 
 def _entities(report: Report) -> Sections:
     return [
-        ("Entities", [_table(content.entity_scores(report.entities))]),
-        ("Tags", [_table(content.tag_scores(report.tags))]),
-        ("Errors", [_table(content.kinds(report))]),
-        ("Types", [content.DIAGONAL, _table(content.confusion(report.confusion))]),
-        ("Most frequent errors", [_table(content.frequent(report.frequent))]),
+        ("Entities", [text_table(content.entity_scores(report.entities))]),
+        ("Tags", [text_table(content.tag_scores(report.tags))]),
+        ("Errors", [text_table(content.kinds(report))]),
+        ("Types", [content.DIAGONAL, text_table(content.confusion(report.confusion))]),
+        ("Most frequent errors", [text_table(content.frequent(report.frequent))]),
         ("Examples", _examples(report)),
         ("Confidence", _confidence(report.calibration)),
     ]
@@ -56,8 +56,8 @@ def _relations(report: Report) -> Sections:
         if mistakes:
             examples += [f"\n{kind}", *map(_relation_example, mistakes)]
     return [
-        ("Relations", [_table(content.relation_scores(found))]),
-        ("Errors of relations", [_table(content.relation_kinds(found))]),
+        ("Relations", [text_table(content.relation_scores(found))]),
+        ("Errors of relations", [text_table(content.relation_kinds(found))]),
         ("Examples of relations", examples),
         ("Scores of relations", _confidence(found.calibration)),
     ]
@@ -67,10 +67,10 @@ def _categories(report: Report) -> Sections:
     found = report.categories
     if found is None:
         return []
-    scores = _table(content.category_scores(found))
+    scores = text_table(content.category_scores(found))
     sections = [("Categories", [content.category_summary(found), scores])]
     if found.confusion is not None:
-        table = _table(content.confusion(found.confusion))
+        table = text_table(content.confusion(found.confusion))
         sections.append(("Confusion of categories", [table]))
     examples = [
         visible(f"  {each.gold} -> {each.predicted} {each.score:.3f}: {each.text}")
@@ -118,17 +118,19 @@ def _confidence(calibration: Reliability | None) -> list[str]:
         return []
     return [
         content.calibration_summary(calibration),
-        _table(content.reliability(calibration)),
-        _table(content.thresholds(calibration)),
+        text_table(content.reliability(calibration)),
+        text_table(content.thresholds(calibration)),
     ]
 
 
-def _heading(title: str, colored: bool) -> str:
+def heading(title: str, colored: bool) -> str:
+    """A line with a title; bold where it is `colored`."""
     line = f" {title} ".center(WIDTH, "=")
     return color(line, bold=True) if colored else line
 
 
-def _table(table: Table) -> str:
+def text_table(table: Table) -> str:
+    """A table; "" for one without rows."""
     if not table.rows:
         return ""
     text = format_table(

@@ -1,0 +1,1 @@
+"""What annotated documents hold, and what in them is wrong or will hurt a training."""
