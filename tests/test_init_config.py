@@ -305,3 +305,37 @@ def test_what_cannot_be(place, tmp_path, args, problem, way_out):
     assert problem in said(result)
     assert way_out in said(result)
     assert sorted(os.listdir()) == before
+
+
+# what the documents tell
+
+
+@pytest.mark.parametrize("task", ["", "ner"])
+def test_the_documents_tell(place, task):
+    result = init_config(f"{task} --data train.spacy -o told.cfg --encoder none")
+    assert result.exit_code == 0, result.output
+    assert "for 20 documents" in said(result)
+    config = Config().from_disk(place / "told.cfg", interpolate=False)
+    assert config["nlp"]["lang"] == "en"
+    assert ("attn_rel" in config["components"]) == (not task)
+
+
+def test_what_is_said_comes_before_what_they_tell(place):
+    args = "textcat --data train.spacy --lang de --size 4000 -o said.cfg"
+    result = init_config(args)
+    assert result.exit_code == 0, result.output
+    assert "4,000 documents" in said(result)
+    text = (place / "said.cfg").read_text("utf8")
+    assert "convert" not in text.partition("[paths]")[0]  # train and dev are there
+    config = Config().from_str(text, interpolate=False)
+    assert config["nlp"]["lang"] == "de"
+
+
+def test_no_task_and_no_documents(place):
+    result = init_config("-o none.cfg")
+    assert result.exit_code == 1
+    assert "there is no task ''" in said(result)
+    result = init_config("--data none.spacy -o none.cfg")
+    assert result.exit_code == 1
+    assert "none.spacy does not exist" in said(result)
+    assert not (place / "none.cfg").exists()
