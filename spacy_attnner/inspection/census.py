@@ -1,8 +1,9 @@
 """How many there are of everything, how long, how far apart, and examples."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy
 
@@ -112,33 +113,30 @@ class Categories:
 def count_amounts(gathered: Gathered, names: Names) -> list[Amounts]:
     """One for each split."""
     missing = numpy.append(0, numpy.frombuffer(gathered.missing, "b").cumsum())
+    gaps = missing[gathered.ends] - missing[gathered.starts]
+    lengths = gathered.ends - gathered.starts
+    sentences = sentence_bounds(gathered)[0]
     new = _new_entities(gathered, names)
     found = []
     for name, path in zip(gathered.splits, gathered.paths, strict=True):
         docs = gathered.in_split(name)
-        starts, ends = gathered.starts[docs], gathered.ends[docs]
         own = [doc for doc in gathered.with_entities if doc in docs]
-        sentences = sentence_bounds(gathered)[0]
-        n_sentences = int(((sentences >= docs.start) & (sentences < docs.stop)).sum())
-        found.append(
-            Amounts(
-                name,
-                path,
-                documents=len(docs),
-                empty=int((starts == ends).sum()),
-                sentences=n_sentences or None,
-                words=int((ends - starts).sum()),
-                with_entities=len(own),
-                missing=int(
-                    (missing[gathered.ends] - missing[gathered.starts])[own].sum()
-                ),
-                entities=sum(ent.doc in docs for ent in gathered.entities),
-                new_entities=new.get(name),
-                with_relations=sum(doc in docs for doc in gathered.with_relations),
-                relations=sum(r.head.doc in docs for r in gathered.relations),
-                with_categories=sum(doc in docs for doc in gathered.cats),
-            )
+        amounts = Amounts(
+            name,
+            path,
+            documents=len(docs),
+            empty=int((lengths[docs] == 0).sum()),
+            sentences=sum(doc in docs for doc in sentences.tolist()) or None,
+            words=int(lengths[docs].sum()),
+            with_entities=len(own),
+            missing=int(gaps[own].sum()),
+            entities=sum(ent.doc in docs for ent in gathered.entities),
+            new_entities=new.get(name),
+            with_relations=sum(doc in docs for doc in gathered.with_relations),
+            relations=sum(each.head.doc in docs for each in gathered.relations),
+            with_categories=sum(doc in docs for doc in gathered.cats),
         )
+        found.append(amounts)
     return found
 
 
@@ -158,55 +156,41 @@ def _new_entities(gathered: Gathered, names: Names) -> dict[str, float]:
 
 def measure_all(gathered: Gathered) -> list[Measure]:
     """Lengths, numbers of what is annotated, distances of arguments."""
-    docs, starts, ends = sentence_bounds(gathered)
-    of_docs = gathered.split_of
-    of_sentences = ends - starts, of_docs[docs]
-    if len(docs) == len(set(docs.tolist())):  # documents are sentences
-        of_sentences = (), ()
-    entities = numpy.bincount(
-        [ent.doc for ent in gathered.entities] or [0], minlength=len(gathered)
-    ) * bool(gathered.entities)
-    with_entities = gathered.with_entities
-    relations = gathered.relations
-    between = [
-        max(0, max(r.head.start, r.tail.start) - min(r.head.end, r.tail.end))
-        for r in relations
-    ]
-    measured = (
-        ("words a document", gathered.ends - gathered.starts, of_docs),
-        ("words a sentence", *of_sentences),
-        ("entities a document", entities[with_entities], of_docs[with_entities]),
-        (
-            "words an entity",
-            [e.end - e.start for e in gathered.entities],
-            _splits(gathered, [e.doc for e in gathered.entities]),
-        ),
-        (
-            "words between arguments",
-            between,
-            _splits(gathered, [r.head.doc for r in relations]),
-        ),
-    )
     return [
-        _measure(gathered, name, numpy.asarray(values, dtype="int64"), of)
-        for name, values, of in measured
+        _measure(gathered, name, numpy.asarray(values), numpy.asarray(docs))
+        for name, values, docs in _measured(gathered)
         if len(values)
     ]
 
 
-def _splits(gathered: Gathered, docs: list[int]) -> numpy.ndarray:
-    return gathered.split_of[numpy.array(docs, dtype="int64")]
+def _measured(gathered: Gathered) -> Iterator[tuple[str, Any, Any]]:
+    """Numbers, and the document of each."""
+    yield "words a document", gathered.ends - gathered.starts, range(len(gathered))
+    docs, starts, ends = sentence_bounds(gathered)
+    if len(docs) > len(set(docs.tolist())):  # documents are no sentences
+        yield "words a sentence", ends - starts, docs
+    entities, relations = gathered.entities, gathered.relations
+    counts = Counter(ent.doc for ent in entities)
+    known = gathered.with_entities
+    yield "entities a document", [counts[doc] for doc in known], known
+    lengths = [ent.end - ent.start for ent in entities]
+    yield "words an entity", lengths, [ent.doc for ent in entities]
+    between = [
+        max(0, max(r.head.start, r.tail.start) - min(r.head.end, r.tail.end))
+        for r in relations
+    ]
+    yield "words between arguments", between, [each.head.doc for each in relations]
 
 
 def _measure(
-    gathered: Gathered, name: str, values: numpy.ndarray, splits: numpy.ndarray
+    gathered: Gathered, name: str, values: numpy.ndarray, docs: numpy.ndarray
 ) -> Measure:
     low, high = int(values.min()), int(numpy.percentile(values, 99)) + 1
     width = max(1, -(-(high - low) // MOST_BINS))
     edges = numpy.arange(low, high + width, width)
     spreads = {}
     for i, split in enumerate(gathered.splits):
-        own = values[splits == i]
+        own = values[gathered.split_of[docs] == i]
         if len(own):
             counts, _ = numpy.histogram(own.clip(max=edges[-1]), edges)
             median, high_end = numpy.percentile(own, [50, 95]).tolist()

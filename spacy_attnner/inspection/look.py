@@ -128,7 +128,7 @@ def _unannotated(gathered: Gathered) -> Iterator[Finding]:
         known = (
             gathered.cats if what == "categories" else getattr(gathered, f"with_{what}")
         )
-        absent = sorted(set(range(len(gathered))) - set(known))
+        absent = sorted(set(range(len(gathered))) - set(known) - set(empty))
         if known and absent:
             says = f"{counted(len(absent), 'document')} without annotation of {what}"
             spots = some(map(gathered.spot_of, absent))

@@ -8,7 +8,7 @@ import numpy
 from numpy.typing import NDArray
 
 from .finding import HURTS, MOST_ROWS, NOTE, WRONG, Finding, counted, some
-from .gathering import Entity, Gathered
+from .gathering import Entity, Gathered, Spot
 from .near_twins import sequence_keys
 
 LONGEST_NAME = 12  # words of an entity that is looked for elsewhere
@@ -104,41 +104,37 @@ def check_spans(gathered: Gathered, names: Names) -> Iterator[Finding]:
 def _overlooked(gathered: Gathered, names: Names) -> Iterator[Finding]:
     """Names that are annotated more often than not, and the places where not."""
     found = [
-        (names.labels[name].total(), places, name)
+        (name, names.labels[name].total(), places)
         for name, places in names.elsewhere.items()
         if names.labels[name].total() > len(places)
     ]
     if not found:
         return
     # most first: often a name, and often not annotated
-    found.sort(key=lambda each: -len(each[1]) * each[0] / (each[0] + len(each[1])))
-    n = sum(len(places) for _, places, _ in found)
-    annotated = sum(count for count, _, _ in found)
-    docs = gathered.ends
-    spots = (
-        gathered.spot_around(
-            int(numpy.searchsorted(docs, places[0], side="right")),
-            places[0],
-            places[0] + len(name),
-            f" ({count:,} annotated, {len(places):,} not)",
-        )
-        for count, places, name in found
+    found.sort(key=lambda each: -len(each[2]) * each[1] / (each[1] + len(each[2])))
+    n = sum(len(places) for *_, places in found)
+    says = (
+        f"{counted(len(found), 'text')} annotated as an entity in "
+        f"{counted(sum(count for _, count, _ in found), 'place')} and not in "
+        f"{counted(n, 'other')}"
     )
     rows = [
         (names.text(name), f"{count:,}", f"{len(places):,}")
-        for count, places, name in found[:MOST_ROWS]
+        for name, count, places in found[:MOST_ROWS]
     ]
-    yield Finding(
-        "annotated here and not there",
-        HURTS,
-        f"{counted(len(found), 'text')} annotated as an entity in {annotated:,} places "
-        f"and not in {counted(n, 'other')}",
-        n,
-        MISSED,
-        some(spots),
-        ("text", "annotated", "not"),
-        rows,
-    )
+    spots = some(_without_label(gathered, *each) for each in found)
+    header = ("text", "annotated", "not")
+    kind = "annotated here and not there"
+    yield Finding(kind, HURTS, says, n, MISSED, spots, header, rows)
+
+
+def _without_label(
+    gathered: Gathered, name: tuple[int, ...], count: int, places: list[int]
+) -> Spot:
+    """The first place of a name where it is not annotated."""
+    doc = int(numpy.searchsorted(gathered.ends, places[0], side="right"))
+    note = f" ({count:,} annotated, {len(places):,} not)"
+    return gathered.spot_around(doc, places[0], places[0] + len(name), note)
 
 
 def _two_labels(gathered: Gathered, names: Names) -> Iterator[Finding]:

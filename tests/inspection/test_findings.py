@@ -3,13 +3,14 @@
 import numpy
 import pytest
 import spacy
+from spacy.tokens import Doc
 from spacy.vectors import Vectors
 
 from spacy_attnner.errors import UserError
 from spacy_attnner.inspection.finding import LEVELS
 
 from ..tiny_encoders import make_encoder
-from .conftest import finding_of, kinds_of, make_doc
+from .conftest import VOCAB, finding_of, kinds_of, make_doc
 
 FIRST = ("Mira", "Nils", "Ada", "Ole", "Ida")
 PLACES = ("Oslo", "Bergen", "Turku", "Vaasa", "Malmo")
@@ -140,11 +141,12 @@ def test_arguments_that_are_no_entities(look):
 
 
 def test_what_is_not_annotated(look):
-    found = look([*sound_docs(), make_doc("Ada left", None), make_doc(" ", [], [])])
+    blank, none = make_doc(" ", [], []), Doc(VOCAB, words=[])
+    found = look([*sound_docs(), make_doc("Ada left", None), blank, none])
     assert finding_of(found, "entities not annotated").n == 1
     assert finding_of(found, "relations not annotated").n == 1
-    assert finding_of(found, "empty documents").n == 1
-    assert found.amounts[0].empty == 1
+    assert finding_of(found, "empty documents").n == 2
+    assert found.amounts[0].empty == 2
 
 
 def test_categories(look):
