@@ -20,6 +20,10 @@ GROUPS = {
 class GroupedCommands(TyperGroup):
     """Lists commands under headings, with the first sentence of what they do."""
 
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """The commands alone: the one option, --help, was just given."""
+        self.format_commands(ctx, formatter)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write all commands, those of no group at the end."""
         grouped = [name for names in GROUPS.values() for name in names]

@@ -7,9 +7,10 @@ has, at least `SIMILAR` are in both (Jaccard similarity). Candidates come from M
 compared. At the threshold 99.9 % of such pairs are found, of more similar ones all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ class Texts:
         for k in numpy.flatnonzero(numpy.diff(bounds) > 1).tolist():
             yield sorted(units[order[bounds[k] : bounds[k + 1]]].tolist())
 
-    def _in_chunks(self, of, *args) -> Iterator[NDArray]:
+    def _in_chunks(self, of: Callable[..., NDArray], *args: Any) -> Iterator[NDArray]:
         """`of(words, starts, ends)` of some texts at a time."""
         first, n = 0, len(self.starts)
         while first < n:

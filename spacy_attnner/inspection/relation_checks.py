@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from .finding import HURTS, NOTE, WRONG, Finding, counted, some
-from .gathering import Gathered, Joined, Spot
+from .gathering import Entity, Gathered, Joined, Spot
 
 RARE = 0.1  # share of a label's relations between two types that come the other way
 SYMMETRIC = 0.5  # share of a label's pairs that are annotated in both directions
@@ -113,5 +113,5 @@ def relation_spot(gathered: Gathered, relation: Joined, label: str) -> Spot:
     return gathered.spot(head.doc, start, end, text)
 
 
-def _named(gathered: Gathered, entity) -> str:
+def _named(gathered: Gathered, entity: Entity) -> str:
     return f"{gathered.phrase(entity)} ({entity.label})"

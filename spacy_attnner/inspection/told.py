@@ -2,8 +2,8 @@
 
 import runpy
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import spacy.lang
@@ -56,18 +56,22 @@ def tell_language(words: dict[str, int]) -> str | None:
             lower[word.lower()] += n
     shares = {
         name: sum(lower[word] for word in stop_words) / max(1, lower.total())
-        for name, stop_words in _stop_words()
+        for name, stop_words in _stop_words().items()
     }
     best, second = sorted(shares, key=lambda name: -shares[name])[:2]
     clear = shares[best] >= max(FEWEST_STOP_WORDS, CLEARLY * shares[second])
     return best if clear else None
 
 
-def _stop_words() -> Iterable[tuple[str, set[str]]]:
+@cache
+def _stop_words() -> dict[str, set[str]]:
     """Of spaCy's languages; their packages are not imported, which takes long."""
-    for path in sorted(Path(spacy.lang.__path__[0]).glob("*/stop_words.py")):
-        found = runpy.run_path(str(path))["STOP_WORDS"]
-        yield path.parent.name, {word.lower() for word in found}
+    return {
+        path.parent.name: {
+            word.lower() for word in runpy.run_path(str(path))["STOP_WORDS"]
+        }
+        for path in sorted(Path(spacy.lang.__path__[0]).glob("*/stop_words.py"))
+    }
 
 
 def tell_of_data(data: Path, *, task: str = "", lang: str = "") -> Told:
