@@ -12,7 +12,9 @@ import spacy
 from click.testing import Result
 from spacy.cli.debug_config import debug_config
 from spacy.cli.train import train
+from spacy.tokens import DocBin
 from spacy.vectors import Vectors
+from spacy.vocab import Vocab
 from thinc.api import Config
 
 from spacy_attnner.corpora.conversion import convert
@@ -310,14 +312,30 @@ def test_what_cannot_be(place, tmp_path, args, problem, way_out):
 # what the documents tell
 
 
-@pytest.mark.parametrize("task", ["", "ner"])
-def test_the_documents_tell(place, task):
-    result = init_config(f"{task} --data train.spacy -o told.cfg --encoder none")
+def test_the_documents_tell(place, tmp_path):
+    """And what is written trains on them, as its comment says."""
+    docs = list(DocBin(store_user_data=True).from_disk("train.spacy").get_docs(Vocab()))
+    for doc in docs:
+        doc.cats = {}
+    DocBin(docs=docs, store_user_data=True).to_disk(place / "ents.spacy")
+    result = init_config("--data ents.spacy -o told.cfg --encoder none")
     assert result.exit_code == 0, result.output
+    assert "relations between them" in said(result)
     assert "for 20 documents" in said(result)
-    config = Config().from_disk(place / "told.cfg", interpolate=False)
-    assert config["nlp"]["lang"] == "en"
-    assert ("attn_rel" in config["components"]) == (not task)
+    assert load(Path("told.cfg"))["nlp"]["lang"] == "en"
+    path, overrides = command_of(Path("told.cfg"))
+    assert overrides == {"paths.train": "ents.spacy", "paths.dev": "dev.spacy"}
+    steps = {"max_steps": 1, "eval_frequency": 1, "logger.progress_bar": False}
+    overrides |= {f"training.{name}": value for name, value in steps.items()}
+    train(path, tmp_path, overrides=overrides | {"paths.dev": "few.spacy"})
+    assert (tmp_path / "model-best").is_dir()
+
+
+def test_documents_that_tell_two_tasks(place):
+    result = init_config("--data train.spacy -o two.cfg")
+    assert result.exit_code == 1
+    assert "holds entities and categories" in said(result)
+    assert init_config("ner --data train.spacy -o two.cfg").exit_code == 0
 
 
 def test_what_is_said_comes_before_what_they_tell(place):

@@ -15,10 +15,11 @@ from spacy.training import Example
 from ..atomic import check_apart, check_file, write_json
 from ..corpora.training_data import check_choice
 from ..loading import annotate, load_pipeline, running, use_gpu
+from ..scoring import score_entities_looked_for, score_relations
 from .category_report import report_categories
 from .content import Table, calibrate_examples, percent
 from .relation_report import report_relations
-from .run import check_data, kind_of_categories, read_annotated
+from .run import annotated_kinds, check_data, kind_of_categories, read_annotated
 
 SPEED = "speed"  # as spaCy's own `evaluate` calls it: words a second
 PER_TYPE = "_per_type"
@@ -75,7 +76,8 @@ def score_pipeline(
     title: Of the bar that shows progress.
     batch_size: Documents a batch; the pipeline's own if None.
 
-    Returns the scores of all components, by the names of `nlp.evaluate`; `cats_acc`;
+    Returns the scores of all components, by the names of `nlp.evaluate`, those of
+    entities and relations also where their component has no scorer; `cats_acc`;
     `ents_`, `rel_` and `cats_calibration_error`, where there are confidences; and
     `speed`, in words a second.
     """
@@ -83,9 +85,23 @@ def score_pipeline(
     annotate(nlp, examples, title, batch_size=batch_size)
     seconds = time.perf_counter() - started
     scores = Scorer(nlp).score(examples)
+    scores.update(_left_out(examples, scores))
     scores.update(_of_confidences(nlp, examples))
     n_words = sum(len(each.predicted) for each in examples)
     return {**scores, SPEED: n_words / seconds}
+
+
+def _left_out(
+    examples: Sequence[Example], scores: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Scores of entities and relations that a component sets and does not score."""
+    found = {what for each in examples for what in annotated_kinds(each.predicted)}
+    added: dict[str, Any] = {}
+    if "entities" in found and "ents_f" not in scores:
+        added |= score_entities_looked_for(examples)
+    if "relations" in found and "rel_f" not in scores:
+        added |= score_relations(examples)
+    return added
 
 
 def _of_confidences(

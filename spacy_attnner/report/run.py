@@ -52,7 +52,7 @@ def report_pipeline(
     check_data(data)
     use_gpu(gpu_id)
     nlp = load_pipeline(model)
-    examples = read_annotated(nlp, data, **sentences)
+    examples = readannotated_kinds(nlp, data, **sentences)
     unit = _unit(examples, data, **sentences)
     with running(model):
         annotate(nlp, examples, data.name, batch_size=batch_size)
@@ -110,7 +110,7 @@ def check_data(data: Path) -> None:
         raise UserError(f"{data} is not a .spacy file", way_out)
 
 
-def read_annotated(
+def readannotated_kinds(
     nlp: Language, data: Path, *, gold_preproc: bool = False, gold_sents: bool = False
 ) -> list[Example]:
     """Read annotated documents, with their sentence starts, or their sentences.
@@ -125,7 +125,7 @@ def read_annotated(
             f"{data} holds no document", "Give a file of annotated documents."
         )
     references = [example.reference for example in examples]
-    if not any(map(_annotated, references)):
+    if not any(map(annotated_kinds, references)):
         raise UserError(
             "no entities, relations or categories are annotated in the "
             f"{len(references):,} documents of {data}",
@@ -135,7 +135,7 @@ def read_annotated(
     return examples
 
 
-def _annotated(doc: Doc) -> set[str]:
+def annotated_kinds(doc: Doc) -> set[str]:
     """What is annotated in a document, or found."""
     found = {
         "entities": doc.has_annotation("ENT_IOB"),
@@ -168,8 +168,8 @@ def _check_predictions(nlp: Language, model: str, examples: list[Example]) -> No
 
     Components that set entities say of every token whether it is in one.
     """
-    annotated = {what for each in examples for what in _annotated(each.reference)}
-    found = {what for each in examples for what in _annotated(each.predicted)}
+    annotated = {what for each in examples for what in annotated_kinds(each.reference)}
+    found = {what for each in examples for what in annotated_kinds(each.predicted)}
     if annotated & found:
         return
     names = ", ".join(nlp.pipe_names) or "none"
