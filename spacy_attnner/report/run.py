@@ -52,7 +52,7 @@ def report_pipeline(
     check_data(data)
     use_gpu(gpu_id)
     nlp = load_pipeline(model)
-    examples = readannotated_kinds(nlp, data, **sentences)
+    examples = read_annotated(nlp, data, **sentences)
     unit = _unit(examples, data, **sentences)
     with running(model):
         annotate(nlp, examples, data.name, batch_size=batch_size)
@@ -110,7 +110,7 @@ def check_data(data: Path) -> None:
         raise UserError(f"{data} is not a .spacy file", way_out)
 
 
-def readannotated_kinds(
+def read_annotated(
     nlp: Language, data: Path, *, gold_preproc: bool = False, gold_sents: bool = False
 ) -> list[Example]:
     """Read annotated documents, with their sentence starts, or their sentences.
