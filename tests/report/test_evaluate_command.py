@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import spacy
 from spacy.language import Language
+from spacy.scorer import Scorer, get_ner_prf
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Corpus
 
@@ -36,8 +37,8 @@ class FindsAll:
 
     def score(self, examples, **_):
         examples = list(examples)
-        found = spacy.scorer.get_ner_prf(examples)
-        found |= spacy.scorer.Scorer.score_cats(
+        found = get_ner_prf(examples)
+        found |= Scorer.score_cats(
             *(examples, "cats"), labels=["long", "short"], multi_label=False
         )
         return found | score_relations(examples)
