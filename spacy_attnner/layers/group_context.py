@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy
 import torch
@@ -60,38 +61,55 @@ class GroupAttention(nn.Module):
         self.score = nn.Linear(width, n_heads)
         self.value = nn.Linear(width, value_width)
 
+    def weights(self, X: Tensor) -> Tensor:
+        """What each token counts in its group, (n_tokens, n_heads)."""
+        return (SCORE_BOUND * (self.score(X) / SCORE_BOUND).tanh()).exp()
+
     def weigh(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Weights, (n_tokens, n_heads), and weighted values, (…, head_width), of X."""
-        scores = SCORE_BOUND * (self.score(X) / SCORE_BOUND).tanh()
-        weights = scores.exp()  # (N, H)
+        weights = self.weights(X)
         values = self.value(X).view(len(X), self.n_heads, -1)  # (N, H, D)
         return weights, weights[:, :, None] * values
 
-    def pool(
-        self, X: Tensor, groups: Tensor, n_groups: int, rows: Tensor | None = None
-    ) -> Pooled:
+    def pool(self, X: Tensor, groups: Tensor, n_groups: int, rows: Tensor) -> Pooled:
         """Sum up groups.
 
         X: Shape (n_tokens, width).
-        groups: The group of each token, or of each of `rows`, (n,).
-        rows: Which tokens are pooled; all if None.
+        groups: The group of each of `rows`, (n,).
+        rows: Which tokens are pooled.
         """
-        if n_groups == 1 and rows is None and len(X) <= _at_once(X):
-            weights, values = own = self.weigh(X)
-            return Pooled(values.sum(0, True), weights.sum(0, True), own)
         head_width = self.value.out_features // self.n_heads
         values = X.new_zeros((n_groups, self.n_heads, head_width))
         weights = X.new_zeros((n_groups, self.n_heads))
         own = None
         for part in (chunks := list(_chunks(X, 0, len(groups)))):
-            own = self.weigh(X[part] if rows is None else X[rows[part]])
+            own = self.weigh(X[rows[part]])
             weights = weights.index_add_(0, groups[part], own[0])
             values = values.index_add_(0, groups[part], own[1])
         return Pooled(values, weights, own if len(chunks) == 1 else None)
 
-    def means(self, pooled: Pooled) -> Tensor:
-        """Weighted mean of each group, shape (n_groups, value_width)."""
-        return (pooled.values / pooled.weights[:, :, None]).flatten(1)
+    def means(self, X: Tensor, starts: Tensor) -> Tensor:
+        """Weighted means of groups of consecutive tokens, (n_groups, value_width).
+
+        A value is linear in its token: tokens are averaged first, and a value is
+        computed for a group in place of one for each token.
+
+        X: Shape (n_tokens, width).
+        starts: The first token of each group, none of them empty, (n_groups,).
+        """
+        weights = self.weights(X).to(X.dtype)
+        by_head = weights.t().contiguous()  # (H, N)
+        if len(starts) == 1:
+            sums, totals = (by_head @ X)[:, None], weights.sum(0, True)
+        else:
+            rows = torch.arange(len(X), device=X.device)
+            pool = partial(F.embedding_bag, rows, offsets=starts, mode="sum")
+            sums = torch.stack([pool(X, per_sample_weights=w) for w in by_head])
+            totals = pool(weights)  # (G, H)
+        means = sums / totals.t()[:, :, None]  # (H, G, width)
+        W = self.value.weight.view(self.n_heads, -1, X.shape[1])
+        values = means @ W.transpose(1, 2)  # (H, G, D)
+        return values.transpose(0, 1).flatten(1) + self.value.bias
 
     def means_of_others(self, X: Tensor, groups: Tensor, pooled: Pooled) -> Tensor:
         """Weighted mean of a token's group without itself.
@@ -122,7 +140,7 @@ class Repeats:
     def between(self, first: int, end: int) -> "Repeats":
         """Those of a stretch of tokens."""
         (rows, rows_), (groups, groups_) = self.rows, self.groups
-        if not len(rows):
+        if not len(rows) or (first <= rows[0] and rows[-1] < end):
             return self
         i, j = numpy.searchsorted(rows, [first, end]).tolist()
         return Repeats((rows[i:j], rows_[i:j]), (groups[i:j], groups_[i:j]))
@@ -187,12 +205,13 @@ class DocumentContext(nn.Module):
         lengths = numpy.asarray(lengths)
         lengths = lengths[lengths > 0]  # no mean of nothing, which is NaN
         rows, groups = _repeated(numpy.asarray(words))
-        at, of, documents = upload(X.device, rows, groups, numbers(lengths))
+        starts = lengths.cumsum() - lengths
+        at, of, *documents = upload(X.device, rows, groups, numbers(lengths), starts)
         repeats = Repeats((rows, at), (groups, of))
         mixed = (
             part
             for tokens, own in runs(lengths.tolist(), _at_once(X))
-            for part in self._mix_in(X, tokens, own, repeats, documents)
+            for part in self._mix_in(X, tokens, own, repeats, *documents)
         )
         if torch.is_grad_enabled():
             return torch.cat([Y for _, Y in mixed])
@@ -205,7 +224,13 @@ class DocumentContext(nn.Module):
         return result
 
     def _mix_in(
-        self, X: Tensor, tokens: slice, own: slice, repeats: Repeats, documents: Tensor
+        self,
+        X: Tensor,
+        tokens: slice,
+        own: slice,
+        repeats: Repeats,
+        documents: Tensor,
+        starts: Tensor,
     ) -> Iterator[tuple[slice, Tensor]]:
         """Yields chunks of a run of documents, each out of what these pool and itself.
 
@@ -221,9 +246,8 @@ class DocumentContext(nn.Module):
         pooled, lowest = self._pool_words(X, repeats)
         states = None
         if self.document is not None:
-            groups = documents[tokens] - own.start
-            states = self.document.pool(X[tokens], groups, own.stop - own.start)
-            states = F.linear(self.document.means(states), W_state)
+            states = self.document.means(X[tokens], starts[own] - first)
+            states = F.linear(states, W_state)
         for part in _chunks(X, first, end):
             Y = F.linear(X[part], W_x, self.mix.bias)  # (n, width)
             here = repeats.between(part.start, part.stop)
@@ -231,12 +255,11 @@ class DocumentContext(nn.Module):
                 rows, groups = here.rows[1], here.groups[1] - lowest
                 others = self.words.means_of_others(X[rows], groups, pooled)
                 others = F.linear(others, W_repeats[:, :-1], W_repeats[:, -1])
-                Y = Y.index_add(0, rows - part.start, others)
+                Y.index_add_(0, rows - part.start if part.start else rows, others)
             if states is not None:
-                Y = Y + (
-                    states if len(states) == 1 else states[documents[part] - own.start]
-                )
-            yield part, X[part] + self.dropout(Y.tanh())
+                alone = len(states) == 1
+                Y += states if alone else states[documents[part] - own.start]
+            yield part, X[part] + self.dropout(Y.tanh_())
 
     def _pool_words(self, X: Tensor, repeats: Repeats) -> tuple[Pooled | None, int]:
         """Sums over the places of each word, and the number of the first of them."""

@@ -23,7 +23,7 @@ def test_the_formula_term_by_term():
     value = pool.value(X)
     # token 2 is the second of three places of word 0
     expected = (weight[0] * value[0] + weight[4] * value[4]) / (weight[0] + weight[4])
-    found = pool.means_of_others(X, WORDS, pool.pool(X, WORDS, 9))
+    found = pool.means_of_others(X, WORDS, pool.pool(X, WORDS, 9, torch.arange(13)))
     torch.testing.assert_close(found[2], expected)
     whole = layer.document
     weight = (5.0 * (whole.score(X[:5]) / 5.0).tanh()).exp()
@@ -99,7 +99,7 @@ def test_one_heavy_token_leaves_the_others_intact():
         layer.score.bias.zero_()
     X = torch.tensor([[1.0, 7.0], [-1.0, 2.0], [-1.0, 4.0]])
     words = torch.tensor([0, 0, 0])
-    found = layer.means_of_others(X, words, layer.pool(X, words, 1))
+    found = layer.means_of_others(X, words, layer.pool(X, words, 1, torch.arange(3)))
     assert found[0].item() == pytest.approx(3.0, rel=0.02)
 
 
