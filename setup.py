@@ -31,7 +31,10 @@ setup(
             **OPTIONS,
         ),
         Extension(
-            "spacy_attnner.layers._recurrence", [f"{LAYERS}/recurrence.c"], **OPTIONS
+            "spacy_attnner.layers._recurrence",
+            [f"{LAYERS}/recurrence.c"],
+            depends=[f"{LAYERS}/product.h"],
+            **OPTIONS,
         ),
     ],
 )

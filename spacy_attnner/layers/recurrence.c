@@ -53,28 +53,53 @@ static inline float tangent(float x)
     return z < 0.390625f ? small : large;
 }
 
-/* gates += states * weights. The weights of four units at a time meet all rows, so that
-they come from the first cache. */
-FOR_EACH_CPU
-static void multiply(
+#define PANEL 16 /* columns */
+#define PANELS(width) ((4 * (width) + PANEL - 1) / PANEL)
+
+#if defined(__GNUC__) || defined(__clang__)
+typedef float Vector __attribute__((vector_size(32))); /* half of a panel's row */
+#define ADD(to, a, b, n) \
+    do { \
+        float sums[PANEL], *g_ = (to); \
+        memcpy(sums, &(a), 32), memcpy(sums + 8, &(b), 32); \
+        if ((n) == PANEL) \
+            for (int i_ = 0; i_ < PANEL; i_++) g_[i_] += sums[i_]; \
+        else \
+            for (int i_ = 0; i_ < (n); i_++) g_[i_] += sums[i_]; \
+    } while (0)
+#define PRODUCT_ATTRIBUTE
+#define PRODUCT multiply_anywhere
+#include "product.h"
+#undef PRODUCT
+#if defined(__x86_64__)
+#undef PRODUCT_ATTRIBUTE
+#define PRODUCT_ATTRIBUTE __attribute__((target("avx2,fma")))
+#define PRODUCT multiply_with_avx2
+#include "product.h"
+#define HAS_AVX2 (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+#define FAST HAS_AVX2
+#define MULTIPLY (HAS_AVX2 ? multiply_with_avx2 : multiply_anywhere)
+#else
+#define FAST 1
+#define MULTIPLY multiply_anywhere
+#endif
+#else
+#define FAST 0
+#define MULTIPLY multiply_plainly
+static void multiply_plainly(
     float *gates, const float *states, const float *weights, Py_ssize_t rows,
-    Py_ssize_t width)
+    Py_ssize_t width, int to_and_fro)
 {
-    Py_ssize_t n = 4 * width, j = 0;
-    for (; j + 4 <= width; j += 4)
-        for (Py_ssize_t row = 0; row < rows; row++) {
-            const float *w = weights + j * n, *h = states + 2 * row * width + j;
-            float *g = gates + 2 * row * n, a = h[0], b = h[1], c = h[2], d = h[3];
-            for (Py_ssize_t i = 0; i < n; i++)
-                g[i] += a * w[i] + b * w[n + i] + c * w[2 * n + i] + d * w[3 * n + i];
-        }
-    for (; j < width; j++)
-        for (Py_ssize_t row = 0; row < rows; row++) {
-            const float *w = weights + j * n, a = states[2 * row * width + j];
-            float *g = gates + 2 * row * n;
-            for (Py_ssize_t i = 0; i < n; i++) g[i] += a * w[i];
+    Py_ssize_t n = 4 * width;
+    (void)to_and_fro;
+    for (Py_ssize_t row = 0; row < rows; row++)
+        for (Py_ssize_t i = 0; i < n; i++) {
+            const float *w = weights + (i / PANEL * width) * PANEL + i % PANEL;
+            for (Py_ssize_t k = 0; k < width; k++)
+                gates[row * n + i] += states[2 * row * width + k] * w[k * PANEL];
         }
 }
+#endif
 
 FOR_EACH_CPU
 static void activate(
@@ -88,85 +113,112 @@ static void activate(
     }
 }
 
-/* One direction; gates and states are those of the first row, each of two directions.
+/* What a batch is, and room to work in. */
+typedef struct {
+    const float *gates, *weights;
+    const int64_t *rows, *sizes;
+    float *states, *room;
+    Py_ssize_t n_steps, n_rows, width;
+} Batch;
+
+/* One direction, out of room for the gates and cells of sizes[0] rows.
 sizes: Sequences at each step, none less than at the step after it. */
-static void recur(
-    float *gates, float *states, const float *weights, const int64_t *sizes,
-    Py_ssize_t n_steps, Py_ssize_t n_rows, Py_ssize_t width, int backward, float *cells)
+static void recur(const Batch *b, int backward)
 {
-    Py_ssize_t row = backward ? n_rows : 0, before = 0, known = 0;
-    for (Py_ssize_t step = 0; step < n_steps; step++) {
-        Py_ssize_t rows = (Py_ssize_t)sizes[backward ? n_steps - 1 - step : step];
-        if (backward) row -= rows;
-        if (known > rows) known = rows;
-        float *g = gates + 8 * row * width, *h = states + 2 * row * width;
-        multiply(g, states + 2 * before * width, weights, known, width);
-        for (Py_ssize_t i = 0; i < rows; i++)
-            activate(g + 8 * i * width, cells + i * width, h + 2 * i * width, width);
-        known = rows, before = row;
-        if (!backward) row += rows;
+    Py_ssize_t row = backward ? b->n_rows : 0, before = 0, known = 0, width = b->width;
+    const float *gates = b->gates + backward * 4 * width;
+    const float *weights = b->weights + backward * PANELS(width) * PANEL * width;
+    float *states = b->states + backward * width, *own = b->room;
+    float *cells = own + (b->n_steps ? b->sizes[0] : 0) * 4 * width;
+    for (Py_ssize_t step = 0; step < b->n_steps; step++) {
+        Py_ssize_t n = (Py_ssize_t)b->sizes[backward ? b->n_steps - 1 - step : step];
+        if (backward) row -= n;
+        for (Py_ssize_t i = 0; i < n; i++) {
+            const float *g = gates + 8 * (Py_ssize_t)b->rows[row + i] * width;
+            memcpy(own + 4 * i * width, g, 4 * width * sizeof(float));
+        }
+        if (known > n) known = n;
+        MULTIPLY(own, states + 2 * before * width, weights, known, width, step & 1);
+        float *h = states + 2 * row * width;
+        for (Py_ssize_t i = 0; i < n; i++)
+            activate(
+                own + 4 * i * width, cells + i * width, h + 2 * i * width, width);
+        known = n, before = row;
+        if (!backward) row += n;
     }
 }
 
 static int run(const Py_buffer *in)
 {
-    float *gates = in[0].buf, *states = in[3].buf;
-    const float *weights = in[1].buf;
-    const int64_t *sizes = in[2].buf;
-    Py_ssize_t n_steps = in[2].len / 8, n_rows = 0, most = n_steps ? sizes[0] : 0;
-    for (Py_ssize_t t = 0; t < n_steps; n_rows += sizes[t++])
-        if (sizes[t] < 1 || sizes[t] > sizes[t ? t - 1 : 0]) return -1;
-    Py_ssize_t width = n_rows ? in[3].len / (8 * n_rows) : 0;
-    if (in[3].len != 8 * n_rows * width || in[0].len != 4 * in[3].len ||
-        in[1].len != 32 * width * width)
+    Batch b = {
+        in[0].buf, in[2].buf, in[1].buf, in[3].buf, in[4].buf, NULL,
+        in[3].len / 8, in[1].len / 8, 0};
+    Py_ssize_t n_rows = 0, most = b.n_steps ? (Py_ssize_t)b.sizes[0] : 0;
+    for (Py_ssize_t t = 0; t < b.n_steps; n_rows += b.sizes[t++])
+        if (b.sizes[t] < 1 || b.sizes[t] > b.sizes[t ? t - 1 : 0]) return -1;
+    Py_ssize_t width = b.width = n_rows ? in[4].len / (8 * n_rows) : 0;
+    if (n_rows != b.n_rows || in[4].len != 8 * n_rows * width ||
+        in[2].len != 8 * PANELS(width) * PANEL * width)
         return -1;
+    Py_ssize_t n_gates = width ? in[0].len / (32 * width) : 0;
+    if (in[0].len != 32 * n_gates * width) return -1;
+    for (Py_ssize_t row = 0; row < n_rows; row++)
+        if (b.rows[row] < 0 || b.rows[row] >= n_gates) return -1;
     for (int backward = 0; backward < 2; backward++) {
-        float *cells = PyMem_RawCalloc((size_t)(most * width) + 1, sizeof(float));
-        if (!cells) return -2;
-        recur(
-            gates + backward * 4 * width, states + backward * width,
-            weights + backward * 4 * width * width, sizes, n_steps, n_rows, width,
-            backward, cells);
-        PyMem_RawFree(cells);
+        b.room = PyMem_RawCalloc((size_t)(5 * most * width) + 1, sizeof(float));
+        if (!b.room) return -2;
+        recur(&b, backward);
+        PyMem_RawFree(b.room);
     }
     return 0;
 }
 
 PyDoc_STRVAR(
     bilstm_doc,
-    "bilstm(gates, weights, sizes, states)\n\n"
-    "Fill states, (n_rows, 2, width), out of what the inputs give to the gates,\n"
-    "(n_rows, 2, 4 * width), which are overwritten. weights: (2, width, 4 * width);\n"
-    "sizes: rows of each step, int64; all else float32 and contiguous.");
+    "bilstm(gates, rows, weights, sizes, states)\n\n"
+    "Fill states, (n_rows, 2, width), out of what inputs give to the gates,\n"
+    "(n_inputs, 2, 4 * width). rows: The input of each row, (n_rows,), int64.\n"
+    "weights: Panels of 16 columns, (2, n_panels, width, 16), filled up with zeros.\n"
+    "sizes: Rows of each step, int64; all else float32 and contiguous.");
 
 static PyObject *bilstm(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    Py_buffer buffers[4];
-    int n = 0, result = -1;
-    if (n_args != 4) {
-        PyErr_SetString(PyExc_TypeError, "bilstm takes 4 arguments");
+    static const Py_ssize_t sizes[] = {4, 8, 4, 8, 4};
+    Py_buffer buffers[5];
+    int n = 0, result = 0;
+    if (n_args != 5) {
+        PyErr_SetString(PyExc_TypeError, "bilstm takes 5 arguments");
         return NULL;
     }
-    while (n < 4 && !PyObject_GetBuffer(
-                        args[n], &buffers[n], n % 3 ? PyBUF_SIMPLE : PyBUF_WRITABLE))
+    while (n < 5 && !PyObject_GetBuffer(
+                        args[n], &buffers[n], n == 4 ? PyBUF_WRITABLE : PyBUF_SIMPLE)) {
+        if (buffers[n].itemsize != sizes[n]) result = -1;
         n++;
-    if (n == 4 && buffers[0].itemsize == 4 && buffers[1].itemsize == 4 &&
-        buffers[2].itemsize == 8 && buffers[3].itemsize == 4) {
+    }
+    if (n == 5 && !result) {
         Py_BEGIN_ALLOW_THREADS
         result = run(buffers);
         Py_END_ALLOW_THREADS
     }
-    if (n == 4 && result == -1)
+    if (n == 5 && result == -1)
         PyErr_SetString(
-            PyExc_ValueError, "sizes of gates, weights and states do not agree");
+            PyExc_ValueError, "sizes of gates, rows, weights and states do not agree");
     if (result == -2) PyErr_NoMemory();
+    int failed = n < 5 || result;
     while (n) PyBuffer_Release(&buffers[--n]);
-    if (result) return NULL;
+    if (failed) return NULL;
     Py_RETURN_NONE;
+}
+
+static PyObject *is_fast(PyObject *module, PyObject *nothing)
+{
+    return PyBool_FromLong(FAST);
 }
 
 static PyMethodDef methods[] = {
     {"bilstm", (PyCFunction)(void (*)(void))bilstm, METH_FASTCALL, bilstm_doc},
+    {"is_fast", is_fast, METH_NOARGS,
+     "Whether products are about as fast here as PyTorch's, of many rows, too."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef definition = {

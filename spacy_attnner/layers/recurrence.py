@@ -6,6 +6,7 @@ PyTorch arranges all weights anew at every call, longer than a few sequences tak
 from types import ModuleType
 from typing import NamedTuple
 
+import numpy
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 from ..native import extension
 from .layout import Ints
 
+FEW = 16  # sequences; where products are slow, PyTorch's LSTM is for more of them
+THREADS = 2  # of more, PyTorch's LSTM makes use
+PANEL = 16  # columns of weights that a product reads at a time, as in `recurrence.c`
 RECURRENCE = "layers._recurrence"  # made of `recurrence.c`
 
 
@@ -21,12 +25,20 @@ def recurrence() -> ModuleType | None:
     return extension(RECURRENCE)
 
 
+def recurrence_for(n: int) -> ModuleType | None:
+    """The compiled recurrence where n sequences at a time are fast; else None."""
+    loop = recurrence()
+    if loop is None or n <= FEW:
+        return loop
+    return loop if loop.is_fast() and torch.get_num_threads() <= THREADS else None
+
+
 class Weights(NamedTuple):
     """A BiLSTM's weights as the compiled recurrence wants them.
 
     inputs: Of both directions, (8 * width, input_width).
     bias: Their biases, (8 * width,).
-    states: (2, width, 4 * width).
+    states: In panels, (2, n_panels, width, PANEL); columns that are missing are zeros.
     """
 
     inputs: Tensor
@@ -40,18 +52,33 @@ def arranged(lstm: nn.LSTM) -> Weights:
     return Weights(
         torch.cat([W_in, V_in]).detach(),
         torch.cat([b_in + b, c_in + c]).detach(),
-        torch.stack([W.T, V.T]).detach().contiguous(),
+        torch.stack([_panels(W), _panels(V)]),
     )
 
 
-def bilstm(loop: ModuleType, X: Tensor, sizes: Ints, weights: Weights) -> Tensor:
+def _panels(W: Tensor) -> Tensor:
+    """Weights of states, (4 * width, width), as (n_panels, width, PANEL)."""
+    filled = F.pad(W.detach(), (0, 0, 0, -len(W) % PANEL))
+    return filled.view(-1, PANEL, W.shape[1]).transpose(1, 2).contiguous()
+
+
+def bilstm(
+    loop: ModuleType,
+    X: Tensor,
+    sizes: Ints,
+    weights: Weights,
+    rows: Ints | None = None,
+) -> Tensor:
     """States of packed sequences, (n_rows, 2 * width), without a gradient.
 
     loop: `recurrence()`.
-    X: Packed time-major, (n_rows, input_width), float32.
+    X: Inputs, each once, (n_inputs, input_width), float32.
     sizes: Sequences at each step, (n_steps,).
+    rows: The input of each row, packed time-major, (n_rows,); in their order if None.
     """
-    gates = F.linear(X, weights.inputs, weights.bias)  # (n_rows, 8 * width)
-    states = gates.new_empty((len(X), gates.shape[1] // 4))
-    loop.bilstm(gates.numpy(), weights.states.numpy(), sizes, states.numpy())
+    rows = numpy.arange(len(X)) if rows is None else rows
+    gates = F.linear(X, weights.inputs, weights.bias)  # (n_inputs, 8 * width)
+    states = gates.new_empty((len(rows), gates.shape[1] // 4))
+    inputs = (gates.numpy(), rows, weights.states.numpy(), sizes)
+    loop.bilstm(*inputs, states.numpy())
     return states

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType
 from typing import Any, cast
 
 import numpy
@@ -12,14 +13,13 @@ from torch.nn.utils.rnn import PackedSequence
 from .attention import MultiHeadAttention
 from .dropout import LockedDropout
 from .layout import Ints, Packed, Windows, cut_windows, upload
-from .recurrence import arranged, bilstm, recurrence
+from .recurrence import arranged, bilstm, recurrence_for
 from .trained_recurrence import trained_bilstm
 
 # Windows encoded at once in prediction: on a CPU, an LSTM's step should stay in the
 # cache; on a GPU, only the memory has to be bounded.
 PIECE_CPU = 128
 PIECE_GPU = 4096
-FEW = 16  # windows; of more, PyTorch's LSTM is nearly as fast, and has threads
 
 
 class SequenceEncoder(nn.Module):
@@ -87,31 +87,41 @@ class SequenceEncoder(nn.Module):
                         parameter.data.chunk(4)[1].fill_(1.0)
 
     def forward(
-        self, X: Tensor, lengths: Ints, notes: dict[Any, Any] | None = None
+        self,
+        X: Tensor,
+        lengths: Ints,
+        notes: dict[Any, Any] | None = None,
+        words: Ints | None = None,
     ) -> Tensor:
         """Encode.
 
-        X: Tokens of all sequences, one after the other, (n_tokens, input_width).
+        X: Tokens of all sequences, one after the other, (n_tokens, input_width), or
+            distinct words, (n_words, input_width).
         lengths: Tokens of each sequence, on the host, shape (batch_size,).
         notes: What was remembered of the same weights in predictions in float32.
+        words: The word of each token, on the host, (n_tokens,), where X is of words:
+            what does not depend on a token's place is then computed once a word.
 
         Returns shape (n_tokens, width).
         """
-        if not len(X):
+        n_tokens = len(X) if words is None else len(words)
+        if not n_tokens:
             return X.new_zeros((0, self.width))
         lengths = numpy.asarray(lengths)
-        if not self.training and len(X) <= self.window and len(X) in lengths:
-            return self._encode_one(X, notes)
+        if not self.training and n_tokens <= self.window and n_tokens in lengths:
+            return self._encode_one(X, notes, words)
         windows = cut_windows(lengths[lengths > 0], self.window, self.margin)
         most = PIECE_GPU if X.is_cuda else PIECE_CPU
         size = len(windows.lengths) if self.training else most
         pieces = list(windows.pieces(size))
+        if words is not None and self._loop(X, pieces[0].sizes, notes) is None:
+            X, words = X[upload(X.device, words)[0]], None
         indices = iter(upload(X.device, *self._indices(pieces)))
-        encoded = (self._encode(X, p, windows, indices, notes) for p in pieces)
+        encoded = (self._encode(X, p, windows, indices, notes, words) for p in pieces)
         if self.training:
             ((H, rows),) = encoded
             return H[rows.argsort()]
-        Y = X.new_empty((len(X), self.width))
+        Y = X.new_empty((n_tokens, self.width))
         for H, rows in encoded:
             Y[rows] = H.to(Y.dtype)
         return Y
@@ -134,13 +144,18 @@ class SequenceEncoder(nn.Module):
         windows: Windows,
         indices: Iterator[Tensor],
         notes: dict[Any, Any] | None,
+        words: Ints | None,
     ) -> tuple[Tensor, Tensor]:
         """Vectors of what a piece owns, (n_owned, width), and which rows these are."""
         tokens, owned, rows = (next(indices) for _ in range(3))
         mask = (next(indices), len(windows.lengths)) if self.training else ()
+        own = None
+        if words is not None:  # those of the piece, which bounds the memory
+            distinct, own = numpy.unique(words[piece.rows], return_inverse=True)
+            tokens = torch.from_numpy(distinct)
         H = self.input_dropout(X[tokens], *mask)  # (N, input_width), packed
         for layer in range(len(self.lstms)):
-            H = self._recur(layer, H, piece.sizes, notes)
+            H = self._recur(layer, H, piece.sizes, notes, own if layer == 0 else None)
             H = self.output_dropout(H, *mask)  # (N, width)
         if self.attention is not None:
             H = self._attend(self.attention, H, piece, indices)
@@ -161,11 +176,14 @@ class SequenceEncoder(nn.Module):
         Y = attention(X.view(size, n_steps, -1), mask)
         return H + self.gate * Y.flatten(0, 1)[padded]
 
-    def _encode_one(self, X: Tensor, notes: dict[Any, Any] | None) -> Tensor:
+    def _encode_one(
+        self, X: Tensor, notes: dict[Any, Any] | None, words: Ints | None
+    ) -> Tensor:
         """A single window, in prediction."""
-        H, sizes = X, numpy.ones(len(X), dtype="int64")
+        H = X
+        sizes = numpy.ones(len(X) if words is None else len(words), dtype="int64")
         for layer in range(len(self.lstms)):
-            H = self._recur(layer, H, sizes, notes)
+            H = self._recur(layer, H, sizes, notes, words if layer == 0 else None)
         H = H.to(X.dtype)
         if self.attention is None:
             return H
@@ -173,23 +191,38 @@ class SequenceEncoder(nn.Module):
         return H + self.gate * self.attention(H[None], mask)[0]
 
     def _recur(
-        self, layer: int, H: Tensor, sizes: Ints, notes: dict[Any, Any] | None
+        self,
+        layer: int,
+        H: Tensor,
+        sizes: Ints,
+        notes: dict[Any, Any] | None,
+        words: Ints | None,
     ) -> Tensor:
         """One of the BiLSTMs; H: packed, (N, width of its inputs).
 
         sizes: Windows at each step, on the host, (n_steps,).
+        words: Which of H each of the N is, where H is of words.
         """
-        lstm, loop = cast(nn.LSTM, self.lstms[layer]), recurrence()
+        lstm = cast(nn.LSTM, self.lstms[layer])
         if self.training and _in_float32_on_cpu(H):
             return trained_bilstm(lstm, H, sizes)
-        few = sizes[0] <= FEW and not self.training and _in_float32_on_cpu(H)
-        if loop is None or notes is None or not few:
+        loop = self._loop(H, sizes, notes)
+        if loop is None or notes is None:
+            H = H if words is None else H[upload(H.device, words)[0]]
             steps = torch.from_numpy(sizes)  # of the CPU, as PyTorch wants them
             with _full_precision(H):
                 return lstm(PackedSequence(H, steps))[0].data
         if layer not in notes:
             notes[layer] = arranged(lstm)
-        return bilstm(loop, H, sizes, notes[layer])
+        return bilstm(loop, H, sizes, notes[layer], words)
+
+    def _loop(
+        self, X: Tensor, sizes: Ints, notes: dict[Any, Any] | None
+    ) -> ModuleType | None:
+        """The compiled recurrence, where windows of these sizes are left to it."""
+        if self.training or notes is None or not _in_float32_on_cpu(X):
+            return None
+        return recurrence_for(int(sizes[0]))
 
 
 def _in_float32_on_cpu(H: Tensor) -> bool:

@@ -19,6 +19,7 @@ from .bridge import (
     torch_layer,
 )
 from .rows import (
+    OfWords,
     Tok2Vec,
     concatenated,
     projected,
@@ -83,15 +84,18 @@ def build_attention_encoder(
         mixed_precision=mixed_precision,
         predict=None if mixed_precision else _predict,
     )
-    model = with_structure(inputs, encoder, _sentences if sentences else _documents)
+    structure = _sentences if sentences else _documents
+    model = with_structure(inputs, encoder, structure, words=not mixed_precision)
     model.attrs["sentences"] = sentences
     return model
 
 
 def _predict(model: Model, inputs: tuple[Any, numpy.ndarray]) -> Floats2d:
     notes = cast(AttnShim, model.shims[0]).notes
-    X, lengths = floats_to_torch(model, inputs[0], False), inputs[1]
-    return from_torch(model, predict_with(model, lambda m: m(X, lengths, notes)))
+    Xs, lengths = inputs
+    rows, own = Xs if isinstance(Xs, OfWords) else (Xs, None)
+    X = floats_to_torch(model, rows, False)
+    return from_torch(model, predict_with(model, lambda m: m(X, lengths, notes, own)))
 
 
 def _sentences(batch: Batch) -> tuple[numpy.ndarray, ...]:

@@ -8,7 +8,7 @@ wants it flat pays nothing.
 from collections.abc import Callable
 from functools import partial
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 from spacy.tokens import Doc
@@ -175,12 +175,43 @@ def _forward_concatenated(
 
 def _predict_concatenated(model: Model, batch: Batch) -> Any:
     """All at once where all are of words, (n_tokens, width)."""
-    if not all(map(is_of_words, model.layers)):
+    if not _sees_words(model):
         Ys = [layer.predict(batch) for layer in model.layers]
         return _side_by_side(model, [flatten(model, Xs) for Xs in Ys])
-    words, own = batch.distinct
-    Ys = [layer.layers[0].predict(words) for layer in model.layers]
-    return _side_by_side(model, Ys)[model.ops.xp.asarray(own)]
+    return _rows_of_distinct(model, batch)[model.ops.xp.asarray(batch.distinct[1])]
+
+
+class OfWords(NamedTuple):
+    """What a tok2vec of words by themselves says of a batch.
+
+    rows: Of each distinct word, (n_distinct, width).
+    own: Which of them each word of the batch is, on the host, (n_words,).
+    """
+
+    rows: Any
+    own: numpy.ndarray
+
+
+def _sees_words(tok2vec: Model) -> bool:
+    """Whether a tok2vec is made of tok2vecs of words by themselves alone."""
+    if tok2vec._func is _forward_concatenated:
+        return all(map(is_of_words, tok2vec.layers))
+    return is_of_words(tok2vec)
+
+
+def _rows_of_distinct(tok2vec: Model, batch: Batch) -> Any:
+    """What a tok2vec that sees words says of those of a batch, (n_distinct, width)."""
+    words, _ = batch.distinct
+    layers = [tok2vec] if is_of_words(tok2vec) else tok2vec.layers
+    return _side_by_side(
+        tok2vec, [layer.layers[0].predict(words) for layer in layers]
+    )
+
+
+def _of_distinct(tok2vec: Model, batch: Batch) -> OfWords:
+    own = batch.distinct[1]
+    own = own if batch.words is None else own[batch.words]
+    return OfWords(_rows_of_distinct(tok2vec, batch), own)
 
 
 # layers behind a tok2vec
@@ -219,7 +250,9 @@ def _forward_rows(
     return Ys, backprop
 
 
-def with_structure(tok2vec: Tok2Vec, layer: Model, structure: Structure) -> Tok2Vec:
+def with_structure(
+    tok2vec: Tok2Vec, layer: Model, structure: Structure, *, words: bool = False
+) -> Tok2Vec:
     """Run a flat layer on a tok2vec's words and integers that describe the documents.
 
     The model's attribute `owned` says that a prediction is its caller's alone: a
@@ -229,10 +262,11 @@ def with_structure(tok2vec: Tok2Vec, layer: Model, structure: Structure) -> Tok2
     layer: From (words of all documents, (n_words, width), and integers) to words;
         whitespace tokens get zeros.
     structure: Gives those integers.
+    words: Whether in predictions the layer takes `OfWords` in place of words.
     """
     return Model(
         f"with_structure({layer.name})",
-        partial(_forward_structure, structure=structure),
+        partial(_forward_structure, structure=structure, words=words),
         init=_init_structure,
         layers=[tok2vec, layer],
         attrs={"owned": True},
@@ -247,10 +281,15 @@ def _init_structure(model: Model, X: Any = None, Y: Any = None) -> None:
 
 
 def _forward_structure(
-    model: Model, docs: list[Doc], is_train: bool, *, structure: Structure
+    model: Model, docs: list[Doc], is_train: bool, *, structure: Structure, words: bool
 ) -> tuple[list[Floats2d], Callable]:
     batch = Batch.of(docs)
     tok2vec, layer = model.layers
+    if words and not is_train and _sees_words(tok2vec) and any(batch.lengths):
+        X = _of_distinct(tok2vec, batch)
+        if len(X.own):
+            Y = layer.predict((X, *structure(batch)))
+            return Parts(of_tokens(model, Y, batch), batch.lengths), no_backprop
     Xs, bp_tok2vec = tok2vec(batch, is_train)
     X = of_words(model, flatten(model, Xs, layer.maybe_get_dim("nI")), batch)
     if not len(X):

@@ -33,6 +33,11 @@ def both(lstm, Xs):
     packed = pack_sequence(sorted(Xs, key=len, reverse=True))
     sizes = packed.batch_sizes.numpy()
     found = bilstm(recurrence(), packed.data, sizes, arranged(lstm))
+    order = numpy.random.default_rng(0).permutation(len(packed.data))
+    inputs = torch.empty_like(packed.data)
+    inputs[order] = packed.data
+    by_row = bilstm(recurrence(), inputs, sizes, arranged(lstm), order)
+    torch.testing.assert_close(by_row, found, equal_nan=True)
     return found, lstm(packed)[0].data
 
 
@@ -75,8 +80,9 @@ def run_gates(i, f, g, o):
     columns = [numpy.broadcast_to(numpy.float32(x), n) for x in (i, f, g, o)]
     gates = numpy.concatenate(columns * 2)
     states = numpy.empty((2, n), dtype="float32")
-    weights = numpy.zeros((2, n, 4 * n), dtype="float32")
-    recurrence().bilstm(gates, weights, numpy.ones(1, dtype="int64"), states)
+    weights = numpy.zeros((2, -(-n // 4), n, 16), dtype="float32")
+    row, sizes = numpy.zeros(1, dtype="int64"), numpy.ones(1, dtype="int64")
+    recurrence().bilstm(gates, row, weights, sizes, states)
     numpy.testing.assert_array_equal(states[0], states[1])
     return states[0]
 
@@ -96,11 +102,12 @@ def test_functions_of_gates_are_exact_to_a_few_bits():
 
 
 def wrong(**changes):
-    shapes = {"gates": (5, 24), "weights": (2, 3, 12), "states": (5, 6)}
+    shapes = {"gates": (4, 24), "weights": (2, 1, 3, 16), "states": (5, 6)}
     arrays = {name: numpy.zeros(shape, "float32") for name, shape in shapes.items()}
     arrays["sizes"] = numpy.array([2, 2, 1])
+    arrays["rows"] = numpy.array([0, 1, 2, 3, 0])
     arrays |= changes
-    return [arrays[name] for name in ("gates", "weights", "sizes", "states")]
+    return [arrays[name] for name in ("gates", "rows", "weights", "sizes", "states")]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +115,11 @@ def wrong(**changes):
     [
         {"gates": numpy.zeros((5, 25), "float32")},
         {"gates": numpy.zeros((5, 24), "float64")},
-        {"weights": numpy.zeros((2, 3, 11), "float32")},
+        {"rows": numpy.array([0, 1, 2, 3])},
+        {"rows": numpy.array([0, 1, 2, 3, 4])},
+        {"rows": numpy.array([0, 1, 2, 3, -1])},
+        {"rows": numpy.array([0, 1, 2, 3, 0], dtype="int32")},
+        {"weights": numpy.zeros((2, 1, 3, 15), "float32")},
         {"states": numpy.zeros((6, 6), "float32")},
         {"sizes": numpy.array([1, 2, 2])},
         {"sizes": numpy.array([6, -1])},
@@ -131,12 +142,19 @@ def test_an_encoder_gives_the_same_with_and_without(lengths, changes, monkeypatc
     with torch.no_grad():
         found = encoder(X, lengths, notes)
         assert len(notes) == sizes["depth"]
-        monkeypatch.setattr(encoders, "recurrence", lambda: None)
+        numbers = numpy.random.default_rng(0).permutation(2 * len(X))[: len(X)]
+        words = torch.randn(2 * len(X), 5)
+        words[numbers] = X
+        by_word = encoder(words, lengths, notes, numbers)
+        monkeypatch.setattr(encoders, "recurrence_for", lambda n: None)
         expected = encoder(X, lengths, notes)
-    torch.testing.assert_close(found, expected, rtol=0.0, atol=2e-6)
+        by_word_of_pytorch = encoder(words, lengths, notes, numbers)
+    for each in (found, by_word, by_word_of_pytorch):
+        torch.testing.assert_close(each, expected, rtol=0.0, atol=2e-6)
 
 
-def test_many_windows_are_left_to_pytorch():
+def test_many_windows_are_left_to_pytorch_where_it_has_threads(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     encoder = SequenceEncoder(
         input_width=5, width=6, depth=1, n_heads=0, window=13, margin=3
     ).eval()
