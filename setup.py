@@ -9,6 +9,7 @@ import sys
 from setuptools import Extension, find_packages, setup
 
 CRF, LAYERS = "spacy_attnner/crf", "spacy_attnner/layers"
+HEADERS = [f"{LAYERS}/kernels.h", f"{LAYERS}/product.h"]
 OPTIONS = {
     "extra_compile_args": []
     if sys.platform == "win32"
@@ -33,7 +34,13 @@ setup(
         Extension(
             "spacy_attnner.layers._recurrence",
             [f"{LAYERS}/recurrence.c"],
-            depends=[f"{LAYERS}/product.h"],
+            depends=HEADERS,
+            **OPTIONS,
+        ),
+        Extension(
+            "spacy_attnner.layers._context",
+            [f"{LAYERS}/context.c"],
+            depends=HEADERS,
             **OPTIONS,
         ),
     ],

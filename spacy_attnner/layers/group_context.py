@@ -3,14 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from types import ModuleType
+from typing import Any
 
 import numpy
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..native import extension
 from .layout import Ints, numbers, runs, upload
+from .recurrence import is_plain, panels, recurrence_for
 
+CONTEXT = "layers._context"  # made of `context.c`
 SCORE_BOUND = 5.0  # nats: no token weighs more than e^10 times as much as another
 # Tokens worked on at once: bounds the memory, and on a CPU stays in the cache
 CHUNK_CPU = 4096
@@ -187,7 +192,12 @@ class DocumentContext(nn.Module):
         self.dropout = nn.Dropout(0.0)
 
     def forward(
-        self, X: Tensor, words: Ints, lengths: Ints, overwrite: bool = False
+        self,
+        X: Tensor,
+        words: Ints,
+        lengths: Ints,
+        overwrite: bool = False,
+        notes: dict[Any, Any] | None = None,
     ) -> Tensor:
         """Mix in the context.
 
@@ -197,6 +207,7 @@ class DocumentContext(nn.Module):
         lengths: Tokens of each document, on the host, shape (n_documents,).
         overwrite: Whether the result may take the place of X, of which nobody has
             another use; only without gradients.
+        notes: What was remembered of the same weights in predictions in float32.
 
         Returns shape (n_tokens, width).
         """
@@ -205,7 +216,16 @@ class DocumentContext(nn.Module):
         lengths = numpy.asarray(lengths)
         lengths = lengths[lengths > 0]  # no mean of nothing, which is NaN
         rows, groups = _repeated(numpy.asarray(words))
-        starts = lengths.cumsum() - lengths
+        ends = lengths.cumsum()
+        loop = None if notes is None else self._loop(X, lengths)
+        if loop is not None and notes is not None:
+            Y = X if overwrite and X.is_contiguous() else torch.empty_like(X)
+            if CONTEXT not in notes:
+                notes[CONTEXT] = self._arranged()
+            arrays = (X.contiguous().numpy(), Y.numpy(), ends, rows, groups)
+            loop.mix_in(*self._sizes(), *arrays, *notes[CONTEXT])
+            return Y
+        starts = ends - lengths
         at, of, *documents = upload(X.device, rows, groups, numbers(lengths), starts)
         repeats = Repeats((rows, at), (groups, of))
         mixed = (
@@ -222,6 +242,41 @@ class DocumentContext(nn.Module):
         for tokens, Y in mixed:
             result[tokens] = Y
         return result
+
+    def _loop(self, X: Tensor, lengths: Ints) -> ModuleType | None:
+        """The compiled formula, where it is fast and its memory is bounded."""
+        fits = int(lengths.max()) <= CHUNK_CPU and recurrence_for(len(lengths))
+        if torch.is_grad_enabled() or not is_plain(X) or not fits:
+            return None
+        return extension(CONTEXT)
+
+    def _sizes(self) -> tuple[int, int, int]:
+        pool: Any = self.document if self.words is None else self.words
+        return self.mix.out_features, pool.n_heads, pool.value.out_features
+
+    def _arranged(self) -> list[Any]:
+        """Weights and biases as the compiled formula wants them."""
+        width, _, n = self._sizes()
+        n_repeats = n + 1 if self.words is not None else 0
+        W_x, W_repeats, W_state = self.mix.weight.split(
+            [width, n_repeats, self.mix.in_features - width - n_repeats], 1
+        )
+        pairs: list[Any] = [(W_x, self.mix.bias)]
+        for pool, W, bias in (
+            (self.words, W_repeats[:, :-1], W_repeats[:, n_repeats - 1 :]),
+            (self.document, W_state, None),
+        ):
+            if pool is None:
+                pairs += [(None, None)] * 3
+                continue
+            layers = (pool.score, pool.value)
+            pairs += [*((layer.weight, layer.bias) for layer in layers), (W, bias)]
+        nothing = numpy.zeros(0, dtype="float32")
+        return [
+            nothing if x is None else x.detach().contiguous().numpy()
+            for W, b in pairs
+            for x in (None if W is None else panels(W), b)
+        ]
 
     def _mix_in(
         self,

@@ -1,24 +1,24 @@
-/* gates += states * weights, a function of the name and with the attribute that are
-defined where this is included: once for any processor, once for one with AVX2.
+/* to += from * weights, a function of the name and with the attribute that are defined
+where this is included: once for any processor, once for one with AVX2.
 
-gates: (rows, 4 * width), contiguous. states: Of each row, 2 * width apart.
+to: (rows, n), contiguous. from: Rows of `width` numbers, s apart.
 weights: In panels of PANEL columns, (n_panels, width, PANEL), the last one filled up.
 to_and_fro: Whether to go through the panels from the last to the first: weights that
 are larger than a cache are partly still there when the next call turns around. */
 
 PRODUCT_ATTRIBUTE
 static void PRODUCT(
-    float *gates, const float *states, const float *weights, Py_ssize_t rows,
-    Py_ssize_t width, int to_and_fro)
+    float *to, const float *from, const float *weights, Py_ssize_t rows,
+    Py_ssize_t width, Py_ssize_t n, Py_ssize_t s, int to_and_fro)
 {
-    Py_ssize_t n = 4 * width, s = 2 * width, n_panels = PANELS(width);
+    Py_ssize_t n_panels = PANELS(n);
     for (Py_ssize_t i = 0; i < n_panels; i++) {
         Py_ssize_t p = to_and_fro ? n_panels - 1 - i : i, row = 0;
         Py_ssize_t columns = n - p * PANEL < PANEL ? n - p * PANEL : PANEL;
         const float *panel = weights + p * PANEL * width;
-        float *g = gates + p * PANEL;
+        float *g = to + p * PANEL;
         for (; row + 4 <= rows; row += 4, g += 4 * n) {
-            const float *h = states + row * s, *w = panel;
+            const float *h = from + row * s, *w = panel;
             Vector a = {0}, b = a, c = a, d = a, e = a, f = a, k = a, l = a, x, y;
             for (Py_ssize_t j = 0; j < width; j++, w += PANEL) {
                 memcpy(&x, w, sizeof(x)), memcpy(&y, w + 8, sizeof(y));
@@ -33,7 +33,7 @@ static void PRODUCT(
             ADD(g + 3 * n, k, l, columns);
         }
         for (; row < rows; row++, g += n) { /* four sums at once: they wait less */
-            const float *h = states + row * s, *w = panel;
+            const float *h = from + row * s, *w = panel;
             Vector a = {0}, b = a, c = a, d = a, e = a, f = a, k = a, l = a, x, y;
             Py_ssize_t j = 0;
             for (; j + 4 <= width; j += 4, w += 4 * PANEL) {

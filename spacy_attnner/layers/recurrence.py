@@ -25,6 +25,12 @@ def recurrence() -> ModuleType | None:
     return extension(RECURRENCE)
 
 
+def is_plain(X: Tensor) -> bool:
+    """Whether a tensor is float32 on the CPU, and no autocast changes that."""
+    autocast = torch.is_autocast_enabled("cpu")
+    return X.device.type == "cpu" and X.dtype == torch.float32 and not autocast
+
+
 def recurrence_for(n: int) -> ModuleType | None:
     """The compiled recurrence where n sequences at a time are fast; else None."""
     loop = recurrence()
@@ -52,12 +58,12 @@ def arranged(lstm: nn.LSTM) -> Weights:
     return Weights(
         torch.cat([W_in, V_in]).detach(),
         torch.cat([b_in + b, c_in + c]).detach(),
-        torch.stack([_panels(W), _panels(V)]),
+        torch.stack([panels(W), panels(V)]),
     )
 
 
-def _panels(W: Tensor) -> Tensor:
-    """Weights of states, (4 * width, width), as (n_panels, width, PANEL)."""
+def panels(W: Tensor) -> Tensor:
+    """Weights of a product, (columns, width), as (n_panels, width, PANEL)."""
     filled = F.pad(W.detach(), (0, 0, 0, -len(W) % PANEL))
     return filled.view(-1, PANEL, W.shape[1]).transpose(1, 2).contiguous()
 

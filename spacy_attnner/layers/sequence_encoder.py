@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 from .attention import MultiHeadAttention
 from .dropout import LockedDropout
 from .layout import Ints, Packed, Windows, cut_windows, upload
-from .recurrence import arranged, bilstm, recurrence_for
+from .recurrence import arranged, bilstm, is_plain, recurrence_for
 from .trained_recurrence import trained_bilstm
 
 # Windows encoded at once in prediction: on a CPU, an LSTM's step should stay in the
@@ -204,7 +204,7 @@ class SequenceEncoder(nn.Module):
         words: Which of H each of the N is, where H is of words.
         """
         lstm = cast(nn.LSTM, self.lstms[layer])
-        if self.training and _in_float32_on_cpu(H):
+        if self.training and is_plain(H):
             return trained_bilstm(lstm, H, sizes)
         loop = self._loop(H, sizes, notes)
         if loop is None or notes is None:
@@ -220,14 +220,9 @@ class SequenceEncoder(nn.Module):
         self, X: Tensor, sizes: Ints, notes: dict[Any, Any] | None
     ) -> ModuleType | None:
         """The compiled recurrence, where windows of these sizes are left to it."""
-        if self.training or notes is None or not _in_float32_on_cpu(X):
+        if self.training or notes is None or not is_plain(X):
             return None
         return recurrence_for(int(sizes[0]))
-
-
-def _in_float32_on_cpu(H: Tensor) -> bool:
-    autocast = torch.is_autocast_enabled("cpu")
-    return H.device.type == "cpu" and H.dtype == torch.float32 and not autocast
 
 
 def _full_precision(X: Tensor) -> AbstractContextManager:

@@ -1,16 +1,23 @@
 """`spacy-attnner.DocumentContext.v1`: token vectors that know their document."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy
 from spacy.util import registry
-from thinc.api import ArgsKwargs, Model
+from thinc.api import Model
+from thinc.types import Floats2d
 
 from ..layers.group_context import DocumentContext
 from .batch import Batch
-from .bridge import array_output, torch_layer
+from .bridge import (
+    AttnShim,
+    array_output,
+    floats_to_torch,
+    from_torch,
+    predict_with,
+    torch_layer,
+)
 from .rows import Tok2Vec, projected, with_structure, words_and_structure
 
 
@@ -60,9 +67,10 @@ def build_document_context(
     context = torch_layer(
         "document_context",
         make_module,
-        convert_inputs=partial(_inputs, overwrite=owned),
+        convert_inputs=words_and_structure,
         convert_outputs=array_output,
         dims={"nI": width, "nO": width},
+        predict=partial(_predict, overwrite=owned),
     )
     return with_structure(inputs, context, _structure)
 
@@ -71,9 +79,8 @@ def _structure(batch: Batch) -> tuple[numpy.ndarray, ...]:
     return batch.word_numbers, batch.document_lengths
 
 
-def _inputs(
-    model: Model, inputs: tuple[Any, ...], is_train: bool, *, overwrite: bool
-) -> tuple[ArgsKwargs, Callable]:
-    converted, backprop = words_and_structure(model, inputs, is_train)
-    converted.kwargs["overwrite"] = overwrite and not is_train
-    return converted, backprop
+def _predict(model: Model, inputs: tuple[Any, ...], *, overwrite: bool) -> Floats2d:
+    notes = cast(AttnShim, model.shims[0]).notes
+    X = floats_to_torch(model, inputs[0], False)
+    structure = (*inputs[1:], overwrite, notes)
+    return from_torch(model, predict_with(model, lambda m: m(X, *structure)))

@@ -1,8 +1,10 @@
+import numpy
 import pytest
 import torch
 
 from spacy_attnner.layers import group_context as context
 from spacy_attnner.layers.group_context import DocumentContext, GroupAttention
+from spacy_attnner.native import extension
 
 LENGTHS = torch.tensor([5, 0, 1, 7])
 #                       one document of 5      1  and one of 7
@@ -134,3 +136,41 @@ def test_one_of_the_two():
 def test_heads_must_divide_the_values():
     with pytest.raises(ValueError, match="value_width 7 is not divisible by n_heads 3"):
         make_context(value_width=7)
+
+
+@pytest.mark.skipif(extension(context.CONTEXT) is None, reason="it is not compiled")
+@pytest.mark.parametrize("changes", [{}, {"state": False}, {"repeats": False}])
+@pytest.mark.parametrize("n_documents", [1, 7])
+@pytest.mark.parametrize("overwrite", [False, True])
+@torch.no_grad()
+def test_the_compiled_formula(changes, n_documents, overwrite):
+    layer = make_context(width=19, value_width=34, n_heads=2, **changes)
+    random = numpy.random.default_rng(n_documents)
+    lengths = random.integers(1, 41, n_documents)
+    words = [first + random.integers(0, 25, n) for first, n in enumerate(lengths)]
+    words = numpy.concatenate([own + 100 * i for i, own in enumerate(words)])
+    X, notes = torch.randn(len(words), 19), {}
+    expected = layer(X, words, lengths)
+    found = layer(X, words, lengths, overwrite, notes)
+    assert notes
+    assert (found is X) == overwrite
+    torch.testing.assert_close(found, expected, rtol=0.0, atol=2e-6)
+
+
+@pytest.mark.skipif(extension(context.CONTEXT) is None, reason="it is not compiled")
+def test_sizes_that_do_not_agree():
+    layer = make_context()
+    X = numpy.zeros((3, 11), dtype="float32")
+    ends, rows, groups = numpy.array([3]), numpy.array([0, 2]), numpy.array([0, 0])
+    given = [11, 3, 6, X, X.copy(), ends, rows, groups, *layer._arranged()]
+    mix_in = extension(context.CONTEXT).mix_in
+    mix_in(*given[:6], rows.copy(), *given[7:])
+    for place, wrong in (
+        *((0, 10), (1, 4), (3, X[:2].copy()), (3, X.astype("float64"))),
+        *((5, numpy.array([2])), (5, numpy.array([0, 3])), (5, numpy.array([4]))),
+        *((6, numpy.array([2, 0])), (6, numpy.array([0, 3])), (6, numpy.array([-1, 2]))),
+        *((7, numpy.array([0, 2])), (7, numpy.array([-1, 0])), (7, numpy.array([0]))),
+        *((8, given[8][:, :-1].copy()), (10, numpy.zeros(0, dtype="float32"))),
+    ):
+        with pytest.raises(ValueError, match="do not agree"):
+            mix_in(*given[:place], wrong, *given[place + 1 :])

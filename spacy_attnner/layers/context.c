@@ -1,0 +1,269 @@
+/* What `DocumentContext` adds to the tokens of documents, in prediction.
+
+See `group_context.py` for the formula. */
+
+#include "kernels.h"
+
+/* A linear layer: weights in panels, and a bias or NULL. */
+typedef struct {
+    const float *panels, *bias;
+    Py_ssize_t width, columns;
+} Linear;
+
+/* The layers, of which those of words or of the document may be missing (NULL). */
+typedef struct {
+    Linear mix, word_score, word_value, word_mix, score, value, state_mix;
+    Py_ssize_t width, n_heads, value_width;
+} Layers;
+
+/* Room for a document; sums and totals are of the words of all of them. */
+typedef struct {
+    float *mixed, *tokens, *weights, *values, *state, *sums, *totals;
+} Room;
+
+static void apply(
+    const Linear *layer, const float *X, Py_ssize_t rows, float *Y, int turn)
+{
+    Py_ssize_t n = layer->columns;
+    for (Py_ssize_t row = 0; row < rows; row++)
+        if (layer->bias) memcpy(Y + row * n, layer->bias, n * sizeof(float));
+        else memset(Y + row * n, 0, n * sizeof(float));
+    MULTIPLY(Y, X, layer->panels, rows, layer->width, n, layer->width, turn);
+}
+
+/* exp(5 tanh(x / 5)) */
+FOR_EACH_CPU
+static void weigh(float *scores, Py_ssize_t n)
+{
+    for (Py_ssize_t i = 0; i < n; i++)
+        scores[i] = exponential(5.0f * tangent(scores[i] / 5.0f));
+}
+
+/* y += a x */
+FOR_EACH_CPU
+static void add_scaled(float *y, float a, const float *x, Py_ssize_t n)
+{
+    for (Py_ssize_t i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+FOR_EACH_CPU
+static void finish(
+    float *Y, const float *X, const float *mixed, const float *state, Py_ssize_t rows,
+    Py_ssize_t width)
+{
+    for (Py_ssize_t row = 0; row < rows; row++)
+        for (Py_ssize_t i = 0; i < width; i++) {
+            Py_ssize_t j = row * width + i;
+            Y[j] = X[j] + tangent(mixed[j] + state[i]);
+        }
+}
+
+/* The state of a document, mixed. The weighted tokens are averaged before they become
+values; room->values holds those of every head for each head's average. */
+static void find_state(
+    const Layers *l, const float *X, Py_ssize_t rows, Room *room, int turn)
+{
+    Py_ssize_t width = l->width, n_heads = l->n_heads, n = l->value_width;
+    float *means = room->tokens, *values = room->values;
+    apply(&l->score, X, rows, room->weights, turn);
+    weigh(room->weights, rows * n_heads);
+    memset(means, 0, n_heads * width * sizeof(float));
+    for (Py_ssize_t h = 0; h < n_heads; h++) {
+        float *mean = means + h * width;
+        double total = 0.0;
+        for (Py_ssize_t row = 0; row < rows; row++) {
+            float weight = room->weights[row * n_heads + h];
+            add_scaled(mean, weight, X + row * width, width);
+            total += weight;
+        }
+        for (Py_ssize_t i = 0; i < width; i++) mean[i] = (float)(mean[i] / total);
+    }
+    apply(&l->value, means, n_heads, values, turn);
+    for (Py_ssize_t i = n / n_heads; i < n; i++) values[i] = values[i / (n / n_heads) * n + i];
+    apply(&l->state_mix, values, 1, room->state, turn);
+}
+
+/* Add to mixed tokens what the other places of their words say. rows: Tokens of the
+document, n of them; groups: their words, numbered through all documents. */
+static void add_repeats(
+    const Layers *l, const float *X, const int64_t *rows, const int64_t *groups,
+    Py_ssize_t n, Room *room, int turn)
+{
+    Py_ssize_t width = l->width, H = l->n_heads, size = l->value_width, part = size / H;
+    float *X_own = room->tokens, *weights = room->weights, *values = room->values;
+    for (Py_ssize_t i = 0; i < n; i++)
+        memcpy(X_own + i * width, X + rows[i] * width, width * sizeof(float));
+    apply(&l->word_score, X_own, n, weights, turn);
+    weigh(weights, n * H);
+    apply(&l->word_value, X_own, n, values, turn);
+    for (Py_ssize_t i = 0; i < n * H; i++) {
+        float *value = values + i * part, weight = weights[i];
+        Py_ssize_t group = groups[i / H] * H + i % H;
+        for (Py_ssize_t j = 0; j < part; j++) value[j] *= weight;
+        add_scaled(room->sums + group * part, 1.0f, value, part);
+        room->totals[group] += weight;
+    }
+    for (Py_ssize_t i = 0; i < n * H; i++) {
+        float *value = values + i * part;
+        Py_ssize_t group = groups[i / H] * H + i % H;
+        float total = room->totals[group] - weights[i];
+        const float *sum = room->sums + group * part;
+        for (Py_ssize_t j = 0; j < part; j++) value[j] = (sum[j] - value[j]) / total;
+    }
+    apply(&l->word_mix, values, n, X_own, turn);
+    for (Py_ssize_t i = 0; i < n; i++)
+        add_scaled(room->mixed + rows[i] * width, 1.0f, X_own + i * width, width);
+}
+
+/* A batch: ends of documents, and tokens whose words have other places, with these
+words' numbers, all counted through the batch. */
+typedef struct {
+    const float *X;
+    float *Y;
+    int64_t *ends, *rows, *groups;
+    Py_ssize_t n_documents, n_rows;
+} Batch;
+
+static void run(const Layers *l, const Batch *b, Room *room)
+{
+    int64_t first = 0;
+    Py_ssize_t row = 0;
+    for (Py_ssize_t i = 0; i < b->n_documents; i++) {
+        Py_ssize_t n = (Py_ssize_t)(b->ends[i] - first), start = row;
+        const float *X = b->X + first * l->width;
+        while (row < b->n_rows && b->rows[row] < b->ends[i]) b->rows[row++] -= first;
+        memset(room->state, 0, l->width * sizeof(float));
+        if (l->score.panels) find_state(l, X, n, room, i & 1);
+        apply(&l->mix, X, n, room->mixed, i & 1);
+        if (l->word_score.panels && row > start)
+            add_repeats(l, X, b->rows + start, b->groups + start, row - start, room, i & 1);
+        finish(b->Y + first * l->width, X, room->mixed, room->state, n, l->width);
+        first = b->ends[i];
+    }
+}
+
+/* Room in one piece for documents of at most `most` tokens; NULL without memory. */
+static float *find_room(const Layers *l, Py_ssize_t most, Py_ssize_t n_groups, Room *r)
+{
+    Py_ssize_t width = l->width, H = l->n_heads, n = l->value_width;
+    Py_ssize_t rows = most > H ? most : H;
+    Py_ssize_t sizes[] = {most * width, rows * width, rows * H, rows * n, width,
+                          n_groups * n, n_groups * H};
+    float **parts[] = {&r->mixed, &r->tokens, &r->weights, &r->values, &r->state,
+                       &r->sums, &r->totals};
+    size_t total = 1;
+    for (int i = 0; i < 7; i++) total += (size_t)sizes[i];
+    float *room = PyMem_RawCalloc(total, sizeof(float)), *next = room;
+    for (int i = 0; room && i < 7; next += sizes[i++]) *parts[i] = next;
+    return room;
+}
+
+/* A layer out of two buffers; whether they are of these sizes, or both empty. */
+static int is_linear(
+    const Py_buffer *in, Py_ssize_t width, Py_ssize_t columns, Linear *layer)
+{
+    layer->width = width, layer->columns = columns;
+    layer->panels = in[0].len ? in[0].buf : NULL;
+    layer->bias = in[1].len ? in[1].buf : NULL;
+    return (!in[0].len || in[0].len == 4 * PANELS(columns) * PANEL * width) &&
+           (!in[1].len || in[1].len == 4 * columns);
+}
+
+/* Whether documents are not empty, and rows and groups are in bounds. */
+static int is_batch(const Batch *b, Py_ssize_t n_tokens, Py_ssize_t *most, Py_ssize_t *n_groups)
+{
+    int64_t end = 0, before = -1;
+    for (Py_ssize_t i = 0; i < b->n_documents; end = b->ends[i++]) {
+        if (b->ends[i] <= end || b->ends[i] > n_tokens) return 0;
+        if (b->ends[i] - end > *most) *most = (Py_ssize_t)(b->ends[i] - end);
+    }
+    for (Py_ssize_t i = 0; i < b->n_rows; before = b->rows[i++]) {
+        if (b->rows[i] <= before || b->rows[i] >= n_tokens) return 0;
+        if (b->groups[i] < 0 || b->groups[i] >= b->n_rows) return 0;
+        if (b->groups[i] >= *n_groups) *n_groups = (Py_ssize_t)b->groups[i] + 1;
+    }
+    return end == n_tokens;
+}
+
+static int check_and_run(const Py_buffer *in, Py_ssize_t width, Py_ssize_t n_heads, Py_ssize_t n)
+{
+    Layers l = {.width = width, .n_heads = n_heads, .value_width = n};
+    Batch b = {in[0].buf, in[1].buf, in[2].buf, in[3].buf, in[4].buf,
+               in[2].len / 8, in[3].len / 8};
+    if (width < 1 || n_heads < 1 || n % n_heads || in[0].len != in[1].len ||
+        in[0].len % (4 * width) || in[3].len != in[4].len)
+        return -1;
+    Py_ssize_t most = 0, n_groups = 0;
+    if (!is_batch(&b, in[0].len / (4 * width), &most, &n_groups)) return -1;
+    in += 5;
+    if (!is_linear(in, width, width, &l.mix) || !l.mix.panels ||
+        !is_linear(in + 2, width, n_heads, &l.word_score) ||
+        !is_linear(in + 4, width, n, &l.word_value) ||
+        !is_linear(in + 6, n, width, &l.word_mix) ||
+        !is_linear(in + 8, width, n_heads, &l.score) ||
+        !is_linear(in + 10, width, n, &l.value) ||
+        !is_linear(in + 12, n, width, &l.state_mix))
+        return -1;
+    if (!l.word_score.panels != !l.word_value.panels ||
+        !l.word_score.panels != !l.word_mix.panels ||
+        !l.score.panels != !l.value.panels || !l.score.panels != !l.state_mix.panels)
+        return -1;
+    Room room;
+    float *all = find_room(&l, most, n_groups, &room);
+    if (!all) return -2;
+    run(&l, &b, &room);
+    PyMem_RawFree(all);
+    return 0;
+}
+
+#define N_BUFFERS 19 /* X, Y, ends, rows, groups, and two of each of seven layers */
+
+PyDoc_STRVAR(
+    mix_in_doc,
+    "mix_in(width, n_heads, value_width, X, Y, ends, rows, groups, *layers)\n\n"
+    "Fill Y, (n_tokens, width), which may be X. ends: Of documents, int64. rows: Tokens\n"
+    "whose word has other places in its document, int64, which are overwritten; groups:\n"
+    "Their words. layers: Panels of 16 columns and bias of the mix of tokens; of scores,\n"
+    "values and their mix for words and for documents, empty where these are not asked.");
+
+static PyObject *mix_in(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    Py_buffer buffers[N_BUFFERS];
+    int n = 0, result = 0;
+    if (n_args != 3 + N_BUFFERS) {
+        PyErr_Format(PyExc_TypeError, "mix_in takes %d arguments", 3 + N_BUFFERS);
+        return NULL;
+    }
+    Py_ssize_t width = PyLong_AsSsize_t(args[0]), n_heads = PyLong_AsSsize_t(args[1]);
+    Py_ssize_t value_width = PyLong_AsSsize_t(args[2]);
+    if (PyErr_Occurred()) return NULL;
+    while (n < N_BUFFERS &&
+           !PyObject_GetBuffer(
+               args[3 + n], &buffers[n],
+               n == 1 || n == 3 ? PyBUF_WRITABLE : PyBUF_SIMPLE)) {
+        if (buffers[n].itemsize != (2 <= n && n <= 4 ? 8 : 4)) result = -1;
+        n++;
+    }
+    if (n == N_BUFFERS && !result) {
+        Py_BEGIN_ALLOW_THREADS
+        result = check_and_run(buffers, width, n_heads, value_width);
+        Py_END_ALLOW_THREADS
+    }
+    if (n == N_BUFFERS && result == -1)
+        PyErr_SetString(PyExc_ValueError, "sizes of tokens, words and layers do not agree");
+    if (result == -2) PyErr_NoMemory();
+    int failed = n < N_BUFFERS || result;
+    while (n) PyBuffer_Release(&buffers[--n]);
+    if (failed) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"mix_in", (PyCFunction)(void (*)(void))mix_in, METH_FASTCALL, mix_in_doc},
+    {NULL, NULL, 0, NULL}};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_context", "The context of documents, compiled.", 0, methods,
+    NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__context(void) { return PyModuleDef_Init(&definition); }
