@@ -8,6 +8,7 @@ at the end of the document. Every group that this package writes is an
 """
 
 import struct
+import threading
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,6 +25,7 @@ TURN = "attn_ner"  # attribute of the groups that hold entities and their scores
 STORED_SPAN = struct.Struct(">QQQllll")
 ID, KB_ID, LABEL, START_CHAR, END_CHAR = 0, 1, 2, 5, 6
 StoredSpan = tuple[int, ...]
+_packers = threading.local()
 
 
 class AlignedSpanGroup(SpanGroup):
@@ -51,13 +53,16 @@ class AlignedSpanGroup(SpanGroup):
         return type(self)(group.doc, name=self.name, attrs=attrs, spans=list(group))
 
     def to_bytes(self) -> bytes:
-        """As spaCy's, on the tokens that there are now."""
-        if all(_aligned(self, i) is not None for i in range(len(self))):
-            return super().to_bytes()
-        spans = realigned_spans(self)
-        return SpanGroup(
-            self.doc, name=self.name, attrs=self.attrs, spans=spans
-        ).to_bytes()
+        """As spaCy's, on the tokens that there are now.
+
+        Srsly looks through the entry points of all packages whenever it packs
+        something, which takes longer than the rest; here it does so once a thread.
+        """
+        spans = [STORED_SPAN.pack(*_stored(span)) for span in group_spans(self)]
+        packer = _packers.__dict__.get("packer")
+        if packer is None:
+            packer = _packers.packer = srsly.msgpack.Packer(use_bin_type=True)
+        return packer.pack({"name": self.name, "attrs": self.attrs, "spans": spans})
 
     def from_bytes(self, bytes_data: bytes) -> "AlignedSpanGroup":
         self.index = None
@@ -131,10 +136,7 @@ def stored_spans(group: SpanGroup) -> list[StoredSpan]:
     """What a group holds of each span, see `STORED_SPAN`."""
     with suppress(IndexError):  # of a span past the last token
         spans = [SpanGroup.__getitem__(group, i) for i in range(len(group))]
-        return [
-            (s.id, s.kb_id, s.label, s.start, s.end, s.start_char, s.end_char)
-            for s in spans
-        ]
+        return list(map(_stored, spans))
     # only the bytes give offsets of spans that cannot be made
     bare = SpanGroup(group.doc)
     bare.extend(group)
@@ -184,6 +186,11 @@ def _aligned(group: SpanGroup, i: int) -> Span | None:
     last = doc[end - 1]
     same = doc[start].idx == span.start_char and last.idx + len(last) == span.end_char
     return span if same else None
+
+
+def _stored(span: Span) -> StoredSpan:
+    place = (span.start, span.end, span.start_char, span.end_char)
+    return (span.id, span.kb_id, span.label, *place)
 
 
 def _find(doc: Doc, stored: StoredSpan) -> Span:

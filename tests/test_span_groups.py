@@ -165,6 +165,21 @@ def test_groups_of_others_are_read_by_characters_and_left_as_they_are(doc):
     assert doc.spans["mine"] is other
 
 
+def test_bytes_are_spacys_own():
+    doc = spacy.blank("en")("Ann Lee met Bo in Oslo")
+    spans = [Span(doc, 0, 2, "PER", kb_id="Q1", span_id="a"), Span(doc, 5, 6, "LOC")]
+    attrs = {"scores": [0.5, 0.25], "attn_ner": 3, "names": {"é": [None, True]}}
+    for some in ([], spans):
+        own = AlignedSpanGroup(doc, name="own", attrs=attrs, spans=some)
+        expected = SpanGroup(doc, name="own", attrs=attrs, spans=some).to_bytes()
+        assert own.to_bytes() == expected == own.to_bytes()
+    own.attrs["more"] = object()
+    with pytest.raises(TypeError):
+        own.to_bytes()
+    del own.attrs["more"]
+    assert own.to_bytes() == expected
+
+
 def test_whitespace_at_the_edges_of_spans():
     doc = Doc(VOCAB, words=["\n", "Ada", " ", "King", " ", "\n"])
     spans = [doc[0:5], doc[1:4], doc[4:6], doc[1:1], Span(doc, 3, 6, "A", kb_id="Q7")]

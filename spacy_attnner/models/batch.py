@@ -134,9 +134,9 @@ class Batch(list[Doc]):
         orths = self.column(ORTH).tolist()
         numbers = [known.setdefault(orth, len(known)) for orth in orths]
         own = numpy.array(numbers, dtype="int64")
-        highest = numpy.maximum.accumulate(own)
-        first = numpy.flatnonzero(numpy.diff(highest, prepend=-1))
-        return Words(self, first), own
+        is_first = numpy.ones(len(own), dtype=bool)
+        is_first[1:] = numpy.diff(numpy.maximum.accumulate(own)) > 0
+        return Words(self, numpy.flatnonzero(is_first)), own
 
 
 class Words:

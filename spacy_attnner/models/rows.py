@@ -15,10 +15,11 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Linear, Model, chain
 from thinc.layers.chain import forward as forward_chain
 from thinc.layers.chain import init as init_chain
+from thinc.layers.linear import forward as linear_forward
 from thinc.types import Floats2d
 
 from .batch import Batch, Words
-from .bridge import floats_to_torch, from_torch, no_backprop
+from .bridge import floats_to_torch, from_torch, linear, no_backprop
 
 Tok2Vec = Model[list[Doc], list[Floats2d]]
 Structure = Callable[[Batch], tuple[numpy.ndarray, ...]]
@@ -203,9 +204,7 @@ def _rows_of_distinct(tok2vec: Model, batch: Batch) -> Any:
     """What a tok2vec that sees words says of those of a batch, (n_distinct, width)."""
     words, _ = batch.distinct
     layers = [tok2vec] if is_of_words(tok2vec) else tok2vec.layers
-    return _side_by_side(
-        tok2vec, [layer.layers[0].predict(words) for layer in layers]
-    )
+    return _side_by_side(tok2vec, [layer.layers[0].predict(words) for layer in layers])
 
 
 def _of_distinct(tok2vec: Model, batch: Batch) -> OfWords:
@@ -238,7 +237,12 @@ def _forward_rows(
 ) -> tuple[list[Floats2d], Callable]:
     lengths = [len(X) for X in Xs]
     layer = model.layers[0]
-    Y, bp = layer(flatten(model, Xs, layer.maybe_get_dim("nI")), is_train)
+    X = flatten(model, Xs, layer.maybe_get_dim("nI"))
+    if not is_train and layer._func is linear_forward:
+        W, b = layer.get_param("W"), layer.get_param("b")
+        Y, bp = linear(layer.ops, X, W, b), no_backprop
+    else:
+        Y, bp = layer(X, is_train)
     Ys = Parts(Y, lengths)
     Ys.batch = getattr(Xs, "batch", None)
     if not is_train:

@@ -13,6 +13,7 @@ from thinc.types import Floats2d
 from thinc.util import get_array_module, to_numpy
 
 from .batch import Words
+from .bridge import linear, no_backprop
 
 N_PROBES = 16  # words whose vectors tell one table from another
 PROBES = ("the", "of", "ferry", "London", "1987", "Ann")  # of tables without keys
@@ -181,6 +182,8 @@ def _forward(
     V: Any = _lookup(ops, distinct)
     if own is not None:
         V = ops.as_contig(V[ops.xp.asarray(own)])
+    if not is_train:
+        return linear(ops, V, W), no_backprop
     Y = ops.gemm(V, W, trans2=True)
 
     def backprop(dY: Floats2d) -> list:

@@ -183,7 +183,7 @@ class AttnNER(AttnPipe):
                 and not busy.intersection(range(span.start, span.end))
             ]
             key = self.spans_key
-            known = scores_of(doc, taken, key)
+            known = scores_of(doc, taken, key) if taken else []
             if not self.set_ents:
                 found = dict(known)
                 known = [(span, found.get(span, 1.0)) for span in taken]

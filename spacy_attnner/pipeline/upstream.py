@@ -18,7 +18,12 @@ CURATED = "_TRANSFORMER_LISTENER"  # marks the listeners of spacy-curated-transf
 
 def listeners_of(model: Model) -> list[Any]:
     """Layers of a model that read what another component found."""
-    return [node for node in model.walk() if is_listener(node)]
+    # every prediction asks: nearly all layers are passed over by their type
+    return [
+        node
+        for node in model.walk()
+        if (type(node) is not Model or CURATED in node.attrs) and is_listener(node)
+    ]
 
 
 def is_listener(layer: Model) -> bool:

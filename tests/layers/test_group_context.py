@@ -168,7 +168,11 @@ def test_sizes_that_do_not_agree():
     for place, wrong in (
         *((0, 10), (1, 4), (3, X[:2].copy()), (3, X.astype("float64"))),
         *((5, numpy.array([2])), (5, numpy.array([0, 3])), (5, numpy.array([4]))),
-        *((6, numpy.array([2, 0])), (6, numpy.array([0, 3])), (6, numpy.array([-1, 2]))),
+        *(
+            (6, numpy.array([2, 0])),
+            (6, numpy.array([0, 3])),
+            (6, numpy.array([-1, 2])),
+        ),
         *((7, numpy.array([0, 2])), (7, numpy.array([-1, 0])), (7, numpy.array([0]))),
         *((8, given[8][:, :-1].copy()), (10, numpy.zeros(0, dtype="float32"))),
     ):
