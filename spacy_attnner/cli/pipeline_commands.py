@@ -267,6 +267,7 @@ def info_cli() -> None:
     """Show versions, the platform, and what is compiled, or why not."""
     from ..crf import kernel
     from ..crf.recursions import LOOP
+    from ..layers.group_context import CONTEXT
     from ..layers.recurrence import RECURRENCE
 
     with sound("bad environment variable", "Unset it."):
@@ -276,7 +277,8 @@ def info_cli() -> None:
     rows |= {name: v for name, v in found.items() if name.startswith("cupy-cuda")}
     rows["Python"] = platform.python_version()
     rows["platform"] = platform.platform()
-    for what, name in (("LSTM of a few texts", RECURRENCE), ("CRF", LOOP)):
+    compiled = (("LSTM", RECURRENCE), ("document context", CONTEXT), ("CRF", LOOP))
+    for what, name in compiled:
         where = "in PyTorch" if extension(name) is None else "compiled"
         rows[what] = f"{where} ({extension_state(name)})"
     where = "there" if kernel.is_usable() else "on the CPU"
