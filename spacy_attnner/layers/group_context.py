@@ -20,6 +20,7 @@ SCORE_BOUND = 5.0  # nats: no token weighs more than e^10 times as much as anoth
 # Tokens worked on at once: bounds the memory, and on a CPU stays in the cache
 CHUNK_CPU = 4096
 CHUNK_GPU = 2**16
+LONGEST = 2**14  # tokens of a document; the compiled formula keeps 4 KB of each
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,7 @@ class DocumentContext(nn.Module):
 
     def _loop(self, X: Tensor, lengths: Ints) -> ModuleType | None:
         """The compiled formula, where it is fast and its memory is bounded."""
-        fits = int(lengths.max()) <= CHUNK_CPU and recurrence_for(len(lengths))
+        fits = int(lengths.max()) <= LONGEST and recurrence_for(len(lengths))
         if torch.is_grad_enabled() or not is_plain(X) or not fits:
             return None
         return extension(CONTEXT)

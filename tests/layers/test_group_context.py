@@ -146,8 +146,8 @@ def test_heads_must_divide_the_values():
 def test_the_compiled_formula(changes, n_documents, overwrite):
     layer = make_context(width=19, value_width=34, n_heads=2, **changes)
     random = numpy.random.default_rng(n_documents)
-    lengths = random.integers(1, 41, n_documents)
-    words = [first + random.integers(0, 25, n) for first, n in enumerate(lengths)]
+    lengths = random.integers(1, 171, n_documents)
+    words = [first + random.integers(0, 80, n) for first, n in enumerate(lengths)]
     words = numpy.concatenate([own + 100 * i for i, own in enumerate(words)])
     X, notes = torch.randn(len(words), 19), {}
     expected = layer(X, words, lengths)
