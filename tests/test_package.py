@@ -90,11 +90,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "recipes": {"models", *COMMANDS},
     "fitting": {"pipeline", "confidence", "corpora", "scoring", *COMMANDS},
-    "export": {"pipeline", "relations", "confidence", *COMMANDS},
+    "texts": COMMANDS,
+    "export": {"pipeline", "relations", "confidence", "texts", *COMMANDS},
     "explain": {"models", "pipeline", "relations", "span_groups", "words"},
-    "batch": {"models", "confidence", "relations", "export", *COMMANDS},
-    "render": {"explain", "export", "confidence", "relations", *COMMANDS},
-    "serving": {"explain", "export", "render", "confidence", "relations", *COMMANDS},
+    "batch": {"models", "confidence", "relations", "texts", "export", *COMMANDS},
+    "render": {"explain", "export", "confidence", "relations", "texts", *COMMANDS},
+    "serving": {
+        *("explain", "export", "render", "confidence", "relations", "texts"),
+        *COMMANDS,
+    },
     "report": {
         *("annotated", "corpora", "confidence", "recipes", "relations", "render"),
         *("scoring", *COMMANDS),
@@ -104,7 +108,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         *("batch", "confidence", "corpora", "crf", "export", "fitting", "glove"),
         *("inspection", "layers", "minilm", "native", "recipes", "render", "report"),
-        *("serving", "training"),
+        *("serving", "texts", "training"),
         *("errors", "terminal"),
     },
 }

@@ -1,6 +1,6 @@
 """Pipelines over any number of texts, each exactly once: `spacy attn apply`.
 
-    inputs ──row_readers──► rows ──row_stream──► parts of a fixed number of rows
+    texts/ ──row_stream──► parts of a fixed number of rows
       ──annotator, in one or several processes──► a part file, and the rows that failed
       ──manifest──► which parts are finished; errors.jsonl
 

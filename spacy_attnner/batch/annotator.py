@@ -13,9 +13,9 @@ from spacy.tokens import Doc
 from ..atomic import writing
 from ..errors import UserError
 from ..models.workers import free_memory, trim_heap
+from ..texts.row_readers import Row, text_problem
+from ..texts.row_stream import Part, Position
 from .part_files import Layout
-from .row_readers import Row, text_problem
-from .row_stream import Part, Position
 
 HOPELESS = 20  # texts of a part; if a pipeline fails on all of them, it is to blame
 TEMPORARY = ".part-"  # what the names of unfinished files begin with

@@ -16,25 +16,25 @@ from spacy.language import Language
 from thinc.api import Model
 from tqdm import tqdm
 
-from ..atomic import check_apart, check_file, writing
+from ..atomic import check_file, writing
 from ..errors import UserError
 from ..loading import load_pipeline, use_gpu
 from ..models.bridge import set_mixed_precision
 from ..terminal import visible
+from ..texts.first_look import look_at
+from ..texts.inputs import STANDARD_INPUT, Input, check_places, find_inputs
+from ..texts.row_readers import Columns
+from ..texts.row_stream import PART_ROWS
 from .annotator import TEMPORARY, Annotator, Done
-from .first_look import look_at
-from .inputs import STANDARD_INPUT, Input, find_inputs
 from .manifest import Manifest
 from .part_files import FORMATS, Layout
 from .processes import make_parts, n_workers
 from .ray_parts import Cluster, import_ray, make_parts_on_ray
 from .results import choose_fields
-from .row_readers import Columns
 from .unfinished import Unfinished
 
 ENGINES = ("local", "ray")
 RUN = ".run"  # folder of a run whose output is one file
-PART_ROWS = 5000
 BATCH_TOKENS = 8000
 CHUNK = 2**20
 
@@ -131,9 +131,7 @@ def apply_pipeline(
     options = options or Options()
     format, single = choose_output(output, options.format)
     inputs = find_inputs(texts, options.input_format)
-    given = None if texts == STANDARD_INPUT else texts
-    check_apart(output, {"pipeline": model, "texts": given})
-    _check_apart(inputs, output)
+    check_places(output, model, texts, inputs)
     folder = output
     if single:
         output = Path(os.path.realpath(output))
@@ -210,15 +208,6 @@ def _check_engine(options: Options, inputs: Sequence[Input]) -> Options:
 def _absolute(model: str) -> str:
     """A pipeline's folder by its whole path; a package by its name."""
     return os.path.abspath(model) if Path(model).is_dir() else model
-
-
-def _check_apart(inputs: Sequence[Input], output: Path) -> None:
-    """What a pattern matches may lie anywhere."""
-    place = output.resolve()
-    for source in inputs:
-        path = Path(source.path)
-        if source.path != STANDARD_INPUT and (path == place or place in path.parents):
-            check_apart(output, {"texts": path})
 
 
 def _check_single(output: Path, folder: Path, resume: bool, overwrite: bool) -> None:

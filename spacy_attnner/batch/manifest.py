@@ -21,11 +21,11 @@ from typing import Any, NamedTuple
 
 from ..atomic import check_folder, writing
 from ..errors import UserError
+from ..texts.inputs import Input
+from ..texts.json_lines import json_line
+from ..texts.row_stream import Position
 from .annotator import TEMPORARY, Done
-from .inputs import Input
 from .part_files import FORMATS
-from .results import json_line
-from .row_stream import Position
 
 try:
     import fcntl

@@ -7,13 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import import_extra
-
-
-def import_pyarrow() -> Any:
-    """Raises UserError if it is not installed."""
-    import_extra("pyarrow.parquet", "parquet", "Parquet")
-    return import_extra("pyarrow", "parquet", "Parquet")
+from ..texts.parquet_rows import import_pyarrow
 
 
 def document_schema(fields: Iterable[str], id: Any, meta: Any) -> Any:

@@ -14,9 +14,10 @@ from typing import Any, BinaryIO
 from spacy.tokens import Doc, DocBin
 
 from ..errors import UserError
+from ..texts.json_lines import json_line
+from ..texts.row_readers import Row
 from .parquet_tables import document_schema, flat_schema, join_tables, table_bytes
-from .results import PER, columns_of, flat_records, json_line, record_of
-from .row_readers import Row
+from .results import PER, columns_of, flat_records, record_of
 
 FORMATS = ("jsonl", "csv", "parquet", "spacy")
 CHUNK = 2**20  # bytes that are copied at a time

@@ -16,8 +16,8 @@ from threading import Thread
 from typing import Any, Protocol
 
 from ..errors import UserError
+from ..texts.row_stream import Part
 from .annotator import Annotator, Done
-from .row_stream import Part
 
 ATTEMPTS = 2  # at a part by itself, after a worker died
 

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ..errors import UserError
+from ..texts.row_stream import Part
 from .annotator import Annotator, Done
 from .processes import ATTEMPTS, Recipe
-from .row_stream import Part
 
 LOCAL = "local"  # Ray's address for a cluster that is begun here and ends with the run
 PATIENCE = 10  # seconds, with a machine that does not answer

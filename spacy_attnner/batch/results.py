@@ -6,10 +6,7 @@
 All of it is taken out of a document before the memory zone ends that it was made in.
 """
 
-import base64
-import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from spacy.language import Language
@@ -17,8 +14,8 @@ from spacy.tokens import Doc
 
 from ..errors import UserError
 from ..export.found import category_records, entity_records, relation_records
-from ..export.triples import LINE_ENDS, storable
-from .row_readers import Row
+from ..texts.json_lines import storable
+from ..texts.row_readers import Row
 
 FIELDS = ("text", "entities", "relations", "cats", "tokens", "meta")
 SET_BY = {
@@ -109,17 +106,6 @@ def columns_of(per: str, fields: Sequence[str]) -> tuple[str, ...]:
     return COLUMNS[per] + (("meta",) if "meta" in fields else ())
 
 
-def json_line(value: Any) -> str:
-    """JSON on one line, of what other formats hold, too: dates and times become
-    strings, bytes base64, and numbers that are not finite null.
-    """
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError):
-        text = json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False)
-    return LINE_ENDS.sub(lambda match: f"\\u{ord(match[0]):04x}", storable(text))
-
-
 def _set_by(nlp: Language) -> list[str]:
     assigned: set[str] = set()
     for name in nlp.pipe_names:
@@ -144,18 +130,3 @@ def _flat(relation: dict[str, Any]) -> dict[str, Any]:
         for name, value in relation[side].items()
     }
     return {**ends, "label": relation["label"], "score": relation["score"]}
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _jsonable(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(each) for each in value]
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, str | int):
-        return value
-    iso = getattr(value, "isoformat", None)
-    return str(value) if iso is None else iso()

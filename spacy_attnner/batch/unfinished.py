@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
-from .inputs import STANDARD_INPUT, Input
+from ..texts.inputs import STANDARD_INPUT, Input
+from ..texts.row_readers import Columns
+from ..texts.row_stream import Part, RowStream
 from .manifest import Finished
-from .row_readers import Columns
-from .row_stream import Part, RowStream
+
+KEPT = " Finished parts are kept: --resume goes on after them, --overwrite begins anew."
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Unfinished:
     def __iter__(self) -> Iterator[Part]:
         """Raises UserError if an input cannot be read, or stdin is not what it was."""
         from_stdin = any(each.path == STANDARD_INPUT for each in self.inputs)
-        with RowStream(self.inputs, self.columns, self.part_rows) as stream:
+        with RowStream(self.inputs, self.columns, self.part_rows, KEPT) as stream:
             while True:
                 finished = self.finished.get(stream.number)
                 if finished is not None and not from_stdin:

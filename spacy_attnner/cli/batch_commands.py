@@ -7,25 +7,15 @@ import typer
 
 from ..terminal import msg
 from .app import attn_cli
+from .text_commands import TEXTS, TextFormat
 from .training_commands import stoppable
 
-ROWS = "A .txt, .jsonl, .csv, .parquet or .spacy file, a folder, 'a*.jsonl', or -"
 RESUME = "The same command with --resume goes on after the last part that was finished."
 
 
 class ResultFormat(str, Enum):
     """The names that `--format` takes."""
 
-    jsonl = "jsonl"
-    csv = "csv"
-    parquet = "parquet"
-    spacy = "spacy"
-
-
-class RowFormat(str, Enum):
-    """The names that `--input-format` takes."""
-
-    txt = "txt"
     jsonl = "jsonl"
     csv = "csv"
     parquet = "parquet"
@@ -57,7 +47,7 @@ class Engine(str, Enum):
 @attn_cli.command("apply")
 def apply_cli(
     model: str = typer.Argument(..., help="An installed pipeline, or its folder"),
-    texts: str = typer.Argument(..., metavar="INPUT", help=ROWS),
+    texts: str = typer.Argument(..., metavar="INPUT", help=TEXTS),
     output: Path = typer.Argument(
         ..., help="A .jsonl, .csv, .parquet or .spacy file, or a folder for parts"
     ),
@@ -75,7 +65,7 @@ def apply_cli(
         help="Of text,entities,relations,cats,tokens,meta; what MODEL sets if left out",
     ),
     per: Per = typer.Option(Per.document.value, help="What has a row of its own"),
-    input_format: RowFormat | None = typer.Option(
+    input_format: TextFormat | None = typer.Option(
         None, "--input-format", "-i", help="Format of INPUT, if the name does not say"
     ),
     text: str = typer.Option("text", help="Key or column of the text"),
@@ -108,7 +98,7 @@ def apply_cli(
     and the results are the same bytes as those of a run that was not cut off.
     """
     from ..batch.engine import Options, apply_pipeline
-    from ..batch.row_readers import Columns
+    from ..texts.row_readers import Columns
 
     if resume and overwrite:
         raise typer.BadParameter("choose one of --resume and --overwrite")

@@ -32,7 +32,7 @@ class Kind(str, Enum):
 @attn_cli.command("explain")
 def explain_cli(
     model: str = typer.Argument(..., help="An installed pipeline, or its folder"),
-    texts: Path = typer.Argument(..., help=TEXTS),
+    texts: str = typer.Argument(..., help=TEXTS),
     output: Path | None = typer.Option(
         None, "--output", "-o", help="A .html or .jsonl file; .json with --evaluate"
     ),
@@ -132,7 +132,7 @@ def _show_faithfulness(kind: str, result: Any) -> None:
 @attn_cli.command("render")
 def render_cli(
     model: str = typer.Argument(..., help="An installed pipeline, or its folder"),
-    texts: Path = typer.Argument(..., help=TEXTS),
+    texts: str = typer.Argument(..., help=TEXTS),
     output: Path = typer.Option(
         ..., "--output", "-o", help="A .html file, or .svg for a single text"
     ),

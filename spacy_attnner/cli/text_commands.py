@@ -9,7 +9,7 @@ from ..export.statements import BASE
 from ..terminal import msg
 from .app import attn_cli
 
-TEXTS = "A .txt, .jsonl or .spacy file, a folder of .txt files, - for stdin"
+TEXTS = "A .txt, .jsonl, .csv, .parquet or .spacy file, a folder, 'a*.jsonl', or -"
 MAX_NOTES = 20  # of texts that cannot be read
 
 
@@ -28,13 +28,15 @@ class TextFormat(str, Enum):
 
     txt = "txt"
     jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
     spacy = "spacy"
 
 
 @attn_cli.command("relations")
 def relations_cli(
     model: str = typer.Argument(..., help="An installed pipeline, or its folder"),
-    texts: Path = typer.Argument(..., help=TEXTS),
+    texts: str = typer.Argument(..., help=TEXTS),
     output: Path = typer.Option(..., "--output", "-o", help="The file to write"),
     format: ExportFormat | None = typer.Option(
         None, "--format", "-f", help="Its format; told from its name if left out"
@@ -71,9 +73,10 @@ def relations_cli(
 ) -> None:
     """Write the relations that MODEL finds in TEXTS.
 
-    TEXTS has a text on every line (.txt), or an object with the key text and optionally
-    id and meta (.jsonl), or tokenized documents (.spacy). -o names a .jsonl, .csv, .nt
-    (RDF), .cypher or .graphml file, which is written completely or not at all.
+    TEXTS has a text on every line (.txt), an object or a row with the key text and
+    optionally id and meta (.jsonl, .csv, .parquet), or tokenized documents (.spacy); it
+    may be compressed. -o names a .jsonl, .csv, .nt (RDF), .cypher or .graphml file,
+    which is written completely or not at all.
     """
     from spacy.cli._util import import_code
 

@@ -6,7 +6,8 @@ from io import BytesIO
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .triples import REPLACEMENT, Source, flat, read_triples, to_json
+from ..texts.json_lines import REPLACEMENT, to_json
+from .triples import Source, flat, read_triples
 
 if TYPE_CHECKING:
     from networkx import MultiDiGraph

@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
-from .triples import Argument, Source, Triple, flat, read_triples, to_json
+from ..texts.json_lines import to_json
+from .triples import Argument, Source, Triple, flat, read_triples
 
 BASE = "urn:spacy-attnner:"
 # an absolute IRI of what an IRIREF of N-Triples may hold unescaped, up to a character

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from .triples import Source, flat, read_triples, to_json
+from ..texts.json_lines import to_json
+from .triples import Source, flat, read_triples
 
 COLUMNS = (
     *("doc", "doc_id"),

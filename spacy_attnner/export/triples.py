@@ -1,7 +1,5 @@
 """Relations of documents as plain records, one after the other."""
 
-import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import isfinite
@@ -10,27 +8,13 @@ from typing import Any
 from spacy.tokens import Doc, Span
 
 from ..relations import Relation, get_relations
+from ..texts.given import DocInfo
+from ..texts.json_lines import storable
 
 AROUND = 20  # tokens to each side of an argument, where no sentences are known
 LONGEST = 100  # tokens to each side within a sentence: a table may be one
 GAP = 30  # tokens between two pieces from which on they are written as two
 BETWEEN = " … "
-REPLACEMENT = "\ufffd"
-SURROGATE = re.compile("[\ud800-\udfff]")
-# str.splitlines() ends a line at these, which JSON leaves as they are
-LINE_ENDS = re.compile("[\x85\u2028\u2029]")
-
-
-@dataclass(frozen=True)
-class DocInfo:
-    """What is known of a document beside its text.
-
-    id: Its name, which no other document of the export should have.
-    meta: Whatever else belongs to it, of types that JSON knows.
-    """
-
-    id: str | int | None = None
-    meta: Any = None
 
 
 Source = Doc | tuple[Doc, str | int | DocInfo | None]
@@ -153,20 +137,3 @@ def _piece(doc: Doc, span: Span, sentences: bool) -> tuple[int, int]:
         start = max(start, doc[span.start].sent.start)
         end = min(end, doc[span.end - 1].sent.end)
     return start, end
-
-
-def storable(text: str) -> str:
-    """The text with U+FFFD for lone surrogates, which UTF-8 cannot encode.
-
-    A file name that is not UTF-8 has them, and so may an escape in JSON.
-    """
-    return SURROGATE.sub(REPLACEMENT, text)
-
-
-def to_json(value: Any) -> str:
-    """JSON on one line, whatever takes it apart into lines.
-
-    Raises TypeError or ValueError for what JSON does not know: other types, NaN.
-    """
-    text = storable(json.dumps(value, ensure_ascii=False, allow_nan=False))
-    return LINE_ENDS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -1,6 +1,6 @@
 """The relations of documents, or of what a pipeline reads, in a file."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,16 +8,17 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
-from ..atomic import Output, check_apart, check_file, replacing
+from ..atomic import Output, check_file, replacing
 from ..errors import UserError
 from ..loading import load_pipeline, running, use_gpu
 from ..relations import get_relations, has_relations
 from ..terminal import visible
+from ..texts.given import DocInfo, read_texts
+from ..texts.inputs import Input, check_places, find_inputs
 from .graph import import_networkx, write_graphml
 from .statements import BASE, check_base, to_cypher, to_ntriples
 from .tables import to_csv, to_jsonl
-from .texts import STDIN, choose_kind, read_texts
-from .triples import DocInfo, Source
+from .triples import Source
 
 FORMATS = ("jsonl", "csv", "nt", "cypher", "graphml")
 SET_BY_RELATIONS = {"doc._.relations", "doc._.rel"}
@@ -110,7 +111,7 @@ def _put(lines: Iterable[str], output: Output) -> None:
 
 def export_relations(
     model: str,
-    texts: Path,
+    texts: str | Path,
     output: Path,
     *,
     format: str | None = None,
@@ -125,10 +126,11 @@ def export_relations(
     """Let a pipeline read texts and write the relations that it finds.
 
     model: A pipeline's folder, or the name of an installed one.
-    texts: A .txt, .jsonl or .spacy file, a folder of .txt files, or - for stdin.
+    texts: A file of one of `texts.inputs.ROW_KINDS`, which may be compressed, a folder
+        of them, a pattern, or - for stdin.
     output: The file to write.
     format: One of jsonl, csv, nt, cypher, graphml; None tells it from `output`.
-    input_format: One of txt, jsonl, spacy; None tells it from `texts`.
+    input_format: One of these kinds; None tells it from `texts`.
     threshold: Keep relations from this probability on, in place of what the pipeline's
         `attn_rel` has; None leaves it as it is.
     batch_size: Texts a batch; the pipeline's own if None.
@@ -142,9 +144,10 @@ def export_relations(
     Raises UserError if one of them cannot be used, or no component sets relations;
     no file is written then.
     """
-    kind = choose_kind(texts, input_format)
+    inputs = find_inputs(str(texts), input_format)
     format = _check_choices(output, format, base)
-    _check_places(model, texts, output)
+    check_file(output, f"-o {output}/triples.csv")
+    check_places(output, model, str(texts), inputs)
     use_gpu(gpu_id)
     nlp = load_pipeline(model)
     _check_components(nlp, model)
@@ -152,15 +155,17 @@ def export_relations(
         _set_threshold(nlp, threshold)
     unreadable: list[str] = []
     docs = nlp.pipe(
-        read_texts(texts, kind, nlp, unreadable),
+        read_texts(inputs, nlp, unreadable),
         as_tuples=True,
         batch_size=batch_size,
         n_process=n_process,
     )
-    bar = tqdm(docs, desc=visible(texts.name), unit="doc", leave=False, disable=None)
+    bar = tqdm(
+        docs, desc=visible(Path(texts).name), unit="doc", leave=False, disable=None
+    )
     with running(model):
         written = write_relations(
-            _checked(bar, nlp, model, texts),
+            _checked(bar, nlp, model, inputs),
             output,
             format=format,
             threshold=threshold or 0.0,
@@ -194,12 +199,6 @@ def _check_choices(output: Path, format: str | None, base: str) -> str:
     return format
 
 
-def _check_places(model: str, texts: Path, output: Path) -> None:
-    check_file(output, f"-o {output}/triples.csv")
-    given = None if texts == STDIN else texts
-    check_apart(output, {"texts": given, "pipeline": model})
-
-
 def _check_components(nlp: Language, model: str) -> None:
     """Other people's components need not declare what they set: they are tried."""
     for name, pipe in nlp.pipeline:
@@ -228,7 +227,10 @@ def _set_threshold(nlp: Language, threshold: float) -> None:
 
 
 def _checked(
-    docs: Iterable[tuple[Doc, DocInfo]], nlp: Language, model: str, texts: Path
+    docs: Iterable[tuple[Doc, DocInfo]],
+    nlp: Language,
+    model: str,
+    inputs: Sequence[Input],
 ) -> Iterator[tuple[Doc, DocInfo]]:
     count, found = 0, False
     for doc, info in docs:
@@ -236,7 +238,6 @@ def _checked(
         found = found or has_relations(doc)
         yield doc, info
     if not count:
-        name = "stdin" if texts == STDIN else str(texts)
-        raise UserError(f"{name} holds no text", "Give at least one.")
+        raise UserError(f"{inputs[0].name} holds no text", "Give at least one.")
     if not found:
         raise _no_relations(nlp, model)

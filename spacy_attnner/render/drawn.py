@@ -8,11 +8,11 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
-from ..atomic import check_apart, check_file, write_text
+from ..atomic import check_file, write_text
 from ..errors import UserError
-from ..export.texts import choose_kind, read_texts
-from ..export.triples import DocInfo
 from ..loading import load_pipeline, running, use_gpu
+from ..texts.given import DocInfo, read_texts
+from ..texts.inputs import check_places, find_inputs
 from .page import page
 from .picture import WIDTH, picture
 
@@ -21,7 +21,7 @@ FORMATS = ("html", "svg")
 
 def render_texts(
     model: str,
-    texts: Path,
+    texts: str | Path,
     output: Path,
     *,
     spans_key: str = "",
@@ -66,7 +66,7 @@ def render_texts(
 
 def open_texts(
     model: str,
-    texts: Path,
+    texts: str | Path,
     output: Path | None,
     input_format: str | None,
     gpu_id: int,
@@ -77,16 +77,16 @@ def open_texts(
 
     Raises UserError where something is missing, or in the way of the output.
     """
-    kind = choose_kind(texts, input_format)
+    inputs = find_inputs(str(texts), input_format)
     if output is not None:
         check_file(output)
-        check_apart(output, {"pipeline": model, "texts": texts})
+        check_places(output, model, str(texts), inputs)
     use_gpu(gpu_id)
     nlp = load_pipeline(model)
 
     def read() -> Iterator[tuple[Doc, DocInfo]]:
         with running(model):
-            yield from nlp.pipe(read_texts(texts, kind, nlp), as_tuples=True)
+            yield from nlp.pipe(read_texts(inputs, nlp), as_tuples=True)
 
     return nlp, read()
 

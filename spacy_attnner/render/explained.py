@@ -14,7 +14,7 @@ from ..explain.explainer import Explainer
 from ..explain.explanation import Explanation
 from ..explain.faithfulness import KINDS, Faithfulness, evaluate_explanations
 from ..explain.methods import DEFAULT, OF_ATTENTION, STEPS
-from ..export.triples import DocInfo
+from ..texts.given import DocInfo
 from .drawn import open_texts
 from .heat import CSS, caption, heat
 from .page import page
@@ -27,7 +27,7 @@ Named = tuple[DocInfo, list[Explanation]]
 
 def explain_texts(
     model: str,
-    texts: Path,
+    texts: str | Path,
     output: Path,
     *,
     kinds: Sequence[str] = (),
@@ -74,7 +74,7 @@ def explain_texts(
 
 def evaluate_on_texts(
     model: str,
-    texts: Path,
+    texts: str | Path,
     *,
     kinds: Sequence[str] = (),
     component: str | None = None,

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ..export.triples import SURROGATE
+from ..texts.json_lines import SURROGATE
 from .batch_reader import Job, Outcome, failure
 from .limits import Limits
 

@@ -17,8 +17,8 @@ from spacy_attnner.cli import attn_cli
 from spacy_attnner.cli.text_commands import ExportFormat, TextFormat
 from spacy_attnner.errors import UserError
 from spacy_attnner.export import DocInfo
-from spacy_attnner.export.texts import KINDS
 from spacy_attnner.export.write import FORMATS, export_relations
+from spacy_attnner.texts.inputs import ROW_KINDS
 
 TEXTS = ["Mira likes rain. Nils likes X .", "", "Nobody came.", "Ann likes Bergen."]
 
@@ -159,7 +159,7 @@ def test_attn_rel(tmp_path):
 
 def test_the_lists_of_formats():
     assert tuple(item.value for item in ExportFormat) == FORMATS
-    assert tuple(item.value for item in TextFormat) == KINDS
+    assert tuple(item.value for item in TextFormat) == ROW_KINDS
 
 
 def test_no_relation_found_is_no_error(make_model, tmp_path):
@@ -208,8 +208,8 @@ def test_a_bad_line_leaves_the_file_as_it_was(make_model, tmp_path):
     for more in ((), ("-p", 2)):
         result = run(*args, *more)
         assert result.exit_code == 1
-        assert "in.jsonl:10: text is 3, not a string" in flat(result.output)
-        assert '{"text": "…"' in result.output
+        assert "in.jsonl:10: the text is 3, not a string" in flat(result.output)
+        assert "Correct it, or take it out" in result.output
         assert output.read_text() == "before"
         assert sorted(os.listdir(tmp_path)) == before
 

@@ -14,11 +14,11 @@ import spacy
 import zstandard
 from spacy.tokens import DocBin
 
-from spacy_attnner.batch.first_look import look_at
-from spacy_attnner.batch.inputs import find_inputs
-from spacy_attnner.batch.row_readers import Columns, Row
-from spacy_attnner.batch.row_stream import Part, RowStream
 from spacy_attnner.errors import UserError
+from spacy_attnner.texts.first_look import look_at
+from spacy_attnner.texts.inputs import find_inputs
+from spacy_attnner.texts.row_readers import Columns, Row
+from spacy_attnner.texts.row_stream import Part, RowStream
 from tests.batch.conftest import make_texts
 
 TEXTS = make_texts(23)
@@ -166,7 +166,7 @@ def test_names_of_columns(tmp_path):
 
 
 def test_a_part_of_long_texts_is_short(tmp_path, monkeypatch):
-    monkeypatch.setattr("spacy_attnner.batch.row_stream.PART_CHARACTERS", 10)
+    monkeypatch.setattr("spacy_attnner.texts.row_stream.PART_CHARACTERS", 10)
     path = tmp_path / "in.txt"
     path.write_text("x" * 30 + "\na\n" + "b" * 9 + "\nc")
     assert [len(part.rows) for part in read_all(path)] == [1, 2, 1]

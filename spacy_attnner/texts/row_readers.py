@@ -13,11 +13,11 @@ from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import UserError
-from ..export.texts import HALF
 
 BOM = b"\xef\xbb\xbf"
 LONGEST_CELL = 2**28  # characters; Python's csv stops at 131,072 otherwise
 NOT_UTF8 = "is not UTF-8"
+HALF = "half of a surrogate pair"
 
 
 class Row(NamedTuple):
@@ -29,6 +29,7 @@ class Row(NamedTuple):
     meta: All else that the row holds.
     words: The tokens, if they are given, and whether a space follows each.
     problem: Why the row cannot be read, if so.
+    named: Whether the id was given, or is a file's name.
     """
 
     place: str
@@ -37,6 +38,7 @@ class Row(NamedTuple):
     meta: dict[str, Any] | None = None
     words: tuple[list[str], list[bool] | None] | None = None
     problem: str = ""
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def read_whole_text(
 ) -> Iterator[Row]:
     """One text, whose id is its file's name."""
     if not skip:
-        yield _text_row(name, name, file.read().removeprefix(BOM))
+        row = _text_row(name, name, file.read().removeprefix(BOM))
+        yield row._replace(named=True)
 
 
 def read_json_rows(
@@ -113,6 +116,7 @@ def read_token_rows(
             doc.text,
             meta if columns.meta and isinstance(meta, dict) else None,
             ([t.text for t in doc], None if doc.has_unknown_spaces else spaces),
+            named=is_id(given),
         )
 
 
@@ -152,7 +156,8 @@ def _lines(file: BinaryIO, skip: int = 0) -> Iterator[tuple[int, bytes]]:
 
 def _text_row(place: str, id: str, raw: bytes) -> Row:
     try:
-        return Row(place, id, raw.decode("utf-8"))
+        # halves of surrogate pairs are flaws of the text, not of the encoding
+        return Row(place, id, raw.decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError as error:
         return Row(place, id, problem=not_utf8(error))
 
@@ -163,7 +168,7 @@ def not_utf8(error: UnicodeDecodeError) -> str:
 
 def _json_row(place: str, raw: bytes, columns: Columns) -> Row:
     try:
-        record = json.loads(raw.decode("utf-8"))
+        record = json.loads(raw.decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError as error:
         return Row(place, place, problem=not_utf8(error))
     except (ValueError, RecursionError) as error:
@@ -186,11 +191,16 @@ def row_of(place: str, record: dict[str, Any], columns: Columns) -> Row:
     if given is not None and type(given) not in (int, str):
         what = f"{columns.id} is {repr(given)[:40]}, neither string nor integer"
         return Row(place, id, problem=what)
-    return Row(place, id, text, record if columns.meta and record else None)
+    meta = record if columns.meta and record else None
+    return Row(place, id, text, meta, named=is_id(given))
+
+
+def is_id(given: Any) -> bool:
+    return type(given) in (int, str)
 
 
 def id_or(given: Any, place: str) -> str | int:
-    return given if type(given) in (int, str) else place
+    return given if is_id(given) else place
 
 
 def _next_cells(cells: Any, name: str) -> tuple[str, list[str] | str] | None:

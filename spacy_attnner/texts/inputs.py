@@ -3,10 +3,11 @@
 import glob
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from ..atomic import check_apart
 from ..errors import UserError, sound
 from .compressed import ENDINGS
 
@@ -78,8 +79,28 @@ def kind_of(name: str) -> str:
     return kind if kind in ROW_KINDS else ""
 
 
-def check_unchanged(source: Input) -> None:
-    """Raises UserError if a file is not what it was when it was found."""
+def check_places(
+    output: Path, model: str | None, given: str, inputs: Sequence[Input]
+) -> None:
+    """Raises UserError if an output is, holds or lies in what is read.
+
+    model: A pipeline, if one reads.
+    given: What was given to find the inputs, which lie anywhere if it is a pattern.
+    """
+    texts = None if given == STANDARD_INPUT else given
+    check_apart(output, {"pipeline": model, "texts": texts})
+    place = output.resolve()
+    for source in inputs:
+        path = Path(source.path)
+        if source.path != STANDARD_INPUT and (path == place or place in path.parents):
+            check_apart(output, {"texts": path})
+
+
+def check_unchanged(source: Input, kept: str = "") -> None:
+    """Raises UserError if a file is not what it was when it was found.
+
+    kept: What to say of what was made of it so far.
+    """
     if source.path == STANDARD_INPUT:
         return
     try:
@@ -87,7 +108,7 @@ def check_unchanged(source: Input) -> None:
     except OSError as error:
         raise UserError(
             f"{source.path} vanished while it was read: {error}",
-            "Finished parts are kept. Put it back as it was, then --resume.",
+            f"Put it back as it was, then run the command again.{kept}",
         ) from error
     for what, then, new in (
         ("bytes", source.size, now.st_size),
@@ -97,8 +118,7 @@ def check_unchanged(source: Input) -> None:
             raise UserError(
                 f"{source.path} changed while it was read: it had {then:,} {what} and "
                 f"has {new:,}",
-                "Read a copy that nothing writes to. Finished parts are kept, but are "
-                "of the file as it was: begin anew with --overwrite.",
+                f"Read a copy that nothing writes to.{kept}",
             )
 
 

@@ -22,6 +22,7 @@ from .row_readers import (
     read_whole_text,
 )
 
+PART_ROWS = 5000
 PART_CHARACTERS = 2_000_000  # from which on a part holds no further row
 Position = tuple[int, int]  # the number of an input, and of a row in it, from 0
 Reader = Callable[[BinaryIO, str, int, Columns], Iterator[Row]]
@@ -55,14 +56,20 @@ class RowStream:
     """Reads inputs part by part; a context manager that closes what is open.
 
     part_rows: Rows of a part; it has fewer where texts are long, and at the end.
+    kept: What to say, where a file cannot be read any more, of what was made so far.
     """
 
     def __init__(
-        self, inputs: Sequence[Input], columns: Columns, part_rows: int
+        self,
+        inputs: Sequence[Input],
+        columns: Columns,
+        part_rows: int = PART_ROWS,
+        kept: str = "",
     ) -> None:
         self.inputs = inputs
         self.columns = columns
         self.part_rows = part_rows
+        self.kept = kept
         self.position: Position = (0, 0)
         self.number = 0
         self._open = ExitStack()
@@ -97,7 +104,7 @@ class RowStream:
             rows.append(row)
             length += len(row.text)
         for source in self.inputs[first : self.position[0] + 1]:
-            check_unchanged(source)
+            check_unchanged(source, self.kept)
         if not rows:
             return None
         part = Part(self.number, self.position, rows, self._digest(rows), self._at())
@@ -129,7 +136,7 @@ class RowStream:
         if source.path == STANDARD_INPUT:
             raw: Any = sys.stdin.buffer
         else:
-            check_unchanged(source)
+            check_unchanged(source, self.kept)
             with sound(f"{source.path} cannot be read", "Check that it is there."):
                 raw = Path(source.path).open("rb")  # noqa: SIM115
             self._raw = self._open.enter_context(raw)
@@ -144,7 +151,7 @@ class RowStream:
         if isinstance(error, MemoryError) or getattr(error, "errno", None) is not None:
             raise UserError(
                 f"{source.path} cannot be read after row {n_read:,}: {error!r}",
-                "Finished parts are kept: run the command again with --resume.",
+                f"Run the command again.{self.kept}",
             ) from error
         what = str(error) or type(error).__name__
         problem = f"the file cannot be read after row {n_read:,}: {what}"

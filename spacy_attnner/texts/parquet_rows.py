@@ -5,8 +5,7 @@ from contextlib import suppress
 from io import BytesIO, FileIO
 from typing import Any, BinaryIO
 
-from ..errors import UserError
-from .parquet_tables import import_pyarrow
+from ..errors import UserError, import_extra
 from .row_readers import Columns, Row, check_columns, id_or, not_utf8, row_of
 
 PARQUET_ROWS = 1000  # that are decoded at a time
@@ -33,6 +32,12 @@ def read_parquet_rows(
             number += 1
             if number > skip:
                 yield _parquet_row(f"{name}:{number}", record, columns)
+
+
+def import_pyarrow() -> Any:
+    """Raises UserError if it is not installed."""
+    import_extra("pyarrow.parquet", "parquet", "Parquet")
+    return import_extra("pyarrow", "parquet", "Parquet")
 
 
 def open_table(file: BinaryIO, name: str, columns: Columns) -> Any:
