@@ -133,20 +133,31 @@ def replacing_files(folder: Path, names: Sequence[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def replacing_parts(folder: Path, pattern: str) -> Iterator[Path]:
+def replacing_parts(folder: Path, *patterns: str) -> Iterator[Path]:
     """An empty folder for files, which takes the place of `folder` at the end.
 
-    pattern: Of all their names, of which there may be any number, `part-*.spacy`.
+    patterns: Of all their names, of which there may be any number, `part-*.spacy`; they
+        may lie in folders below.
 
     Raises UserError if it cannot be written, or something else stands there.
     """
-    with _replacing_whole(folder, (), lambda: _check_parts(folder, pattern)) as place:
+    with _replacing_whole(folder, (), lambda: _check_parts(folder, patterns)) as place:
         yield place
 
 
-def _check_parts(folder: Path, pattern: str) -> None:
-    found = sorted(os.listdir(folder)) if folder.is_dir() else []
-    check_known(folder, [name for name in found if fnmatch(name, pattern)] or [pattern])
+def _check_parts(folder: Path, patterns: Sequence[str]) -> None:
+    check_folder(_place(folder).parent)
+    clean(_place(folder))
+    files = (path for path in folder.rglob("*") if not path.is_dir())
+    found = files if folder.is_dir() else [folder] if folder.exists() else ()
+    _refuse_others(
+        folder,
+        sorted(
+            path.name
+            for path in found
+            if not any(fnmatch(path.name, each) for each in patterns)
+        ),
+    )
 
 
 def check_file(path: Path, example: str = "") -> None:
@@ -201,9 +212,14 @@ def check_known(folder: Path, names: Sequence[str]) -> None:
         return
     found = sorted(os.listdir(folder)) if folder.is_dir() else [folder.name]
     known = names if names[0] in found else ()
-    if others := [name for name in found if name not in known]:
+    _refuse_others(folder, [name for name in found if name not in known])
+
+
+def _refuse_others(folder: Path, names: Sequence[str]) -> None:
+    """Raises UserError if a folder holds what is not to be replaced."""
+    if names:
         raise UserError(
-            f"{folder} is there and holds other things: {', '.join(others[:5])}",
+            f"{folder} is there and holds other things: {', '.join(names[:5])}",
             "Give a folder that is not there yet; nothing in it was changed.",
         )
 

@@ -92,6 +92,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fitting": {"pipeline", "confidence", "corpora", "scoring", *COMMANDS},
     "texts": COMMANDS,
     "export": {"pipeline", "relations", "confidence", "texts", *COMMANDS},
+    "annotations": {
+        *("confidence", "corpora", "relations", "span_groups", "texts", *COMMANDS),
+    },
     "explain": {"models", "pipeline", "relations", "span_groups", "words"},
     "batch": {"models", "confidence", "relations", "texts", "export", *COMMANDS},
     "render": {"explain", "export", "confidence", "relations", "texts", *COMMANDS},
@@ -106,9 +109,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inspection": {"models", "relations", "recipes", "render", "report", *COMMANDS},
     "training": {"models", "corpora", "report", *COMMANDS},
     "cli": {
-        *("batch", "confidence", "corpora", "crf", "export", "fitting", "glove"),
-        *("inspection", "layers", "minilm", "native", "recipes", "render", "report"),
-        *("serving", "texts", "training"),
+        *("annotations", "batch", "confidence", "corpora", "crf", "export", "fitting"),
+        *("glove", "inspection", "layers", "minilm", "native", "recipes", "render"),
+        *("report", "serving", "texts", "training"),
         *("errors", "terminal"),
     },
 }

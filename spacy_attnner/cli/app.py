@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 from ..terminal import Commands
 
 GROUPS = {
-    "Data": ("convert", "data", "vectors", "encoder", "init-config"),
+    "Data": ("convert", "export", "data", "vectors", "encoder", "init-config"),
     "Pipelines": (
         *("train", "tune", "crossval", "calibrate", "thresholds", "evaluate", "report"),
         *("card", "info"),

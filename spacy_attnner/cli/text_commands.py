@@ -1,4 +1,4 @@
-"""`spacy attn relations`: what a pipeline finds in texts, as a file."""
+"""`spacy attn relations` and `export`: what documents hold, as files."""
 
 from enum import Enum
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from ..export.statements import BASE
-from ..terminal import msg
+from ..terminal import echo, msg
 from .app import attn_cli
 
 TEXTS = "A .txt, .jsonl, .csv, .parquet or .spacy file, a folder, 'a*.jsonl', or -"
@@ -109,3 +109,69 @@ def relations_cli(
             f"{len(written.unreadable):,} texts could not be read and count as empty",
             exits=1,
         )
+
+
+class TagScheme(str, Enum):
+    """The names that `--scheme` takes."""
+
+    bio = "bio"
+    bioes = "bioes"
+    biluo = "biluo"
+
+
+@attn_cli.command("export")
+def export_cli(
+    input: str = typer.Argument(
+        ..., help="A .spacy file, or a folder of them; with --model any texts"
+    ),
+    output: Path = typer.Argument(..., help="The file to write; of BRAT, the folder"),
+    format: str = typer.Option(
+        ..., "--format", "-f", metavar="NAME", help="Its format; -f ? lists them"
+    ),
+    model: str = typer.Option(
+        "", "--model", "-m", help="A pipeline whose predictions are written"
+    ),
+    spans_key: list[str] = typer.Option(
+        [], "--spans-key", "-s", help="A span group of entities; may be given again"
+    ),
+    scheme: TagScheme = typer.Option(
+        TagScheme.bio.value, "--scheme", help="Of the tags of columns"
+    ),
+    overwrite: bool = typer.Option(
+        False, "--overwrite", "-F", help="Replace OUTPUT if it is there"
+    ),
+    input_format: TextFormat | None = typer.Option(
+        None, "--input-format", "-i", help="Format of INPUT, if the name does not say"
+    ),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+    code: Path | None = typer.Option(
+        None, "--code", "-c", help="A Python file to import: registered functions"
+    ),
+) -> None:
+    """Write annotations, or predictions, for a tool.
+
+    INPUT is what `convert` made: its entities, relations and categories are written as
+    BRAT, Doccano, Label Studio, Prodigy and others read them, with id and meta. With
+    --model it is texts of any kind that `apply` reads, which come out annotated
+    beforehand, with confidences where the format has a place for them. What a format
+    cannot hold is counted. OUTPUT is complete, or not there.
+    """
+    from spacy.cli._util import import_code
+
+    from ..annotations.exporting import export_annotations
+
+    import_code(code)
+    done = export_annotations(
+        input,
+        output,
+        format=format,
+        model=model or None,
+        spans_keys=spans_key,
+        scheme=scheme.value,
+        input_format=input_format.value if input_format else None,
+        overwrite=overwrite,
+        gpu_id=gpu_id,
+    )
+    msg.good(f"Exported {input} to {output}")
+    for line in done.lines():
+        echo(line)

@@ -8,8 +8,9 @@
 `T` are entities; one in several pieces gets all that lies between them, which is
 counted. `R` are relations from their first argument to the second, `*<TAB>Equiv T1 T2`
 and events (`E`) are left out and counted, but for their triggers, which are entities.
-Attributes (`A`, `M`), normalizations (`N`) and notes (`#`) go to `meta`. A text without
-`.ann` is not annotated; other files of the folder are passed over.
+Attributes (`A`, `M`), normalizations (`N`) and notes (`#`) go to `meta`, with
+entities and relations numbered by their order. A text without `.ann` is not annotated;
+other files of the folder are passed over.
 
 https://brat.nlplab.org/standoff.html
 """
@@ -80,7 +81,34 @@ def _read_file(path: Path, source: Source) -> Record:
         raise Flaws(flaws)
     source.line = 1
     mentions = list(found.values())
+    meta = _renumber(meta, found, links)
     return Record(text, entities=mentions, relations=links, id=name, meta=meta)
+
+
+def _renumber(meta: dict[str, Any], found: Found, links: list[Link]) -> dict[str, Any]:
+    """What is said of entities and relations, named by their order in the text.
+
+    Documents forget the names of files, and are exported with these.
+    """
+    order = sorted({brat_order(each) for each in found.values()})
+    names = {key: f"T{i}" for i, key in enumerate(order, 1)}
+    new = {name: names[brat_order(each)] for name, each in found.items()}
+    new |= {link.place: f"R{i}" for i, link in enumerate(links, 1)}
+    renamed: dict[str, Any] = {}
+    for key, lines in meta.items():
+        words = [line.split(" ", 3) for line in lines]
+        renamed[key] = [
+            " ".join([*each[:2], new.get(each[2], each[2]), *each[3:]])
+            if len(each) > 2
+            else " ".join(each)
+            for each in words
+        ]
+    return renamed
+
+
+def brat_order(mention: Mention) -> tuple[int, int, str]:
+    """What entities are numbered by."""
+    return mention.start, -mention.end, mention.label
 
 
 def _read_text(path: Path, source: Source) -> str:

@@ -145,6 +145,7 @@ def _make_record(example: dict[str, Any], source: Source) -> Record:
         entities=mentions if "spans" in example else None,
         relations=links,
         cats=_read_cats(example),
+        id=name if type(name := example.get("id")) in (str, int) else None,
         meta=_read_meta(example),
     )
 
@@ -269,6 +270,7 @@ def _find(
     # not its token_start: Prodigy stored token_end there where a span begins the text
     offsets = given.get("start"), given.get("end")
     exact = [i for i, m in enumerate(mentions) if (m.start, m.end) == offsets]
+    exact.sort(key=lambda i: mentions[i].label != given.get("label"))
     around = [
         i for i, m in enumerate(mentions) if m.start <= token[0] and token[1] <= m.end
     ]

@@ -1,7 +1,8 @@
-"""What a reader makes of a corpus file: records, of which documents are made.
+"""What a reader makes of a corpus file, and exports of a document: records.
 
 A record holds what the file says, and no more. What is None is not annotated; an empty
-list means that there is none. `documents.py` alone makes documents of records.
+list means that there is none. `documents.py` alone makes documents of records, and
+`annotations/doc_records.py` records of documents.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Sized
@@ -18,6 +19,7 @@ class Mention:
     place: What the format calls it, such as "entities[1]" or "T3", for messages.
     text: What it covers, where the format stores it; whitespace counts as one space.
     line: The line that it stands on, where that is not the record's.
+    score: The probability that a pipeline gave it; None for annotations.
     """
 
     start: int
@@ -26,6 +28,7 @@ class Mention:
     place: str = "entity"
     text: str | None = None
     line: int | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Link:
     label: Its type.
     place: What the format calls it, for messages.
     line: The line that it stands on, where that is not the record's.
+    score: The probability that a pipeline gave it; None for annotations.
     """
 
     head: int
@@ -43,6 +47,7 @@ class Link:
     label: str
     place: str = "relation"
     line: int | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,9 +102,9 @@ def test_stdin(nlp, monkeypatch):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("{", "invalid JSON, Expecting .*: '{'"),
-        ("[" * 100_000, r"invalid JSON, .*: '\["),
-        ("[]", r"'\[\]' is not an object"),
+        ("{", "invalid JSON, Expecting .*: b'{"),
+        ("[" * 100_000, r"invalid JSON, .*: b'\["),
+        ("[]", r"b'\[\].*' is not an object"),
         ("{}", "there is no 'text'; the keys are none"),
         ('{"tokens": []}', "there is no 'text'; the keys are 'tokens'"),
         ('{"text": null}', "the text is None"),
