@@ -12,7 +12,9 @@ from ..confidence import confidences
 from ..corpora.documents import ID, META
 from ..corpora.record import Link, Mention, Record
 from ..corpora.semeval import ENTITY_LABEL
-from ..relations import get_relations, has_relations, relation_keys, span_key
+from ..relations import get_relations, has_relations
+from ..relations.relation import span_key
+from ..relations.storage import relation_keys
 from ..span_groups import group_spans
 from ..texts.json_lines import jsonable
 
