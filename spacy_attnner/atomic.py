@@ -136,8 +136,8 @@ def replacing_files(folder: Path, names: Sequence[str]) -> Iterator[Path]:
 def replacing_parts(folder: Path, *patterns: str) -> Iterator[Path]:
     """An empty folder for files, which takes the place of `folder` at the end.
 
-    patterns: Of all their names, of which there may be any number, `part-*.spacy`; they
-        may lie in folders below.
+    patterns: Of all their paths below it, of which there may be any number, such as
+        `part-*.spacy`; a star stands for folders, too.
 
     Raises UserError if it cannot be written, or something else stands there.
     """
@@ -148,16 +148,14 @@ def replacing_parts(folder: Path, *patterns: str) -> Iterator[Path]:
 def _check_parts(folder: Path, patterns: Sequence[str]) -> None:
     check_folder(_place(folder).parent)
     clean(_place(folder))
-    files = (path for path in folder.rglob("*") if not path.is_dir())
-    found = files if folder.is_dir() else [folder] if folder.exists() else ()
-    _refuse_others(
-        folder,
-        sorted(
-            path.name
-            for path in found
-            if not any(fnmatch(path.name, each) for each in patterns)
-        ),
+    if folder.exists() and not folder.is_dir():
+        _refuse_others(folder, [folder.name])
+    files = (
+        path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
     )
+    names = sorted(path.relative_to(folder).as_posix() for path in files)
+    others = [n for n in names if not any(fnmatch(n, each) for each in patterns)]
+    _refuse_others(folder, others)
 
 
 def check_file(path: Path, example: str = "") -> None:

@@ -431,7 +431,7 @@ def test_a_command_that_is_cut_off_by_head_is_no_error():
         ("relations", "model in.txt -o in.txt -f csv", "holds the texts"),
         ("export", "dev.spacy dev.spacy -f jsonl -F", "holds the texts"),
         ("export", "dev.spacy model/out -f jsonl -m model", "lies inside model"),
-        ("export", "dev.spacy training -f brat -F", "is there and holds other things"),
+        ("export", "dev.spacy training -f brat -F", "is there and was not exported"),
         ("export", "dev.spacy in.txt -f jsonl", "in.txt is there"),
         ("relations", "model texts -o texts/out.csv", "lies inside texts"),
         ("relations", "model in.txt -o model/out.csv", "lies inside model"),

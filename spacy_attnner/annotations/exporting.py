@@ -218,6 +218,13 @@ def _check_output(output: Path, layout: Layout, overwrite: bool) -> None:
     if output.exists() and not overwrite:
         what = "Add --overwrite to replace it, or name another one."
         raise UserError(f"{output} is there", what)
+    if layout.folder and output.is_dir() and any(output.iterdir()):
+        known = layout.folder[-1]  # texts alone may be somebody's own
+        if not (output / known).exists():
+            raise UserError(
+                f"{output} is there and was not exported: it has no {known}",
+                "Give a folder that is not there yet; nothing in it was changed.",
+            )
 
 
 def _check_found(done: Exported, given: str, missing: Collection[str]) -> None:

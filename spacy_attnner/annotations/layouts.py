@@ -52,7 +52,8 @@ class Layout:
     holds: What it has a place for, of `KINDS`.
     lay_out: The text of a document or, of a folder, its files by their names, an
         empty name standing for one that the document's id gives.
-    folder: The patterns of the names of its files, if it is a folder.
+    folder: The patterns of the names of its files, if it is a folder; the last is the
+        name of one that each of them has.
     frame: What stands before all documents, between two of them, and after them.
     finish: Files of a folder that are made of the types that there were: of entities,
         and of relations with those of head and tail.

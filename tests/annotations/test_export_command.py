@@ -225,8 +225,13 @@ def test_an_output_that_is_there(model, texts, tmp_path):
     (tmp_path / "brat/sub").mkdir()
     (tmp_path / "brat/sub/letter.md").write_text("dear")
     result = run(gold, tmp_path / "brat", "-f", "brat", "-F")
-    assert "holds other things: letter.md" in " ".join(result.output.split())
+    assert "holds other things: sub/letter.md" in " ".join(result.output.split())
     assert (tmp_path / "brat/sub/letter.md").read_text() == "dear"
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/a.txt").write_text("dear")
+    result = run(gold, tmp_path / "own", "-f", "brat", "-F")
+    assert "it has no annotation.conf" in " ".join(result.output.split())
+    assert (tmp_path / "own/a.txt").read_text() == "dear"
 
 
 def test_what_cannot_be_used(model, texts, tmp_path):

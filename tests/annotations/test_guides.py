@@ -11,6 +11,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from spacy_attnner.annotations.exporting import LAYOUTS, export_annotations
+from spacy_attnner.cli import attn_cli  # which makes it a command of spaCy's
 from spacy_attnner.corpora.conversion import convert
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -76,7 +77,7 @@ def test_the_five_commands(page, tmp_path, monkeypatch):
     assert len(five) == 5
     for args in five:
         short = SHORT if args[0] == "train" else []
-        result = CliRunner().invoke(get_command(app), [*args, *short])
+        result = CliRunner().invoke(app, [*args, *short])
         assert result.exit_code == 0, (args, result.output, result.exception)
     assert Path(five[-1][3]).exists()
     assert f"Exported new.txt to {five[-1][3]}" in result.output
@@ -88,9 +89,10 @@ def test_the_five_commands(page, tmp_path, monkeypatch):
 def test_other_commands_are_ones_that_there_are(block):
     text = (DOCS / "how-many.md").read_text("utf-8")
     blocks = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
-    attn = get_command(app).commands["attn"]  # type: ignore[attr-defined]
+    attn = get_command(attn_cli)
     for line in blocks[block].splitlines():
         _, _, _, group, name, *rest = shlex.split(line)
-        known = {opt for each in attn.commands[name].params for opt in each.opts}
+        params = attn.commands[name].params  # type: ignore[attr-defined]
+        known = {opt for each in params for opt in each.opts}
         assert group == "attn"
         assert {each for each in rest if each.startswith("-")} <= known
