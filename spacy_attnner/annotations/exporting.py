@@ -142,29 +142,40 @@ def export_annotations(
     check_places(output, model, given, inputs)
     done = Exported()
     if model is None:
-        docs = read_annotated(inputs)
+        docs = annotated_docs(inputs)
     else:
         use_gpu(gpu_id)
-        docs = read_predicted(inputs, load_pipeline(model), model)
+        docs = predicted_docs(inputs, load_pipeline(model), model)
     keys = (*spans_keys, *({ALL_ENTITIES} - {*spans_keys}))
+    missing = set(spans_keys)
     with _sink(output, layout, done) as put, _bar(docs, inputs) as shown:
-        missing = set(spans_keys)
         for doc, name in shown:
             missing -= doc.spans.keys()
             place = f"{name}, document {done.docs + 1}"
-            note = partial(done.note, place)
+            sheet = Sheet(partial(done.note, place), done.docs + 1, model, scheme)
             with sound(f"{place} cannot be exported", "Correct the document."):
-                record = make_record(doc, keys, note, predicted=model is not None)
-                record = fit(record, layout.holds, note)
-                sheet = Sheet(note, done.docs + 1, model, scheme)
-                done.add(record)
-                put(record, sheet, layout.lay_out(record, sheet))
-            del doc, record
+                _put_document(doc, keys, layout, sheet, done, put)
+            del doc
         _check_found(done, given, missing)
     return done
 
 
-def read_annotated(inputs: Sequence[Input]) -> Docs:
+def _put_document(
+    doc: Doc,
+    keys: Collection[str],
+    layout: Layout,
+    sheet: Sheet,
+    done: Exported,
+    put: Put,
+) -> None:
+    predicted = sheet.model is not None
+    record = make_record(doc, keys, sheet.note, predicted=predicted)
+    record = fit(record, layout.holds, sheet.note)
+    done.add(record)
+    put(record, sheet, layout.lay_out(record, sheet))
+
+
+def annotated_docs(inputs: Sequence[Input]) -> Docs:
     """The documents of .spacy files, whose words are forgotten after each file."""
     for source in inputs:
         with sound(f"{source.path} cannot be read", "Check that it is whole."):
@@ -176,7 +187,7 @@ def read_annotated(inputs: Sequence[Input]) -> Docs:
                 yield doc, source.name
 
 
-def read_predicted(inputs: Sequence[Input], nlp: Language, model: str) -> Docs:
+def predicted_docs(inputs: Sequence[Input], nlp: Language, model: str) -> Docs:
     """What a pipeline makes of texts, whose words are forgotten part by part."""
     with RowStream(inputs, Columns(), PART_ROWS) as stream, running(model):
         while part := stream.read_part():

@@ -75,7 +75,7 @@ def fit(record: Record, holds: Collection[str], note: Note) -> Record:
     cut: dict[str, Any] = {"relations": None, "cats": None, "id": None, "meta": {}}
     cut = {key: empty for key, empty in cut.items() if key not in holds}
     if "overlaps" not in holds and record.entities:
-        kept = flat(record.entities)
+        kept = without_overlaps(record.entities)
         places = set(map(id, kept))
         for each in record.entities:
             if id(each) not in places:
@@ -107,7 +107,7 @@ def _n_scores(record: Record) -> int:
     return sum(s is not None for s in scores) + sum(v not in (0, 1) for v in values)
 
 
-def flat(mentions: Sequence[Mention]) -> list[Mention]:
+def without_overlaps(mentions: Sequence[Mention]) -> list[Mention]:
     """Those of `doc.ents`, then the longest, that do not overlap, in their order."""
     taken = bytearray(max((each.end for each in mentions), default=0))
     kept: list[int] = []
