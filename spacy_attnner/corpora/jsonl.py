@@ -18,11 +18,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 
-from ..relations import get_relations, has_relations
 from .complaints import Labels
-from .documents import ID, META, DocumentMaker, Rules
+from .documents import DocumentMaker, Rules
 from .json_values import check_keys, check_type, read_label
 from .reading import Source
 from .recognition import OWN, Format
@@ -145,78 +144,6 @@ def _read_relations(items: Any) -> list[Link]:
         )
         found.append(Link(head, tail, label, name))
     return found
-
-
-def doc_to_record(doc: Doc, *, as_text: bool = False) -> dict[str, Any]:
-    """Make an object of the format; `record_to_doc` makes the same document of it.
-
-    as_text: Write `text` and character offsets instead of `tokens`; the tokens and the
-        sentence starts are then left to whoever reads it.
-
-    Scores of relations have no place in the format. `doc.cats` must be 0 or 1.
-
-    Raises ValueError if part of the entities is missing, a relation's argument is not
-    in `doc.ents`, or a category has a score.
-    """
-    record: dict[str, Any] = {"text": doc.text} if as_text else _write_tokens(doc)
-    ents = list(doc.ents)
-    if len(doc) and doc.has_annotation("ENT_IOB"):
-        if not doc.has_annotation("ENT_IOB", require_complete=True):
-            raise ValueError(
-                f"the entities of {doc.text[:40]!r} are annotated on some tokens only; "
-                "annotate the rest or set them as missing: doc.set_ents([], "
-                'default="missing")'
-            )
-        record["entities"] = [_write_entity(ent, as_text) for ent in ents]
-    if has_relations(doc):
-        record["relations"] = _write_relations(doc, ents)
-    if doc.cats:
-        record["cats"] = _write_cats(doc)
-    for key in (ID, META):
-        if key in doc.user_data:
-            record[key] = doc.user_data[key]
-    return record
-
-
-def _write_tokens(doc: Doc) -> dict[str, Any]:
-    record: dict[str, Any] = {"tokens": [token.text for token in doc]}
-    if not doc.has_unknown_spaces:
-        record["spaces"] = [bool(token.whitespace_) for token in doc]
-    # a document of one token begins a sentence whether annotated or not
-    if len(doc) > 1 and doc.has_annotation("SENT_START"):
-        record["sent_starts"] = [bool(token.is_sent_start) for token in doc]
-    return record
-
-
-def _write_entity(ent: Span, as_text: bool) -> dict[str, Any]:
-    start, end = (ent.start_char, ent.end_char) if as_text else (ent.start, ent.end)
-    return {"start": start, "end": end, "label": ent.label_}
-
-
-def _write_relations(doc: Doc, ents: list[Span]) -> list[dict[str, Any]]:
-    places = {(ent.start, ent.end): i for i, ent in enumerate(ents)}
-    items = []
-    for relation in get_relations(doc):
-        item: dict[str, Any] = {}
-        for key, span in (("head", relation.head), ("tail", relation.tail)):
-            if (span.start, span.end) not in places:
-                raise ValueError(
-                    f"the {key} {span.text!r} of relation {relation.label!r} is not in "
-                    "doc.ents; add it there or drop the relation"
-                )
-            item[key] = places[span.start, span.end]
-        items.append({**item, "label": relation.label})
-    return items
-
-
-def _write_cats(doc: Doc) -> dict[str, int]:
-    for label, value in doc.cats.items():
-        if value not in (0, 1):
-            raise ValueError(
-                f"doc.cats[{label!r}] is {value}; apply a threshold, the format holds "
-                "0 and 1"
-            )
-    return {label: int(value) for label, value in doc.cats.items()}
 
 
 JSONL = Format(OWN, read_jsonl, claims=claims_jsonl)

@@ -4,12 +4,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spacy.tokens import Span
 
 from spacy_attnner.corpora.complaints import CorpusError
-from spacy_attnner.corpora.jsonl import doc_to_record, record_to_doc
-from spacy_attnner.relations import Relation, has_relations, set_relations
+from spacy_attnner.corpora.jsonl import record_to_doc
+from spacy_attnner.relations import has_relations
 
+from .as_objects import doc_to_record
 from .reading_as import read_as
 
 read_jsonl = read_as("jsonl")
@@ -244,18 +244,3 @@ def test_lines_that_are_not_json(nlp, write, line, message):
 def test_a_file_without_documents_is_an_error(nlp, write):
     with pytest.raises(CorpusError, match=r"corpus\.txt:1: the file holds no document"):
         list(read_jsonl(write("\n"), nlp))
-
-
-def test_what_the_format_cannot_hold_is_an_error(nlp):
-    doc = record_to_doc({"tokens": ["Ada", "Oslo"], "entities": []}, nlp)
-    set_relations(doc, [Relation(doc[0:1], doc[1:2], "Live_In")])
-    with pytest.raises(ValueError, match="the head 'Ada' of relation 'Live_In' is not"):
-        doc_to_record(doc)
-    doc = record_to_doc({"tokens": ["Ada", "Oslo"]}, nlp)
-    doc.set_ents([Span(doc, 0, 1, "PER")], default="missing")
-    with pytest.raises(ValueError, match="annotated on some tokens only"):
-        doc_to_record(doc)
-    doc = record_to_doc({"tokens": ["Ada", "Oslo"]}, nlp)
-    doc.cats = {"news": 0.7}
-    with pytest.raises(ValueError, match="apply a threshold"):
-        doc_to_record(doc)
