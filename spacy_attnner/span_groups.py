@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 import srsly
+import srsly.msgpack
 from spacy.tokens import Doc, Span, SpanGroup
 
 from .words import words_of

@@ -96,7 +96,7 @@ def _renumber(meta: dict[str, Any], found: Found, links: list[Link]) -> dict[str
     new |= {link.place: f"R{i}" for i, link in enumerate(links, 1)}
     renamed: dict[str, Any] = {}
     for key, lines in meta.items():
-        words = [line.split(" ", 3) for line in lines]
+        words: list[list[str]] = [line.split(" ", 3) for line in lines]
         renamed[key] = [
             " ".join([*each[:2], new.get(each[2], each[2]), *each[3:]])
             if len(each) > 2

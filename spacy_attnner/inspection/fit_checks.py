@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy
 from numpy.typing import NDArray
-from spacy.strings import hash_string
+from spacy.strings import get_string_id
 from spacy.vectors import Vectors
 
 from ..errors import UserError
@@ -137,7 +137,9 @@ def _known(table: Vectors, strings: list[str]) -> NDArray:
     if table.mode == "floret":
         return numpy.ones(len(strings), dtype=bool)
     rows = [
-        find_rows(table, numpy.array([hash_string(s) for s in spelled], dtype="uint64"))
+        find_rows(
+            table, numpy.array([get_string_id(s) for s in spelled], dtype="uint64")
+        )
         for spelled in (strings, [s.lower() for s in strings])
     ]
     return numpy.maximum(*rows) >= 0

@@ -452,7 +452,7 @@ def floats_to_torch(model: Model, X: Any, is_train: bool) -> torch.Tensor:
     device = device_of(model)
     if isinstance(X, numpy.ndarray) and device.type == "cpu" and not is_train:
         return torch.from_numpy(X)
-    return xp2torch(X, requires_grad=is_train, device=device)
+    return xp2torch(cast(Any, X), requires_grad=is_train, device=device)
 
 
 def linear(ops: Ops, X: Any, W: Any, b: Any = None) -> Any:
