@@ -149,7 +149,7 @@ def in_tokens(record: Record) -> list[tuple[int, int]]:
     return [(firsts[e.start], lasts[e.end]) for e in record.entities or ()]
 
 
-def sentences_of(record: Record) -> Iterator[tuple[int, int]]:
+def sentence_cuts(record: Record) -> Iterator[tuple[int, int]]:
     """The tokens of each sentence, all of them where none are known."""
     n = len(record.words or ())
     starts = record.sent_starts or ()

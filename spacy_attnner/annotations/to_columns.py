@@ -16,7 +16,7 @@ from ..corpora.columns import SETTING
 from ..corpora.conll import DOCSTART
 from ..corpora.record import Record
 from .doc_records import Note
-from .layouts import Layout, Sheet, in_tokens, one_word, sentences_of
+from .layouts import Layout, Sheet, in_tokens, one_word, sentence_cuts
 
 # what stands before the labels of the first token of several, of one between, of the
 # last, and of an only token
@@ -57,7 +57,7 @@ def _document(
         note(NO_ENTITIES, repr((record.text or "")[:40]), 1)
     tags = _tags(record, sheet)
     lines = [begin]
-    for first, stop in sentences_of(record):
+    for first, stop in sentence_cuts(record):
         words = [
             f"{start(_written(word, note))}{tags[i]}\n"
             for i, word in enumerate(record.words[first:stop], first)  # type: ignore
@@ -74,7 +74,7 @@ def _tags(record: Record, sheet: Sheet) -> list[str]:
     """The tag of each token; those of whitespace belong to no entity."""
     words = record.words or ()
     tags = [OUTSIDE] * len(words)
-    sentence = {i: n for n, s in enumerate(sentences_of(record)) for i in range(*s)}
+    sentence = {i: n for n, s in enumerate(sentence_cuts(record)) for i in range(*s)}
     begins, inside, ends, single = PREFIXES[sheet.scheme]
     for mention, (first, stop) in zip(
         record.entities or (), in_tokens(record), strict=True
