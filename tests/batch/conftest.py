@@ -48,7 +48,7 @@ class Difficult:
             if "explode" in doc.text:
                 raise RuntimeError(f"cannot read {doc.text!r}")
             if "kill" in doc.text and not os.path.exists(doc.text.split()[-1]):
-                if "once" in doc.text:
+                if "kill once" in doc.text:
                     open(doc.text.split()[-1], "x").close()
                 os.kill(os.getpid(), signal.SIGKILL)
             if "vanish" not in doc.text:
