@@ -14,11 +14,12 @@ import pickle
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UserError
 from ..texts.row_stream import Part
-from .annotator import Annotator, Done
+from .annotator import TEMPORARY, Annotator, Done
 from .processes import ATTEMPTS, Recipe
 
 LOCAL = "local"  # Ray's address for a cluster that is begun here and ends with the run
@@ -64,7 +65,6 @@ def make_parts_on_ray(
                 batch_size=1,
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(size=n_actors),
-                max_task_retries=ATTEMPTS,
                 **resources,
             )
             with _said(ray):
@@ -100,9 +100,33 @@ class _Actor:
     def __call__(self, batch: Any) -> Any:
         try:
             self.annotator = self.annotator or self.recipe.make()
-            return _packed(self.annotator(_checked(_unpacked(batch))))
+            part = _checked(_unpacked(batch))
+            with _begun(self.annotator.folder, part):
+                return _packed(self.annotator(part))
         except UserError as error:
             return _packed(error)
+
+
+@contextmanager
+def _begun(folder: Path, part: Part) -> Iterator[None]:
+    """Raises UserError for a part that took all workers with it that began it.
+
+    Ray's own count has calls in it that a lost node never got. This one lies on the
+    disk, among the unfinished files, which the next run removes.
+    """
+    path = folder / f"{TEMPORARY}{part.number}.begun"
+    with path.open("ab") as file:
+        file.write(b".")
+        n = file.tell()
+    if n > ATTEMPTS + 1:
+        raise UserError(
+            f"a worker of the cluster died {ATTEMPTS + 1} times with the same part, "
+            f"the texts from {part.rows[0].place} to {part.rows[-1].place}",
+            "If the memory was full, lower --n-process or --batch-tokens, or split "
+            "long texts. Finished parts are kept: go on with --resume.",
+        )
+    yield
+    path.unlink(missing_ok=True)
 
 
 def _packed_parts(parts: Iterable[Part]) -> Iterator[Any]:
@@ -229,12 +253,6 @@ def _said(ray: Any) -> Iterator[None]:
     try:
         yield
     except ray.exceptions.RayError as error:
-        if isinstance(error, ray.exceptions.RayActorError):
-            raise UserError(
-                f"a worker of the cluster died {ATTEMPTS + 1} times with the same part",
-                "If the memory was full, lower --n-process or --batch-tokens, or split "
-                "long texts. Finished parts are kept: go on with --resume.",
-            ) from error
         raise UserError(
             f"the cluster failed: {str(error).strip().splitlines()[-1]}",
             "Finished parts are kept: run the command again with --resume.",
