@@ -29,6 +29,16 @@ StoredSpan = tuple[int, ...]
 _packers = threading.local()
 
 
+def pack_message(value: Any) -> bytes:
+    """As `srsly.msgpack_dumps`, which looks through the entry points of all packages
+    whenever it packs something; here that is done once a thread.
+    """
+    packer = _packers.__dict__.get("packer")
+    if packer is None:
+        packer = _packers.packer = srsly.msgpack.Packer(use_bin_type=True)
+    return packer.pack(value)
+
+
 class AlignedSpanGroup(SpanGroup):
     """A span group that is read, copied and stored as its spans stand now.
 
@@ -54,16 +64,9 @@ class AlignedSpanGroup(SpanGroup):
         return type(self)(group.doc, name=self.name, attrs=attrs, spans=list(group))
 
     def to_bytes(self) -> bytes:
-        """As spaCy's, on the tokens that there are now.
-
-        Srsly looks through the entry points of all packages whenever it packs
-        something, which takes longer than the rest; here it does so once a thread.
-        """
+        """As spaCy's, on the tokens that there are now."""
         spans = [STORED_SPAN.pack(*_stored(span)) for span in group_spans(self)]
-        packer = _packers.__dict__.get("packer")
-        if packer is None:
-            packer = _packers.packer = srsly.msgpack.Packer(use_bin_type=True)
-        return packer.pack({"name": self.name, "attrs": self.attrs, "spans": spans})
+        return pack_message({"name": self.name, "attrs": self.attrs, "spans": spans})
 
     def from_bytes(self, bytes_data: bytes) -> "AlignedSpanGroup":
         self.index = None

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
@@ -52,7 +53,7 @@ NO_NAME = "id that cannot name a file, or names another one: numbered"
 FORBIDDEN = frozenset('\\:*?"<>|')
 LONGEST_NAME = 200  # bytes
 Docs = Iterator[tuple[Doc, str]]  # each with the name of its file
-Put = Callable[[Record, Sheet, str | dict[str, str]], None]
+Put = Callable[[Record, Sheet, Any], None]  # what the layout made of the record
 
 
 @dataclass
@@ -146,7 +147,7 @@ def export_annotations(
     else:
         use_gpu(gpu_id)
         docs = predicted_docs(inputs, load_pipeline(model), model)
-    keys = (*spans_keys, *({ALL_ENTITIES} - {*spans_keys}))
+    keys = tuple(dict.fromkeys([*spans_keys, ALL_ENTITIES]))
     missing = set(spans_keys)
     with _sink(output, layout, done) as put, _bar(docs, inputs) as shown:
         for doc, name in shown:
@@ -268,7 +269,7 @@ def _sink(output: Path, layout: Layout, done: Exported) -> Iterator[Put]:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(content.encode("utf-8"))
 
-            yield put_files  # type: ignore[misc]
+            yield put_files
             for name, content in layout.finish(done.entities, done.joined).items():
                 (place / name).write_bytes(content.encode("utf-8"))
         return
@@ -279,7 +280,7 @@ def _sink(output: Path, layout: Layout, done: Exported) -> Iterator[Put]:
             lead = begin if sheet.number == 1 else between
             file.write(f"{lead}{text}".encode())
 
-        yield put_text  # type: ignore[misc]
+        yield put_text
         file.write(end.encode())
 
 

@@ -50,7 +50,8 @@ def _document(
 ) -> str:
     """start: What a line begins with, of its word."""
     note = sheet.note
-    if not "".join(record.words or ()).strip():
+    tokens = record.words or ()
+    if not "".join(tokens).strip():
         note(EMPTY, repr(record.id), 1)
         return ""
     if record.entities is None:
@@ -60,7 +61,7 @@ def _document(
     for first, stop in sentence_cuts(record):
         words = [
             f"{start(_written(word, note))}{tags[i]}\n"
-            for i, word in enumerate(record.words[first:stop], first)  # type: ignore
+            for i, word in enumerate(tokens[first:stop], first)
             if not word.isspace()
         ]
         n_left = stop - first - len(words)

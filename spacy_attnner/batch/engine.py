@@ -137,7 +137,7 @@ def apply_pipeline(
         output = Path(os.path.realpath(output))
         folder = output.with_name(output.name + RUN)
         _check_single(output, folder, resume, overwrite)
-    worker_options = _check_engine(options, inputs)
+    worker_options = _options_of_worker(options, inputs)
     import_code(options.code)
     nlp = load_pipeline(model)
     layout = _layout(nlp, format, inputs, options)
@@ -182,7 +182,7 @@ def choose_output(output: Path, format: str | None) -> tuple[str, bool]:
     return told, True
 
 
-def _check_engine(options: Options, inputs: Sequence[Input]) -> Options:
+def _options_of_worker(options: Options, inputs: Sequence[Input]) -> Options:
     """The options of a worker, which on a cluster sees only the GPU that it has.
 
     Raises UserError if there is no such engine, or it cannot read the inputs.

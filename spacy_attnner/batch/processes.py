@@ -20,6 +20,10 @@ from ..texts.row_stream import Part
 from .annotator import Annotator, Done
 
 ATTEMPTS = 2  # at a part by itself, after a worker died
+DIED = (
+    "If the memory was full, lower --n-process or --batch-tokens, or split long texts. "
+)
+DIED += "Finished parts are kept: go on with --resume."
 
 
 class Recipe(Protocol):
@@ -117,8 +121,7 @@ class _Workers:
         raise UserError(
             f"a worker process died {ATTEMPTS + 1} times, with the texts from "
             f"{part.rows[0].place} to {part.rows[-1].place}",
-            "If the memory was full, lower --n-process or --batch-tokens, or split "
-            "long texts. Finished parts are kept: go on with --resume.",
+            DIED,
         )
 
     def _restart(self) -> None:

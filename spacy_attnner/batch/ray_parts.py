@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import UserError
+from ..atomic import writing
+from ..errors import UserError, import_extra
 from ..texts.row_stream import Part
 from .annotator import TEMPORARY, Annotator, Done
-from .processes import ATTEMPTS, Recipe
+from .processes import ATTEMPTS, DIED, Recipe
 
 LOCAL = "local"  # Ray's address for a cluster that is begun here and ends with the run
 PATIENCE = 10  # seconds, with a machine that does not answer
@@ -76,15 +77,8 @@ def import_ray() -> Any:
     """Ray with its Data library; raises UserError where it is not installed."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise UserError(
-            f"the engine ray cannot be used: {error}",
-            'pip install "spacy-attnner[ray]", or leave out --engine.',
-        ) from error
-    return ray
+    import_extra("ray.data", "ray", "--engine ray")
+    return import_extra("ray", "ray", "--engine ray")
 
 
 class _Actor:
@@ -115,15 +109,14 @@ def _begun(folder: Path, part: Part) -> Iterator[None]:
     disk, among the unfinished files, which the next run removes.
     """
     path = folder / f"{TEMPORARY}{part.number}.begun"
-    with path.open("ab") as file:
+    with writing(folder), path.open("ab") as file:
         file.write(b".")
         n = file.tell()
     if n > ATTEMPTS + 1:
         raise UserError(
             f"a worker of the cluster died {ATTEMPTS + 1} times with the same part, "
             f"the texts from {part.rows[0].place} to {part.rows[-1].place}",
-            "If the memory was full, lower --n-process or --batch-tokens, or split "
-            "long texts. Finished parts are kept: go on with --resume.",
+            DIED,
         )
     yield
     path.unlink(missing_ok=True)

@@ -323,7 +323,8 @@ class Source:
 
 def _skip(text: str, at: int) -> int:
     """The place after what is between values."""
-    return BETWEEN.match(text, at).end()  # type: ignore
+    found = BETWEEN.match(text, at)
+    return found.end() if found else at
 
 
 def _next_item(text: str, at: int) -> int:

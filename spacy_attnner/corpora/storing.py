@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-import srsly.msgpack
 from spacy.attrs import IDS
 from spacy.tokens import Doc, DocBin
 
 from ..atomic import replacing, replacing_files, replacing_parts
-from ..span_groups import LABEL, STORED_SPAN, stored_spans
+from ..span_groups import LABEL, STORED_SPAN, pack_message, stored_spans
 from .complaints import CorpusError
 
 STRINGS = (  # attributes of tokens that are strings
@@ -52,7 +51,6 @@ class Bin:
         self.docs: Any = DocBin()  # whose lists are filled here
         self.string_columns = [self.docs.attrs.index(IDS[name]) for name in STRINGS]
         self.known: set[int] = set()  # strings that are there
-        self.packer: Any = srsly.msgpack.Packer(use_bin_type=True)
         self.n_tokens = 0
 
     def add(self, doc: Doc) -> None:
@@ -66,7 +64,7 @@ class Bin:
                 "which gets files of a part each; `spacy train` takes it as well",
             )
         try:
-            self.docs.user_data.append(self.packer.pack(doc.user_data))
+            self.docs.user_data.append(pack_message(doc.user_data))
         except OverflowError as error:
             raise CorpusError(
                 self.path,
@@ -98,8 +96,8 @@ class Bin:
             self._add_strings(doc, (span[LABEL] for span in spans))
             item = {"name": group.name, "attrs": group.attrs}
             item["spans"] = [STORED_SPAN.pack(*span) for span in spans]
-            packed.setdefault(self.packer.pack(item), []).append(key)
-        return self.packer.pack(packed or [])
+            packed.setdefault(pack_message(item), []).append(key)
+        return pack_message(packed or [])
 
     def to_bytes(self) -> bytes:
         """The file."""

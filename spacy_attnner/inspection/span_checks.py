@@ -167,24 +167,28 @@ def _two_labels(gathered: Gathered, names: Names) -> Iterator[Finding]:
 
 def _ragged(gathered: Gathered) -> Iterator[Finding]:
     ragged = [ent for ent in gathered.entities if ent.ragged]
-    if ragged:
-        says = (
-            f"{counted(len(ragged), 'entity', 'entities')} with whitespace at an edge"
-        )
-        yield Finding(
-            "whitespace at edges",
-            WRONG,
-            says,
-            len(ragged),
-            RAGGED,
-            some(_spots(gathered, ragged)),
-        )
+    says = "with whitespace at an edge"
+    yield from _said_of(gathered, ragged, "whitespace at edges", WRONG, says, RAGGED)
 
 
-def _spots(gathered: Gathered, entities: list[Entity]) -> Iterator:
-    for ent in entities:
-        note = f" {ent.label}"
-        yield gathered.spot_around(ent.doc, ent.start, ent.end, note)
+def _said_of(
+    gathered: Gathered,
+    entities: list[Entity],
+    kind: str,
+    level: str,
+    says: str,
+    way_out: str,
+) -> Iterator[Finding]:
+    """What is to be said of some entities, nothing if there are none."""
+    if not entities:
+        return
+    n = len(entities)
+    says = f"{counted(n, 'entity', 'entities')} {says}"
+    spots = (
+        gathered.spot_around(ent.doc, ent.start, ent.end, f" {ent.label}")
+        for ent in entities
+    )
+    yield Finding(kind, level, says, n, way_out, some(spots))
 
 
 def _punctuated(gathered: Gathered) -> Iterator[Finding]:
@@ -199,16 +203,9 @@ def _punctuated(gathered: Gathered) -> Iterator[Finding]:
         for ent in gathered.entities
         if plain[flat[ent.start]] or plain[flat[ent.end - 1]]
     ]
-    if found:
-        what = counted(len(found), "entity", "entities")
-        yield Finding(
-            "punctuation at edges",
-            NOTE,
-            f"{what} with punctuation at an edge",
-            len(found),
-            "Right where it belongs to the name. Else convert again with --trim.",
-            some(_spots(gathered, found)),
-        )
+    says = "with punctuation at an edge"
+    way_out = "Right where it belongs to the name. Else convert again with --trim."
+    yield from _said_of(gathered, found, "punctuation at edges", NOTE, says, way_out)
 
 
 def _crossing(gathered: Gathered) -> Iterator[Finding]:
@@ -221,13 +218,5 @@ def _crossing(gathered: Gathered) -> Iterator[Finding]:
     before = starts[numpy.maximum(n - 1, 0)]
     crossing = numpy.flatnonzero((n > 0) & (before > bounds[:, 0]))
     found = [gathered.entities[i] for i in crossing.tolist()]
-    if found:
-        what = counted(len(found), "entity", "entities")
-        yield Finding(
-            "over sentence ends",
-            WRONG,
-            f"{what} over the end of a sentence",
-            len(found),
-            CROSSING,
-            some(_spots(gathered, found)),
-        )
+    says = "over the end of a sentence"
+    yield from _said_of(gathered, found, "over sentence ends", WRONG, says, CROSSING)
