@@ -5,16 +5,21 @@
 Every pipeline reads the same documents in turn, round after round, in three ways: words
 given ("words"), words and sentence starts given ("sentences"), and raw text, tokenized
 on the way ("text"); where it is asked for also `nlp(text)` of every sentence by itself
-("nlp(sentence)"). With one thread, time is that of the processor, which other work on
-the machine hardly changes. Ratios are to the first pipeline and of the same round.
+("nlp(sentence)"), and the same words as raw texts of 1 to 5,000 words ("mixed lengths")
+and as equally many of one length ("one length"). With one thread, time is that of the
+processor, which other work on the machine hardly changes. Ratios are to the first
+pipeline and of the same round.
 """
 
 import argparse
 import gc
+import math
+import random
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import spacy
@@ -24,13 +29,41 @@ from spacy.tokens import Doc, DocBin
 from tqdm import tqdm
 
 RESULTS = Path(__file__).parent / "results"
-WAYS = ("words", "sentences", "text", "nlp(sentence)")
+LENGTHS = ("mixed lengths", "one length")
+WAYS = ("words", "sentences", "text", "nlp(sentence)", *LENGTHS)
+LONGEST = 5000  # words, of mixed lengths
+
+
+def mixed_lengths(total: int) -> list[int]:
+    """Lengths that add up to a total, their logarithms uniform."""
+    draw = random.Random(0)
+    lengths = []
+    while (left := total - sum(lengths)) > 0:
+        length = round(math.exp(draw.uniform(0, math.log(LONGEST))))
+        lengths.append(min(length, left))
+    return lengths
+
+
+def texts_of(way: str, docs: list[Doc]) -> list[str]:
+    """The words of all documents as texts of other lengths."""
+    words = [token.text for doc in docs for token in doc]
+    lengths = mixed_lengths(len(words))
+    if way == "one length":
+        n_long = len(words) % len(lengths)
+        lengths = [
+            len(words) // len(lengths) + (number < n_long)
+            for number in range(len(lengths))
+        ]
+    ordered = iter(words)
+    return [" ".join(islice(ordered, length)) for length in lengths]
 
 
 def inputs(way: str, nlp: Language, docs: list[Doc]) -> list:
     """Documents without annotation, or texts, fresh for one round."""
     if way == "text":
         return [doc.text for doc in docs]
+    if way in LENGTHS:
+        return texts_of(way, docs)
     if way == "nlp(sentence)":
         return [sentence.text for doc in docs for sentence in doc.sents]
     return [

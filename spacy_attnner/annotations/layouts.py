@@ -20,6 +20,7 @@ KINDS = {
     "id": "id: the format has no place for it",
     "meta": "meta: the format has no place for it",
     "scores": "confidence: the format has no place for it",
+    "graded": "value of a category between 0 and 1: the format has no place for it",
     "sentences": "sentences of a document: the format has no place for them",
     "text": "spaces of a document's text: the format has none",
     "tokens": "document of tokens whose spaces are unknown: one is put between them",
@@ -92,6 +93,7 @@ def _note_lost(record: Record, holds: Collection[str], note: Note) -> None:
         ("id", record.id is not None),
         ("meta", bool(record.meta)),
         ("scores", _n_scores(record)),
+        ("graded", _n_graded(record) if "cats" in holds else 0),
         ("sentences", record.sent_starts is not None),
         ("text", spaces is not None and not all(spaces[:-1])),
         ("tokens", spaces is None and len(record.words or ()) > 1),
@@ -103,8 +105,11 @@ def _note_lost(record: Record, holds: Collection[str], note: Note) -> None:
 def _n_scores(record: Record) -> int:
     links = record.relations or ()
     scores = [each.score for each in (*(record.entities or ()), *links)]
-    values = (record.cats or {}).values()
-    return sum(s is not None for s in scores) + sum(v not in (0, 1) for v in values)
+    return sum(score is not None for score in scores)
+
+
+def _n_graded(record: Record) -> int:
+    return sum(value not in (0, 1) for value in (record.cats or {}).values())
 
 
 def without_overlaps(mentions: Sequence[Mention]) -> list[Mention]:

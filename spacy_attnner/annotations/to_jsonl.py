@@ -3,6 +3,7 @@
 `corpora/jsonl.py` says what stands in it.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..corpora.record import Record
@@ -28,8 +29,7 @@ def lay_out_jsonl(record: Record, sheet: Sheet) -> str:
             for each in record.relations
         ]
     if record.cats is not None:
-        names = chosen(record.cats)
-        value["cats"] = {name: int(name in names) for name in record.cats}
+        value["cats"] = _cats(record.cats, predicted=sheet.model is not None)
     if record.id is not None:
         value["id"] = record.id
     if record.meta:
@@ -37,11 +37,19 @@ def lay_out_jsonl(record: Record, sheet: Sheet) -> str:
     return as_line(value)
 
 
+def _cats(cats: Mapping[str, float], *, predicted: bool) -> dict[str, float]:
+    """As they are annotated; of a pipeline, which are the likeliest."""
+    if predicted:
+        names = chosen(cats)
+        return {name: int(name in names) for name in cats}
+    return {name: int(p) if p in (0, 1) else p for name, p in cats.items()}
+
+
 JSONL_LAYOUT = Layout(
     "jsonl",
     (
-        *("overlaps", "relations", "cats", "id", "meta", "sentences"),
-        *("text", "tokens"),
+        *("overlaps", "relations", "cats", "graded", "id", "meta"),
+        *("sentences", "text", "tokens"),
     ),
     lay_out_jsonl,
 )

@@ -86,7 +86,7 @@ def _result(kind: str, name: str, value: dict[str, Any]) -> dict[str, Any]:
 
 LABEL_STUDIO_LAYOUT = Layout(
     "label_studio",
-    ("overlaps", "relations", "cats", "id", "meta", "scores", "text"),
+    ("overlaps", "relations", "cats", "graded", "id", "meta", "scores", "text"),
     lay_out_label_studio,
     frame=("[\n", ",\n", "\n]\n"),
 )

@@ -116,8 +116,11 @@ def _read_tokens(value: dict[str, Any]) -> dict[str, Any]:
 def _read_cats(value: Any) -> dict[str, float]:
     cats = check_type(value, dict, "cats")
     for label, given in cats.items():
-        if not isinstance(given, int | float) or given not in (0, 1):
-            raise ValueError(f"cats[{label!r}] is {given!r}; write 0, 1, false or true")
+        if not isinstance(given, int | float) or not 0 <= given <= 1:
+            raise ValueError(
+                f"cats[{label!r}] is {given!r}; write true, false or a number "
+                "from 0 to 1"
+            )
     return {label: float(given) for label, given in cats.items()}
 
 

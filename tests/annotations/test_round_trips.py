@@ -8,6 +8,7 @@ import spacy
 from spacy.tokens import Doc, DocBin
 
 from spacy_attnner.annotations.exporting import LAYOUTS, export_annotations
+from spacy_attnner.annotations.layouts import KINDS
 from spacy_attnner.corpora.brat import PIECES
 from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.corpora.documents import NESTED, OVERLAP
@@ -163,6 +164,16 @@ def test_categories(tmp_path, format):
     assert not done.left_out
     again, _, _ = through(format, tmp_path / "b.spacy", "c")
     assert list(map(content, again)) == list(map(content, docs))
+
+
+def test_values_of_categories_between_0_and_1(tmp_path):
+    graded = {"news": 0.25, "sport": 0.625}
+    source = write_spacy([{"text": "Ada won", "cats": graded}], tmp_path / "a.spacy")
+    (doc,), done, _ = through("jsonl", source, "b")
+    assert doc.cats == graded
+    assert not done.left_out
+    _, done, _ = through("doccano", source, "c")
+    assert done.left_out == {KINDS["graded"]: 2}
 
 
 @pytest.mark.parametrize("format", LAYOUTS)

@@ -210,7 +210,10 @@ ERRORS = [
     (change(relations=[{**LIVES, "label": "Eats"}]), "unknown label 'Eats'"),
     (change(relations=[{**LIVES, "score": 1}]), "unknown key 'score' in relations[0]"),
     (change(cats=["news"]), "cats is ['news']; give an object"),
-    (change(cats={"news": 0.5}), "cats['news'] is 0.5; write 0, 1, false or true"),
+    (
+        change(cats={"news": 1.5}),
+        "cats['news'] is 1.5; write true, false or a number from 0 to 1",
+    ),
     (change(cats={"news": "1"}), "cats['news'] is '1'"),
     (change(cats={"sport": 1}), "unknown label 'sport'"),
 ]
