@@ -1,7 +1,8 @@
 """A pipeline that reads the rows of a part, whatever single ones do to it."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -115,22 +116,23 @@ class _Reading:
         self._made: dict[int, Doc] = {}  # until the pipeline gets them
 
     def run(self, batch_tokens: int) -> None:
-        """Read all rows, texts of similar length together."""
-        for i, row in enumerate(self.rows):
-            problem = row.problem or text_problem(row.text, self.nlp.max_length)
-            if problem:
-                self._problems[i] = problem
-            else:
-                self._tokenize(i)
-        lengths = {i: len(doc) for i, doc in self._made.items()}
-        for batch in in_batches(lengths, batch_tokens):
-            self._read(batch)
-        n_failed = sum(i in self._problems for i in lengths)
-        if n_failed == len(lengths) >= HOPELESS:
-            row = self.rows[min(lengths)]
+        """Read all rows, texts of similar length together.
+
+        While the pipeline reads a batch, a thread tokenizes the next one.
+        """
+        tokenized: list[int] = []
+        batches = in_batches(self._tokenize_all(tokenized), batch_tokens)
+        with ThreadPoolExecutor(1, "tokenizer") as pool:
+            coming = pool.submit(next, batches, None)
+            while batch := coming.result():
+                coming = pool.submit(next, batches, None)
+                self._read(batch)
+        n_failed = sum(i in self._problems for i in tokenized)
+        if n_failed == len(tokenized) >= HOPELESS:
+            first = min(tokenized)
             raise UserError(
                 f"the pipeline fails on all {n_failed:,} texts of a part, at "
-                f"{row.place} with {self._problems[min(lengths)]}",
+                f"{self.rows[first].place} with {self._problems[first]}",
                 "nlp = spacy.load(MODEL) and nlp(TEXT) show where. Finished parts are "
                 "kept: mend it, then --resume.",
             )
@@ -146,11 +148,27 @@ class _Reading:
             for i in sorted(self._problems)
         ]
 
-    def _tokenize(self, i: int) -> None:
-        try:
-            self._made[i] = self._make(i)
-        except Exception as error:
-            self._problems[i] = reason_of(error)
+    def _tokenize_all(self, tokenized: list[int]) -> Iterator[tuple[int, int]]:
+        """Numbers of texts, from the shortest to the longest, and their tokens.
+
+        tokenized: Is told those numbers.
+        """
+        readable = []
+        for i, row in enumerate(self.rows):
+            problem = row.problem or text_problem(row.text, self.nlp.max_length)
+            if problem:
+                self._problems[i] = problem
+            else:
+                readable.append(i)
+        for i in sorted(readable, key=lambda i: len(self.rows[i].text)):
+            try:
+                doc = self._make(i)
+            except Exception as error:
+                self._problems[i] = reason_of(error)
+            else:
+                self._made[i] = doc
+                tokenized.append(i)
+                yield i, len(doc)
 
     def _make(self, i: int) -> Doc:
         row = self.rows[i]
@@ -201,19 +219,21 @@ class _Reading:
             self._problems[i] = reason_of(error)
 
 
-def in_batches(lengths: dict[int, int], batch_tokens: int) -> Iterator[list[int]]:
-    """Numbers of texts, from the shortest to the longest, within a budget of tokens.
+def in_batches(
+    texts: Iterable[tuple[int, int]], batch_tokens: int
+) -> Iterator[list[int]]:
+    """Numbers of texts within a budget of tokens; a longer text is alone.
 
-    lengths: Of each text, in tokens.
+    texts: Their numbers, and how many tokens each has.
     """
     batch: list[int] = []
     used = 0
-    for i in sorted(lengths, key=lambda i: (lengths[i], i)):
-        if batch and used + lengths[i] > batch_tokens:
+    for i, length in texts:
+        if batch and used + length > batch_tokens:
             yield batch
             batch, used = [], 0
         batch.append(i)
-        used += lengths[i]
+        used += length
     if batch:
         yield batch
 

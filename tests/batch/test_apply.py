@@ -4,17 +4,22 @@ import csv
 import json
 import tracemalloc
 from pathlib import Path
+from threading import Event
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import spacy
-from spacy.tokens import DocBin
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
 
 from spacy_attnner import get_confidence, get_relations
 from spacy_attnner.batch import engine
-from spacy_attnner.batch.annotator import in_batches
+from spacy_attnner.batch.annotator import Annotator, in_batches
+from spacy_attnner.batch.part_files import Layout
 from spacy_attnner.errors import UserError
+from spacy_attnner.texts.row_readers import Row
+from spacy_attnner.texts.row_stream import Part
 from tests.batch.conftest import make_texts, read_jsonl
 from tests.commands import invoke
 
@@ -319,10 +324,38 @@ def test_memory_does_not_grow_with_the_rows(tmp_path, apply):
 
 
 def test_batches_of_a_budget():
-    lengths = dict(enumerate([5, 1, 9, 1, 30, 4, 0]))
+    lengths = [(6, 0), (1, 1), (3, 1), (5, 4), (0, 5), (2, 9), (4, 30)]
     batches = list(in_batches(lengths, 10))
     assert batches == [[6, 1, 3, 5], [0], [2], [4]]
-    assert list(in_batches({}, 10)) == []
+    assert list(in_batches([], 10)) == []
+
+
+@Language.component("test_apply_waits")
+def wait_for_the_tokenizer(doc: Doc) -> Doc:
+    """What reads the shortest text waits until another one is tokenized."""
+    if doc.text == "a":
+        assert LONGER_TOKENIZED.wait(30)
+    return doc
+
+
+LONGER_TOKENIZED = Event()
+
+
+def test_the_next_batch_is_tokenized_meanwhile(tmp_path):
+    class Tokenizer:
+        def __call__(self, text: str) -> Doc:
+            if len(text) > 1:
+                LONGER_TOKENIZED.set()
+            return Doc(nlp.vocab, text.split())
+
+    nlp = spacy.blank("en")
+    nlp.tokenizer = Tokenizer()
+    nlp.add_pipe("test_apply_waits")
+    annotate = Annotator(nlp, Layout("jsonl", ("text",)), 1, tmp_path)
+    rows = [Row(f"a.txt:{i}", i, text) for i, text in enumerate(["ccc", "a", "bb"])]
+    part = Part(0, (0, 3), rows, "", 0)
+    assert annotate(part).failures == []
+    assert annotate(part).words == 3
 
 
 def test_the_command(model, rows, tmp_path):
