@@ -55,13 +55,14 @@ class PieceEncoder(nn.Module):
     encoder: A module of Hugging Face's form: called with `inputs_embeds`, pieces as its
         `get_input_embeddings()` gives them, (batch_size, seq_len, width), and
         `attention_mask`, (batch_size, seq_len), it gives (batch_size, seq_len, width)
-        first of all.
+        first of all; with `output_hidden_states` that of each layer, `hidden_states`.
     prefix, suffix: Pieces that begin and end every sequence.
     padding: The piece that fills a sequence up.
     window: Most pieces of a sequence, with those.
     margin: Pieces around the core of a window.
     pooling: "mean" of a word's pieces, or the "first".
     width: Of the encoder's vectors.
+    top_layers: Of how many of the last layers the mean is taken.
     """
 
     keeps_dropout = True  # that it was pretrained with
@@ -78,6 +79,7 @@ class PieceEncoder(nn.Module):
         margin: int,
         pooling: str,
         width: int,
+        top_layers: int = 1,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -87,6 +89,7 @@ class PieceEncoder(nn.Module):
         self.room = window - len(prefix) - len(suffix)
         self.margin = margin
         self.pooling = pooling
+        self.top_layers = top_layers
         self._remembered = RememberedWindows()
         check_room(self.room, margin)
 
@@ -147,12 +150,21 @@ class PieceEncoder(nn.Module):
         ):
             X = E if scales is None else _scale(E, of, scales)
             with without_padding(Filled(filled[0], filled[1].int())):
-                H = self.encoder(inputs_embeds=X, attention_mask=mask)[0]  # (B, T, W)
+                H = self._hidden(X, mask)
             vectors.append(H.flatten(0, 1)[owned])
             words.append(owners)
         if not vectors:
             return torch.zeros((len(pieces.counts), self.width), device=device)
         return self._pool(torch.cat(vectors), torch.cat(words), pieces)
+
+    def _hidden(self, X: Tensor, mask: Tensor) -> Tensor:
+        """What the encoder makes of embedded pieces, (B, T, width)."""
+        if self.top_layers == 1:
+            return self.encoder(inputs_embeds=X, attention_mask=mask)[0]
+        found = self.encoder(
+            inputs_embeds=X, attention_mask=mask, output_hidden_states=True
+        )
+        return torch.stack(found.hidden_states[-self.top_layers :]).mean(0)
 
     def _embed(self, batches: list[Tensor]) -> Iterable[Tensor]:
         """Vectors of pieces, (B, T, width) of each batch, (B, T).

@@ -40,11 +40,13 @@ class PieceSettings:
         `WINDOW`, if None.
     margin: Pieces around a window's core.
     pooling: Of the pieces of a word: "mean" or "first".
+    top_layers: Of how many of the last layers the mean is taken.
     """
 
     window: int | None
     margin: int
     pooling: str
+    top_layers: int = 1
 
 
 class PretrainedEncoder(PieceEncoder):
@@ -70,6 +72,12 @@ class PretrainedEncoder(PieceEncoder):
                 f"window {window} is more than the {n_positions} word pieces that the "
                 "encoder has positions for: set a smaller window, or null"
             )
+        n_layers = cast(Any, encoder).config.num_hidden_layers
+        if not 1 <= settings.top_layers <= n_layers:
+            raise ValueError(
+                f"top_layers {settings.top_layers} is not between 1 and the encoder's "
+                f"{n_layers} layers"
+            )
         _check_vocabulary(encoder, pieces)
         super().__init__(
             encoder,
@@ -80,6 +88,7 @@ class PretrainedEncoder(PieceEncoder):
             margin=settings.margin,
             pooling=settings.pooling,
             width=cast(Any, encoder).config.hidden_size,
+            top_layers=settings.top_layers,
         )
         self.config, self.pieces = config, pieces
         self._looked_at_device = False

@@ -31,6 +31,7 @@ def build_transformer_encoder(
     window: int | None = None,
     margin: int = 64,
     pooling: Literal["mean", "first"] = "mean",
+    top_layers: int = 1,
     half_precision: bool = False,
     mixed_precision: bool = False,
     tuning: FineTuning | None = None,
@@ -54,6 +55,9 @@ def build_transformer_encoder(
     margin: Word pieces of context that a window gives to the words it owns, on each
         side, where a document is longer than a window.
     pooling: Of a word's pieces: their mean, or the first.
+    top_layers: The mean of so many of its last layers is its output. 4 serves an
+        encoder that is frozen (Devlin et al. 2019, section 5.3), whose last layer is
+        made for what it was pretrained on.
     half_precision: Store the weights as float16; computing is in float32.
     mixed_precision: Compute in bfloat16 where PyTorch's autocast allows.
     tuning: How it learns (`FineTuning.v1`); null is at the rate of the rest.
@@ -61,7 +65,7 @@ def build_transformer_encoder(
     Returns a model of shape List[(n_tokens, width)]. `initialize` raises ValueError
     where the encoder cannot be had.
     """
-    settings = PieceSettings(window, margin, pooling)
+    settings = PieceSettings(window, margin, pooling, top_layers)
     pieces = torch_layer(
         "piece_encoder",
         nn.Module,

@@ -107,19 +107,25 @@ def test_families(family, folders, nlp, tmp_path):
     assert_same(alone, after, atol=2e-5)
 
 
+@pytest.mark.parametrize("top_layers", [1, 2])
 @pytest.mark.parametrize("family", sorted(FAMILIES))
-def test_words_of_spaces_are_the_encoders_own(family, folders, nlp):
+def test_words_of_spaces_are_the_encoders_own(family, top_layers, folders, nlp):
     """Of words between spaces: what the encoder itself says of the whole text."""
     text = "Maria Keller lives in Graz and works in Oslo"
     doc = nlp.make_doc(text)
-    (found,) = initialized(folders(family), [doc], pooling="first").predict([doc])
+    model = initialized(folders(family), [doc], pooling="first", top_layers=top_layers)
+    (found,) = model.predict([doc])
     tokenizer = transformers.AutoTokenizer.from_pretrained(folders(family))
     encoder = transformers.AutoModel.from_pretrained(folders(family)).eval()
     encoded = tokenizer(text, return_tensors="pt", return_offsets_mapping=True)
     begins = encoded.pop("offset_mapping")[0, 1:-1, 0].tolist()
     encoded.pop("token_type_ids", None)
     with torch.no_grad():
-        H = encoder(**encoded)[0][0, 1:-1].numpy()
+        states = encoder(**encoded, output_hidden_states=True)
+    last = states.last_hidden_state
+    if top_layers == 2:
+        last = (states.hidden_states[-2] + states.hidden_states[-1]) / 2
+    H = last[0, 1:-1].numpy()
     for token in doc:
         own = [i for i, n in enumerate(begins) if n in (token.idx, token.idx - 1)]
         numpy.testing.assert_allclose(found[token.i], H[own[0]], atol=1e-5)
@@ -136,6 +142,23 @@ def test_a_width_of_its_own(folders, nlp):
     assert_same(
         make_model(width=11).from_bytes(other.to_bytes()).predict(docs), expected
     )
+
+
+def test_the_mean_of_layers_is_trained_and_stored(folders, nlp):
+    docs = make_docs(nlp)
+    model = initialized(folders(), docs, top_layers=2)
+    before = model.predict(docs)
+    train(model, docs)
+    after = model.predict(docs)
+    assert abs(after[0] - before[0]).max() > 1e-3
+    loaded = make_model(top_layers=2).from_bytes(model.to_bytes())
+    assert_same(loaded.predict(docs), after)
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_layers_that_an_encoder_lacks(number, folders):
+    with pytest.raises(ValueError, match="not between 1 and the encoder's 2 layers"):
+        initialized(folders(), top_layers=number)
 
 
 def test_initialize_begins_anew(folders, nlp):
