@@ -7,7 +7,8 @@ Configs are those that `spacy attn init-config --size` and `spacy init config --
 accuracy` write, the second with the same static vectors. Documents of train are drawn
 by the seed, the same for every row, and as many of dev, which choose the best pipeline:
 who has few documents has few to choose by. The row "pretrained" is "vectors" with an
-encoder that begins with what `spacy pretrain` wrote into a folder (`--pretrained`).
+encoder that begins with what `spacy pretrain` wrote into a folder (`--pretrained`), the
+row "frozen" is "encoder", kept as it is, the mean of its last four layers.
 
 Results are kept after every training, so an interrupted call goes on where it stopped.
 
@@ -38,10 +39,19 @@ from thinc.api import Config
 from tqdm import tqdm
 from trainings import spacy_train
 
+from spacy_attnner.recipes.blocks import TRANSFORMERS, blocks_of
 from spacy_attnner.recipes.recipe import Wish, make_recipe
 from spacy_attnner.report.html import BLUE, GREEN, GREY, ORANGE, as_svg, drawing
 
-ROWS = {"spaCy": GREY, "vectors": BLUE, "pretrained": GREEN, "encoder": ORANGE}
+RED = "#d0425a"
+ROWS = {
+    "spaCy": GREY,
+    "vectors": BLUE,
+    "pretrained": GREEN,
+    "encoder": ORANGE,
+    "frozen": RED,
+}
+ENCODERS = ("encoder", "frozen")
 SPACY = {"ner": "ner", "rel": "ner", "textcat": "textcat"}
 SIZES = (10, 50, 100, 500)
 
@@ -53,11 +63,13 @@ def config_of(row: str, task: str, n_docs: int, options: argparse.Namespace) -> 
         config["paths"]["vectors"] = str(options.vectors)
         config["nlp"]["vectors"] = {"@vectors": "spacy-attnner.Vectors.v1"}
         return config
-    encoder = str(options.encoder) if row == "encoder" else "vectors"
+    encoder = str(options.encoder) if row in ENCODERS else "vectors"
     wish = Wish(task, encoder=encoder, vectors=str(options.vectors), size=n_docs)
-    if task == "textcat" and row == "encoder":
+    if task == "textcat" and row in ENCODERS:
         wish = Wish(task, encoder=encoder, size=n_docs)
     config = Config().from_str(make_recipe(wish).text, interpolate=False)
+    if row in ENCODERS:
+        tune_transformer(config, frozen=row == "frozen")
     if row == "pretrained":
         before = Config().from_disk(options.pretrained / "config.cfg")
         config["pretraining"] = before["pretraining"]
@@ -65,6 +77,18 @@ def config_of(row: str, task: str, n_docs: int, options: argparse.Namespace) -> 
         weights = (options.pretrained / "model-last.bin").resolve()
         config["initialize"]["init_tok2vec"] = str(weights)
     return config
+
+
+def tune_transformer(config: Config, *, frozen: bool) -> None:
+    """Keep the transformer as it is, or have it learn; what is above it follows."""
+    (transformer,) = blocks_of(config, TRANSFORMERS)
+    if frozen == (transformer["tuning"]["frozen"] == "all"):
+        return
+    transformer["tuning"]["frozen"] = "all" if frozen else 0
+    transformer["top_layers"] = 4 if frozen else 1
+    optimizer = config["training"]["optimizer"]
+    optimizer["grad_clip"] = 5.0 if frozen else 1.0
+    optimizer["learn_rate"]["initial_rate"] *= 2 if frozen else 0.5
 
 
 def draw(path: Path, n_docs: int, seed: int) -> list[Doc]:
