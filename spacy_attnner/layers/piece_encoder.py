@@ -94,6 +94,11 @@ class PieceEncoder(nn.Module):
         check_room(self.room, margin)
 
     @property
+    def longest(self) -> int:
+        """Pieces of the longest sequence, special ones too."""
+        return self.room + len(self.prefix) + len(self.suffix)
+
+    @property
     def most_pieces(self) -> int:
         """Pieces of a word that are looked at."""
         return self.room - 2 * self.margin
@@ -150,14 +155,14 @@ class PieceEncoder(nn.Module):
         ):
             X = E if scales is None else _scale(E, of, scales)
             with without_padding(Filled(filled[0], filled[1].int())):
-                H = self._hidden(X, mask)
+                H = self.hidden(X, mask)
             vectors.append(H.flatten(0, 1)[owned])
             words.append(owners)
         if not vectors:
             return torch.zeros((len(pieces.counts), self.width), device=device)
         return self._pool(torch.cat(vectors), torch.cat(words), pieces)
 
-    def _hidden(self, X: Tensor, mask: Tensor) -> Tensor:
+    def hidden(self, X: Tensor, mask: Tensor) -> Tensor:
         """What the encoder makes of embedded pieces, (B, T, width)."""
         if self.top_layers == 1:
             return self.encoder(inputs_embeds=X, attention_mask=mask)[0]

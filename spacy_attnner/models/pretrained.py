@@ -4,11 +4,12 @@ import json
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import nn
 
@@ -16,10 +17,12 @@ from ..layers.piece_encoder import PieceEncoder, Pieces
 from ..layers.varlen import attention, varlen_attn
 from .bridge import from_safetensors
 from .fine_tuning import count_layers, depth_in_encoder
+from .onnx_encoder import OnnxEncoder, Sizes, make_onnx
 from .word_pieces import WordPieces
 
 ABOUT = "spacy_attnner"
 ATTENTION = "spacy_attnner_varlen"
+GRAPH = "onnx.graph"
 WINDOW = 512  # pieces, where nobody says
 PICKLED = "pytorch_model*.bin"
 VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model")
@@ -102,6 +105,18 @@ class PretrainedEncoder(PieceEncoder):
                 leave_padding_out(self.encoder, self.config)
         return super().forward(pieces)
 
+    def become_onnx(self, *, int8: bool) -> float:
+        """Have ONNX Runtime run the encoder; returns how much that differs.
+
+        See `make_onnx`, for what is raised, too.
+        """
+        if isinstance(self.encoder, OnnxEncoder):
+            raise ValueError("the encoder is an ONNX graph already")
+        n_positions = _n_positions(self.encoder, self.config)
+        self.encoder, difference = make_onnx(self.cpu(), n_positions, int8=int8)
+        self.top_layers = 1  # the graph takes the mean
+        return difference
+
     def depth_of(self, name: str) -> int:
         """The depth of a parameter; see `FineTuning`."""
         return depth_in_encoder(name.removeprefix("encoder."), self.n_layers)
@@ -138,6 +153,8 @@ def _embeddings(encoder: Any) -> Any:
 
 def _n_positions(encoder: nn.Module, config: dict[str, Any]) -> int:
     """Pieces of the longest sequence that an encoder can take."""
+    if isinstance(encoder, OnnxEncoder):
+        return encoder.config.n_positions
     for name, module in encoder.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
             if module.padding_idx is None:
@@ -318,11 +335,15 @@ def pretrained_to_bytes(
     """
     if not isinstance(module, PretrainedEncoder):  # nothing was loaded yet
         return b""
+    encoder = module.encoder
     state = {
         name: _stored(tensor, half_precision and not exact)
-        for name, tensor in module.encoder.state_dict().items()
+        for name, tensor in encoder.state_dict().items()
     }
     about = {"config": module.config, "tokenizer": module.pieces.json}
+    if isinstance(encoder, OnnxEncoder):
+        state[GRAPH] = torch.frombuffer(bytearray(encoder.graph), dtype=torch.uint8)
+        about["onnx"] = asdict(encoder.config)
     return save_safetensors(state, metadata={ABOUT: json.dumps(about)})
 
 
@@ -342,12 +363,24 @@ def pretrained_from_bytes(
         return module
     about = _about(data)
     config = about["config"]
-    encoder = _encoder_of(config)
-    encoder = from_safetensors(encoder, data, torch.device("cpu")).float()
+    if "onnx" in about:
+        encoder = _onnx_of(data, Sizes(**about["onnx"]))
+        settings = replace(settings, top_layers=1)  # the graph takes the mean
+    else:
+        encoder = _encoder_of(config)
+        encoder = from_safetensors(encoder, data, torch.device("cpu")).float()
     loaded = PretrainedEncoder(
         encoder, config, WordPieces(about["tokenizer"]), settings
     )
     return loaded.to(device)
+
+
+def _onnx_of(data: bytes, sizes: Sizes) -> OnnxEncoder:
+    state = load_safetensors(data)
+    graph = state[GRAPH].numpy().tobytes()
+    (weight,) = (tensor for name, tensor in state.items() if name != GRAPH)
+    embeddings = nn.Embedding.from_pretrained(weight.float(), freeze=False)
+    return OnnxEncoder(embeddings, graph, sizes)
 
 
 def _about(data: bytes) -> dict[str, Any]:
