@@ -6,9 +6,8 @@ from pathlib import Path
 from spacy.language import Language
 from thinc.api import Model
 
-from .atomic import check_apart, check_pipeline
+from .atomic import check_apart, check_pipeline, replacing_pipeline
 from .errors import UserError
-from .fitting import write_pipeline
 from .loading import load_pipeline, require_pipeline, use_gpu
 from .models.pretrained import PretrainedEncoder
 
@@ -53,7 +52,8 @@ def export_to_onnx(model: str, output: Path, *, int8: bool = False) -> list[Expo
             done.append(Exported(name, encoder.become_onnx(int8=int8)))
         except (ImportError, ValueError) as error:
             raise UserError(f"{name!r} of {model}", f"{error}.") from error
-    write_pipeline(nlp, output)
+    with replacing_pipeline(output) as folder:
+        nlp.to_disk(folder)
     return done
 
 

@@ -88,6 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("layers", "crf", "models", "relations", "confidence", "scoring"),
         *("annotated", "extensions", "span_groups", "words"),
     },
+    "onnx": {"models", *COMMANDS},
     "recipes": {"models", *COMMANDS},
     "fitting": {"pipeline", "confidence", "corpora", "scoring", *COMMANDS},
     "texts": COMMANDS,
@@ -110,8 +111,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"models", "corpora", "report", *COMMANDS},
     "cli": {
         *("annotations", "batch", "confidence", "corpora", "crf", "export", "fitting"),
-        *("glove", "inspection", "layers", "minilm", "native", "recipes", "render"),
-        *("report", "serving", "texts", "training"),
+        *("glove", "inspection", "layers", "minilm", "native", "onnx", "recipes"),
+        *("render", "report", "serving", "texts", "training"),
         *("errors", "terminal"),
     },
 }

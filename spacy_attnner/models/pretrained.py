@@ -43,7 +43,7 @@ class PieceSettings:
         `WINDOW`, if None.
     margin: Pieces around a window's core.
     pooling: Of the pieces of a word: "mean" or "first".
-    top_layers: Of how many of the last layers the mean is taken.
+    top_layers: Of how many of the last layers the mean is taken, if there are as many.
     """
 
     window: int | None
@@ -75,11 +75,10 @@ class PretrainedEncoder(PieceEncoder):
                 f"window {window} is more than the {n_positions} word pieces that the "
                 "encoder has positions for: set a smaller window, or null"
             )
-        n_layers = cast(Any, encoder).config.num_hidden_layers
-        if not 1 <= settings.top_layers <= n_layers:
+        if settings.top_layers < 1:
             raise ValueError(
-                f"top_layers {settings.top_layers} is not between 1 and the encoder's "
-                f"{n_layers} layers"
+                f"top_layers is {settings.top_layers}: set 1 for the last layer of the "
+                "encoder, or how many to take the mean of"
             )
         _check_vocabulary(encoder, pieces)
         super().__init__(
@@ -91,7 +90,9 @@ class PretrainedEncoder(PieceEncoder):
             margin=settings.margin,
             pooling=settings.pooling,
             width=cast(Any, encoder).config.hidden_size,
-            top_layers=settings.top_layers,
+            top_layers=min(
+                settings.top_layers, cast(Any, encoder).config.num_hidden_layers
+            ),
         )
         self.config, self.pieces = config, pieces
         self._looked_at_device = False

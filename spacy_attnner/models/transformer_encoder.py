@@ -55,9 +55,9 @@ def build_transformer_encoder(
     margin: Word pieces of context that a window gives to the words it owns, on each
         side, where a document is longer than a window.
     pooling: Of a word's pieces: their mean, or the first.
-    top_layers: The mean of so many of its last layers is its output. 4 serves an
-        encoder that is frozen (Devlin et al. 2019, section 5.3), whose last layer is
-        made for what it was pretrained on.
+    top_layers: The mean of so many of its last layers, or of all, is its output. 4
+        serves an encoder that is frozen (Devlin et al. 2019, section 5.3), whose last
+        layer is made for what it was pretrained on.
     half_precision: Store the weights as float16; computing is in float32.
     mixed_precision: Compute in bfloat16 where PyTorch's autocast allows.
     tuning: How it learns (`FineTuning.v1`); null is at the rate of the rest.
