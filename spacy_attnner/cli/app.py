@@ -11,7 +11,7 @@ GROUPS = {
     "Data": ("convert", "export", "data", "vectors", "encoder", "init-config"),
     "Pipelines": (
         *("train", "tune", "crossval", "calibrate", "thresholds", "evaluate", "report"),
-        *("card", "info"),
+        *("card", "onnx", "info"),
     ),
     "Texts": ("apply", "relations", "render", "explain", "serve"),
 }

@@ -110,6 +110,21 @@ def test_no_second_time(folder, tmp_path):
     refused(folder / "onnx", tmp_path / "out", "an ONNX graph already")
 
 
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("encoder", "encoder is there and is no pipeline"),
+        ("plain/onnx", "lies inside"),
+        ("plain", "holds the pipeline, and would be replaced"),
+    ],
+)
+def test_outputs_in_the_way(output, message, folder):
+    before = sorted(path.name for path in (folder / "plain").iterdir())
+    with pytest.raises(UserError, match=message):
+        export_to_onnx(str(folder / "plain"), folder / output)
+    assert sorted(path.name for path in (folder / "plain").iterdir()) == before
+
+
 def test_no_encoder(tmp_path):
     spacy.blank("en").to_disk(tmp_path / "model")
     refused(tmp_path / "model", tmp_path / "out", "has no encoder of spacy-attnner")
