@@ -250,7 +250,7 @@ def onnx_cli(
         False, "--int8", "-8", help="Round the weights of linear layers to 8 bits"
     ),
 ) -> None:
-    """Have ONNX Runtime run a pipeline's pretrained encoder, for speed on a CPU.
+    """Have ONNX Runtime run a pretrained encoder, for speed on a CPU.
 
     With --int8 it is faster still, and a quarter of the size but for the vectors of
     word pieces; `evaluate` tells what that costs. What is written predicts as the
