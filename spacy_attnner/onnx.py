@@ -7,7 +7,7 @@ from spacy.language import Language
 from thinc.api import Model
 
 from .atomic import check_apart, check_pipeline, replacing_pipeline
-from .errors import UserError
+from .errors import UserError, import_extra
 from .loading import load_pipeline, require_pipeline, use_gpu
 from .models.pretrained import PretrainedEncoder
 
@@ -32,8 +32,10 @@ def export_to_onnx(model: str, output: Path, *, int8: bool = False) -> list[Expo
     int8: Whether to round the weights of their linear layers to 8 bits.
 
     Raises UserError where there is no pipeline, no encoder in it, or one that cannot be
-    exported.
+    exported, and where packages are missing.
     """
+    for package in ("onnxscript", "onnxruntime"):
+        import_extra(package, "onnx", "spacy attn onnx")
     output = output.resolve()
     check_pipeline(output)
     require_pipeline(model)
@@ -50,7 +52,7 @@ def export_to_onnx(model: str, output: Path, *, int8: bool = False) -> list[Expo
     for name, encoder in found:
         try:
             done.append(Exported(name, encoder.become_onnx(int8=int8)))
-        except (ImportError, ValueError) as error:
+        except ValueError as error:
             raise UserError(f"{name!r} of {model}", f"{error}.") from error
     with replacing_pipeline(output) as folder:
         nlp.to_disk(folder)

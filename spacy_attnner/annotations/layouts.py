@@ -93,7 +93,7 @@ def _note_lost(record: Record, holds: Collection[str], note: Note) -> None:
         ("id", record.id is not None),
         ("meta", bool(record.meta)),
         ("scores", _n_scores(record)),
-        ("graded", _n_graded(record) if "cats" in holds else 0),
+        ("graded", n_graded(record.cats or {}) if "cats" in holds else 0),
         ("sentences", record.sent_starts is not None),
         ("text", spaces is not None and not all(spaces[:-1])),
         ("tokens", spaces is None and len(record.words or ()) > 1),
@@ -108,8 +108,9 @@ def _n_scores(record: Record) -> int:
     return sum(score is not None for score in scores)
 
 
-def _n_graded(record: Record) -> int:
-    return sum(value not in (0, 1) for value in (record.cats or {}).values())
+def n_graded(cats: Mapping[str, float]) -> int:
+    """How many categories have a value between 0 and 1."""
+    return sum(value not in (0, 1) for value in cats.values())
 
 
 def without_overlaps(mentions: Sequence[Mention]) -> list[Mention]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..corpora.record import Record
-from .layouts import Layout, Sheet, as_line, chosen, in_tokens
+from .layouts import KINDS, Layout, Sheet, as_line, chosen, in_tokens, n_graded
 
 
 def lay_out_jsonl(record: Record, sheet: Sheet) -> str:
@@ -29,7 +29,7 @@ def lay_out_jsonl(record: Record, sheet: Sheet) -> str:
             for each in record.relations
         ]
     if record.cats is not None:
-        value["cats"] = _cats(record.cats, predicted=sheet.model is not None)
+        value["cats"] = _cats(record.cats, sheet)
     if record.id is not None:
         value["id"] = record.id
     if record.meta:
@@ -37,9 +37,11 @@ def lay_out_jsonl(record: Record, sheet: Sheet) -> str:
     return as_line(value)
 
 
-def _cats(cats: Mapping[str, float], *, predicted: bool) -> dict[str, float]:
+def _cats(cats: Mapping[str, float], sheet: Sheet) -> dict[str, float]:
     """As they are annotated; of a pipeline, which are the likeliest."""
-    if predicted:
+    if sheet.model is not None:
+        if n := n_graded(cats):
+            sheet.note(KINDS["scores"], repr(dict(cats)), n)
         names = chosen(cats)
         return {name: int(name in names) for name in cats}
     return {name: int(p) if p in (0, 1) else p for name, p in cats.items()}

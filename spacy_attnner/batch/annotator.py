@@ -121,11 +121,12 @@ class _Reading:
         While the pipeline reads a batch, a thread tokenizes the next one.
         """
         tokenized: list[int] = []
-        batches = in_batches(self._tokenize_all(tokenized), batch_tokens)
+        batches = in_batches(self._tokenize_all(), batch_tokens)
         with ThreadPoolExecutor(1, "tokenizer") as pool:
             coming = pool.submit(next, batches, None)
             while batch := coming.result():
                 coming = pool.submit(next, batches, None)
+                tokenized += batch
                 self._read(batch)
         n_failed = sum(i in self._problems for i in tokenized)
         if n_failed == len(tokenized) >= HOPELESS:
@@ -148,11 +149,8 @@ class _Reading:
             for i in sorted(self._problems)
         ]
 
-    def _tokenize_all(self, tokenized: list[int]) -> Iterator[tuple[int, int]]:
-        """Numbers of texts, from the shortest to the longest, and their tokens.
-
-        tokenized: Is told those numbers.
-        """
+    def _tokenize_all(self) -> Iterator[tuple[int, int]]:
+        """Numbers of texts, from the shortest to the longest, and their tokens."""
         readable = []
         for i, row in enumerate(self.rows):
             problem = row.problem or text_problem(row.text, self.nlp.max_length)
@@ -167,7 +165,6 @@ class _Reading:
                 self._problems[i] = reason_of(error)
             else:
                 self._made[i] = doc
-                tokenized.append(i)
                 yield i, len(doc)
 
     def _make(self, i: int) -> Doc:

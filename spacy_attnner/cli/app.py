@@ -20,6 +20,9 @@ GROUPS = {
 class GroupedCommands(TyperGroup):
     """Lists commands under headings, with the first sentence of what they do."""
 
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Nothing: the headings say it."""
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """The commands alone: the one option, --help, was just given."""
         self.format_commands(ctx, formatter)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy
 import torch
@@ -24,10 +24,14 @@ CLOSE = 1e-3  # of what PyTorch computes, where the standard deviation is 1
 
 @dataclass(frozen=True)
 class Sizes:
-    """What is known of an encoder without its modules, by transformers' names."""
+    """What is known of an encoder without its modules, by transformers' names.
 
+    num_hidden_layers: A graph gives one, whatever that is the mean of.
+    n_positions: Pieces of the longest sequence.
+    """
+
+    num_hidden_layers: ClassVar[int] = 1
     hidden_size: int
-    num_hidden_layers: int
     n_positions: int
 
 
@@ -116,21 +120,15 @@ def make_onnx(
     The difference is the root of the mean of squares, divided by the standard deviation
     of what PyTorch computes; for random pieces in sequences of several lengths.
 
-    Raises ImportError where onnx or ONNX Runtime is not installed, ValueError where
-    the encoder cannot be traced, or its graph computes something else.
+    Needs onnxscript and ONNX Runtime. Raises ValueError where the encoder cannot be
+    traced, or its graph computes something else.
     """
-    require_onnxruntime()
     with tempfile.TemporaryDirectory() as folder, _silence():
         path = Path(folder) / "encoder.onnx"
         _export(encoder, path)
         plain = path.read_bytes()
-        inner = cast(Any, encoder.encoder)
-        sizes = Sizes(
-            hidden_size=encoder.width,
-            num_hidden_layers=inner.config.num_hidden_layers,
-            n_positions=n_positions,
-        )
-        embeddings = inner.get_input_embeddings()
+        sizes = Sizes(encoder.width, n_positions)
+        embeddings = cast(Any, encoder.encoder).get_input_embeddings()
         made = OnnxEncoder(embeddings, plain, sizes)
         difference = _difference(encoder, made)
         if difference > CLOSE:
@@ -151,12 +149,6 @@ def make_onnx(
 
 def _export(encoder: PieceEncoder, path: Path) -> None:
     """Raises ValueError where the encoder cannot be traced."""
-    try:
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            'exports to ONNX need onnxscript: pip install "spacy-attnner[onnx]"'
-        ) from error
     longest = encoder.longest
     X, mask = _sample(encoder, BATCH, min(LENGTH, longest))
     batch = torch.export.Dim("batch", min=1, max=MOST_TEXTS)

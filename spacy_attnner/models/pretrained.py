@@ -4,7 +4,7 @@ import json
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -114,8 +114,8 @@ class PretrainedEncoder(PieceEncoder):
         if isinstance(self.encoder, OnnxEncoder):
             raise ValueError("the encoder is an ONNX graph already")
         n_positions = _n_positions(self.encoder, self.config)
-        self.encoder, difference = make_onnx(self.cpu(), n_positions, int8=int8)
-        self.top_layers = 1  # the graph takes the mean
+        self.encoder, difference = make_onnx(self, n_positions, int8=int8)
+        self.top_layers = self.encoder.config.num_hidden_layers
         return difference
 
     def depth_of(self, name: str) -> int:
@@ -366,7 +366,6 @@ def pretrained_from_bytes(
     config = about["config"]
     if "onnx" in about:
         encoder = _onnx_of(data, Sizes(**about["onnx"]))
-        settings = replace(settings, top_layers=1)  # the graph takes the mean
     else:
         encoder = _encoder_of(config)
         encoder = from_safetensors(encoder, data, torch.device("cpu")).float()

@@ -119,8 +119,15 @@ def test_given_tokens_and_many_kinds_of_texts(model, tmp_path):
     docs = [Doc(spacy.blank("en").vocab, ["New York", "is", "far"])]
     DocBin(docs=docs).to_disk(tmp_path / "texts/c.spacy")
     output = tmp_path / "out.jsonl"
-    export_annotations(str(tmp_path / "texts"), output, format="jsonl", model=model)
+    done = export_annotations(
+        str(tmp_path / "texts"), output, format="jsonl", model=model
+    )
     found = lines(output)
+    n_entities = sum(len(each.get("entities", ())) for each in found)
+    n_relations = sum(len(each.get("relations", ())) for each in found)
+    n_cats = sum(len(each["cats"]) for each in found)
+    assert n_cats == 8
+    assert done.left_out[KINDS["scores"]] == n_cats + n_entities + n_relations
     assert [each["tokens"] for each in found] == [
         *(["Ada", "\n", "slept"], ["Nils", "left"], [], ["New York", "is", "far"]),
     ]
