@@ -63,9 +63,9 @@ class OnnxEncoder(nn.Module):
         """Raises ValueError in a training that would have the encoder learn."""
         if torch.is_grad_enabled():
             raise ValueError(
-                "the encoder was made an ONNX graph, which has no gradients: train, or "
-                "explain by leave-one-out or attention, with the pipeline that it was "
-                'made of; frozen = "all" trains what is above it'
+                "the encoder was made an ONNX graph, which has no gradients: train "
+                'with the pipeline that it was made of, or with frozen = "all" what is '
+                "above it; explain by leave-one-out"
             )
         arrays = (inputs_embeds.float(), attention_mask.long())
         feed = dict(zip(INPUTS, (each.cpu().numpy() for each in arrays), strict=True))
