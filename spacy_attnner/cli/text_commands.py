@@ -119,6 +119,17 @@ class TagScheme(str, Enum):
     biluo = "biluo"
 
 
+def _list_layouts(name: str | None) -> str | None:
+    """Print the formats of an export and what each has a place for, for `?`."""
+    if name != "?":
+        return name
+    from ..annotations.exporting import LAYOUTS
+
+    for layout in LAYOUTS.values():
+        echo(f"{layout.name:<14}{', '.join(sorted(layout.holds))}")
+    raise typer.Exit
+
+
 @attn_cli.command("export")
 def export_cli(
     input: str = typer.Argument(
@@ -126,7 +137,11 @@ def export_cli(
     ),
     output: Path = typer.Argument(..., help="The file to write; of BRAT, the folder"),
     format: str = typer.Option(
-        ..., "--format", "-f", metavar="NAME", help="Its format; -f ? lists them"
+        *(..., "--format", "-f"),
+        metavar="NAME",
+        help="Its format; -f ? lists them, and what they can hold",
+        callback=_list_layouts,
+        is_eager=True,
     ),
     model: str = typer.Option(
         "", "--model", "-m", help="A pipeline whose predictions are written"
