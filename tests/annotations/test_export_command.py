@@ -241,13 +241,20 @@ def test_an_output_that_is_there(model, texts, tmp_path):
     assert (tmp_path / "own/a.txt").read_text() == "dear"
 
 
+def test_formats_are_listed(texts, tmp_path):
+    result = run(texts, tmp_path / "out", "-f", "?")
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in result.output.splitlines()] == list(LAYOUTS)
+    assert "relations" in result.output.splitlines()[0]
+
+
 def test_what_cannot_be_used(model, texts, tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"text": "Ada"}\n{"text": 3}\n')
     (tmp_path / "none.jsonl").write_text("")
     before = sorted(tmp_path.iterdir())
     for args, problem in (
         ((texts, "-f", "jsonl"), "in.csv holds texts, no annotated documents"),
-        ((texts, "-f", "?", "-m", model), "Name one with --format: brat, doccano"),
+        ((texts, "-f", "bart", "-m", model), "Name one with --format: brat, doccano"),
         ((tmp_path / "no.spacy", "-f", "jsonl"), "does not exist"),
         (
             (tmp_path / "bad.jsonl", "-f", "brat", "-m", model),
