@@ -45,6 +45,7 @@ RANGE = re.compile(r"\d+[-.]\d+")  # of a word made of several, and words left o
 MISC_TAG = re.compile(r"(?:^|\|)(?:NER|NE|Entity)=([^|(]+)")
 NO_SPACE = "SpaceAfter=No"
 TAG_NAMES = ("NER", "NE", "ENTITY", "IOB", "BIO", "TAG", "NAMED_ENTITY")
+UNREAD = "column of tags before the last one: not read; --columns reads several"
 CONLLU = 10  # columns
 NARROWEST, WIDEST = 2, 30
 
@@ -55,6 +56,7 @@ class Layout(NamedTuple):
     tags: Columns of tags; of CoNLL-U's MISC, if `misc`.
     tabs: Whether tabs alone separate columns.
     prefixed, begins, ends: The scheme, see `tags`.
+    unread: Columns of tags that are left alone.
     """
 
     token: int
@@ -65,6 +67,7 @@ class Layout(NamedTuple):
     prefixed: bool = True
     begins: bool = True
     ends: bool = False
+    unread: tuple[int, ...] = ()
 
     def split(self, line: str) -> list[str]:
         return line.split("\t") if self.tabs else split_columns(line)
@@ -97,6 +100,8 @@ def read_columns(source: Source) -> Iterator[Record]:
             f"no column of {glimpse.lines[:1]} holds tags; name them, like --columns "
             "token=0,tag=3"
         )
+    for i in layout.unread:
+        source.repaired(UNREAD, f"column {i}, counted from 0")
 
     def parse(block: list[Numbered]) -> Iterator[Record]:
         name = next((m[1] for _, line in block if (m := NEWDOC.match(line))), None)
@@ -234,20 +239,21 @@ def _told(glimpse: Glimpse, rows: list[list[str]], bare: Layout) -> Layout | Non
     tagged = [i for i in range(token + 1, width) if is_prefixed(r[i] for r in rows)]
     if not (named or tagged):
         return None
+    if named:
+        return bare._replace(tags=tuple(named))
     if width == token + 3 and tagged[:1] == [token + 1] and _are_nested(rows, numbered):
-        tagged = [token + 1, token + 2]
-    else:
-        tagged = tagged[-1:]
-    return bare._replace(tags=tuple(named or tagged))
+        return bare._replace(tags=(token + 1, token + 2))
+    return bare._replace(tags=tuple(tagged[-1:]), unread=tuple(tagged[:-1]))
 
 
 def _are_nested(rows: list[list[str]], numbered: bool) -> bool:
     """Whether the last two columns are GermEval's, not of chunks and entities.
 
-    They have labels in common; with a column of numbers the inner one may be empty.
+    They have labels in common; with a column of numbers they need not, and the inner
+    one may be empty.
     """
     outer, inner = ({row[i] for row in rows} - {*OUTSIDE} for i in (-2, -1))
-    return bool(outer & inner) or (numbered and not inner)
+    return bool(outer & inner) or (numbered and (not inner or is_prefixed(inner)))
 
 
 def _with_scheme(layout: Layout, rows: list[list[str]]) -> Layout:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from spacy_attnner.corpora import columns
 from spacy_attnner.corpora import tags as flaws
 from spacy_attnner.corpora.complaints import CorpusError, Repairs
 from spacy_attnner.corpora.documents import ALL_ENTITIES
@@ -94,14 +95,28 @@ def test_germeval_s_two_columns_of_tags(read, write):
     assert sum(repairs.values()) == 1
 
 
+def test_germeval_s_columns_need_no_label_in_common(read):
+    content = "#\thttp://invented.example [2009-01-02]\n1\tUniversity\tB-ORG\tO\n"
+    content += "2\tOslo\tI-ORG\tB-LOC\n\n1\tBo\tB-PER\tO\n"
+    docs, repairs = read(content)
+    assert [ents(doc) for doc in docs] == [
+        [("University Oslo", "ORG")],
+        [("Bo", "PER")],
+    ]
+    assert len(docs[0].spans[ALL_ENTITIES]) == 2
+    assert columns.UNREAD not in repairs
+
+
 def test_two_columns_of_tags_without_numbers(read):
     """With labels in common the second one is nested; chunks are no entities."""
     content = "Ada\tB-PER\tO\nByron\tI-PER\tO\nOslo\tB-LOC\tB-PER\nBo\tB-PER\tO\n"
     (doc,), _ = read(content)
     assert ents(doc)[:2] == [("Ada Byron", "PER"), ("Oslo", "LOC")]
     assert len(doc.spans[ALL_ENTITIES]) == 4
-    (doc,), _ = read("Ada\tB-NP\tB-PER\nslept\tB-VP\tO\n")
+    (doc,), repairs = read("Ada\tB-NP\tB-PER\nslept\tB-VP\tO\n")
     assert ents(doc) == [("Ada", "PER")]
+    assert repairs == {columns.UNREAD: 1}
+    assert repairs.notes[0].endswith(":1: column 1, counted from 0")
 
 
 def test_conllu_with_entities_in_misc(read, write):
