@@ -143,6 +143,22 @@ def test_conllu_plus_names_its_columns(read, write):
     assert ents(read(content)[0][0]) == [("Ada", "PER")]
 
 
+@pytest.mark.parametrize("named", [{}, {"columns": "token=0,tag=1"}])
+def test_biobert_s_tags_without_labels(read, write, named):
+    content = "Aspirin\tB\nled\tO\nto\tO\nstomach\tB\nulcers\tI\n\nNo\tO\n"
+    assert detect_format(write(content)) == "columns"
+    docs, _ = read(content, **named)
+    assert ents(docs[0]) == [("Aspirin", "ENTITY"), ("stomach ulcers", "ENTITY")]
+    docs, _ = read(content, entity_label="Disease", **named)
+    assert ents(docs[0])[0] == ("Aspirin", "Disease")
+
+
+def test_misc_is_read_as_such_if_it_is_named(read):
+    row = "Ada\tAda\tX\t_\t_\t0\troot\t_\tstart_char=0|end_char=3|NER=S-PER\n"
+    (doc,), _ = read(f"1\t{row}", columns="token=1,tag=9")
+    assert ents(doc) == [("Ada", "PER")]
+
+
 def test_documents(read):
     content = "-DOCSTART-\tO\n\n" + rows(SCHEMES["BIO"]) * 2
     content += "-DOCSTART-\tO\n\n" + rows(SCHEMES["BIO"])
