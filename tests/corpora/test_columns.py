@@ -159,6 +159,14 @@ def test_misc_is_read_as_such_if_it_is_named(read):
     assert ents(doc) == [("Ada", "PER")]
 
 
+def test_stanza_s_conllu(read, write):
+    content = "# text = Ada\n# sent_id = 0\n"
+    content += "1\tAda\t_\tX\t_\t_\t0\troot\t_\tstart_char=0|end_char=3|ner=S-PER\n"
+    assert detect_format(write(content)) == "columns"
+    (doc,), _ = read(content)
+    assert ents(doc) == [("Ada", "PER")]
+
+
 def test_documents(read):
     content = "-DOCSTART-\tO\n\n" + rows(SCHEMES["BIO"]) * 2
     content += "-DOCSTART-\tO\n\n" + rows(SCHEMES["BIO"])
