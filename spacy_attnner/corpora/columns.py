@@ -3,11 +3,11 @@
     Ada     PROPN   B-PER
     slept   VERB    O
 
-Two columns or more, separated by tabs or spaces: WNUT's, GermEval's (index, token,
-outer and inner tag), CoNLL-2003's with more or fewer columns, CoNLL-U and CoNLL-U Plus
-with entities as `NER=B-PER`, Stanza's `ner=`, in `MISC` or in a column of tags.
-`--columns token=0,tag=3` says which is which, from 0 or, below 0, from the last;
-several `tag=` give nested entities.
+Two columns or more, separated by tabs or spaces: WNUT's, MultiCoNER's, GermEval's
+(index, token, outer and inner tag), CoNLL-2003's with more or fewer columns, CoNLL-U
+and CoNLL-U Plus with entities as `NER=B-PER`, Stanza's `ner=`, in `MISC` or in a column
+of tags. `--columns token=0,tag=3` says which is which, from 0 or, below 0, from the
+last; several `tag=` give nested entities.
 The scheme (IOB1, IO, BIO, BIOES, BMES, BILUO) is told from the tags; without prefixes
 (Few-NERD's) the column has to be named. BioBERT's bare `B`, `I` and `O` get the label
 that `--entity-label` gives.
@@ -44,7 +44,7 @@ from .tags import (
 
 NEWDOC = re.compile(r"#\s*newdoc\b(?:\s+id\s*=\s*(\S+))?")
 PLUS = re.compile(r"#\s*global\.columns\s*=\s*(.+)")
-SETTING = re.compile(r"# ?[\w.]+ ?=")
+SETTING = re.compile(r"# ?(?:[\w.]+ ?=|id \S+\tdomain=)")  # the latter MultiCoNER's
 RANGE = re.compile(r"\d+[-.]\d+")  # of a word made of several, and words left out
 MISC_TAG = re.compile(r"(?:^|\|)(?:NER|NE|Entity)=([^|(]+)", re.IGNORECASE)
 NO_SPACE = "SpaceAfter=No"

@@ -167,6 +167,23 @@ def test_stanza_s_conllu(read, write):
     assert ents(doc) == [("Ada", "PER")]
 
 
+def test_the_middle_of_bmes(read, write):
+    content = "Ada\tB-PER\nB.\tM-PER\nByron\tE-PER\nmet\tO\nBo\tS-PER\n"
+    assert detect_format(write(content)) == "columns"
+    (doc,), repairs = read(content)
+    assert ents(doc) == [("Ada B. Byron", "PER"), ("Bo", "PER")]
+    assert not repairs
+
+
+def test_multiconer_s_ids_are_comments(read, write):
+    content = "# id 52-9d\tdomain=en\nada _ _ B-PER\nslept _ _ O\n\n"
+    content += "# id 7a\tdomain=en\noslo _ _ B-LOC\n"
+    assert detect_format(write(content)) == "columns"
+    docs, repairs = read(content)
+    assert [ents(doc) for doc in docs] == [[("ada", "PER")], [("oslo", "LOC")]]
+    assert not repairs
+
+
 def test_documents(read):
     content = "-DOCSTART-\tO\n\n" + rows(SCHEMES["BIO"]) * 2
     content += "-DOCSTART-\tO\n\n" + rows(SCHEMES["BIO"])
