@@ -125,6 +125,28 @@ def test_an_option_of_another_format(write, out):
         convert(write(lines(GOOD)), out, fine=True)
 
 
+@pytest.mark.parametrize(
+    ("content", "options", "format"),
+    [
+        ("review,mood\nAda won,glad\n", ("text_column", "label_column"), "table"),
+        ("O\twhat\nB-ACTOR\tada\n", ("columns",), "columns"),
+        ("Ada\tperson-actor\nleft\tO\n", ("columns",), "columns"),
+    ],
+)
+def test_options_tell_the_format(write, out, content, options, format):
+    values = {"text_column": "review", "label_column": "mood"}
+    values["columns"] = "token=1,tag=0" if content[0] == "O" else "token=0,tag=1"
+    with pytest.raises(CorpusError, match="looks like none of the formats"):
+        convert(write(content), out)
+    summary = convert(write(content), out, **{name: values[name] for name in options})
+    assert summary.format == format
+
+
+def test_options_of_several_formats(write, out):
+    with pytest.raises(CorpusError, match="may be trec or sst_trees; name it with"):
+        convert(write("once upon\n"), out, fine=True)
+
+
 def test_a_folder_of_parts(write, tmp_path, nlp, monkeypatch):
     monkeypatch.setattr(storing, "PART_TOKENS", 8)
     folder = tmp_path / "parts"
