@@ -1,6 +1,9 @@
 """All that is wrong is told in one run, or put aside; encodings, arrays, shares."""
 
+import gzip
+import io
 import json
+import zipfile
 from collections import Counter
 
 import pytest
@@ -92,6 +95,19 @@ def test_another_encoding_is_asked_for_and_counted(write, out, nlp):
     assert [token.text for token in read(out, nlp)[0]] == ["café", "joy"]
     with pytest.raises(CorpusError, match="there is no encoding 'lattin'; give one"):
         convert(path, out, encoding="lattin")
+
+
+def test_compressed_files_are_to_be_unpacked(write, out):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.jsonl", lines(GOOD))
+    for content, command in (
+        (gzip.compress(lines(GOOD).encode()), "gunzip"),
+        (packed.getvalue(), "unzip"),
+    ):
+        for format in (None, "jsonl", "label_studio"):
+            with pytest.raises(CorpusError, match=f"unpack it first, with {command}"):
+                convert(write(content, "a.jsonl"), out, format=format)
 
 
 def test_utf16_without_a_mark(write, out):
