@@ -97,19 +97,19 @@ def _make_record(row: dict[str, Any], class_labels: Names, source: Source) -> Re
     )
     rest = {k: v for k, v in row.items() if k not in (text_key, key, "id")}
     about: dict[str, Any] = {"id": row.get("id"), "meta": rest}
-    if text_key != WORDS:
+    if text_key != WORDS and not isinstance(row.get(text_key), list):
         text = check_type(row.get(text_key), str, text_key)
         value = row[key]
         if key not in class_labels and _is_multi_hot(value, key, names):
             cats = dict(zip(names or (), map(float, value), strict=True))
             return Record(text, cats=cats, **about)
         return Record(text, cats=_read_cats(value, key, names, source), **about)
-    words = check_type(row[WORDS], list, WORDS)
+    words = check_type(row[text_key], list, text_key)
     items = check_type(row[key], list, key)
     if len(items) != len(words):
         raise ValueError(f"{key} has {len(items)} tags for {len(words)} tokens")
     for i, word in enumerate(words):
-        check_type(word, str, f"{WORDS}[{i}]")
+        check_type(word, str, f"{text_key}[{i}]")
     tags = [_name(item, f"{key}[{i}]", names) for i, item in enumerate(items)]
     return Record(words=words, entities=read_tags(tags, key, source), **about)
 
@@ -118,7 +118,8 @@ def _choose_keys(row: dict[str, Any], options: Options) -> tuple[str, str]:
     """That of the text or the tokens, and that of the labels."""
     texts = (options.text_column,) if options.text_column else (WORDS, *TEXTS)
     text = next((key for key in texts if key in row), "")
-    labels = TAGS if text == WORDS else LABELS
+    tokens = text == WORDS or isinstance(row.get(text), list)
+    labels = TAGS if tokens else LABELS
     labels = (options.label_column,) if options.label_column else labels
     label = next((key for key in labels if key in row), "")
     if not text or not label:

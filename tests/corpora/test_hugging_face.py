@@ -121,6 +121,15 @@ def test_other_columns_are_named_and_kept(read):
     assert doc.user_data["meta"] == {"day": "2020-05-04"}
 
 
+@pytest.mark.parametrize("labels", ["ner", "labels"])
+def test_tokens_under_another_name(read, labels):
+    rows = [{"words": WORDS, labels: ["B-PER", "I-PER", "O", "B-LOC"]}]
+    named = {"label_column": labels} if labels == "ner" else {}
+    (doc,), _ = read(rows, format="hugging_face", text_column="words", **named)
+    assert (doc.ents[0].text, doc.ents[0].label_) == ("Ada Byron", "PER")
+    assert doc.text.split() == WORDS
+
+
 @pytest.mark.parametrize(
     ("rows", "features", "message"),
     [
