@@ -97,8 +97,9 @@ def reported() -> Iterator[None]:
         echo(way_out_of(error) + "\n")
         raise typer.Exit(1) from error
     except UserError as error:
-        msg.fail(error.problem)
-        echo(error.way_out + "\n")  # msg would wrap its lines
+        first, *others = error.problem.split("\n")
+        msg.fail(first)
+        echo("\n".join([*others, error.way_out, ""]))  # msg would wrap its lines
         raise typer.Exit(1) from error
 
 

@@ -8,11 +8,13 @@ import check
 import evaluate
 import pytest
 import spacy
+import typer
 from evaluate import Evaluation
 from source import sample_source, write_source
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 
 from spacy_attnner import fitting
+from spacy_attnner.errors import UserError
 from spacy_attnner.fitting import Thresholds
 from spacy_attnner.relations import Relation, set_relations
 from spacy_attnner.terminal import echo, msg, reported, visible, visible_lines
@@ -136,3 +138,11 @@ def test_warnings():
             warnings.warn("label", stacklevel=1)
     assert shown == f"file.py:1: UserWarning: a {SHOWN}\n  code\n"
     assert warnings.formatwarning is before
+
+
+def test_lines_of_a_problem_stay_lines(capsys):
+    with pytest.raises(typer.Exit), reported():
+        raise UserError("a.yaml is no YAML:\n  line 3: " + "no " * 40, "Write:\n  a: 1")
+    lines = capsys.readouterr().out.splitlines()
+    assert "a.yaml is no YAML:" in lines[0]
+    assert lines[1:] == ["  line 3: " + "no " * 40, "Write:", "  a: 1", ""]

@@ -139,7 +139,10 @@ def convert_cli(
             label_names=label_names,
         )
     except CorpusError as error:
-        msg.fail(str(error), exits=1)
+        *others, last = str(error).split("\n")
+        for line in others:  # which msg would wrap
+            echo(line)
+        msg.fail(last, exits=1)
     else:
         msg.good(f"Converted {input} to {output}")
         for line in summary.lines():

@@ -3,12 +3,14 @@
     Ada     PROPN   B-PER
     slept   VERB    O
 
-Two columns or more, separated by tabs or spaces: WNUT's, GermEval's (index, token,
-outer and inner tag), CoNLL-2003's with more or fewer columns, CoNLL-U and CoNLL-U Plus
-with entities as `NER=B-PER` in `MISC` or in a column of tags. `--columns
-token=0,tag=3` says which is which, from 0 or, below 0, from the last; several `tag=`
-give nested entities.
-The scheme (IOB1, IO, BIO, BIOES, BILUO) is told from the tags.
+Two columns or more, separated by tabs or spaces: WNUT's, MultiCoNER's, GermEval's
+(index, token, outer and inner tag), CoNLL-2003's with more or fewer columns, CoNLL-U
+and CoNLL-U Plus with entities as `NER=B-PER`, Stanza's `ner=`, in `MISC` or in a column
+of tags. `--columns token=0,tag=3` says which is which, from 0 or, below 0, from the
+last; several `tag=` give nested entities.
+The scheme (IOB1, IO, BIO, BIOES, BMES, BILUO) is told from the tags; without prefixes
+(Few-NERD's) the column has to be named. BioBERT's bare `B`, `I` and `O` get the label
+that `--entity-label` gives.
 
 `-DOCSTART-` and `# newdoc` begin a document; without them each sentence is one.
 Comments are lines before a sentence that begin with `#` and have other columns.
@@ -25,12 +27,14 @@ from typing import NamedTuple
 from .complaints import CorpusError
 from .conll import CONLL04, CONLL2003, DOCSTART, document_blocks, split_blank
 from .reading import Numbered, Source, split_columns
-from .recognition import Format, Glimpse
+from .recognition import Format, Glimpse, Options
 from .record import Mention, Record, first_of_each
+from .semeval import ENTITY_LABEL
 from .tags import (
     OUTSIDE,
     UNFITTING,
     Tagged,
+    are_bare,
     decode_scheme,
     fits,
     is_prefixed,
@@ -40,11 +44,12 @@ from .tags import (
 
 NEWDOC = re.compile(r"#\s*newdoc\b(?:\s+id\s*=\s*(\S+))?")
 PLUS = re.compile(r"#\s*global\.columns\s*=\s*(.+)")
-SETTING = re.compile(r"# ?[\w.]+ ?=")
+SETTING = re.compile(r"# ?(?:[\w.]+ ?=|id \S+\tdomain=)")  # the latter MultiCoNER's
 RANGE = re.compile(r"\d+[-.]\d+")  # of a word made of several, and words left out
-MISC_TAG = re.compile(r"(?:^|\|)(?:NER|NE|Entity)=([^|(]+)")
+MISC_TAG = re.compile(r"(?:^|\|)(?:NER|NE|Entity)=([^|(]+)", re.IGNORECASE)
 NO_SPACE = "SpaceAfter=No"
 TAG_NAMES = ("NER", "NE", "ENTITY", "IOB", "BIO", "TAG", "NAMED_ENTITY")
+UNREAD = "column of tags before the last one: not read; --columns reads several"
 CONLLU = 10  # columns
 NARROWEST, WIDEST = 2, 30
 
@@ -53,18 +58,22 @@ class Layout(NamedTuple):
     """Which column is which, from 0.
 
     tags: Columns of tags; of CoNLL-U's MISC, if `misc`.
+    label: That of tags that are prefixes alone; None if they have their own.
     tabs: Whether tabs alone separate columns.
     prefixed, begins, ends: The scheme, see `tags`.
+    unread: Columns of tags that are left alone.
     """
 
     token: int
     tags: tuple[int, ...]
     n_columns: int
     misc: bool = False
+    label: str | None = None
     tabs: bool = False
     prefixed: bool = True
     begins: bool = True
     ends: bool = False
+    unread: tuple[int, ...] = ()
 
     def split(self, line: str) -> list[str]:
         return line.split("\t") if self.tabs else split_columns(line)
@@ -81,6 +90,7 @@ class Row(NamedTuple):
 
 def read_columns(source: Source) -> Iterator[Record]:
     """Read columns; `options.columns` says which, None tells it from the file.
+    `options.entity_label` is the label of entities that have none.
 
     Raises CorpusError if it cannot be told.
     """
@@ -89,7 +99,7 @@ def read_columns(source: Source) -> Iterator[Record]:
     if CONLL04.fits and CONLL04.fits(glimpse):  # whose relations would be lost
         raise source.error("the file is of the format conll04; name that with --format")
     try:
-        layout = _choose(glimpse, source.options.columns)
+        layout = _choose(glimpse, source.options)
     except ValueError as error:
         raise CorpusError(source.path, None, str(error)) from error
     if layout is None:
@@ -97,6 +107,8 @@ def read_columns(source: Source) -> Iterator[Record]:
             f"no column of {glimpse.lines[:1]} holds tags; name them, like --columns "
             "token=0,tag=3"
         )
+    for i in layout.unread:
+        source.repaired(UNREAD, f"column {i}, counted from 0")
 
     def parse(block: list[Numbered]) -> Iterator[Record]:
         name = next((m[1] for _, line in block if (m := NEWDOC.match(line))), None)
@@ -131,9 +143,12 @@ def _parse(line: str, layout: Layout, source: Source) -> Row | None:
 
 
 def _tags(columns: list[str], layout: Layout) -> list[str]:
+    tags = [columns[i].strip() for i in layout.tags]
     if layout.misc:
-        return [(MISC_TAG.search(columns[i]) or ["", "O"])[1] for i in layout.tags]
-    return [columns[i].strip() for i in layout.tags]
+        tags = [(MISC_TAG.search(tag) or ["", "O"])[1] for tag in tags]
+    if layout.label:
+        tags = [tag if tag in OUTSIDE else f"{tag}-{layout.label}" for tag in tags]
+    return tags
 
 
 def is_comment(line: str, columns: list[str], layout: Layout) -> bool:
@@ -175,7 +190,7 @@ def _count(span: Tagged, rows: Sequence[Row], source: Source) -> None:
         source.repaired(UNFITTING, f"{span.label} at {rows[i].word!r}")
 
 
-def _choose(glimpse: Glimpse, wanted: str | None) -> Layout | None:
+def _choose(glimpse: Glimpse, options: Options) -> Layout | None:
     """The layout of a file, None if it has none."""
     lines = [line for line in glimpse.lines if split_columns(line)[:1] != [DOCSTART]]
     plain = [line for line in lines if not line.startswith("#")] or lines
@@ -193,11 +208,14 @@ def _choose(glimpse: Glimpse, wanted: str | None) -> Layout | None:
     ]
     if not rows:
         return None
-    found = _named(wanted, bare) if wanted else _told(glimpse, rows, bare)
-    return found and _with_scheme(found, rows)
+    if options.columns:
+        found = _named(options.columns, rows, bare)
+    else:
+        found = _told(glimpse, rows, bare)
+    return found and _with_scheme(found, rows, options.entity_label or ENTITY_LABEL)
 
 
-def _named(wanted: str, bare: Layout) -> Layout:
+def _named(wanted: str, rows: list[list[str]], bare: Layout) -> Layout:
     """Raises ValueError."""
     token, tags = 0, []
     for part in wanted.split(","):
@@ -216,7 +234,13 @@ def _named(wanted: str, bare: Layout) -> Layout:
             token = i
         else:
             tags.append(i)
-    return bare._replace(token=token, tags=tuple(tags or [bare.n_columns - 1]))
+    tags = tags or [bare.n_columns - 1]
+    return bare._replace(token=token, tags=tuple(tags), misc=_are_misc(tags, rows))
+
+
+def _are_misc(tags: list[int], rows: list[list[str]]) -> bool:
+    """Whether the tags are those in CoNLL-U's MISC."""
+    return tags == [CONLLU - 1] and any(MISC_TAG.search(row[-1]) for row in rows)
 
 
 def _told(glimpse: Glimpse, rows: list[list[str]], bare: Layout) -> Layout | None:
@@ -228,29 +252,34 @@ def _told(glimpse: Glimpse, rows: list[list[str]], bare: Layout) -> Layout | Non
     numbered = all(row[0].isdigit() or RANGE.fullmatch(row[0]) for row in rows)
     token = names.index("FORM") if "FORM" in names else int(numbered)
     bare = bare._replace(token=token)
-    if width == CONLLU and numbered and any(MISC_TAG.search(row[-1]) for row in rows):
+    if numbered and _are_misc([width - 1], rows):
         return bare._replace(tags=(width - 1,), misc=True)
     named = [i for i, name in enumerate(names) if name.split(":")[-1] in TAG_NAMES]
-    tagged = [i for i in range(token + 1, width) if is_prefixed(r[i] for r in rows)]
-    if not (named or tagged):
-        return None
+    others = range(token + 1, width)
+    tagged = [i for i in others if is_prefixed(row[i] for row in rows)]
+    bare_tags = [i for i in others if are_bare(row[i] for row in rows)]
+    if named:
+        return bare._replace(tags=tuple(named))
     if width == token + 3 and tagged[:1] == [token + 1] and _are_nested(rows, numbered):
-        tagged = [token + 1, token + 2]
-    else:
-        tagged = tagged[-1:]
-    return bare._replace(tags=tuple(named or tagged))
+        return bare._replace(tags=(token + 1, token + 2))
+    *unread, last = tagged or bare_tags or [0]
+    return bare._replace(tags=(last,), unread=tuple(unread)) if last else None
 
 
 def _are_nested(rows: list[list[str]], numbered: bool) -> bool:
     """Whether the last two columns are GermEval's, not of chunks and entities.
 
-    They have labels in common; with a column of numbers the inner one may be empty.
+    They have labels in common; with a column of numbers they need not, and the inner
+    one may be empty.
     """
     outer, inner = ({row[i] for row in rows} - {*OUTSIDE} for i in (-2, -1))
-    return bool(outer & inner) or (numbered and not inner)
+    return bool(outer & inner) or (numbered and (not inner or is_prefixed(inner)))
 
 
-def _with_scheme(layout: Layout, rows: list[list[str]]) -> Layout:
+def _with_scheme(layout: Layout, rows: list[list[str]], label: str) -> Layout:
+    """label: That of tags that have none."""
+    if are_bare(tag for row in rows for tag in _tags(row, layout)):
+        layout = layout._replace(label=label)
     tags = [_tags(row, layout) for row in rows]
     prefixed = is_prefixed(tag for each in tags for tag in each)
     if not prefixed:
@@ -265,8 +294,10 @@ def fits_columns(glimpse: Glimpse) -> bool:
     """Whether tokens have tags with prefixes, and in no other format."""
     if any(each.fits and each.fits(glimpse) for each in (CONLL2003, CONLL04)):
         return False
-    layout = _choose(glimpse, None)
+    layout = _choose(glimpse, Options())
     return layout is not None and layout.prefixed and layout.n_columns >= NARROWEST
 
 
-COLUMNS = Format("columns", read_columns, fits_columns, options=("columns",))
+COLUMNS = Format(
+    "columns", read_columns, fits_columns, options=("columns", "entity_label")
+)

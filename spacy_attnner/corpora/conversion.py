@@ -148,7 +148,8 @@ def convert(
     output = Path(output)
     shares = _check_output(Path(input), output, split, group_key, rejects)
     _check_size(Path(input), output, split)
-    summary = Summary(format or detect_format(input))
+    told = Options(**options)
+    summary = Summary(format or detect_format(input, told))
     summary.rejects = Path(rejects) if rejects else None
     names = dict(label_map or {})
     rules = Rules(trim=trim, labels=labels or None, label_map=names, cats=cats)
@@ -157,7 +158,7 @@ def convert(
             input,
             _make_tokenizer(input, lang),
             summary.format,
-            options=Options(**options),
+            options=told,
             rules=replace(rules, spans_key=spans_key),
             align=align,
             encoding=encoding,

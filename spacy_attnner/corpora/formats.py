@@ -76,14 +76,14 @@ CATS_LEFT = "categories of a document of several sentences: dropped with --sente
 FLAGS = {field.name: f"--{field.name.replace('_', '-')}" for field in fields(Options)}
 
 
-def detect_format(path: str | Path) -> str:
-    """Tell a file's format from its content.
+def detect_format(path: str | Path, options: Options | None = None) -> str:
+    """Tell a file's format from its content, and from the options given.
 
     JSON is told by its keys, the package's own if they do not tell.
 
     Raises CorpusError if there is no such file, nothing in it, or it looks like none.
     """
-    return recognize(path, FORMATS.values())
+    return recognize(path, FORMATS.values(), options)
 
 
 class Corpus:
@@ -140,16 +140,14 @@ class Corpus:
         self.source = self._open()
 
     def _check_options(self) -> None:
-        for field in fields(Options):
-            given = getattr(self.options, field.name) != field.default
-            if given and field.name not in self.format.options:
-                takers = [n for n, f in FORMATS.items() if field.name in f.options]
-                raise CorpusError(
-                    self.path,
-                    None,
-                    f"{FLAGS[field.name]} says nothing of {self.format.name}, but of "
-                    f"{', '.join(takers)}; leave it out, or name another --format",
-                )
+        for name in sorted(self.options.given - {*self.format.options}):
+            takers = [n for n, f in FORMATS.items() if name in f.options]
+            raise CorpusError(
+                self.path,
+                None,
+                f"{FLAGS[name]} says nothing of {self.format.name}, but of "
+                f"{', '.join(takers)}; leave it out, or name another --format",
+            )
 
     def _open(self, **sinks: Any) -> Source:
         return Source(

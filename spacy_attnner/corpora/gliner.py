@@ -4,8 +4,13 @@
       "relations": [[0, 1, "left"]]}]
 
 Zaratiana et al. 2024, https://arxiv.org/abs/2311.08526,
-https://github.com/urchade/GLiNER; `relations`, head and tail as places in `ner`, are
-GLiREL's and of newer versions.
+https://github.com/urchade/GLiNER; `relations`, head and tail as places in `ner`, are of
+newer versions. GLiREL's have the text as a fourth item of `ner`, and relations as
+
+    {"head": {"position": [0, 0]}, "tail": {"position": [2, 2]},
+     "relation_text": "left"}
+
+https://github.com/jackboyla/GLiREL
 """
 
 from collections.abc import Iterator
@@ -28,10 +33,15 @@ def _make_record(value: dict[str, Any]) -> Record:
         Mention(start, end + 1, label, f"ner[{i}]")
         for i, (start, end, label) in enumerate(_triples(value, "ner"))
     ]
-    links = [
-        Link(head, tail, label, f"relations[{i}]")
-        for i, (head, tail, label) in enumerate(_triples(value, "relations"))
-    ]
+    places = {(mention.start, mention.end - 1): i for i, mention in enumerate(mentions)}
+    items = check_type(value.get("relations", []), list, "relations")
+    if any(isinstance(item, dict) for item in items):
+        links = [_link(item, f"relations[{i}]", places) for i, item in enumerate(items)]
+    else:
+        links = [
+            Link(head, tail, label, f"relations[{i}]")
+            for i, (head, tail, label) in enumerate(_triples(value, "relations"))
+        ]
     return Record(
         words=[check_type(word, str, "tokenized_text[]") for word in words],
         entities=mentions if "ner" in value else None,
@@ -43,9 +53,23 @@ def _triples(value: dict[str, Any], key: str) -> list[Any]:
     items = check_type(value.get(key, []), list, key)
     for i, item in enumerate(items):
         kinds = [type(each) for each in item] if isinstance(item, list) else []
-        if kinds != [int, int, str]:
+        if kinds not in ([int, int, str], [int, int, str, str]):
             raise ValueError(f"{key}[{i}] is {item!r}; write [0, 0, 'type']")
-    return items
+    return [item[:3] for item in items]
+
+
+def _link(item: Any, name: str, places: dict[tuple, int]) -> Link:
+    """A relation of GLiREL's, whose arguments are given by their places."""
+    check_type(item, dict, name)
+    found = []
+    for key in ("head", "tail"):
+        place = check_type(item.get(key), dict, f"{name} {key}").get("position")
+        at = tuple(check_type(place, list, f"{name} {key} position"))
+        if at not in places:
+            raise ValueError(f"{name} {key} is at {place}, where ner has no entity")
+        found.append(places[at])
+    label = check_type(item.get("relation_text"), str, f"{name} relation_text")
+    return Link(*found, label, name)
 
 
 def claims_gliner(value: dict[str, Any]) -> bool:

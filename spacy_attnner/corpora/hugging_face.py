@@ -6,7 +6,8 @@
     {"text": "Ada left Oslo.", "labels": [0, 2]}
 
 Numbers need names: a `ClassLabel` of Parquet's metadata has them, otherwise
-`--label-names O,B-PER,I-PER,…`. `tags` and `labels` are other names of `ner_tags`,
+`--label-names O,B-PER,I-PER,…`; with those a list may also say 0 or 1 of each name,
+`"labels": [1, 0, 1]`. `tags` and `labels` are other names of `ner_tags`,
 `sentence` one of `text`; `--text-column` and `--label-column` name any. A label -1
 stands for none: the text is not annotated. Other columns go to `meta`.
 
@@ -96,15 +97,19 @@ def _make_record(row: dict[str, Any], class_labels: Names, source: Source) -> Re
     )
     rest = {k: v for k, v in row.items() if k not in (text_key, key, "id")}
     about: dict[str, Any] = {"id": row.get("id"), "meta": rest}
-    if text_key != WORDS:
+    if text_key != WORDS and not isinstance(row.get(text_key), list):
         text = check_type(row.get(text_key), str, text_key)
-        return Record(text, cats=_read_cats(row[key], key, names, source), **about)
-    words = check_type(row[WORDS], list, WORDS)
+        value = row[key]
+        if key not in class_labels and _is_multi_hot(value, key, names):
+            cats = dict(zip(names or (), map(float, value), strict=True))
+            return Record(text, cats=cats, **about)
+        return Record(text, cats=_read_cats(value, key, names, source), **about)
+    words = check_type(row[text_key], list, text_key)
     items = check_type(row[key], list, key)
     if len(items) != len(words):
         raise ValueError(f"{key} has {len(items)} tags for {len(words)} tokens")
     for i, word in enumerate(words):
-        check_type(word, str, f"{WORDS}[{i}]")
+        check_type(word, str, f"{text_key}[{i}]")
     tags = [_name(item, f"{key}[{i}]", names) for i, item in enumerate(items)]
     return Record(words=words, entities=read_tags(tags, key, source), **about)
 
@@ -113,7 +118,8 @@ def _choose_keys(row: dict[str, Any], options: Options) -> tuple[str, str]:
     """That of the text or the tokens, and that of the labels."""
     texts = (options.text_column,) if options.text_column else (WORDS, *TEXTS)
     text = next((key for key in texts if key in row), "")
-    labels = TAGS if text == WORDS else LABELS
+    tokens = text == WORDS or isinstance(row.get(text), list)
+    labels = TAGS if tokens else LABELS
     labels = (options.label_column,) if options.label_column else labels
     label = next((key for key in labels if key in row), "")
     if not text or not label:
@@ -124,6 +130,18 @@ def _choose_keys(row: dict[str, Any], options: Options) -> tuple[str, str]:
     return text, label
 
 
+def _is_multi_hot(value: Any, key: str, names: Sequence[str] | None) -> bool:
+    """Whether a list says 0 or 1 of each name; raises ValueError if that is open."""
+    if not names or not isinstance(value, list) or len(value) != len(names):
+        return False
+    if value in ([0, 1], [1, 0]) and {type(item) for item in value} == {int}:
+        raise ValueError(
+            f"{key} is {value}: the numbers of two labels, or 0 or 1 for each of "
+            "them; write the names of those that apply"
+        )
+    return all(type(item) in (int, float, bool) and item in (0, 1) for item in value)
+
+
 def _read_cats(
     value: Any, key: str, names: Sequence[str] | None, source: Source
 ) -> dict[str, float] | None:
@@ -131,6 +149,12 @@ def _read_cats(
         source.repaired(UNLABELLED, f"{key} is {value}")
         return None
     items = value if isinstance(value, list) else [value]
+    numbers = [item for item in items if type(item) is int]
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(
+            f"{key} is {value}: a number is given twice; give the number of each label "
+            "that applies, or 0 or 1 for each of --label-names"
+        )
     return {_name(item, key, names): 1.0 for item in items}
 
 
@@ -156,8 +180,9 @@ def claims_hugging_face(value: dict[str, Any]) -> bool:
     text = next((value[key] for key in TEXTS if key in value), None)
     plain = {"spans", "answer", "_task_hash", "_input_hash"}.isdisjoint(value)
     labels = next((value[key] for key in LABELS if key in value), None)
-    numbers = isinstance(labels, list) and {type(label) for label in labels} == {int}
-    return isinstance(text, str) and plain and (numbers or type(labels) in (str, int))
+    numbers = isinstance(labels, list) and {type(label) for label in labels}
+    listed = numbers in ({int}, {float}, {bool})
+    return isinstance(text, str) and plain and (listed or type(labels) in (str, int))
 
 
 HUGGING_FACE = Format(

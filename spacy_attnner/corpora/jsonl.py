@@ -42,9 +42,11 @@ def claims_jsonl(value: dict[str, Any]) -> bool:
     """Whether an object can be of no other format."""
     if not set(value) <= set(KEYS):
         return False
+    entities, relations = value.get("entities", []), value.get("relations", [])
+    if any(isinstance(item, list) for item in entities):  # spaCy's dictionaries
+        return False
     if {"spaces", "sent_starts", "cats"} & set(value):
         return True
-    entities, relations = value.get("entities", []), value.get("relations", [])
     tokens = value.get("tokens", [])
     if any(not set(item) <= ENTITY_KEYS for item in entities):
         return False

@@ -19,7 +19,7 @@ def read_trec(source: Source) -> Iterator[Record]:
     def parse(line: str) -> Iterator[Record]:
         for label, words in _read_labelled(line):
             coarse, _, detail = label.partition(":")
-            if not coarse or not detail:
+            if not coarse[:1].isalpha() or not detail:  # nor JSON's `{"id":1`
                 raise ValueError(
                     f"label {label!r} has no two levels; write `COARSE:fine`"
                 )

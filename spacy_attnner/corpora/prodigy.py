@@ -78,7 +78,7 @@ def read_prodigy(source: Source) -> Iterator[Record]:
 
 def claims_prodigy(value: dict[str, Any]) -> bool:
     """Whether an object can be of no other format."""
-    if "entities" in value:
+    if {"entities", "ents"} & set(value):
         return False
     tokens, relations = value.get("tokens") or [], value.get("relations") or []
     return (

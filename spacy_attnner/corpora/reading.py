@@ -29,6 +29,12 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+# what compressed files begin with, and what unpacks them
+PACKED = {
+    b"\x1f\x8b": "gunzip",
+    b"\x28\xb5\x2f\xfd": "unzstd",
+    b"PK\x03\x04": "unzip",
+}
 WIDE = "file in UTF-16 or UTF-32, by its byte order mark: read as such"
 OTHER_ENCODING = "line with characters that are not ASCII: read as"
 BETWEEN = re.compile(r"\s*")
@@ -127,11 +133,13 @@ class Source:
         except UnicodeError as error:
             raise self.error(f"the file cannot be decoded: {error}") from error
 
-    def _mark(self) -> str | None:
+    def _beginning(self) -> bytes:
         with self.file.open("rb") as file:
-            start = file.read(4)
+            return file.read(4)
+
+    def _mark(self) -> str | None:
         for mark, encoding in MARKS.items():
-            if start.startswith(mark):
+            if self._beginning().startswith(mark):
                 if encoding != UTF8:
                     self.repairs[WIDE] += 1
                 return encoding
@@ -305,12 +313,16 @@ class Source:
         self.rejects.add(errors, self.raw)
 
     def check_file(self) -> None:
-        """Raises CorpusError if there is no such file."""
+        """Raises CorpusError if there is no such file, or it is compressed."""
         if not self.file.is_file():
             folder = self.file.is_dir()
             what = "is a directory, not a file" if folder else "no such file"
             message = f"{what}; give the path of a corpus file"
             raise CorpusError(self.file, None, message)
+        for mark, command in PACKED.items():
+            if self._beginning().startswith(mark):
+                message = f"is compressed; unpack it first, with {command}"
+                raise CorpusError(self.file, None, message)
 
     def error(self, message: str) -> CorpusError:
         """What to raise about the line, and the file."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,12 @@ class Options:
     text_column: str | None = None
     label_column: str | None = None
     label_names: str | None = None
+
+    @property
+    def given(self) -> set[str]:
+        """The names of those that say something."""
+        names = {field.name: field.default for field in fields(self)}
+        return {name for name in names if getattr(self, name) != names[name]}
 
 
 class Glimpse:
@@ -123,8 +129,13 @@ def first_line(pattern: str) -> Callable[[Glimpse], bool]:
     return lambda glimpse: any(map(compiled.match, glimpse.lines[:1]))
 
 
-def recognize(path: str | Path, formats: Iterable[Format]) -> str:
+def recognize(
+    path: str | Path, formats: Iterable[Format], options: Options | None = None
+) -> str:
     """The name of the only format that a file may have.
+
+    options: What formats are told. Of several formats those that take them all are
+        meant, and of none that fits they are.
 
     Raises CorpusError if there is no such file, nothing in it, or it looks like none
     or like several.
@@ -141,6 +152,10 @@ def recognize(path: str | Path, formats: Iterable[Format]) -> str:
     if glimpse.is_json:
         return _recognize_json(glimpse, formats)
     found = [each.name for each in formats if each.fits and each.fits(glimpse)]
+    given = options.given if options else set()
+    takers = [each.name for each in formats if each.fits and given <= {*each.options}]
+    if given:
+        found = [name for name in found if name in takers] or found or takers
     if len(found) == 1:
         return found[0]
     what = f"may be {' or '.join(found)}" if found else "looks like none of the formats"

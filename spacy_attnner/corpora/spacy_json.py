@@ -24,7 +24,7 @@ from .tags import read_tags
 
 TOKEN_KEYS = frozenset(("id", "orth", "space", "ner"))
 LEFT_OUT = "tags, heads and the like of a paragraph's tokens: left out"
-PARTLY = "paragraph with tokens not annotated: nor are its others outside of entities"
+PARTLY = "text with tokens not annotated: nor are its others outside of entities"
 UNKNOWN = ("-", "", None)
 
 
@@ -53,7 +53,7 @@ def _make_record(paragraph: dict[str, Any], name: str | None, source: Source) ->
         words=words,
         spaces=spaces if len(spaces) == len(words) else None,
         sent_starts=sent_starts,
-        entities=_read_entities(tags, source),
+        entities=read_biluo(tags, source),
         partial=any(tag in UNKNOWN for tag in tags),
         cats=_read_cats(paragraph),
         id=name,
@@ -77,8 +77,8 @@ def _read_tokens(paragraph: dict[str, Any]) -> tuple[list[dict[str, Any]], list[
     return tokens, sent_starts
 
 
-def _read_entities(tags: list[Any], source: Source) -> list[Mention] | None:
-    """None if no token is annotated."""
+def read_biluo(tags: list[Any], source: Source) -> list[Mention] | None:
+    """The entities of tags of which some may be unknown; None if all are."""
     if all(tag in UNKNOWN for tag in tags):
         return None
     known = ["O" if tag in UNKNOWN else check_type(tag, str, "ner") for tag in tags]

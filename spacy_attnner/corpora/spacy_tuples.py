@@ -1,45 +1,161 @@
-"""Training data of spaCy v2 and of its examples: texts with a dictionary each.
+"""Training data of spaCy's examples, and its objects as JSON: texts with a dictionary.
 
     [["Ada left Oslo.", {"entities": [[0, 3, "PER"], [9, 13, "LOC"]],
                          "cats": {"news": 1.0}}]]
+    {"text": "Ada left Oslo.", "entities": [[0, 3, "PER"]]}
 
-As JSON, in an array or one a line. `links` and other keys are left out and counted.
+In an array or one a line. `entities` may be BILUO tags, of the tokens in `words` or of
+the tokenizer's; a token with "-" is not annotated. What `Example.to_dict` and
+`Doc.to_json` give is read as well, and ner-annotator's
+`{"classes": […], "annotations": [["text", {…}], …]}`, whose texts without annotations
+are null. `links` and other keys are left out and counted.
 
-https://spacy.io/api/data-formats#dict-input
+https://spacy.io/api/data-formats#dict-input, https://spacy.io/api/doc#to_json,
+https://github.com/tecoholic/ner-annotator
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
-from .json_values import check_type, read_score
+from .alignment import spaces_after
+from .json_values import check_type, parse_json, read_score
 from .reading import Source
 from .recognition import Format
 from .record import Mention, Record
+from .spacy_json import UNKNOWN, read_biluo
 
 OTHER_KEY = "key {!r} of spaCy's training data: left out"
+NO_EXAMPLE = "text that ner-annotator has null for: left out"
+READ = frozenset(("text", "words", "entities", "cats"))
+DOC_KEYS = frozenset(("text", "ents", "sents", "tokens", "cats"))
 
 
 def read_tuples(source: Source) -> Iterator[Record]:
-    """Read pairs of texts and dictionaries."""
-    return source.records(
-        source.values(), lambda raw: [_parse(source.parse(raw), source)]
-    )
+    """Read texts and dictionaries."""
+    return source.records(_examples(source), lambda value: [_parse(value, source)])
+
+
+def _examples(source: Source) -> Iterator[Any]:
+    for raw in source.values():
+        try:
+            value = parse_json(raw)
+        except ValueError as error:
+            source.reject(error)
+            continue
+        if not _is_annotator(value):
+            yield value
+            continue
+        for i, item in enumerate(value["annotations"]):
+            if item is None:
+                source.repaired(NO_EXAMPLE, f"annotations[{i}]")
+                continue
+            source.raw = json.dumps(item, ensure_ascii=False)
+            yield item
 
 
 def _parse(value: Any, source: Source) -> Record:
-    if not claims_tuples(value):
-        raise ValueError(f"{str(value)[:40]!r} is no [text, {{'entities': […]}}]")
-    text, notes = value
-    for key in notes:
-        if key not in ("entities", "cats"):
-            source.repaired(OTHER_KEY.format(key), repr(text[:40]))
-    mentions = None
-    if "entities" in notes:
-        items = enumerate(check_type(notes["entities"], list, "entities"))
-        mentions = [_mention(item, f"entities[{i}]") for i, item in items]
+    if _is_pair(value):
+        return _read_notes(value[0], value[1], source)
+    if _is_doc(value):
+        return _read_doc(value, source)
+    if _is_example(value):
+        return _read_example(value, source)
+    keys = set(value) if isinstance(value, dict) else set()
+    if {"entities", "cats"} & keys and isinstance(value.get("text"), str):
+        return _read_notes(value["text"], value, source)
+    raise ValueError(f"{str(value)[:40]!r} is no [text, {{'entities': […]}}]")
+
+
+def _read_notes(text: str, notes: dict[str, Any], source: Source) -> Record:
+    """A text and its dictionary."""
+    _count_others(set(notes) - READ, text, source)
+    items = check_type(notes.get("entities", []), list, "entities")
+    cats = _read_cats(notes) if "cats" in notes else None
+    if items and all(isinstance(item, str) for item in items):
+        words = notes.get("words")
+        if words is None and source.tokenize:
+            words, _ = source.tokenize(text)
+        return _read_tags(text, words, items, source, cats=cats)
+    mentions = [_mention(item, f"entities[{i}]") for i, item in enumerate(items)]
+    return Record(text, entities=mentions if "entities" in notes else None, cats=cats)
+
+
+def _read_tags(
+    text: str | None, words: Any, tags: list[str], source: Source, **others: Any
+) -> Record:
+    """Tokens and their tags."""
+    for i, word in enumerate(check_type(words, list, "words")):
+        check_type(word, str, f"words[{i}]")
+    if len(tags) != len(words):
+        counts = f"{len(tags)} tags for {len(words)} tokens"
+        raise ValueError(f"entities has {counts}; give one of each, and `words`")
+    if text is not None:
+        others["spaces"] = spaces_after(words, text)
+    return Record(
+        words=words,
+        entities=read_biluo(tags, source),
+        partial=any(tag in UNKNOWN for tag in tags),
+        **others,
+    )
+
+
+def _read_example(value: dict[str, Any], source: Source) -> Record:
+    """What `Example.to_dict` gives; it marks the first token of any as one of a
+    sentence, so that more than one has to be marked.
+    """
+    notes, tokens = value["doc_annotation"], value["token_annotation"]
+    words = check_type(tokens.get("ORTH"), list, "ORTH")
+    spaces, starts = tokens.get("SPACY"), tokens.get("SENT_START") or []
+    for key in ("spans", "links"):
+        if notes.get(key):
+            _count_others({key}, " ".join(map(str, words)), source)
+    tags = check_type(notes.get("entities"), list, "entities")
+    return _read_tags(
+        *(None, words, tags, source),
+        spaces=spaces if spaces is None else list(map(bool, spaces)),
+        sent_starts=[i == 1 for i in starts] if starts.count(1) > 1 else None,
+        cats=_read_cats(notes) or None,
+    )
+
+
+def _read_doc(value: dict[str, Any], source: Source) -> Record:
+    """What `Doc.to_json` gives."""
+    text, tokens = value["text"], value["tokens"]
+    _count_others(set(value) - DOC_KEYS, text, source)
+    places = [_place(token, f"tokens[{i}]") for i, token in enumerate(tokens)]
+    words = [text[start:end] for start, end in places]
+    firsts = {_place(sent, "sents[]")[0] for sent in value.get("sents", [])}
+    mentions = [
+        _mention([*_place(ent, f"ents[{i}]"), ent.get("label")], f"ents[{i}]")
+        for i, ent in enumerate(value.get("ents", []))
+    ]
+    return Record(
+        text,
+        words=words,
+        spaces=spaces_after(words, text),
+        sent_starts=[start in firsts for start, _ in places] if firsts else None,
+        entities=mentions if "ents" in value else None,
+        cats=_read_cats(value) or None,
+    )
+
+
+def _place(item: Any, name: str) -> tuple[int, int]:
+    check_type(item, dict, name)
+    start, end = (
+        check_type(item.get(key), int, f"{name} {key}") for key in ("start", "end")
+    )
+    return start, end
+
+
+def _count_others(keys: set[str], text: str, source: Source) -> None:
+    for key in sorted(keys):
+        source.repaired(OTHER_KEY.format(key), repr(text[:40]))
+
+
+def _read_cats(notes: dict[str, Any]) -> dict[str, float]:
     cats = check_type(notes.get("cats", {}), dict, "cats")
-    scores = {k: read_score(value, f"cats[{k!r}]") for k, value in cats.items()}
-    return Record(text, entities=mentions, cats=scores if "cats" in notes else None)
+    return {k: read_score(value, f"cats[{k!r}]") for k, value in cats.items()}
 
 
 def _mention(item: Any, name: str) -> Mention:
@@ -53,10 +169,48 @@ def _mention(item: Any, name: str) -> Mention:
 def claims_tuples(value: Any) -> bool:
     """Whether a value can be of no other format."""
     return (
+        _is_pair(value)
+        or _is_annotator(value)
+        or _is_doc(value)
+        or _is_example(value)
+        or _is_dictionary(value)
+    )
+
+
+def _is_pair(value: Any) -> bool:
+    return (
         isinstance(value, list)
         and [type(each) for each in value] == [str, dict]
         and bool({"entities", "cats"} & set(value[1]))
     )
+
+
+def _is_annotator(value: Any) -> bool:
+    return isinstance(value, dict) and {"classes", "annotations"} == set(value)
+
+
+def _is_example(value: Any) -> bool:
+    names = ("doc_annotation", "token_annotation")
+    return isinstance(value, dict) and all(
+        isinstance(value.get(name), dict) for name in names
+    )
+
+
+def _is_doc(value: Any) -> bool:
+    if not isinstance(value, dict) or not {"text", "tokens"} <= set(value):
+        return False
+    tokens = value["tokens"]
+    listed = isinstance(value["text"], str) and isinstance(tokens, list)
+    return "ents" in value and listed and all(isinstance(t, dict) for t in tokens)
+
+
+def _is_dictionary(value: Any) -> bool:
+    """A text with entities as lists, and no category as Doccano has it."""
+    if not isinstance(value, dict) or not isinstance(value.get("text"), str):
+        return False
+    items = value.get("entities")
+    plain = "Comments" not in value and isinstance(value.get("cats", {}), dict)
+    return bool(items) and plain and all(isinstance(item, list) for item in items)
 
 
 SPACY_TUPLES = Format("spacy_tuples", read_tuples, claims=claims_tuples)

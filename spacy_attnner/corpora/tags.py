@@ -1,9 +1,9 @@
-"""Tags of tokens as entities: IOB1, IO, BIO, BIOES (IOBES) and BILUO (BILOU).
+"""Tags of tokens as entities: IOB1, IO, BIO, BIOES (IOBES), BMES and BILUO (BILOU).
 
 One reading serves them all. `B`, `S` and `U` begin an entity, `E`, `L`, `S` and `U` end
-one, and `I` goes on with one of its type or begins one, as in IOB1 (Ramshaw & Marcus
-1995, https://aclanthology.org/W95-0107) and IO; in the other schemes that is a flaw,
-which is repaired and counted. For BILOU see Ratinov & Roth 2009,
+one, and `I`, or BMES's `M`, goes on with one of its type or begins one, as in IOB1
+(Ramshaw & Marcus 1995, https://aclanthology.org/W95-0107) and IO; in the other schemes
+that is a flaw, which is repaired and counted. For BILOU see Ratinov & Roth 2009,
 https://aclanthology.org/W09-1119.
 """
 
@@ -16,7 +16,8 @@ from .record import Mention
 
 OUTSIDE = ("O", "_", "-", "")
 BEGIN, END = "BSU", "ESLU"
-PREFIXED = re.compile(r"([BIESLU])[-_](\S.*)")
+PREFIXED = re.compile(r"([BIESLUM])[-_](\S.*)")
+BARE = frozenset("BIESLUM")
 UNFITTING = "tag that does not fit its scheme: read as the entity that it means"
 
 
@@ -40,6 +41,12 @@ def is_prefixed(tags: Iterable[str]) -> bool:
     return sum(map(fits, inside)) > len(inside) / 2
 
 
+def are_bare(tags: Iterable[str]) -> bool:
+    """Whether there are tags of entities, and they are prefixes alone."""
+    inside = {tag for tag in tags if tag not in OUTSIDE}
+    return inside <= BARE and not inside.isdisjoint("BI")
+
+
 def split_prefix(tag: str, prefixed: bool) -> tuple[str, str]:
     """The prefix and the label of a tag, ("", "") outside of entities.
 
@@ -55,7 +62,7 @@ def split_prefix(tag: str, prefixed: bool) -> tuple[str, str]:
     if not found:
         raise ValueError(
             f"tag {tag!r} is none of O, B-TYPE, I-TYPE and, of other schemes, E-, S-, "
-            "L- and U-TYPE; correct it, or name the column of tags with --columns"
+            "L-, U- and M-TYPE; correct it, or name the column of tags with --columns"
         )
     return found[1], found[2]
 

@@ -11,9 +11,10 @@ FEWEST = 20  # of a label in the training documents
 DOMINANT = 0.9  # share of documents with one category
 KINDS = ("entity", "relation", "category")
 SPELLED = (
-    "If they mean the same, give them one name: spacy attn convert --map-labels for "
-    "entities; else names that are easier to tell apart."
+    "If they mean the same, give them one name{how}; else names that are easier to "
+    "tell apart."
 )
+MAPPED = {"entity": ": spacy attn convert --map-labels"}
 FEW = (
     "What is seen so seldom is hardly learnt, and its score says little: annotate more "
     "of it, join it with another label, or leave it out."
@@ -106,7 +107,8 @@ def _spelled_alike(labels: Labels, kind: str, counts: Counts) -> Iterator[Findin
             f"{kind.capitalize()} labels that differ in case or spacing alone: {shown}"
         )
         n = sum(map(len, found))
-        yield Finding(f"{kind} labels spelled alike", WRONG, says, n, SPELLED, spots)
+        way_out = SPELLED.format(how=MAPPED.get(kind, ""))
+        yield Finding(f"{kind} labels spelled alike", WRONG, says, n, way_out, spots)
 
 
 def _absent(labels: Labels, kind: str, counts: Counts) -> Iterator[Finding]:

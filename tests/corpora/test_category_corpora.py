@@ -44,6 +44,7 @@ def test_trec_with_the_labels_of_another_file(trec, vocab):
     [
         ("NUM When ?", "label 'NUM' has no two levels; write `COARSE:fine`"),
         (":date When ?", "label ':date' has no two levels"),
+        ('{"id":1,"text":"When ?"}', 'label \'{"id":1,"text":"When\' has no two'),
         ("NUM:date", "no text after 'NUM:date'; write `label text`"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from spacy_attnner.corpora import columns
 from spacy_attnner.corpora import tags as flaws
 from spacy_attnner.corpora.complaints import CorpusError, Repairs
 from spacy_attnner.corpora.documents import ALL_ENTITIES
@@ -94,14 +95,28 @@ def test_germeval_s_two_columns_of_tags(read, write):
     assert sum(repairs.values()) == 1
 
 
+def test_germeval_s_columns_need_no_label_in_common(read):
+    content = "#\thttp://invented.example [2009-01-02]\n1\tUniversity\tB-ORG\tO\n"
+    content += "2\tOslo\tI-ORG\tB-LOC\n\n1\tBo\tB-PER\tO\n"
+    docs, repairs = read(content)
+    assert [ents(doc) for doc in docs] == [
+        [("University Oslo", "ORG")],
+        [("Bo", "PER")],
+    ]
+    assert len(docs[0].spans[ALL_ENTITIES]) == 2
+    assert columns.UNREAD not in repairs
+
+
 def test_two_columns_of_tags_without_numbers(read):
     """With labels in common the second one is nested; chunks are no entities."""
     content = "Ada\tB-PER\tO\nByron\tI-PER\tO\nOslo\tB-LOC\tB-PER\nBo\tB-PER\tO\n"
     (doc,), _ = read(content)
     assert ents(doc)[:2] == [("Ada Byron", "PER"), ("Oslo", "LOC")]
     assert len(doc.spans[ALL_ENTITIES]) == 4
-    (doc,), _ = read("Ada\tB-NP\tB-PER\nslept\tB-VP\tO\n")
+    (doc,), repairs = read("Ada\tB-NP\tB-PER\nslept\tB-VP\tO\n")
     assert ents(doc) == [("Ada", "PER")]
+    assert repairs == {columns.UNREAD: 1}
+    assert repairs.notes[0].endswith(":1: column 1, counted from 0")
 
 
 def test_conllu_with_entities_in_misc(read, write):
@@ -126,6 +141,47 @@ def test_conllu_plus_names_its_columns(read, write):
     content += "1\tAda\tB-PER\tX\n2\tslept\tO\tX\n"
     assert detect_format(write(content)) == "columns"
     assert ents(read(content)[0][0]) == [("Ada", "PER")]
+
+
+@pytest.mark.parametrize("named", [{}, {"columns": "token=0,tag=1"}])
+def test_biobert_s_tags_without_labels(read, write, named):
+    content = "Aspirin\tB\nled\tO\nto\tO\nstomach\tB\nulcers\tI\n\nNo\tO\n"
+    assert detect_format(write(content)) == "columns"
+    docs, _ = read(content, **named)
+    assert ents(docs[0]) == [("Aspirin", "ENTITY"), ("stomach ulcers", "ENTITY")]
+    docs, _ = read(content, entity_label="Disease", **named)
+    assert ents(docs[0])[0] == ("Aspirin", "Disease")
+
+
+def test_misc_is_read_as_such_if_it_is_named(read):
+    row = "Ada\tAda\tX\t_\t_\t0\troot\t_\tstart_char=0|end_char=3|NER=S-PER\n"
+    (doc,), _ = read(f"1\t{row}", columns="token=1,tag=9")
+    assert ents(doc) == [("Ada", "PER")]
+
+
+def test_stanza_s_conllu(read, write):
+    content = "# text = Ada\n# sent_id = 0\n"
+    content += "1\tAda\t_\tX\t_\t_\t0\troot\t_\tstart_char=0|end_char=3|ner=S-PER\n"
+    assert detect_format(write(content)) == "columns"
+    (doc,), _ = read(content)
+    assert ents(doc) == [("Ada", "PER")]
+
+
+def test_the_middle_of_bmes(read, write):
+    content = "Ada\tB-PER\nB.\tM-PER\nByron\tE-PER\nmet\tO\nBo\tS-PER\n"
+    assert detect_format(write(content)) == "columns"
+    (doc,), repairs = read(content)
+    assert ents(doc) == [("Ada B. Byron", "PER"), ("Bo", "PER")]
+    assert not repairs
+
+
+def test_multiconer_s_ids_are_comments(read, write):
+    content = "# id 52-9d\tdomain=en\nada _ _ B-PER\nslept _ _ O\n\n"
+    content += "# id 7a\tdomain=en\noslo _ _ B-LOC\n"
+    assert detect_format(write(content)) == "columns"
+    docs, repairs = read(content)
+    assert [ents(doc) for doc in docs] == [[("ada", "PER")], [("oslo", "LOC")]]
+    assert not repairs
 
 
 def test_documents(read):

@@ -283,6 +283,15 @@ def test_the_command_fails_without_a_traceback(invoke, write, tmp_path):
     assert list(tmp_path.glob("*.spacy")) == []
 
 
+def test_each_error_is_a_line_of_the_command(invoke, write, tmp_path):
+    path = write("1 good\n" + "7 so so\n" * 3)
+    result = invoke(path, tmp_path / "out.spacy", "--format", "sst2")
+    lines = [line for line in result.output.splitlines() if line.startswith(str(path))]
+    assert [line.split(": ")[0] for line in lines] == [f"{path}:{i}" for i in (2, 3, 4)]
+    assert all(line.endswith("write 0 (negative) or 1 (positive)") for line in lines)
+    assert "3 errors in 3 records; correct them" in unwrap(result.output)
+
+
 def test_the_module_imports_nothing_heavy_itself():
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     names = [

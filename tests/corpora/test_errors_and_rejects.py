@@ -1,6 +1,9 @@
 """All that is wrong is told in one run, or put aside; encodings, arrays, shares."""
 
+import gzip
+import io
 import json
+import zipfile
 from collections import Counter
 
 import pytest
@@ -94,6 +97,19 @@ def test_another_encoding_is_asked_for_and_counted(write, out, nlp):
         convert(path, out, encoding="lattin")
 
 
+def test_compressed_files_are_to_be_unpacked(write, out):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.jsonl", lines(GOOD))
+    for content, command in (
+        (gzip.compress(lines(GOOD).encode()), "gunzip"),
+        (packed.getvalue(), "unzip"),
+    ):
+        for format in (None, "jsonl", "label_studio"):
+            with pytest.raises(CorpusError, match=f"unpack it first, with {command}"):
+                convert(write(content, "a.jsonl"), out, format=format)
+
+
 def test_utf16_without_a_mark(write, out):
     content = lines(GOOD).encode("utf-16-le")
     with pytest.raises(CorpusError, match=r":1: .*zero bytes.* --encoding utf-16-le"):
@@ -123,6 +139,28 @@ def test_form_feeds_and_tabs_are_of_the_text(write, out, nlp):
 def test_an_option_of_another_format(write, out):
     with pytest.raises(CorpusError, match="--fine says nothing of jsonl, but of trec"):
         convert(write(lines(GOOD)), out, fine=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "format"),
+    [
+        ("review,mood\nAda won,glad\n", ("text_column", "label_column"), "table"),
+        ("O\twhat\nB-ACTOR\tada\n", ("columns",), "columns"),
+        ("Ada\tperson-actor\nleft\tO\n", ("columns",), "columns"),
+    ],
+)
+def test_options_tell_the_format(write, out, content, options, format):
+    values = {"text_column": "review", "label_column": "mood"}
+    values["columns"] = "token=1,tag=0" if content[0] == "O" else "token=0,tag=1"
+    with pytest.raises(CorpusError, match="looks like none of the formats"):
+        convert(write(content), out)
+    summary = convert(write(content), out, **{name: values[name] for name in options})
+    assert summary.format == format
+
+
+def test_options_of_several_formats(write, out):
+    with pytest.raises(CorpusError, match="may be trec or sst_trees; name it with"):
+        convert(write("once upon\n"), out, fine=True)
 
 
 def test_a_folder_of_parts(write, tmp_path, nlp, monkeypatch):

@@ -270,6 +270,22 @@ VARIANTS = {
             {"context": TEXT, "triplets": "<triplet> Ada <per> Oslo <loc> Left"}
         ),
     ),
+    "glirel": (
+        "gliner",
+        json.dumps(
+            {
+                "tokenized_text": WORDS,
+                "ner": [[0, 0, "PER", "Ada"], [2, 2, "LOC", "Oslo"]],
+                "relations": [
+                    {
+                        "head": {"mention": "Ada", "position": [0, 0], "type": "PER"},
+                        "tail": {"mention": "Oslo", "position": [2, 2], "type": "LOC"},
+                        "relation_text": "Left",
+                    }
+                ],
+            }
+        ),
+    ),
     "one a line": (
         "spacy_tuples",
         json.dumps([TEXT, {"entities": [[0, 3, "PER"], [9, 13, "LOC"]]}]) + "\n",
@@ -280,7 +296,7 @@ UNTYPED = {"semeval2010", "rebel"}
 RELATED = {
     *("jsonl", "prodigy", "conll04", "brat", "doccano", "label_studio"),
     *("light_tag", "inception", "xmi", "rebel", "linearized"),
-    *("gliner", "spert", "dygie", "docred", "pubtator", "semeval2010"),
+    *("gliner", "glirel", "spert", "dygie", "docred", "pubtator", "semeval2010"),
 }
 CATEGORIES = {"trec", "sst2", "sst_trees", "table", "fasttext"}
 # what is the same in both, and read right

@@ -84,11 +84,50 @@ def test_several_labels_of_a_text(read, jsonl):
     assert docs[0].cats == {"a": 1.0, "b": 0.0, "c": 1.0}
 
 
+@pytest.mark.parametrize("number", [int, float, bool])
+@pytest.mark.parametrize("jsonl", [False, True])
+def test_0_or_1_for_each_label(read, jsonl, number):
+    hot = [[0, 1, 1], [0, 0, 0], [1, 0, 0]]
+    rows = [{"text": "Ada won", "labels": list(map(number, each))} for each in hot]
+    docs, _ = read(rows, jsonl=jsonl, label_names="a,b,c")
+    assert [list(doc.cats.values()) for doc in docs] == hot
+    assert list(docs[0].cats) == ["a", "b", "c"]
+
+
+def test_numbers_of_a_class_label_are_those_of_labels(read):
+    kinds = {"feature": {"names": ["sad", "glad"]}, "_type": "List"}
+    rows = [{"text": "Ada", "labels": [0, 1]}, {"text": "Bo", "labels": [1]}]
+    docs, _ = read(rows, {"labels": kinds})
+    assert [doc.cats for doc in docs] == [{"sad": 1, "glad": 1}, {"sad": 0, "glad": 1}]
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "message"),
+    [
+        ([1, 0, 1], "a,b", "labels is [1, 0, 1]: a number is given twice; give the"),
+        ([0, 1], "a,b", "labels is [0, 1]: the numbers of two labels, or 0 or 1 for"),
+    ],
+)
+def test_lists_of_numbers_that_are_no_labels(read, labels, names, message):
+    with pytest.raises(CorpusError) as caught:
+        read([{"text": "Ada", "labels": labels}], jsonl=True, label_names=names)
+    assert message in str(caught.value)
+
+
 def test_other_columns_are_named_and_kept(read):
     rows = [{"content": "Ada won", "kind": "news", "day": date(2020, 5, 4)}]
     (doc,), _ = read(rows, text_column="content", label_column="kind")
     assert doc.cats == {"news": 1.0}
     assert doc.user_data["meta"] == {"day": "2020-05-04"}
+
+
+@pytest.mark.parametrize("labels", ["ner", "labels"])
+def test_tokens_under_another_name(read, labels):
+    rows = [{"words": WORDS, labels: ["B-PER", "I-PER", "O", "B-LOC"]}]
+    named = {"label_column": labels} if labels == "ner" else {}
+    (doc,), _ = read(rows, format="hugging_face", text_column="words", **named)
+    assert (doc.ents[0].text, doc.ents[0].label_) == ("Ada Byron", "PER")
+    assert doc.text.split() == WORDS
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,20 @@ def test_several_categories_of_fasttext(read):
             change("gliner", ner=[[0, 9, "x"]]),
             "ner[0] 'x' spans 0 to 10, ",
         ),
+        (
+            "gliner",
+            change(
+                "gliner",
+                relations=[
+                    {
+                        "head": {"position": [0, 0]},
+                        "tail": {"position": [1, 1]},
+                        "relation_text": "x",
+                    }
+                ],
+            ),
+            "relations[0] tail is at [1, 1], where ner has no entity",
+        ),
         ("gliner", change("gliner", ner=[[0, "x"]]), "ner[0] is [0, 'x']; write [0, 0"),
         (
             "dygie",

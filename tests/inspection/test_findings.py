@@ -71,6 +71,16 @@ def test_labels_spelled_alike(look):
     finding = finding_of(found, "entity labels spelled alike")
     assert finding.level == "wrong"
     assert "'P-e r' 25, 'PER' 25, 'per' 25" in finding.says
+    assert "--map-labels" in finding.way_out
+
+
+def test_relations_are_not_mended_as_entities(look):
+    docs = sound_docs()
+    docs.append(
+        make_doc("Mira in Oslo", [(0, 1, "PER"), (2, 3, "LOC")], [(0, 1, "lives in")])
+    )
+    finding = finding_of(look(docs), "relation labels spelled alike")
+    assert finding.way_out.startswith("If they mean the same, give them one name; else")
 
 
 def test_few_of_a_label_and_labels_of_one_split(look):
