@@ -21,7 +21,9 @@ def squeezed(text: str) -> str:
 def is_covered(text: str, place: Place, stored: str | None) -> bool:
     """Whether a place holds the text that the format stores, if it does."""
     found = text[slice(*place)]
-    return stored in (None, found) or squeezed(found) == squeezed(stored or "")
+    if not isinstance(stored, str):
+        return stored is None
+    return stored == found or squeezed(found) == squeezed(stored)
 
 
 def other_units(text: str) -> Iterator[tuple[str, dict[int, int]]]:

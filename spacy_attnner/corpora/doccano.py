@@ -43,8 +43,10 @@ def _are_categories(source: Source) -> bool:
         with suppress(ValueError, AttributeError):
             value = parse_json(raw)
             items = next((value[key] for key in LISTS if value.get(key)), None)
-            if items:
-                return not isinstance(items[0], list) and "start_offset" not in items[0]
+            if isinstance(items, list):
+                first = items[0]
+                labelled = isinstance(first, dict) and "start_offset" not in first
+                return labelled or isinstance(first, str)
     return False
 
 

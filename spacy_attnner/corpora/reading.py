@@ -31,6 +31,7 @@ MARKS = {
 }
 WIDE = "file in UTF-16 or UTF-32, by its byte order mark: read as such"
 OTHER_ENCODING = "line with characters that are not ASCII: read as"
+OTHER_TYPE = "a value is of no type that the format has there"
 BETWEEN = re.compile(r"\s*")
 
 
@@ -270,7 +271,8 @@ class Source:
     ) -> Iterator[Record]:
         """The records of the units of a file: its lines, blocks of lines, files.
 
-        What `parse` raises as ValueError puts the unit aside.
+        What `parse` raises as ValueError puts the unit aside, and so do values of
+        another type than it takes them for.
         """
         for unit in units:
             self.start = self.line
@@ -281,6 +283,9 @@ class Source:
                 raise
             except ValueError as error:
                 self.reject(error)
+            except (TypeError, KeyError, AttributeError) as error:
+                what = f"{type(error).__name__}: {error}"
+                self.reject(ValueError(f"{OTHER_TYPE} ({what}); check path and format"))
 
     def _check_decoded(self) -> None:
         if self.raw.isascii():
