@@ -106,6 +106,21 @@ def test_brat_errors_name_file_and_line(folder, tmp_path, ann, line, message):
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("ends", "triple"),
+    [
+        ("Arg1:T1 Arg2:T2", ("Ada", "Oslo")),
+        ("Arg2:T2 Arg1:T1", ("Ada", "Oslo")),
+        ("Ship:T1 Port:T2", ("Ada", "Oslo")),
+    ],
+)
+def test_brat_s_arguments_go_by_their_names(folder, tmp_path, nlp, ends, triple):
+    ann = f"T1\tPER 0 3\tAda\nT2\tLOC 9 13\tOslo\nR1\tLeft {ends}\n"
+    convert(folder(d_txt=TEXT, d_ann=ann), tmp_path / "out.spacy")
+    (doc,) = DocBin().from_disk(tmp_path / "out.spacy").get_docs(nlp.vocab)
+    assert [(r.head.text, r.tail.text) for r in doc._.relations] == [triple]
+
+
 def test_brat_s_files(folder, tmp_path):
     place = folder(d_ann="T1\tPER 0 3\tAda\n", e_txt="caf\xe9".encode("latin-1"))
     with pytest.raises(CorpusError) as caught:
@@ -155,6 +170,24 @@ def test_label_studio_s_json_min(read):
     assert summary.format == "label_studio"
     assert ents(doc) == [("Ada", "PER")]
     assert doc.cats == {"travel": 1.0}
+
+
+def test_label_studio_s_choices_of_json_min(read):
+    """One choice is a bare string, several are an object, a task may have none."""
+    common = {"text": TEXT, "annotator": 1, "annotation_id": 2}
+    both = {"choices": ["trade", "crew"]}
+    tasks = [{**common, "topic": "crew"}, {**common, "topic": both}, common]
+    docs, summary = read(tasks, label_column="topic")
+    crew, trade = {"crew": 1.0, "trade": 0.0}, {"crew": 1.0, "trade": 1.0}
+    assert [doc.cats for doc in docs] == [crew, trade, {}]
+    assert not summary.repairs
+    docs, summary = read(tasks[:1])
+    assert docs[0].user_data["meta"] == {"topic": "crew"}
+    assert summary.repairs == {label_studio.BARE: 1}
+    with pytest.raises(CorpusError, match="--label-column tipic: no task has such a"):
+        read(tasks, label_column="tipic")
+    with pytest.raises(CorpusError, match="topic: the choice is 3; give a string"):
+        read([{**common, "topic": 3}], label_column="topic")
 
 
 def test_label_studio_s_choices_and_cancelled_tasks(read):
