@@ -230,6 +230,25 @@ def test_a_table_of_several_categories(read):
     ]
 
 
+def test_a_table_of_doccano_s(read):
+    rows = "id,text,label,Comments\n1,Ada won,sport,\n2,Bo left,sport#news,\n"
+    docs, _ = read(rows)
+    assert [doc.cats for doc in docs] == [
+        {"news": 0.0, "sport": 1.0},
+        {"news": 1.0, "sport": 1.0},
+    ]
+    docs, _ = read("text,label\nAda won,C#\n")
+    assert docs[0].cats == {"C#": 1.0}
+
+
+@pytest.mark.parametrize(
+    "label", ['[{""start"":0,""end"":3}]', '{""choices"":[""a""]}', "['a']", "[]"]
+)
+def test_a_table_of_spans(read, label):
+    with pytest.raises(CorpusError, match=r":2: label is .*, a list or an object; exp"):
+        read(f'text,label\nAda left,"{label}"\n')
+
+
 def test_a_cell_over_several_lines(read):
     content = 'id,body,kind\nx,"Ada\nwon",a\ny,Bo,b\n'
     settings = {"format": "table", "text_column": "body", "label_column": "kind"}
@@ -238,6 +257,22 @@ def test_a_cell_over_several_lines(read):
     assert docs[0].user_data["id"] == "x"
     with pytest.raises(CorpusError, match=r"txt:4: 2 cells for 3 columns; quote cells"):
         read(content.replace("y,Bo,b", "y,Bo"), **settings)
+
+
+def test_quotes_of_a_text_take_no_rows(read, tmp_path):
+    """A cell that a quote opens would end at the next quote, rows later."""
+    rows = 'text\tlabel\n"Ada won\ta\nBo\tb\nCy won"\tb\n"Di" won\ta\nEd\tb\n'
+    with pytest.raises(CorpusError) as caught:
+        read(rows)
+    assert ":2: a quote takes in 3 lines and their tabs; " in str(caught.value)
+    assert ":5: no CSV, " in str(caught.value)
+    assert "6:" not in str(caught.value)
+    (doc,), summary = read(rows, rejects=tmp_path / "rejects.jsonl")
+    assert (doc.text, summary.rejected) == ("Ed", 2)
+    docs, _ = read('text\tlabel\n"Ada\nwon"\ta\n"""Bo"" won"\tb\n')
+    assert [doc.text for doc in docs] == ["Ada\nwon", '"Bo" won']
+    with pytest.raises(CorpusError, match=r":3: no CSV, unexpected end of data; write"):
+        read('text,label\nAda,a\n"Bo,b\nCy,a\n')
 
 
 def test_several_categories_of_fasttext(read):
