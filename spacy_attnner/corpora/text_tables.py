@@ -23,6 +23,7 @@ TEXT, LABEL = ("text", "sentence"), ("label", "category")
 NO, YES = ("0", "false", "no", "", "0.0"), ("1", "true", "yes", "1.0")
 DOCCANO = "Comments"  # a column of its exports, whose labels are joined by #
 NESTED = re.compile(r"""[\[{]\s*(["'\[{]|[\]}]$)""")
+LONGEST_CELL = 2**28  # characters; Python's csv stops at 131,072 otherwise
 QUOTES = 'write quotes inside a cell twice, in quotes, """a joy"" it was"'
 Row = dict[str, str]
 
@@ -59,6 +60,7 @@ def _rows(source: Source, lines: Iterator[str], comma: str) -> Iterator[list[str
             raw.append(line)
             yield f"{line}\n"
 
+    csv.field_size_limit(LONGEST_CELL)
     reader = csv.reader(kept(), delimiter=comma, strict=True)
     while True:
         start = source.line + 1

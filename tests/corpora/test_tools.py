@@ -275,6 +275,11 @@ def test_quotes_of_a_text_take_no_rows(read, tmp_path):
         read('text,label\nAda,a\n"Bo,b\nCy,a\n')
 
 
+def test_a_long_cell(read):
+    (doc,), _ = read(f"text,label\n{'a' * 140_000},b\n")
+    assert len(doc.text) == 140_000
+
+
 def test_several_categories_of_fasttext(read):
     docs, _ = read("__label__a __label__b Ada won\n__label__c Bo left\n")
     assert docs[0].cats == {"a": 1.0, "b": 1.0, "c": 0.0}
