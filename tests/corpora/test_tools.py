@@ -382,6 +382,14 @@ def test_prodigy_s_categories(read):
         read({**row, "accept": ["c"]})
 
 
+@pytest.mark.parametrize(
+    "keys", [{}, {"label": True}, {"label": "NEWS"}, {"meta": {"page": 2}}]
+)
+def test_objects_that_are_no_examples_of_prodigy(read, keys):
+    with pytest.raises(CorpusError, match=r":1: an object of .* none of Prodigy's, su"):
+        read({"text": TEXT, **keys}, format="prodigy")
+
+
 def test_pubtator_s_documents(read):
     content = "7|t|Ada left Oslo .\n7|a|She slept .\n7\t0\t3\tAda\tPER\tP1\n"
     content += "7\t16\t19\tShe\tPER\tP1\n7\t9\t13\tOslo\tLOC\tL1\n"
