@@ -13,7 +13,8 @@
 The text is `text` of `data`, or the only string there; `--text-column` names another.
 Of several annotations of a task the first that was not cancelled is read, others are
 counted. A relation goes from `from_id` to `to_id`, by its direction the other way round
-or both ways; one without a label is left out, as results of other types are, counted.
+or both ways; one without a label is left out, as choices of a region and results of
+other types are, counted. A task with those alone is not annotated.
 `--label-column` names a choice of JSON-MIN, which is a bare string there if it is the
 only one; without it strings beside the text go to `meta`, counted.
 
@@ -35,6 +36,7 @@ MIN_KEYS = frozenset(("annotation_id", "annotator", "lead_time", "created_at"))
 NOT_FIRST = "further annotation of a task: left out"
 CANCELLED = "task without an annotation, or a cancelled one: left out"
 OTHER_TYPE = "result that is no labels, relation or choices: left out"
+OF_REGION = "choice of a region, not of the text: left out"
 UNNAMED = "relation without a label: left out"
 
 
@@ -86,8 +88,8 @@ def _read_task(task: dict[str, Any], source: Source) -> Record | None:
         source.repaired(NOT_FIRST, repr(text[:40]), len(valid) - 1)
     results = check_type(valid[0].get("result"), list, "result")
     mentions, ids = _read_mentions(results, source)
-    cats = _read_choices(results)
-    has_spans = bool(mentions) or not cats
+    cats = _read_choices(results, source)
+    has_spans = bool(mentions) or not results
     return Record(
         text,
         entities=mentions if has_spans else None,
@@ -155,13 +157,18 @@ def _read_links(
     return list(found.values())
 
 
-def _read_choices(results: list[Any]) -> dict[str, float]:
-    chosen = (each for each in results if each.get("type") == "choices")
-    return {
-        choice: 1.0
-        for each in chosen
-        for choice in each.get("value", {}).get("choices", [])
-    }
+def _read_choices(results: list[Any], source: Source) -> dict[str, float]:
+    cats: dict[str, float] = {}
+    for i, result in enumerate(results):
+        if result.get("type") != "choices":
+            continue
+        value = check_type(result.get("value"), dict, f"result[{i}] value")
+        choices = check_type(value.get("choices"), list, f"result[{i}] choices")
+        if "start" in value:
+            source.repaired(OF_REGION, f"{choices} of {value.get('text')!r}")
+        else:
+            cats.update(dict.fromkeys(choices, 1.0))
+    return cats
 
 
 def _read_min(task: dict[str, Any], source: Source) -> Record:

@@ -202,6 +202,19 @@ def test_label_studio_s_choices_and_cancelled_tasks(read):
     assert summary.repairs == {label_studio.NOT_FIRST: 1, label_studio.CANCELLED: 1}
 
 
+def test_label_studio_s_results_that_are_left_out(read):
+    span = studio(0, 3, "PER", "a")
+    sure = {"start": 0, "end": 3, "text": "Ada", "choices": ["sure"]}
+    sure = {"id": "a", "type": "choices", "value": sure}
+    hyper = {"id": "a", "type": "hypertextlabels", "value": {}}
+    found = [[span, sure], [hyper], []]
+    tasks = [{"data": {"text": TEXT}, "annotations": [{"result": r}]} for r in found]
+    docs, summary = read(tasks)
+    assert [doc.cats for doc in docs] == [{}, {}, {}]
+    assert [doc.has_annotation("ENT_IOB") for doc in docs] == [True, False, True]
+    assert summary.repairs == {label_studio.OF_REGION: 1, label_studio.OTHER_TYPE: 1}
+
+
 def test_label_studio_counts_utf16_units(read):
     value = {"start": 3, "end": 6, "text": "Ada", "labels": ["PER"]}
     result = {"id": "a", "type": "labels", "value": value}
