@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
-from ..corpora.text_tables import LONGEST_CELL
 from ..errors import UserError
 
 BOM = b"\xef\xbb\xbf"
+LONGEST_CELL = 2**28  # characters; Python's csv stops at 131,072 otherwise
 NOT_UTF8 = "is not UTF-8"
 HALF = "half of a surrogate pair"
 
