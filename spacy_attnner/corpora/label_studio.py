@@ -35,6 +35,7 @@ BARE += " reads it as a choice"
 MIN_KEYS = frozenset(("annotation_id", "annotator", "lead_time", "created_at"))
 NOT_FIRST = "further annotation of a task: left out"
 CANCELLED = "task without an annotation, or a cancelled one: left out"
+PREDICTED = "task with predictions and no annotation: left out"
 OTHER_TYPE = "result that is no labels, relation or choices: left out"
 OF_REGION = "choice of a region, not of the text: left out"
 UNNAMED = "relation without a label: left out"
@@ -82,7 +83,9 @@ def _read_task(task: dict[str, Any], source: Source) -> Record | None:
     items = task.get("annotations", task.get("completions")) or []
     valid = [each for each in items if not each.get("was_cancelled")]
     if not valid:
-        source.repaired(CANCELLED, repr(text[:40]))
+        only_predicted = task.get("predictions") and not items
+        reason = PREDICTED if only_predicted else CANCELLED
+        source.repaired(reason, repr(text[:40]))
         return None
     if len(valid) > 1:
         source.repaired(NOT_FIRST, repr(text[:40]), len(valid) - 1)

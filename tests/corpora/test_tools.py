@@ -202,6 +202,12 @@ def test_label_studio_s_choices_and_cancelled_tasks(read):
     assert summary.repairs == {label_studio.NOT_FIRST: 1, label_studio.CANCELLED: 1}
 
 
+def test_label_studio_s_predictions_alone(read):
+    task = {"data": {"text": TEXT}, "annotations": [], "predictions": [{"result": []}]}
+    with pytest.raises(CorpusError, match=r"no document \(2: task with predictions an"):
+        read([task, task])
+
+
 def test_label_studio_s_results_that_are_left_out(read):
     span = studio(0, 3, "PER", "a")
     sure = {"start": 0, "end": 3, "text": "Ada", "choices": ["sure"]}
@@ -213,6 +219,15 @@ def test_label_studio_s_results_that_are_left_out(read):
     assert [doc.cats for doc in docs] == [{}, {}, {}]
     assert [doc.has_annotation("ENT_IOB") for doc in docs] == [True, False, True]
     assert summary.repairs == {label_studio.OF_REGION: 1, label_studio.OTHER_TYPE: 1}
+
+
+def test_label_studio_s_regions_over_line_ends(read):
+    value = {"start": 3, "end": 10, "text": "Ada\\nBay", "labels": ["SHIP"]}
+    result = {"id": "a", "type": "labels", "value": value}
+    task = {"data": {"text": "Hi\nAda\nBay"}, "annotations": [{"result": [result]}]}
+    (doc,), summary = read([task])
+    assert ents(doc) == [("Ada\nBay", "SHIP")]
+    assert not summary.repairs
 
 
 def test_label_studio_counts_utf16_units(read):
@@ -296,6 +311,9 @@ def test_a_long_cell(read):
 def test_several_categories_of_fasttext(read):
     docs, _ = read("__label__a __label__b Ada won\n__label__c Bo left\n")
     assert docs[0].cats == {"a": 1.0, "b": 1.0, "c": 0.0}
+    assert docs[0].text == "Ada won"
+    docs, _ = read("__label__a Ada __label__b won\t__label__c\n__label__b Bo\n")
+    assert docs[0].cats == {"a": 1.0, "b": 1.0, "c": 1.0}
     assert docs[0].text == "Ada won"
 
 
@@ -396,7 +414,7 @@ def test_prodigy_s_categories(read):
 
 
 @pytest.mark.parametrize(
-    "keys", [{}, {"label": True}, {"label": "NEWS"}, {"meta": {"page": 2}}]
+    "keys", [{}, {"label": True}, {"label": 0.5}, {"meta": {"page": 2}}]
 )
 def test_objects_that_are_no_examples_of_prodigy(read, keys):
     with pytest.raises(CorpusError, match=r":1: an object of .* none of Prodigy's, su"):
