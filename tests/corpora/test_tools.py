@@ -163,6 +163,30 @@ def test_doccano_s_categories(read):
     assert not docs[0].has_annotation("ENT_IOB")
 
 
+def test_doccano_s_old_categories_and_meta(read):
+    item = {"label": 2, "user": 1, "prob": 0.0}
+    value = {"id": 1, "text": TEXT, "annotations": [item], "meta": {"page": 2}}
+    (doc,), summary = read(value)
+    assert summary.format == "doccano"
+    assert doc.cats == {"2": 1.0}
+    assert doc.user_data["meta"] == {"page": 2}
+
+
+@pytest.mark.parametrize("keys", [{}, {"Comments": []}])
+def test_doccano_s_intents_and_slots(read, keys):
+    rows = [
+        {"id": 1, "text": TEXT, "cats": ["trip"], "entities": [[9, 13, "LOC"]], **keys},
+        {"id": 2, "text": TEXT, "cats": ["stay"], "entities": [], **keys},
+    ]
+    docs, summary = read("\n".join(map(json.dumps, rows)))
+    assert summary.format == "doccano"
+    assert [ents(doc) for doc in docs] == [[("Oslo", "LOC")], []]
+    assert [doc.cats for doc in docs] == [
+        {"stay": 0.0, "trip": 1.0},
+        {"stay": 1.0, "trip": 0.0},
+    ]
+
+
 def test_label_studio_s_json_min(read):
     task = {"id": 1, "text": TEXT, "label": [studio(0, 3, "PER", "a")["value"]]}
     task |= {"topic": "travel", "annotator": 1, "annotation_id": 2, "lead_time": 1.5}
