@@ -240,8 +240,12 @@ class Source:
 
         return self.records(self.values(), parse)
 
-    def parts(self, key: str) -> Iterator[tuple[dict[str, Any], int, Any]]:
+    def parts(
+        self, key: str, *, alone: str | None = None
+    ) -> Iterator[tuple[dict[str, Any], int, Any]]:
         """What a list in each object holds: the object, the place, the item.
+
+        alone: A key of items; an object that has it instead of the list is one.
 
         The record of complaints is the item, on the line of its object.
         """
@@ -249,7 +253,8 @@ class Source:
             self.start = self.line
             try:
                 whole = check_type(self.parse(raw), dict, "document")
-                items = check_type(whole.get(key), list, key)
+                single = alone in whole and key not in whole
+                items = [whole] if single else check_type(whole.get(key), list, key)
             except ValueError as error:
                 self.reject(error)
                 continue

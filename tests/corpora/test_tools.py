@@ -263,6 +263,18 @@ def test_label_studio_counts_utf16_units(read):
     assert sum(summary.repairs.values()) == 1
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_light_tag_s_spans_without_ids(read, alone):
+    spans = [
+        {"start": 0, "end": 3, "tag": "PER", "value": "Ada"},
+        {"start": 9, "end": 13, "tag": "LOC", "value": "Oslo"},
+    ]
+    examples = [{"content": TEXT, "annotations": spans}]
+    (doc,), summary = read(examples if alone else {"examples": examples})
+    assert summary.format == "light_tag"
+    assert ents(doc) == [("Ada", "PER"), ("Oslo", "LOC")]
+
+
 def test_hugging_face_s_numbers_and_texts(read):
     numbers = {"id": "7", "tokens": WORDS, "ner_tags": [1, 0, 2, 0]}
     (doc,), _ = read(numbers, label_names="O,B-PER,B-LOC")
