@@ -40,7 +40,7 @@ def read_jsonl(source: Source) -> Iterator[Record]:
 
 def claims_jsonl(value: dict[str, Any]) -> bool:
     """Whether an object can be of no other format."""
-    if not set(value) <= set(KEYS):
+    if not set(value) <= set(KEYS) or isinstance(value.get("cats"), list):
         return False
     if {"spaces", "sent_starts", "cats"} & set(value):
         return True
