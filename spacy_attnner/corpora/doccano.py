@@ -144,8 +144,8 @@ def claims_doccano(value: dict[str, Any]) -> bool:
         return True
     if any("start_offset" in item for item in olds):
         return True
-    if isinstance(value.get("cats"), list):
-        return all(len(item) == 3 for item in value.get("entities", []))
+    if isinstance(value.get("cats"), list) and "entities" in value:
+        return all(isinstance(item, list) for item in value["entities"])
     items = value.get("label", value.get("labels"))
     if not isinstance(items, list) or not items or "tokens" in value:
         return False
