@@ -21,6 +21,7 @@ https://labelstud.io/guide/predictions and https://labelstud.io/guide/task_forma
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ..corpora.record import Record
@@ -41,7 +42,8 @@ def lay_out_label_studio(record: Record, sheet: Sheet) -> str:
         sheet.note(NONE, repr((record.text or "")[:40]), 1)
     if sheet.model is not None:
         scores = [each["score"] for each in results if "score" in each]
-        prediction = {"model_version": sheet.model, "result": results}
+        name = "/".join(Path(sheet.model).parts[-2:])  # not all folders
+        prediction = {"model_version": name, "result": results}
         score = {"score": min(scores)} if scores else {}
         task["predictions"] = [{**prediction, **score}]
     elif record.entities is not None or record.cats is not None:

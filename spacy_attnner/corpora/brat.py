@@ -28,6 +28,7 @@ from .record import Link, Mention, Record
 NAME = re.compile(r"[TREAMN]\d+\S*|#\S*|\*")
 ENTITY = re.compile(r"(\S+) (-?\d+ -?\d+(?:;-?\d+ -?\d+)*)")
 RELATION = re.compile(r"(\S+)\s+(\w+):(\S+)\s+(\w+):(\S+)\s*")
+SECOND = "Arg2"  # where it is given before the first
 PIECES = "entity in several pieces: made one that holds what lies between them"
 EVENT = "event: left out, but for its trigger"
 EQUIVALENT = "equivalence (*): left out"
@@ -178,7 +179,9 @@ def _read_relation(name: str, rest: str, names: list[str], source: Source) -> Li
         raise ValueError(
             f"{name} {rest!r} is no relation; write {name}<TAB>TYPE Arg1:T1 Arg2:T2"
         )
-    label, _, head, _, tail = found.groups()
+    label, first, head, _, tail = found.groups()
+    if first == SECOND:
+        head, tail = tail, head
     for each in (head, tail):
         if each not in names:
             raise ValueError(f"{name} joins {each}, which is no entity of the file")

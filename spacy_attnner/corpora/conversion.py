@@ -18,13 +18,16 @@ from ..atomic import check_apart, check_file, check_files, replacing
 from ..relations import get_relations, has_relations
 from ..terminal import visible
 from .complaints import CorpusError, Rejects, Repairs
-from .documents import Rules
+from .documents import ID, Rules
 from .formats import Corpus, detect_format, split_document
 from .recognition import Options
 from .splitting import PARTS, parse_shares, plan_split
 from .storing import BYTES_HELD, Sink, folder_of_parts, folder_of_shares, one_file
 
 MAX_NOTES = 20
+MAX_IDS = 1_000_000  # that are remembered
+SAME_ID = "id that an earlier document has: kept; in a split --group-key id keeps those"
+SAME_ID += " documents together"
 LARGE = 50_000_000  # bytes of a corpus that should not become one file
 
 
@@ -79,7 +82,8 @@ class Summary:
         for name in ("entities", "relations", "cats"):
             lines.append(self._line(name, getattr(self, name)))
         if self.parts:
-            lines.append(", ".join(f"{name} {n:,}" for name, n in self.parts.items()))
+            dealt = [name for name in PARTS if name in self.parts]
+            lines.append(", ".join(f"{name} {self.parts[name]:,}" for name in dealt))
         if self.rejected:
             lines.append(f"rejected {self.rejected:,} records: see {self.rejects}")
         lines += [f"repaired {n:,}: {kind}" for kind, n in self.repairs.items()]
@@ -258,7 +262,9 @@ def _open_rejects(path: str | Path | None) -> Iterator[Rejects]:
 
 def _fill(sink: Sink, corpus: Corpus, summary: Summary, sentences: bool) -> None:
     n_written = 0
+    ids: set[int] = set()
     for count, (number, doc) in enumerate(corpus.docs(), 1):
+        _note_id(doc, ids, corpus)
         for part in split_document(doc, count, corpus) if sentences else [doc]:
             summary.add(part)
             if name := sink.add(number, part):
@@ -267,6 +273,19 @@ def _fill(sink: Sink, corpus: Corpus, summary: Summary, sentences: bool) -> None
             n_written = sink.n_written
             corpus.nlp = corpus.maker.nlp = spacy.blank(corpus.nlp.lang or "xx")
     summary.rejected = corpus.rejects.n_records
+
+
+def _note_id(doc: Doc, ids: set[int], corpus: Corpus) -> None:
+    """Count an id that an earlier document has; `ids` are hashes of theirs."""
+    name = doc.user_data.get(ID)
+    if name is None:
+        return
+    key = hash(repr(name))
+    if key in ids:
+        where = corpus.source.file, corpus.source.start
+        corpus.repairs.record(SAME_ID, *where, f"id {name!r}")
+    elif len(ids) < MAX_IDS:
+        ids.add(key)
 
 
 def _make_tokenizer(path: str | Path, lang: str) -> Language:

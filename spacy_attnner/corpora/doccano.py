@@ -6,11 +6,13 @@
     {"id": 1, "text": "Ada left Oslo.", "label": [[0, 3, "PER"]], "Comments": []}
     {"id": 1, "text": "Ada left Oslo.", "labels": [[0, 3, "PER"]]}
     {"id": 1, "text": "Ada left Oslo.", "label": ["news"]}
+    {"id": 1, "text": "Ada left Oslo.", "cats": ["news"], "entities": [[0, 3, "PER"]]}
     {"id": 1, "text": "Ada left.", "annotations": [{"label": 2, "start_offset": 0, …}]}
 
 Lists of three are entities, lists of strings categories; of an empty list the other
 records tell what it is. Labels that are numbers, as old exports have them, stay
-numbers: name them with --map-labels. Other keys go to `meta`.
+numbers: name them with --map-labels. Other keys go to `meta`, and so do those of the
+`meta` that old exports have.
 
 https://doccano.github.io/doccano/ and the project's issues show these.
 """
@@ -27,7 +29,7 @@ from .record import Link, Mention, Record
 
 LISTS = ("label", "labels", "annotations")
 MINE = frozenset(("Comments", "comments", "annotation_approver"))
-KEYS = frozenset(("id", "text", "data", "entities", "relations", *LISTS, *MINE))
+KEYS = frozenset(("id", "text", "data", "entities", "relations", "cats", *LISTS, *MINE))
 
 
 def read_doccano(source: Source) -> Iterator[Record]:
@@ -43,15 +45,24 @@ def _are_categories(source: Source) -> bool:
         with suppress(ValueError, AttributeError):
             value = parse_json(raw)
             items = next((value[key] for key in LISTS if value.get(key)), None)
-            if items:
-                return not isinstance(items[0], list) and "start_offset" not in items[0]
+            if isinstance(items, list):
+                first = items[0]
+                labelled = isinstance(first, dict) and "start_offset" not in first
+                return labelled or isinstance(first, str)
     return False
 
 
 def _make_record(value: dict[str, Any], categories: bool) -> Record:
     text = check_type(value.get("text", value.get("data")), str, "text")
     meta = {key: item for key, item in value.items() if key not in KEYS}
+    if isinstance(meta.get("meta"), dict):  # where old exports have the other keys
+        meta |= meta.pop("meta")
     name = value.get("id")
+    if "cats" in value:  # of a project for intents and slots
+        cats = _read_names(value["cats"], "cats")
+        items = check_type(value.get("entities", []), list, "entities")
+        mentions = _read_triples(items, "entities")
+        return Record(text, entities=mentions, cats=cats, id=name, meta=meta)
     if "entities" in value:
         mentions, ids = _read_objects(value["entities"], "entities")
         links = _read_links(value.get("relations"), ids)
@@ -61,8 +72,7 @@ def _make_record(value: dict[str, Any], categories: bool) -> Record:
         return Record(text, id=name, meta=meta)
     items = check_type(value[key], list, key)
     if any(isinstance(item, str) for item in items) or (not items and categories):
-        cats = {check_type(item, str, f"{key}[]"): 1.0 for item in items}
-        return Record(text, cats=cats, id=name, meta=meta)
+        return Record(text, cats=_read_names(items, key), id=name, meta=meta)
     if key != "annotations":
         return Record(text, entities=_read_triples(items, key), id=name, meta=meta)
     if any("start_offset" not in item for item in items):
@@ -70,6 +80,12 @@ def _make_record(value: dict[str, Any], categories: bool) -> Record:
         return Record(text, cats=cats, id=name, meta=meta)
     mentions, _ = _read_objects(items, key)
     return Record(text, entities=mentions, id=name, meta=meta)
+
+
+def _read_names(items: Any, key: str) -> dict[str, float]:
+    """Categories; raises ValueError if they are no list of strings."""
+    names = check_type(items, list, key)
+    return {check_type(name, str, f"{key}[]"): 1.0 for name in names}
 
 
 def _read_triples(items: list[Any], key: str) -> list[Mention]:
@@ -123,8 +139,13 @@ def claims_doccano(value: dict[str, Any]) -> bool:
         return False
     if MINE & set(value) or any("start_offset" in e for e in value.get("entities", [])):
         return True
-    if any("start_offset" in item for item in value.get("annotations", [])):
+    olds = value.get("annotations", [])
+    if olds and all("label" in item and "user" in item for item in olds):
         return True
+    if any("start_offset" in item for item in olds):
+        return True
+    if isinstance(value.get("cats"), list) and "entities" in value:
+        return all(isinstance(item, list) for item in value["entities"])
     items = value.get("label", value.get("labels"))
     if not isinstance(items, list) or not items or "tokens" in value:
         return False

@@ -15,7 +15,7 @@ from itertools import accumulate, chain
 from typing import Any
 
 from .alignment import nearest
-from .json_values import check_type
+from .json_values import check_type, read_sentences
 from .reading import Source
 from .recognition import Format
 from .record import Link, Mention, Record, first_of_each
@@ -27,7 +27,7 @@ def read_docred(source: Source) -> Iterator[Record]:
 
 
 def _make_record(value: dict[str, Any]) -> Record:
-    sentences = check_type(value.get("sents"), list, "sents")
+    sentences = read_sentences(value.get("sents"), "sents")
     starts = [0, *accumulate(map(len, sentences))]
     mentions: list[Mention] = []
     entities: list[list[int]] = []

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from .json_values import check_type
+from .json_values import check_type, read_sentences
 from .reading import Source
 from .recognition import Format
 from .record import Link, Mention, Record, first_of_each
@@ -27,7 +27,7 @@ def read_dygie(source: Source) -> Iterator[Record]:
 
 
 def _make_record(value: dict[str, Any], source: Source) -> Record:
-    sentences = check_type(value.get("sentences"), list, "sentences")
+    sentences = read_sentences(value.get("sentences"), "sentences")
     for key in ("clusters", "events"):
         if any(value.get(key) or []):
             source.repaired(LEFT_OUT.format(key), str(value.get("doc_key")))

@@ -1,8 +1,11 @@
 """fastText: categories before their text, `__label__news __label__sport Ada won`.
 
+Those behind it or in it are read as well.
+
 https://fasttext.cc/docs/en/supervised-tutorial.html
 """
 
+import re
 from collections.abc import Iterator
 
 from .reading import Source
@@ -10,6 +13,7 @@ from .recognition import Format, first_line
 from .record import Record
 
 PREFIX = "__label__"
+LABEL = re.compile(rf"(?<![^ \t]){PREFIX}([^ \t]*)[ \t]*")
 
 
 def read_fasttext(source: Source) -> Iterator[Record]:
@@ -18,12 +22,8 @@ def read_fasttext(source: Source) -> Iterator[Record]:
 
 
 def _parse(line: str) -> Iterator[Record]:
-    labels: list[str] = []
-    text = line.strip()
-    while text.startswith(PREFIX):
-        label, _, text = text.partition(" ")
-        labels.append(label.removeprefix(PREFIX))
-        text = text.lstrip()
+    labels = LABEL.findall(line)
+    text = LABEL.sub("", line).strip()
     if not all(labels) or not labels:
         raise ValueError(f"no label before {line[:40]!r}; write `{PREFIX}NAME text`")
     if not text:

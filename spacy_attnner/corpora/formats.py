@@ -201,7 +201,9 @@ class Corpus:
             self.rejects.stop(error)
         self.rejects.check(nothing_left=not made)
         if not made:
-            message = "the file holds no document; check path and format"
+            kinds = "; ".join(f"{n:,}: {kind}" for kind, n in self.repairs.items())
+            what = "the file holds no document" + (f" ({kinds})" if kinds else "")
+            message = f"{what}; check path and format"
             raise CorpusError(self.path, 1, message)
 
     def _make(self, record: Record) -> Doc | None:

@@ -7,7 +7,9 @@ sentences, lemmas and the like. Their label is the feature `value` or `label`, o
 only string that they have; `--label-column` names another. Layers of relations have the
 features `Governor`, from which a relation goes, and `Dependent`. What has no label gets
 the name of its layer, and is counted, as other features are that are left out. A folder
-is read with the folders in it; unpack archives before.
+is read with the folders in it; unpack archives before. Of an exported project each
+document is read once, as it was curated, else as its first user annotated it; the other
+files are counted.
 
 https://inception-project.github.io/releases/latest/docs/user-guide.html#sect_formats;
 https://github.com/dkpro/dkpro-cassis reads the files and makes offsets, which count
@@ -32,6 +34,11 @@ LABELS = ("value", "label")
 NO_LABEL = "annotation without a label: given the name of its layer"
 FEATURE = "feature of an annotation beside its label: left out"
 NO_SPAN = "relation of what is no entity: left out"
+ANNOTATION_FOLDER, CURATION_FOLDER = "annotation", "curation"  # of a project
+INITIAL = "INITIAL_CAS"
+CURATED = "annotations of a document that is curated: left out"
+UNTOUCHED = "INITIAL_CAS, which no user has touched: left out"
+FURTHER = "annotations of a further user of a document: left out"
 CAS_JSON = (b'"%TYPES"', b'"%FEATURE_STRUCTURES"')
 
 
@@ -46,6 +53,9 @@ def read_inception(source: Source) -> Iterator[Record]:
     type_systems: dict[Path, Any] = {}
 
     def parse(path: Path) -> Iterator[Record]:
+        if path != source.path and (reason := _reason_to_leave_out(path)):
+            source.repaired(reason, str(path))
+            return
         yield _make_record(_load(path, cassis, type_systems, source), path, source)
 
     return source.records(source.files(_is_cas), parse)
@@ -58,6 +68,20 @@ def _is_cas(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(1_000)
     return any(key in start for key in CAS_JSON)
+
+
+def _reason_to_leave_out(path: Path) -> str | None:
+    """Why another file of an exported project is read for this document, if so."""
+    folder, kind = path.parent, path.parent.parent
+    if kind.name != ANNOTATION_FOLDER:
+        return None
+    if any(map(_is_cas, (kind.parent / CURATION_FOLDER / folder.name).glob("*"))):
+        return CURATED
+    if path.stem == INITIAL:
+        return UNTOUCHED
+    users = sorted(each for each in folder.glob("*") if _is_cas(each))
+    users = [each for each in users if each.stem != INITIAL]
+    return None if path == users[0] else FURTHER
 
 
 def _load(

@@ -63,6 +63,18 @@ def read_label(item: Any, name: str) -> str:
     return label
 
 
+def read_sentences(value: Any, name: str) -> list[list[str]]:
+    """The tokens of each sentence.
+
+    Raises ValueError if it is no list of lists of strings.
+    """
+    sentences = check_type(value, list, name)
+    for i, sentence in enumerate(sentences):
+        for j, word in enumerate(check_type(sentence, list, f"{name}[{i}]")):
+            check_type(word, str, f"{name}[{i}][{j}]")
+    return sentences
+
+
 def read_score(value: Any, name: str) -> float:
     """The score of a category.
 

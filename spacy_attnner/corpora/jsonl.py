@@ -40,7 +40,7 @@ def read_jsonl(source: Source) -> Iterator[Record]:
 
 def claims_jsonl(value: dict[str, Any]) -> bool:
     """Whether an object can be of no other format."""
-    if not set(value) <= set(KEYS):
+    if not set(value) <= set(KEYS) or isinstance(value.get("cats"), list):
         return False
     entities, relations = value.get("entities", []), value.get("relations", [])
     if any(isinstance(item, list) for item in entities):  # spaCy's dictionaries

@@ -13,8 +13,10 @@
 The text is `text` of `data`, or the only string there; `--text-column` names another.
 Of several annotations of a task the first that was not cancelled is read, others are
 counted. A relation goes from `from_id` to `to_id`, by its direction the other way round
-or both ways; one without a label is left out, as results of other types are, counted.
-`--label-column` names a choice of JSON-MIN, which is a bare string there.
+or both ways; one without a label is left out, as choices of a region and results of
+other types are, counted. A task with those alone is not annotated.
+`--label-column` names a choice of JSON-MIN, which is a bare string there if it is the
+only one; without it strings beside the text go to `meta`, counted.
 
 https://labelstud.io/guide/export and https://labelstud.io/guide/task_format
 """
@@ -22,28 +24,45 @@ https://labelstud.io/guide/export and https://labelstud.io/guide/task_format
 from collections.abc import Iterator
 from typing import Any
 
+from .complaints import CorpusError
 from .json_values import check_type
 from .reading import Source
 from .recognition import Format
 from .record import Link, Mention, Record
 
+BARE = "string beside the text of a JSON-MIN task: kept in meta; --label-column"
+BARE += " reads it as a choice"
 MIN_KEYS = frozenset(("annotation_id", "annotator", "lead_time", "created_at"))
 NOT_FIRST = "further annotation of a task: left out"
 CANCELLED = "task without an annotation, or a cancelled one: left out"
+PREDICTED = "task with predictions and no annotation: left out"
 OTHER_TYPE = "result that is no labels, relation or choices: left out"
+OF_REGION = "choice of a region, not of the text: left out"
 UNNAMED = "relation without a label: left out"
 
 
 def read_label_studio(source: Source) -> Iterator[Record]:
-    """Read an export of Label Studio; `options.text_column` is the key of the text."""
+    """Read an export of Label Studio; `options.text_column` is the key of the text.
+
+    Raises CorpusError if no task of JSON-MIN has the key `options.label_column`.
+    """
+
+    wanted = source.options.label_column
+    n_min = n_found = 0
 
     def parse(raw: str) -> Iterator[Record]:
+        nonlocal n_min, n_found
         task = check_type(source.parse(raw), dict, "task")
         read = _read_task if "data" in task else _read_min
+        n_min += read is _read_min
+        n_found += wanted in task
         if record := read(task, source):
             yield record
 
-    return source.records(source.values(), parse)
+    yield from source.records(source.values(), parse)
+    if wanted and n_min and not n_found:
+        message = f"--label-column {wanted}: no task has such a choice; name its key"
+        raise CorpusError(source.path, None, message)
 
 
 def _find_text(data: dict[str, Any], source: Source) -> tuple[str, str]:
@@ -64,14 +83,16 @@ def _read_task(task: dict[str, Any], source: Source) -> Record | None:
     items = task.get("annotations", task.get("completions")) or []
     valid = [each for each in items if not each.get("was_cancelled")]
     if not valid:
-        source.repaired(CANCELLED, repr(text[:40]))
+        only_predicted = task.get("predictions") and not items
+        reason = PREDICTED if only_predicted else CANCELLED
+        source.repaired(reason, repr(text[:40]))
         return None
     if len(valid) > 1:
         source.repaired(NOT_FIRST, repr(text[:40]), len(valid) - 1)
     results = check_type(valid[0].get("result"), list, "result")
     mentions, ids = _read_mentions(results, source)
-    cats = _read_choices(results)
-    has_spans = bool(mentions) or not cats
+    cats = _read_choices(results, source)
+    has_spans = bool(mentions) or not results
     return Record(
         text,
         entities=mentions if has_spans else None,
@@ -139,13 +160,18 @@ def _read_links(
     return list(found.values())
 
 
-def _read_choices(results: list[Any]) -> dict[str, float]:
-    chosen = (each for each in results if each.get("type") == "choices")
-    return {
-        choice: 1.0
-        for each in chosen
-        for choice in each.get("value", {}).get("choices", [])
-    }
+def _read_choices(results: list[Any], source: Source) -> dict[str, float]:
+    cats: dict[str, float] = {}
+    for i, result in enumerate(results):
+        if result.get("type") != "choices":
+            continue
+        value = check_type(result.get("value"), dict, f"result[{i}] value")
+        choices = check_type(value.get("choices"), list, f"result[{i}] choices")
+        if "start" in value:
+            source.repaired(OF_REGION, f"{choices} of {value.get('text')!r}")
+        else:
+            cats.update(dict.fromkeys(choices, 1.0))
+    return cats
 
 
 def _read_min(task: dict[str, Any], source: Source) -> Record:
@@ -164,23 +190,30 @@ def _read_min(task: dict[str, Any], source: Source) -> Record:
             for i, item in enumerate(value):
                 mentions += _read_value(item, f"{key}[{i}]")
         elif isinstance(value, dict) and "choices" in value:
-            cats.update(dict.fromkeys(value["choices"], 1.0))
+            choices = check_type(value["choices"], list, f"{key} choices")
+            cats.update(dict.fromkeys(choices, 1.0))
         elif key not in MIN_KEYS and key not in ("id", "updated_at"):
             data[key] = value
     key, text = _find_text(data, source)
     rest = {name: value for name, value in data.items() if name != key}
-    if source.options.label_column:
-        cats.update(_column(rest, source.options.label_column))
+    if choice := _take_choice(rest, source):
+        cats[choice] = 1.0
     return Record(
         text, entities=mentions, cats=cats or None, id=task.get("id"), meta=rest
     )
 
 
-def _column(rest: dict[str, Any], name: str) -> dict[str, float]:
-    """The category of a single choice, which JSON-MIN has as a bare string."""
-    if not isinstance(rest.get(name), str):
-        raise ValueError(f"--label-column {name}: the task has no such choice")
-    return {rest.pop(name): 1.0}
+def _take_choice(rest: dict[str, Any], source: Source) -> str | None:
+    """A single choice, which JSON-MIN has as a bare string; a task may have none."""
+    name = source.options.label_column
+    if name is None:
+        for key in (key for key, value in rest.items() if isinstance(value, str)):
+            source.repaired(BARE, f"{key} {rest[key][:40]!r}")
+        return None
+    value = rest.pop(name, None)
+    if value is not None:
+        check_type(value, str, f"--label-column {name}: the choice")
+    return value
 
 
 def claims_label_studio(value: dict[str, Any]) -> bool:

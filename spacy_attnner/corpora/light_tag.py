@@ -11,7 +11,8 @@
 
 A relation goes from a node to its child, whose `relation_type` is the label; without
 one it is left out and counted, as annotations are that a reviewer found wrong. An
-example that nobody saw is not annotated.
+example that nobody saw is not annotated. Examples may stand alone, without their job,
+and spans without `tagged_token_id`, if no relation joins them.
 
 https://github.com/LightTag/lighttag-convertors has the types of an export.
 """
@@ -43,7 +44,7 @@ Edges = dict[Any, list[Edge]]  # those of each span
 
 
 def read_light_tag(source: Source) -> Iterator[Record]:
-    """Read the examples of a job."""
+    """Read the examples of jobs, or examples alone."""
     job: dict[str, Any] | None = None  # the one that is read
     edges: Edges | None = None
 
@@ -55,7 +56,7 @@ def read_light_tag(source: Source) -> Iterator[Record]:
         check_type(example, dict, f"examples[{i}]")
         yield _make_record(example, edges, source)
 
-    return source.records(source.parts("examples"), parse)
+    return source.records(source.parts("examples", alone="content"), parse)
 
 
 def _read_edges(job: dict[str, Any]) -> Edges:
@@ -120,7 +121,8 @@ def _read_annotations(
         start, end = (
             check_type(item.get(key), int, f"{name} {key}") for key in ("start", "end")
         )
-        if places.setdefault(item.get("tagged_token_id"), len(found)) < len(found):
+        own = item.get("tagged_token_id", name)
+        if places.setdefault(own, len(found)) < len(found):
             raise ValueError(f"{name}: a span of its tagged_token_id is given before")
         label = check_type(item.get("tag"), str, f"{name} tag")
         found.append(Mention(start, end, label, name, item.get("value")))
@@ -141,9 +143,12 @@ def _read_links(edges: Edges, places: dict[Any, int], source: Source) -> Iterato
 
 def claims_light_tag(value: dict[str, Any]) -> bool:
     """Whether an object can be of no other format."""
+    if "examples" not in value:
+        tagged = value.get("annotations") or [{}]
+        return "content" in value and all("tag" in item for item in tagged)
     return any(
         "content" in example and "annotations" in example
-        for example in value.get("examples", [])
+        for example in value["examples"]
     )
 
 

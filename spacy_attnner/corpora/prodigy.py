@@ -35,6 +35,8 @@ from .semeval import ENTITY_LABEL
 KEYS = frozenset(
     ("spans", "answer", "_input_hash", "_task_hash", "_view_id", "_session_id")
 )
+# one of them every example has
+EXAMPLE_KEYS = KEYS | {"tokens", "relations", "options"}
 RELATION_KEYS = frozenset(("child", "head_span", "child_span"))
 LEFT_OUT = {
     "reject": "example that was rejected: left out",
@@ -89,7 +91,12 @@ def claims_prodigy(value: dict[str, Any]) -> bool:
 
 
 def _reason_to_leave_out(example: Any) -> str | None:
-    answer = check_type(example, dict, "example").get("answer", "accept")
+    if not EXAMPLE_KEYS & set(check_type(example, dict, "example")):
+        raise ValueError(
+            f"an object of the keys {sorted(example)} has none of Prodigy's, such as "
+            "spans, options or answer; check the format"
+        )
+    answer = example.get("answer", "accept")
     if answer not in ("accept", *LEFT_OUT):
         raise ValueError(f"answer is {answer!r}; write accept, reject or ignore")
     if answer == "ignore" or (answer == "reject" and not _is_label(example)):

@@ -37,6 +37,7 @@ PACKED = {
 }
 WIDE = "file in UTF-16 or UTF-32, by its byte order mark: read as such"
 OTHER_ENCODING = "line with characters that are not ASCII: read as"
+OTHER_TYPE = "a value is of no type that the format has there"
 BETWEEN = re.compile(r"\s*")
 
 
@@ -247,8 +248,12 @@ class Source:
 
         return self.records(self.values(), parse)
 
-    def parts(self, key: str) -> Iterator[tuple[dict[str, Any], int, Any]]:
+    def parts(
+        self, key: str, *, alone: str | None = None
+    ) -> Iterator[tuple[dict[str, Any], int, Any]]:
         """What a list in each object holds: the object, the place, the item.
+
+        alone: A key of items; an object that has it instead of the list is one.
 
         The record of complaints is the item, on the line of its object.
         """
@@ -256,7 +261,8 @@ class Source:
             self.start = self.line
             try:
                 whole = check_type(self.parse(raw), dict, "document")
-                items = check_type(whole.get(key), list, key)
+                single = alone in whole and key not in whole
+                items = [whole] if single else check_type(whole.get(key), list, key)
             except ValueError as error:
                 self.reject(error)
                 continue
@@ -278,7 +284,8 @@ class Source:
     ) -> Iterator[Record]:
         """The records of the units of a file: its lines, blocks of lines, files.
 
-        What `parse` raises as ValueError puts the unit aside.
+        What `parse` raises as ValueError puts the unit aside, and so do values of
+        another type than it takes them for.
         """
         for unit in units:
             self.start = self.line
@@ -289,6 +296,9 @@ class Source:
                 raise
             except ValueError as error:
                 self.reject(error)
+            except (TypeError, KeyError, AttributeError) as error:
+                what = f"{type(error).__name__}: {error}"
+                self.reject(ValueError(f"{OTHER_TYPE} ({what}); check path and format"))
 
     def _check_decoded(self) -> None:
         if self.raw.isascii():

@@ -5,10 +5,12 @@
 
 `--text-column` and `--label-column` name the columns, which otherwise are called `text`
 (or `sentence`) and `label` (or `category`). Several label columns, `sport,news`, hold 0
-or 1 each. `id` is kept, and the other columns go to `meta`.
+or 1 each. `id` is kept, and the other columns go to `meta`. Doccano's tables, which
+have a column `Comments`, join the labels of a text, `sport#news`.
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +21,10 @@ from .record import Record
 
 TEXT, LABEL = ("text", "sentence"), ("label", "category")
 NO, YES = ("0", "false", "no", "", "0.0"), ("1", "true", "yes", "1.0")
+DOCCANO = "Comments"  # a column of its exports, whose labels are joined by #
+NESTED = re.compile(r"""[\[{]\s*(["'\[{]|[\]}]$)""")
+LONGEST_CELL = 2**28  # characters; Python's csv stops at 131,072 otherwise
+QUOTES = 'write quotes inside a cell twice, in quotes, """a joy"" it was"'
 Row = dict[str, str]
 
 
@@ -47,29 +53,41 @@ def read_table(source: Source) -> Iterator[Record]:
 
 def _rows(source: Source, lines: Iterator[str], comma: str) -> Iterator[list[str]]:
     """The cells of each row, which may go over several lines."""
-    start, raw = 1, []
+    raw: list[str] = []
 
     def kept() -> Iterator[str]:
         for line in lines:
             raw.append(line)
             yield f"{line}\n"
 
-    reader = csv.reader(kept(), delimiter=comma)
+    csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(kept(), delimiter=comma, strict=True)
     while True:
         start = source.line + 1
         raw.clear()
         try:
             cells = next(reader)
+            flaw = _find_swallowed(cells) if comma == "\t" else None
         except StopIteration:
             return
         except csv.Error as error:
-            raise source.error(
-                f"no CSV, {error}; quote cells with line ends"
-            ) from error
+            flaw = f"no CSV, {error}"
         source.line, source.raw = start, "\n".join(raw)
         last = start + len(raw) - 1
-        yield cells
+        if flaw:
+            source.start = start
+            source.reject(ValueError(f"{flaw}; {QUOTES}"))
+        else:
+            yield cells
         source.line = last
+
+
+def _find_swallowed(cells: list[str]) -> str | None:
+    """What to say if a quote that is part of a text made further rows part of it."""
+    for cell in cells:
+        if "\t" in cell and "\n" in cell:
+            return f"a quote takes in {cell.count(chr(10)) + 1} lines and their tabs"
+    return None
 
 
 def _separator(line: str) -> str:
@@ -109,7 +127,12 @@ def _make_record(
         (label,) = found.values()
         if not label:
             raise ValueError(f"no label for {content[:40]!r}; fill column {labels[0]}")
-        return Record(content, cats={label: 1.0}, id=name, meta=row)
+        if NESTED.match(label):
+            raise ValueError(
+                f"{labels[0]} is {label[:40]!r}, a list or an object; export JSON"
+            )
+        several = label.split("#") if DOCCANO in names else [label]
+        return Record(content, cats=dict.fromkeys(several, 1.0), id=name, meta=row)
     for label, value in found.items():
         if value.lower() not in (*NO, *YES):
             raise ValueError(f"{label} is {value!r}; write 0 or 1")

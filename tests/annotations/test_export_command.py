@@ -61,7 +61,7 @@ def test_predictions_for_label_studio(model, texts, tmp_path):
     assert first["data"] == {"text": "Ada left Oslo , again", "year": "1999", "id": "a"}
     (prediction,) = first["predictions"]
     assert prediction["score"] == 0.5
-    assert prediction["model_version"] == model
+    assert prediction["model_version"] == "/".join(Path(model).parts[-2:])
     kinds = [(r["type"], r["score"]) for r in prediction["result"]]
     assert kinds == [("labels", 0.75)] * 2 + [("relation", 0.5), ("choices", 0.625)]
     assert "annotations" not in first

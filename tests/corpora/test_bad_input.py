@@ -1,6 +1,7 @@
 """What files have that they should not, for every family of formats. Invented."""
 
 import json
+from contextlib import suppress
 
 import pytest
 
@@ -195,6 +196,32 @@ def test_ids_that_are_given_twice(read):
 def test_nan_is_no_number(read, format, content):
     with pytest.raises(CorpusError, match=r":1: .*nan"):
         read(content, format)
+
+
+def with_odd_values(value):
+    """A value of JSON with each of its parts replaced by what cannot be there."""
+    yield from (None, 7, "x", [], {}, [1], [["x"]])
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from ({**value, key: odd} for odd in with_odd_values(part))
+    if isinstance(value, list):
+        for i, part in enumerate(value):
+            for odd in with_odd_values(part):
+                yield [*value[:i], odd, *value[i + 1 :]]
+
+
+@pytest.mark.parametrize("name", sorted(ARRAYS - {"inception"}))
+def test_values_of_other_types_are_told(read, name):
+    format, content = SAMPLES[name]
+    for value in with_odd_values(json.loads(content)):
+        with suppress(CorpusError):  # anything else is an error of the reader's
+            read(json.dumps(value), format)
+
+
+@pytest.mark.parametrize("label", [1, True, 0.5, [1, 2], [None], {"a": 1}])
+def test_labels_of_another_format_are_no_doccano_s(read, label):
+    with pytest.raises(CorpusError, match=r":1: "):
+        read(json.dumps({"text": TEXT, "label": label}), "doccano")
 
 
 @pytest.mark.parametrize(

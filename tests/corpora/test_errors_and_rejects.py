@@ -11,7 +11,7 @@ from spacy.tokens import DocBin
 
 from spacy_attnner.corpora import reading, storing
 from spacy_attnner.corpora.complaints import CorpusError, CorpusErrors
-from spacy_attnner.corpora.conversion import convert
+from spacy_attnner.corpora.conversion import SAME_ID, convert
 from spacy_attnner.corpora.formats import detect_format
 from spacy_attnner.corpora.splitting import parse_shares
 from spacy_attnner.errors import UserError
@@ -207,6 +207,7 @@ def test_shares_by_label_are_the_same_each_time(write, tmp_path, nlp):
             "test": 10,
         }
         assert summary.parts == {"train": 80, "dev": 10, "test": 10}
+        assert "train 80, dev 10, test 10" in summary.lines()
         counts = {
             name: Counter(label for doc in docs for label in doc.cats)
             for name, docs in parts.items()
@@ -228,6 +229,16 @@ def test_groups_stay_together(write, tmp_path, nlp):
         convert(path, tmp_path / "split", split="2/1", group_key="year")
     with pytest.raises(CorpusError, match="--group-key author goes with --split"):
         convert(path, tmp_path / "out.spacy", group_key="author")
+
+
+def test_ids_that_several_documents_have_are_counted(write, out):
+    names = ["a", 1, "a", "1", None, None, "a"]
+    records = [{"text": "Ada left .", "id": name} for name in names]
+    records = [{k: v for k, v in each.items() if v is not None} for each in records]
+    summary = convert(write(lines(*records)), out)
+    assert summary.docs == 7
+    assert summary.repairs == {SAME_ID: 2}
+    assert summary.repairs.notes[0].endswith(":3: id 'a'")
 
 
 def test_phrases_of_a_sentence_stay_together(write, tmp_path, nlp):

@@ -63,6 +63,33 @@ def test_a_folder_of_exports(read, tmp_path, bom):
     assert not summary.repairs
 
 
+def test_each_document_of_a_project_is_read_once(read, tmp_path):
+    """As it was curated, else as the first of its users annotated it."""
+    place = tmp_path / "project"
+    made = cas(SHIP)
+    for name in (
+        *("annotation/a.txt/INITIAL_CAS", "annotation/a.txt/bo"),
+        *("annotation/b.txt/INITIAL_CAS", "annotation/b.txt/cy"),
+        *("annotation/b.txt/bo", "annotation/c.txt/INITIAL_CAS"),
+        "curation/a.txt/CURATION_USER",
+    ):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / f"{name}.xmi").write_text(made.to_xmi())
+    (place / "TypeSystem.xml").write_text(made.typesystem.to_xml())
+    docs, summary = read(place)
+    assert [doc.user_data["id"] for doc in docs] == [
+        "annotation/b.txt/bo",
+        "curation/a.txt/CURATION_USER",
+    ]
+    assert summary.repairs == {
+        inception.CURATED: 2,
+        inception.UNTOUCHED: 2,
+        inception.FURTHER: 1,
+    }
+    alone, _ = read(place / "annotation" / "b.txt" / "cy.xmi")
+    assert len(alone) == 1
+
+
 def test_named_entities_and_the_tokens_beside_them(read, write):
     made = cas(SHIP)
     types = made.typesystem

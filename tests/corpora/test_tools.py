@@ -106,6 +106,21 @@ def test_brat_errors_name_file_and_line(folder, tmp_path, ann, line, message):
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("ends", "triple"),
+    [
+        ("Arg1:T1 Arg2:T2", ("Ada", "Oslo")),
+        ("Arg2:T2 Arg1:T1", ("Ada", "Oslo")),
+        ("Ship:T1 Port:T2", ("Ada", "Oslo")),
+    ],
+)
+def test_brat_s_arguments_go_by_their_names(folder, tmp_path, nlp, ends, triple):
+    ann = f"T1\tPER 0 3\tAda\nT2\tLOC 9 13\tOslo\nR1\tLeft {ends}\n"
+    convert(folder(d_txt=TEXT, d_ann=ann), tmp_path / "out.spacy")
+    (doc,) = DocBin().from_disk(tmp_path / "out.spacy").get_docs(nlp.vocab)
+    assert [(r.head.text, r.tail.text) for r in doc._.relations] == [triple]
+
+
 def test_brat_s_files(folder, tmp_path):
     place = folder(d_ann="T1\tPER 0 3\tAda\n", e_txt="caf\xe9".encode("latin-1"))
     with pytest.raises(CorpusError) as caught:
@@ -148,6 +163,30 @@ def test_doccano_s_categories(read):
     assert not docs[0].has_annotation("ENT_IOB")
 
 
+def test_doccano_s_old_categories_and_meta(read):
+    item = {"label": 2, "user": 1, "prob": 0.0}
+    value = {"id": 1, "text": TEXT, "annotations": [item], "meta": {"page": 2}}
+    (doc,), summary = read(value)
+    assert summary.format == "doccano"
+    assert doc.cats == {"2": 1.0}
+    assert doc.user_data["meta"] == {"page": 2}
+
+
+@pytest.mark.parametrize("keys", [{}, {"Comments": []}])
+def test_doccano_s_intents_and_slots(read, keys):
+    rows = [
+        {"id": 1, "text": TEXT, "cats": ["trip"], "entities": [[9, 13, "LOC"]], **keys},
+        {"id": 2, "text": TEXT, "cats": ["stay"], "entities": [], **keys},
+    ]
+    docs, summary = read("\n".join(map(json.dumps, rows)))
+    assert summary.format == "doccano"
+    assert [ents(doc) for doc in docs] == [[("Oslo", "LOC")], []]
+    assert [doc.cats for doc in docs] == [
+        {"stay": 0.0, "trip": 1.0},
+        {"stay": 1.0, "trip": 0.0},
+    ]
+
+
 def test_label_studio_s_json_min(read):
     task = {"id": 1, "text": TEXT, "label": [studio(0, 3, "PER", "a")["value"]]}
     task |= {"topic": "travel", "annotator": 1, "annotation_id": 2, "lead_time": 1.5}
@@ -155,6 +194,24 @@ def test_label_studio_s_json_min(read):
     assert summary.format == "label_studio"
     assert ents(doc) == [("Ada", "PER")]
     assert doc.cats == {"travel": 1.0}
+
+
+def test_label_studio_s_choices_of_json_min(read):
+    """One choice is a bare string, several are an object, a task may have none."""
+    common = {"text": TEXT, "annotator": 1, "annotation_id": 2}
+    both = {"choices": ["trade", "crew"]}
+    tasks = [{**common, "topic": "crew"}, {**common, "topic": both}, common]
+    docs, summary = read(tasks, label_column="topic")
+    crew, trade = {"crew": 1.0, "trade": 0.0}, {"crew": 1.0, "trade": 1.0}
+    assert [doc.cats for doc in docs] == [crew, trade, {}]
+    assert not summary.repairs
+    docs, summary = read(tasks[:1])
+    assert docs[0].user_data["meta"] == {"topic": "crew"}
+    assert summary.repairs == {label_studio.BARE: 1}
+    with pytest.raises(CorpusError, match="--label-column tipic: no task has such a"):
+        read(tasks, label_column="tipic")
+    with pytest.raises(CorpusError, match="topic: the choice is 3; give a string"):
+        read([{**common, "topic": 3}], label_column="topic")
 
 
 def test_label_studio_s_choices_and_cancelled_tasks(read):
@@ -169,6 +226,34 @@ def test_label_studio_s_choices_and_cancelled_tasks(read):
     assert summary.repairs == {label_studio.NOT_FIRST: 1, label_studio.CANCELLED: 1}
 
 
+def test_label_studio_s_predictions_alone(read):
+    task = {"data": {"text": TEXT}, "annotations": [], "predictions": [{"result": []}]}
+    with pytest.raises(CorpusError, match=r"no document \(2: task with predictions an"):
+        read([task, task])
+
+
+def test_label_studio_s_results_that_are_left_out(read):
+    span = studio(0, 3, "PER", "a")
+    sure = {"start": 0, "end": 3, "text": "Ada", "choices": ["sure"]}
+    sure = {"id": "a", "type": "choices", "value": sure}
+    hyper = {"id": "a", "type": "hypertextlabels", "value": {}}
+    found = [[span, sure], [hyper], []]
+    tasks = [{"data": {"text": TEXT}, "annotations": [{"result": r}]} for r in found]
+    docs, summary = read(tasks)
+    assert [doc.cats for doc in docs] == [{}, {}, {}]
+    assert [doc.has_annotation("ENT_IOB") for doc in docs] == [True, False, True]
+    assert summary.repairs == {label_studio.OF_REGION: 1, label_studio.OTHER_TYPE: 1}
+
+
+def test_label_studio_s_regions_over_line_ends(read):
+    value = {"start": 3, "end": 10, "text": "Ada\\nBay", "labels": ["SHIP"]}
+    result = {"id": "a", "type": "labels", "value": value}
+    task = {"data": {"text": "Hi\nAda\nBay"}, "annotations": [{"result": [result]}]}
+    (doc,), summary = read([task])
+    assert ents(doc) == [("Ada\nBay", "SHIP")]
+    assert not summary.repairs
+
+
 def test_label_studio_counts_utf16_units(read):
     value = {"start": 3, "end": 6, "text": "Ada", "labels": ["PER"]}
     result = {"id": "a", "type": "labels", "value": value}
@@ -176,6 +261,18 @@ def test_label_studio_counts_utf16_units(read):
     (doc,), summary = read([task])
     assert ents(doc) == [("Ada", "PER")]
     assert sum(summary.repairs.values()) == 1
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_light_tag_s_spans_without_ids(read, alone):
+    spans = [
+        {"start": 0, "end": 3, "tag": "PER", "value": "Ada"},
+        {"start": 9, "end": 13, "tag": "LOC", "value": "Oslo"},
+    ]
+    examples = [{"content": TEXT, "annotations": spans}]
+    (doc,), summary = read(examples if alone else {"examples": examples})
+    assert summary.format == "light_tag"
+    assert ents(doc) == [("Ada", "PER"), ("Oslo", "LOC")]
 
 
 def test_hugging_face_s_numbers_and_texts(read):
@@ -197,6 +294,25 @@ def test_a_table_of_several_categories(read):
     ]
 
 
+def test_a_table_of_doccano_s(read):
+    rows = "id,text,label,Comments\n1,Ada won,sport,\n2,Bo left,sport#news,\n"
+    docs, _ = read(rows)
+    assert [doc.cats for doc in docs] == [
+        {"news": 0.0, "sport": 1.0},
+        {"news": 1.0, "sport": 1.0},
+    ]
+    docs, _ = read("text,label\nAda won,C#\n")
+    assert docs[0].cats == {"C#": 1.0}
+
+
+@pytest.mark.parametrize(
+    "label", ['[{""start"":0,""end"":3}]', '{""choices"":[""a""]}', "['a']", "[]"]
+)
+def test_a_table_of_spans(read, label):
+    with pytest.raises(CorpusError, match=r":2: label is .*, a list or an object; exp"):
+        read(f'text,label\nAda left,"{label}"\n')
+
+
 def test_a_cell_over_several_lines(read):
     content = 'id,body,kind\nx,"Ada\nwon",a\ny,Bo,b\n'
     settings = {"format": "table", "text_column": "body", "label_column": "kind"}
@@ -207,9 +323,33 @@ def test_a_cell_over_several_lines(read):
         read(content.replace("y,Bo,b", "y,Bo"), **settings)
 
 
+def test_quotes_of_a_text_take_no_rows(read, tmp_path):
+    """A cell that a quote opens would end at the next quote, rows later."""
+    rows = 'text\tlabel\n"Ada won\ta\nBo\tb\nCy won"\tb\n"Di" won\ta\nEd\tb\n'
+    with pytest.raises(CorpusError) as caught:
+        read(rows)
+    assert ":2: a quote takes in 3 lines and their tabs; " in str(caught.value)
+    assert ":5: no CSV, " in str(caught.value)
+    assert "6:" not in str(caught.value)
+    (doc,), summary = read(rows, rejects=tmp_path / "rejects.jsonl")
+    assert (doc.text, summary.rejected) == ("Ed", 2)
+    docs, _ = read('text\tlabel\n"Ada\nwon"\ta\n"""Bo"" won"\tb\n')
+    assert [doc.text for doc in docs] == ["Ada\nwon", '"Bo" won']
+    with pytest.raises(CorpusError, match=r":3: no CSV, unexpected end of data; write"):
+        read('text,label\nAda,a\n"Bo,b\nCy,a\n')
+
+
+def test_a_long_cell(read):
+    (doc,), _ = read(f"text,label\n{'a' * 140_000},b\n")
+    assert len(doc.text) == 140_000
+
+
 def test_several_categories_of_fasttext(read):
     docs, _ = read("__label__a __label__b Ada won\n__label__c Bo left\n")
     assert docs[0].cats == {"a": 1.0, "b": 1.0, "c": 0.0}
+    assert docs[0].text == "Ada won"
+    docs, _ = read("__label__a Ada __label__b won\t__label__c\n__label__b Bo\n")
+    assert docs[0].cats == {"a": 1.0, "b": 1.0, "c": 1.0}
     assert docs[0].text == "Ada won"
 
 
@@ -321,6 +461,14 @@ def test_prodigy_s_categories(read):
         CorpusError, match="accept has 'c', which is none of the options"
     ):
         read({**row, "accept": ["c"]})
+
+
+@pytest.mark.parametrize(
+    "keys", [{}, {"label": True}, {"label": 0.5}, {"meta": {"page": 2}}]
+)
+def test_objects_that_are_no_examples_of_prodigy(read, keys):
+    with pytest.raises(CorpusError, match=r":1: an object of .* none of Prodigy's, su"):
+        read({"text": TEXT, **keys}, format="prodigy")
 
 
 def test_pubtator_s_documents(read):
