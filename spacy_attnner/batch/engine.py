@@ -224,7 +224,7 @@ def _layout(
     nlp: Language, format: str, inputs: Sequence[Input], options: Options
 ) -> Layout:
     fields = choose_fields(nlp, options.fields, options.per)
-    id, meta = look_at(inputs, options.columns) if "meta" in fields else (None, None)
+    id, meta = look_at(inputs, replace(options.columns, meta="meta" in fields))
     return Layout(format, fields, options.per, id, meta)
 
 

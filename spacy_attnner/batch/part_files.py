@@ -30,7 +30,7 @@ class Layout:
     format: One of `FORMATS`.
     fields: What of each text, of `results.FIELDS`; a .spacy file holds all.
     per: What has a row of its own: "document", "entity" or "relation".
-    id, meta: Arrow's types of these columns; None if they are not known.
+    id, meta: Arrow's types of these columns; None for strings, of JSON in the latter.
     """
 
     format: str
@@ -60,7 +60,7 @@ class Layout:
             return "".join(json_line(each) + "\n" for each in records)
         if self.format == "csv":
             return _cells(records, self.columns)
-        return [_typed(each, self.meta is None) for each in records]
+        return [self._typed(each) for each in records]
 
     def join(self, pieces: Iterable[Any]) -> bytes:
         """A whole part file of what `encode` gave of its documents, in their order."""
@@ -84,6 +84,17 @@ class Layout:
                     source.seek(len(header) if number else 0)
                     for chunk in iter(partial(source.read, CHUNK), b""):
                         file.write(chunk)
+
+    def _typed(self, record: dict[str, Any]) -> dict[str, Any]:
+        """A record as Arrow's types want it."""
+        if self.id is None:
+            record["id"] = str(record["id"])
+        if "cats" in record:
+            cats = record["cats"].items()
+            record["cats"] = [{"label": name, "score": score} for name, score in cats]
+        if self.meta is None and "meta" in record:
+            record["meta"] = json_line(record["meta"])
+        return record
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -113,16 +124,6 @@ def _cells(records: Iterable[dict[str, Any]], columns: Sequence[str]) -> str:
             json_line(cell) if isinstance(cell, dict | list) else cell for cell in cells
         )
     return file.getvalue()
-
-
-def _typed(record: dict[str, Any], meta_as_json: bool) -> dict[str, Any]:
-    """A record as Arrow's types want it."""
-    if "cats" in record:
-        cats = record["cats"].items()
-        record["cats"] = [{"label": name, "score": score} for name, score in cats]
-    if meta_as_json and "meta" in record:
-        record["meta"] = json_line(record["meta"])
-    return record
 
 
 def _stored(doc: Doc, row: Row) -> DocBin:

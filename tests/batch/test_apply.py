@@ -156,6 +156,33 @@ def test_parquet_keeps_the_types_of_what_it_is_given(tmp_path, apply):
     assert meta == {"day": "1970-01-01", "score": None}
 
 
+@pytest.mark.parametrize("fields", [(), ("entities",)])
+@pytest.mark.parametrize("per", ["document", "entity"])
+def test_ids_that_are_integers_in_parquet(per, fields, tmp_path, apply):
+    """They stay so where all are; beside strings, or places, they are strings."""
+    records = [{"id": i, "text": "Mira left Bergen", "year": 1990} for i in range(9)]
+    lines = "".join(json.dumps(each) + "\n" for each in records)
+    for name in ("lines", "mixed", "nulls", "whole"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "lines/a.jsonl").write_text(lines)
+    (tmp_path / "mixed/a.jsonl").write_text(lines)
+    table = pa.Table.from_pylist(records)
+    for name in ("mixed", "nulls", "whole"):
+        pq.write_table(table, tmp_path / name / "b.parquet")
+    nulls = pa.Table.from_pylist([{**each, "id": None} for each in records[:2]])
+    pq.write_table(nulls.cast(table.schema), tmp_path / "nulls/c.parquet")
+
+    def ids(name: str) -> list:
+        output = tmp_path / f"{name}.parquet"
+        apply(tmp_path / name, output, per=per, fields=fields)
+        return list(dict.fromkeys(pq.read_table(output)["id"].to_pylist()))
+
+    numbers = list(range(9))
+    assert ids("whole") == numbers
+    assert ids("lines") == ids("mixed") == list(map(str, numbers))
+    assert ids("nulls") == [*map(str, numbers), "c.parquet:1", "c.parquet:2"]
+
+
 @pytest.mark.parametrize("per", ["entity", "relation"])
 def test_a_row_per_entity_or_relation(per, rows, tmp_path, apply):
     apply(rows, tmp_path / "docs.jsonl")
