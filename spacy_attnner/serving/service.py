@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -101,6 +101,8 @@ class Service:
             gone.cancel()
             found.cancel()
             self.queue.drop(tickets)
+            with suppress(asyncio.CancelledError):  # else asyncio says that nobody knew
+                await found
 
 
 async def _hung_up(request: Request) -> None:
