@@ -244,18 +244,26 @@ def _settings(nlp: Language, layout: Layout, options: Options) -> dict[str, Any]
         "--part-rows": options.part_rows,
         "--precision": options.precision,
         "the device": "cpu" if options.gpu_id < 0 else "gpu",
+        "the content of --code": options.code and _digest([options.code]),
     }
 
 
 def _fingerprint(nlp: Language) -> str:
     """Of the names and the content of all files of a pipeline."""
-    digest, folder = blake2b(digest_size=16), Path(nlp.path or "")
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+    folder = Path(nlp.path or "")
+    found = (path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+    return _digest(sorted(filter(Path.is_file, found)), folder)
+
+
+def _digest(files: Iterable[Path], folder: Path | None = None) -> str:
+    """Of the content of files, and of their names below a folder."""
+    digest = blake2b(digest_size=16)
+    for path in files:
+        if folder is not None:
             digest.update(f"{path.relative_to(folder)}\0".encode(errors="replace"))
-            with path.open("rb") as file:
-                while chunk := file.read(CHUNK):
-                    digest.update(chunk)
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
     return digest.hexdigest()
 
 

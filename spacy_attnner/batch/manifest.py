@@ -312,7 +312,7 @@ def _check_input(
     if (new and json.loads(json_line(new))) == old:
         return
     if old is None or new is None or old[:3] != json.loads(json_line(new[:3])):
-        was, now = (None if x is None else x[1] for x in (old, new))
+        was, now = (x and f"{x[1]}, read as {x[2]}" for x in (old, new))
         what = f"its input {number + 1:,} was {was} and is {now}"
     elif old[3] != new.size:
         what = f"{new.path} had {old[3]:,} bytes and has {new.size:,}"
