@@ -5,6 +5,7 @@ A part is encoded row by row, so that a row that cannot be written is one that f
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from ..errors import UserError
 from ..texts.json_lines import json_line
 from ..texts.row_readers import Row
 from .parquet_tables import document_schema, flat_schema, join_tables, table_bytes
-from .results import PER, columns_of, flat_records, record_of
+from .results import PER, columns_of, flat_records, plain_id, record_of
 
 FORMATS = ("jsonl", "csv", "parquet", "spacy")
 CHUNK = 2**20  # bytes that are copied at a time
@@ -127,10 +128,10 @@ def _cells(records: Iterable[dict[str, Any]], columns: Sequence[str]) -> str:
 
 
 def _stored(doc: Doc, row: Row) -> DocBin:
-    """A document by itself, with id and metadata in its user data."""
-    doc.user_data["id"] = row.id
+    """A document by itself, with id and metadata as JSON has them in its user data."""
+    doc.user_data["id"] = plain_id(row)
     if row.meta is not None:
-        doc.user_data["meta"] = row.meta
+        doc.user_data["meta"] = json.loads(json_line(row.meta))
     return DocBin(docs=[doc], store_user_data=True)
 
 

@@ -120,6 +120,24 @@ def test_all_formats_say_the_same(rows, tmp_path, apply):
         assert len(get_relations(doc)) == len(record["relations"])
 
 
+def test_ids_and_metadata_that_msgpack_does_not_know(tmp_path, apply):
+    """A .spacy file has them as .jsonl has."""
+    times = pa.array([0, 10**6], pa.timestamp("us"))
+    table = pa.table({"text": ["Mira", "Nils"], "id": ["a", "b"], "time": times})
+    (tmp_path / "in").mkdir()
+    pq.write_table(table, tmp_path / "in/a.parquet")
+    odd = '{"text": "Oslo", "id": "c\\ud800", "note": "\\ud800", "n": NaN}\n'
+    (tmp_path / "in/b.jsonl").write_text(odd)
+    for format in ("jsonl", "spacy"):
+        done = apply(tmp_path / "in", tmp_path / f"out.{format}")
+        assert (done.rows, done.failed) == (3, 0)
+    records = read_jsonl(tmp_path / "out.jsonl")
+    assert records[1]["meta"] == {"time": "1970-01-01T00:00:01"}
+    for record, doc in zip(records, read_docs(tmp_path / "out.spacy"), strict=True):
+        assert doc.user_data["id"] == record["id"]
+        assert doc.user_data["meta"] == record["meta"]
+
+
 def test_parquet_for_everyone(rows, tmp_path, apply):
     duckdb, pandas, polars = map(pytest.importorskip, ("duckdb", "pandas", "polars"))
     path = tmp_path / "out.parquet"
