@@ -25,7 +25,7 @@ from ..texts.first_look import look_at
 from ..texts.inputs import STANDARD_INPUT, Input, check_places, find_inputs
 from ..texts.row_readers import Columns
 from ..texts.row_stream import PART_ROWS
-from .annotator import TEMPORARY, Annotator, Done
+from .annotator import GOES_ON, TEMPORARY, Annotator, Done
 from .manifest import Manifest
 from .part_files import FORMATS, Layout
 from .processes import make_parts, n_workers
@@ -364,7 +364,7 @@ class _Bar:
 def _write_whole(layout: Layout, manifest: Manifest, output: Path) -> None:
     """In the run's own folder, which a later run cleans up, and then to its place."""
     new = manifest.folder / f"{TEMPORARY}whole"
-    with writing(output):
+    with writing(output, GOES_ON):
         try:
             with new.open("wb") as file:
                 layout.join_files(manifest.part_paths(), file)

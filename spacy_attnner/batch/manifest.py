@@ -24,7 +24,7 @@ from ..errors import UserError
 from ..texts.inputs import Input
 from ..texts.json_lines import json_line
 from ..texts.row_stream import Position
-from .annotator import TEMPORARY, Done
+from .annotator import GOES_ON, TEMPORARY, Done
 from .part_files import FORMATS
 
 try:
@@ -115,7 +115,7 @@ class Manifest:
             self._file = None  # what is temporary is the other's
             raise
         complete = not overwrite and self._read(settings, inputs)
-        with writing(self.folder):
+        with writing(self.folder, GOES_ON):
             self._remove_temporary()
             if not complete:
                 self._write_head(settings, inputs)
@@ -146,7 +146,7 @@ class Manifest:
 
         Raises UserError if that cannot be written.
         """
-        with writing(self.folder):
+        with writing(self.folder, GOES_ON):
             os.replace(done.path, self.part_path(done.number))
             _sync_folder(self.folder)
             errors = [each._asdict() for each in done.failures]
@@ -168,7 +168,7 @@ class Manifest:
 
     def finish(self) -> None:
         """Count the whole run as finished, with its errors in the order of rows."""
-        with writing(self.folder):
+        with writing(self.folder, GOES_ON):
             self._write_errors()
             self._append({"finished": True})
         self.finished = True

@@ -297,13 +297,14 @@ def test_rows_that_fail(difficult, tmp_path, apply):
 def test_a_pipeline_that_fails_on_everything(difficult, tmp_path, apply):
     pipeline, code = difficult
     (tmp_path / "in.txt").write_text("explode\n" * 25)
-    with pytest.raises(UserError, match=r"on all 25 texts of a part, at in\.txt:1"):
+    with pytest.raises(UserError, match=r"25 texts of a part, at in\.txt:1") as error:
         apply(
             *(tmp_path / "in.txt", tmp_path / "out"),
             pipeline=pipeline,
             code=code,
             part_rows=25,
         )
+    assert "Mend it, then begin anew with --overwrite" in error.value.way_out
 
 
 def test_a_gpu_that_fails_stops_the_run(rows, tmp_path, apply, monkeypatch):

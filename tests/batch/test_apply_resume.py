@@ -300,8 +300,9 @@ def test_a_file_that_changes_while_it_is_read(kind, change, rows, tmp_path, appl
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(annotator.Annotator, "__call__", disturb)
-        with pytest.raises(UserError, match="while it was read"):
+        with pytest.raises(UserError, match="while it was read") as error:
             apply(path, tmp_path / "out")
+    assert "--resume goes on after them if all inputs are as" in error.value.way_out
     assert len(list((tmp_path / "out").glob("part-*"))) == 2
     with pytest.raises(UserError):
         apply(path, tmp_path / "out", resume=True)
@@ -427,6 +428,7 @@ def test_a_full_disk(step, rows, tmp_path, apply, monkeypatch):
         with pytest.raises(UserError, match="No space left on device") as error:
             apply(rows, tmp_path / "out.jsonl")
     assert "Make room on the disk" in error.value.way_out
+    assert "--resume goes on" in error.value.way_out
     assert not (tmp_path / "out.jsonl").exists()
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
     assert not list((tmp_path / "out.jsonl.run").glob(".*"))
