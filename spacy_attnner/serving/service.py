@@ -161,6 +161,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
         """Read one text, or many; each of many that fails has an error of its own."""
         return await service.answer(request)
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health")
     async def health() -> Health:
         """Whether the service runs, what it reads with, and how much waits."""

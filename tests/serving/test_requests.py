@@ -141,6 +141,7 @@ def test_what_else_there_is(http):
     assert "GET /nowhere" in http.get("/nowhere").json()["error"]
     assert http.get("/parse").status_code == 405
     assert http.get("/parse").headers["allow"] == "POST"
+    assert http.head("/health").status_code == 200
     health = http.get("/health").json()
     assert health == {"status": "ok", "model": "made up", "waiting_texts": 0}
 
