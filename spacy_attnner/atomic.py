@@ -264,14 +264,17 @@ def is_same(a: Path, b: Path) -> bool:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Say of an error of the file system that `path` could not be written."""
+def writing(path: Path, kept: str = "") -> Iterator[None]:
+    """Say of an error of the file system that `path` could not be written.
+
+    kept: What to say of what was written so far.
+    """
     try:
         yield
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error}", way_out_of(error)) from (
-            error
-        )
+        raise UserError(
+            f"{path} cannot be written: {error}", way_out_of(error) + kept
+        ) from error
 
 
 def _place(path: Path) -> Path:

@@ -100,7 +100,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "batch": {"models", "confidence", "relations", "texts", "export", *COMMANDS},
     "render": {"explain", "export", "confidence", "relations", "texts", *COMMANDS},
     "serving": {
-        *("explain", "export", "render", "confidence", "relations", "texts"),
+        *("models", "onnx", "explain", "export", "render", "confidence"),
+        *("relations", "texts"),
         *COMMANDS,
     },
     "report": {

@@ -21,6 +21,7 @@ from .part_files import Layout
 HOPELESS = 20  # texts of a part; if a pipeline fails on all of them, it is to blame
 TEMPORARY = ".part-"  # what the names of unfinished files begin with
 MAX_REASON = 500  # characters
+GOES_ON = " Once it can be written, --resume goes on after the finished parts."
 
 
 class Failure(NamedTuple):
@@ -88,7 +89,7 @@ class Annotator:
     def _write(self, content: bytes, number: int) -> str:
         """The path of a file that no other process writes to."""
         path = self.folder / f"{TEMPORARY}{number}.{os.getpid()}.{token_hex(4)}"
-        with writing(self.folder):
+        with writing(self.folder, GOES_ON):
             try:
                 with path.open("xb") as file:
                     file.write(content)
@@ -134,8 +135,8 @@ class _Reading:
             raise UserError(
                 f"the pipeline fails on all {n_failed:,} texts of a part, at "
                 f"{self.rows[first].place} with {self._problems[first]}",
-                "nlp = spacy.load(MODEL) and nlp(TEXT) show where. Finished parts are "
-                "kept: mend it, then --resume.",
+                "nlp = spacy.load(MODEL) and nlp(TEXT) show where. Mend it, then begin "
+                "anew with --overwrite; if it is the machine that fails, --resume.",
             )
 
     def pieces(self) -> list[Any]:

@@ -25,7 +25,7 @@ from ..texts.first_look import look_at
 from ..texts.inputs import STANDARD_INPUT, Input, check_places, find_inputs
 from ..texts.row_readers import Columns
 from ..texts.row_stream import PART_ROWS
-from .annotator import TEMPORARY, Annotator, Done
+from .annotator import GOES_ON, TEMPORARY, Annotator, Done
 from .manifest import Manifest
 from .part_files import FORMATS, Layout
 from .processes import make_parts, n_workers
@@ -224,7 +224,7 @@ def _layout(
     nlp: Language, format: str, inputs: Sequence[Input], options: Options
 ) -> Layout:
     fields = choose_fields(nlp, options.fields, options.per)
-    id, meta = look_at(inputs, options.columns) if "meta" in fields else (None, None)
+    id, meta = look_at(inputs, replace(options.columns, meta="meta" in fields))
     return Layout(format, fields, options.per, id, meta)
 
 
@@ -244,18 +244,26 @@ def _settings(nlp: Language, layout: Layout, options: Options) -> dict[str, Any]
         "--part-rows": options.part_rows,
         "--precision": options.precision,
         "the device": "cpu" if options.gpu_id < 0 else "gpu",
+        "the content of --code": options.code and _digest([options.code]),
     }
 
 
 def _fingerprint(nlp: Language) -> str:
     """Of the names and the content of all files of a pipeline."""
-    digest, folder = blake2b(digest_size=16), Path(nlp.path or "")
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+    folder = Path(nlp.path or "")
+    found = (path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+    return _digest(sorted(filter(Path.is_file, found)), folder)
+
+
+def _digest(files: Iterable[Path], folder: Path | None = None) -> str:
+    """Of the content of files, and of their names below a folder."""
+    digest = blake2b(digest_size=16)
+    for path in files:
+        if folder is not None:
             digest.update(f"{path.relative_to(folder)}\0".encode(errors="replace"))
-            with path.open("rb") as file:
-                while chunk := file.read(CHUNK):
-                    digest.update(chunk)
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
     return digest.hexdigest()
 
 
@@ -356,7 +364,7 @@ class _Bar:
 def _write_whole(layout: Layout, manifest: Manifest, output: Path) -> None:
     """In the run's own folder, which a later run cleans up, and then to its place."""
     new = manifest.folder / f"{TEMPORARY}whole"
-    with writing(output):
+    with writing(output, GOES_ON):
         try:
             with new.open("wb") as file:
                 layout.join_files(manifest.part_paths(), file)

@@ -24,7 +24,7 @@ from ..errors import UserError
 from ..texts.inputs import Input
 from ..texts.json_lines import json_line
 from ..texts.row_stream import Position
-from .annotator import TEMPORARY, Done
+from .annotator import GOES_ON, TEMPORARY, Done
 from .part_files import FORMATS
 
 try:
@@ -115,7 +115,7 @@ class Manifest:
             self._file = None  # what is temporary is the other's
             raise
         complete = not overwrite and self._read(settings, inputs)
-        with writing(self.folder):
+        with writing(self.folder, GOES_ON):
             self._remove_temporary()
             if not complete:
                 self._write_head(settings, inputs)
@@ -146,7 +146,7 @@ class Manifest:
 
         Raises UserError if that cannot be written.
         """
-        with writing(self.folder):
+        with writing(self.folder, GOES_ON):
             os.replace(done.path, self.part_path(done.number))
             _sync_folder(self.folder)
             errors = [each._asdict() for each in done.failures]
@@ -168,7 +168,7 @@ class Manifest:
 
     def finish(self) -> None:
         """Count the whole run as finished, with its errors in the order of rows."""
-        with writing(self.folder):
+        with writing(self.folder, GOES_ON):
             self._write_errors()
             self._append({"finished": True})
         self.finished = True
@@ -312,7 +312,7 @@ def _check_input(
     if (new and json.loads(json_line(new))) == old:
         return
     if old is None or new is None or old[:3] != json.loads(json_line(new[:3])):
-        was, now = (None if x is None else x[1] for x in (old, new))
+        was, now = (x and f"{x[1]}, read as {x[2]}" for x in (old, new))
         what = f"its input {number + 1:,} was {was} and is {now}"
     elif old[3] != new.size:
         what = f"{new.path} had {old[3]:,} bytes and has {new.size:,}"

@@ -5,6 +5,7 @@ A part is encoded row by row, so that a row that cannot be written is one that f
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from ..errors import UserError
 from ..texts.json_lines import json_line
 from ..texts.row_readers import Row
 from .parquet_tables import document_schema, flat_schema, join_tables, table_bytes
-from .results import PER, columns_of, flat_records, record_of
+from .results import PER, columns_of, flat_records, plain_id, record_of
 
 FORMATS = ("jsonl", "csv", "parquet", "spacy")
 CHUNK = 2**20  # bytes that are copied at a time
@@ -30,7 +31,7 @@ class Layout:
     format: One of `FORMATS`.
     fields: What of each text, of `results.FIELDS`; a .spacy file holds all.
     per: What has a row of its own: "document", "entity" or "relation".
-    id, meta: Arrow's types of these columns; None if they are not known.
+    id, meta: Arrow's types of these columns; None for strings, of JSON in the latter.
     """
 
     format: str
@@ -60,7 +61,7 @@ class Layout:
             return "".join(json_line(each) + "\n" for each in records)
         if self.format == "csv":
             return _cells(records, self.columns)
-        return [_typed(each, self.meta is None) for each in records]
+        return [self._typed(each) for each in records]
 
     def join(self, pieces: Iterable[Any]) -> bytes:
         """A whole part file of what `encode` gave of its documents, in their order."""
@@ -84,6 +85,17 @@ class Layout:
                     source.seek(len(header) if number else 0)
                     for chunk in iter(partial(source.read, CHUNK), b""):
                         file.write(chunk)
+
+    def _typed(self, record: dict[str, Any]) -> dict[str, Any]:
+        """A record as Arrow's types want it."""
+        if self.id is None:
+            record["id"] = str(record["id"])
+        if "cats" in record:
+            cats = record["cats"].items()
+            record["cats"] = [{"label": name, "score": score} for name, score in cats]
+        if self.meta is None and "meta" in record:
+            record["meta"] = json_line(record["meta"])
+        return record
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -115,21 +127,11 @@ def _cells(records: Iterable[dict[str, Any]], columns: Sequence[str]) -> str:
     return file.getvalue()
 
 
-def _typed(record: dict[str, Any], meta_as_json: bool) -> dict[str, Any]:
-    """A record as Arrow's types want it."""
-    if "cats" in record:
-        cats = record["cats"].items()
-        record["cats"] = [{"label": name, "score": score} for name, score in cats]
-    if meta_as_json and "meta" in record:
-        record["meta"] = json_line(record["meta"])
-    return record
-
-
 def _stored(doc: Doc, row: Row) -> DocBin:
-    """A document by itself, with id and metadata in its user data."""
-    doc.user_data["id"] = row.id
+    """A document by itself, with id and metadata as JSON has them in its user data."""
+    doc.user_data["id"] = plain_id(row)
     if row.meta is not None:
-        doc.user_data["meta"] = row.meta
+        doc.user_data["meta"] = json.loads(json_line(row.meta))
     return DocBin(docs=[doc], store_user_data=True)
 
 

@@ -68,7 +68,7 @@ def record_of(doc: Doc, row: Row, fields: Sequence[str]) -> dict[str, Any]:
 
     Raises ValueError for a probability that is no finite number.
     """
-    record: dict[str, Any] = {"id": _plain_id(row)}
+    record: dict[str, Any] = {"id": plain_id(row)}
     for field in fields:
         if field == "text":
             record["text"] = row.text
@@ -96,7 +96,7 @@ def flat_records(
     )
     end = {"meta": row.meta} if "meta" in fields and row.meta is not None else {}
     for each in found:
-        yield {"id": _plain_id(row), **each, **end}
+        yield {"id": plain_id(row), **each, **end}
 
 
 def columns_of(per: str, fields: Sequence[str]) -> tuple[str, ...]:
@@ -119,7 +119,8 @@ def _has_others(nlp: Language) -> bool:
     return any(not pipe.__module__.startswith(ours) for _, pipe in nlp.pipeline)
 
 
-def _plain_id(row: Row) -> str | int:
+def plain_id(row: Row) -> str | int:
+    """The id, without lone surrogates."""
     return storable(row.id) if isinstance(row.id, str) else row.id
 
 

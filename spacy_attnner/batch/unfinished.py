@@ -10,7 +10,10 @@ from ..texts.row_readers import Columns
 from ..texts.row_stream import Part, RowStream
 from .manifest import Finished
 
-KEPT = " Finished parts are kept: --resume goes on after them, --overwrite begins anew."
+KEPT = (
+    " Finished parts are kept: --resume goes on after them if all inputs are as they "
+    "were, --overwrite begins anew."
+)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from spacy.language import Language
@@ -11,7 +12,10 @@ from spacy.tokens import Doc
 
 from ..explain.explainer import KINDS, Explainer
 from ..explain.explanation import Explanation
+from ..explain.methods import DEFAULT
 from ..export.found import document_record
+from ..models.onnx_encoder import OnnxEncoder
+from ..onnx import encoders_of
 from .found_page import found_html
 
 MOST_EXPLAINED = 20  # of what a text says, categories first
@@ -55,6 +59,9 @@ class BatchReader:
     def __init__(self, nlp: Language) -> None:
         self.nlp = nlp
         self.explainer = Explainer(nlp)
+        # the graph of ONNX has no gradients
+        graphs = (isinstance(e.encoder, OnnxEncoder) for _, e in encoders_of(nlp))
+        self.method = "leave_one_out" if any(graphs) else DEFAULT
 
     def read(self, jobs: Sequence[Job]) -> list[Outcome]:
         """The outcomes of jobs, in their order.
@@ -90,5 +97,5 @@ class BatchReader:
         for kind, _ in KINDS.values():
             if self.explainer.pipes(kind):
                 targets += self.explainer.targets(doc, kind)
-        explain = self.explainer.explain
-        return [explain(doc, target) for target in targets[:MOST_EXPLAINED]]
+        explain = partial(self.explainer.explain, doc, method=self.method)
+        return [explain(target) for target in targets[:MOST_EXPLAINED]]

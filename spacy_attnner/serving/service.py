@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -101,6 +101,8 @@ class Service:
             gone.cancel()
             found.cancel()
             self.queue.drop(tickets)
+            with suppress(asyncio.CancelledError):  # else asyncio says that nobody knew
+                await found
 
 
 async def _hung_up(request: Request) -> None:
@@ -138,7 +140,9 @@ def make_app(
     model: What it is called.
     """
     service = Service(nlp, model, bounds or Bounds(), limits or Limits())
+    silent = dict.fromkeys(("tracing", "metrics", "logs"), False)
     app = FastAPI(
+        telemetry=silent,  # transformers has it sent somewhere
         title=f"{model}, read by spacy-attnner",
         version=version("spacy-attnner"),
         docs_url=None,  # FastAPI's own load from elsewhere
@@ -157,6 +161,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
         """Read one text, or many; each of many that fails has an error of its own."""
         return await service.answer(request)
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health")
     async def health() -> Health:
         """Whether the service runs, what it reads with, and how much waits."""

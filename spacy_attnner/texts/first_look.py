@@ -6,19 +6,21 @@ from typing import Any, BinaryIO, cast
 from ..errors import UserError, sound
 from .compressed import decompressed
 from .inputs import STANDARD_INPUT, Input
-from .parquet_rows import open_table, types_of_others
+from .parquet_rows import open_table, type_of_ids, type_of_others
 from .row_readers import Columns, read_csv_rows
 
 
 def look_at(inputs: Sequence[Input], columns: Columns) -> tuple[Any, Any]:
-    """The Arrow types of the ids and of the other columns together, None if unknown.
+    """The Arrow types of integer ids and of the other columns together.
 
-    They are known where all inputs are Parquet.
+    They are known where all inputs are Parquet, and None otherwise; the ids' is None,
+    too, where some are strings, or integers of another type.
 
-    Raises UserError if a table has no column for the texts, or those of two files
-    differ.
+    Raises UserError if a table has no column for the texts, or the other columns of two
+    files differ.
     """
-    types: dict[str, tuple[Any, Any]] = {}
+    ids: set[Any] = set()
+    others: dict[str, Any] = {}
     for source in inputs:
         if source.kind not in ("csv", "parquet") or source.path == STANDARD_INPUT:
             continue
@@ -30,20 +32,21 @@ def look_at(inputs: Sequence[Input], columns: Columns) -> tuple[Any, Any]:
             if source.kind == "csv":
                 next(iter(read_csv_rows(file, source.path, 0, columns)), None)
             else:
-                schema = open_table(file, source.path, columns).schema_arrow
-                types[source.path] = types_of_others(schema, columns)
-    if len(types) < len(inputs):
+                table = open_table(file, source.path, columns)
+                ids.add(type_of_ids(table, columns))
+                others[source.path] = type_of_others(table, columns)
+    if len(others) < len(inputs):
         return None, None
-    return _only(types.items())
+    return ids.pop() if len(ids) == 1 else None, _only(others.items())
 
 
-def _only(types: Iterable[tuple[str, tuple[Any, Any]]]) -> tuple[Any, Any]:
+def _only(types: Iterable[tuple[str, Any]]) -> Any:
     (first, known), *others = types
     for path, found in others:
         if found != known:
             raise UserError(
-                f"{path} and {first} have other columns beside the text: "
-                f"{', '.join(map(str, found))} and {', '.join(map(str, known))}",
+                f"{path} and {first} have other columns beside text and id: "
+                f"{found} and {known}",
                 "Give one of them at a time, or leave meta out: --fields entities.",
             )
     return known

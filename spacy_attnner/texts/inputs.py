@@ -140,20 +140,24 @@ def _input(path: Path, name: str, kind: str | None, in_folder: bool) -> Input:
         found = path.stat()
         if not os.access(path, os.R_OK):
             raise PermissionError(13, os.strerror(13), str(path))
+    if not path.is_file():  # it would have to be read twice
+        raise UserError(f"{path} is a pipe or a device, no file", "Pipe it into -.")
     if in_folder and kind == "txt":
         kind = WHOLE_TEXT
     return Input(name, os.path.abspath(path), kind, found.st_size, found.st_mtime_ns)
 
 
 def _below(folder: Path, kind: str | None) -> list[str]:
-    """Names of the visible files below a folder that hold rows."""
+    """Names of the visible files below a folder that hold rows; of no pipes."""
 
     def names() -> Iterator[str]:
         for place, folders, files in os.walk(folder):
             folders[:] = [each for each in folders if not each.startswith(".")]
             for file in files:
-                if not file.startswith(".") and (kind or kind_of(file)):
-                    yield Path(place, file).relative_to(folder).as_posix()
+                path = Path(place, file)
+                known = kind or kind_of(file)
+                if not file.startswith(".") and known and not path.is_fifo():
+                    yield path.relative_to(folder).as_posix()
 
     return sorted(names())
 

@@ -68,14 +68,37 @@ def open_table(file: BinaryIO, name: str, columns: Columns) -> Any:
     return table
 
 
-def types_of_others(schema: Any, columns: Columns) -> tuple[Any, Any]:
-    """The types of the ids and of all other columns, None where there are none."""
-    pa = import_pyarrow()
-    id = schema.field(columns.id).type if columns.id in schema.names else None
-    if id is not None and not pa.types.is_integer(id):
-        id = pa.string()
-    others = [each for each in schema if each.name not in (columns.text, columns.id)]
-    return id, pa.struct(others) if others else None
+def type_of_ids(table: Any, columns: Columns) -> Any:
+    """The type of integers that all rows have as ids, None if they are strings.
+
+    A row without an id gets its place as one, which is a string.
+    """
+    schema = table.schema_arrow
+    if columns.id not in schema.names:
+        return None
+    type = schema.field(columns.id).type
+    if not import_pyarrow().types.is_integer(type) or _may_lack(table, columns.id):
+        return None
+    return type
+
+
+def type_of_others(table: Any, columns: Columns) -> Any:
+    """The type of all columns beside text and id together, None if there are none."""
+    known = (columns.text, columns.id)
+    others = [each for each in table.schema_arrow if each.name not in known]
+    return import_pyarrow().struct(others) if others and columns.meta else None
+
+
+def _may_lack(table: Any, name: str) -> bool:
+    """Whether the statistics of a file leave open that a column has nulls."""
+    for i in range(table.num_row_groups):
+        group = table.metadata.row_group(i)
+        for column in map(group.column, range(group.num_columns)):
+            if column.path_in_schema == name:
+                counted = column.statistics
+                if counted is None or not counted.has_null_count or counted.null_count:
+                    return True
+    return False
 
 
 def _is_string(pa: Any, type: Any) -> bool:

@@ -120,6 +120,24 @@ def test_all_formats_say_the_same(rows, tmp_path, apply):
         assert len(get_relations(doc)) == len(record["relations"])
 
 
+def test_ids_and_metadata_that_msgpack_does_not_know(tmp_path, apply):
+    """A .spacy file has them as .jsonl has."""
+    times = pa.array([0, 10**6], pa.timestamp("us"))
+    table = pa.table({"text": ["Mira", "Nils"], "id": ["a", "b"], "time": times})
+    (tmp_path / "in").mkdir()
+    pq.write_table(table, tmp_path / "in/a.parquet")
+    odd = '{"text": "Oslo", "id": "c\\ud800", "note": "\\ud800", "n": NaN}\n'
+    (tmp_path / "in/b.jsonl").write_text(odd)
+    for format in ("jsonl", "spacy"):
+        done = apply(tmp_path / "in", tmp_path / f"out.{format}")
+        assert (done.rows, done.failed) == (3, 0)
+    records = read_jsonl(tmp_path / "out.jsonl")
+    assert records[1]["meta"] == {"time": "1970-01-01T00:00:01"}
+    for record, doc in zip(records, read_docs(tmp_path / "out.spacy"), strict=True):
+        assert doc.user_data["id"] == record["id"]
+        assert doc.user_data["meta"] == record["meta"]
+
+
 def test_parquet_for_everyone(rows, tmp_path, apply):
     duckdb, pandas, polars = map(pytest.importorskip, ("duckdb", "pandas", "polars"))
     path = tmp_path / "out.parquet"
@@ -154,6 +172,33 @@ def test_parquet_keeps_the_types_of_what_it_is_given(tmp_path, apply):
     apply(tmp_path / "in.parquet", tmp_path / "out.jsonl")
     meta = read_jsonl(tmp_path / "out.jsonl")[0]["meta"]
     assert meta == {"day": "1970-01-01", "score": None}
+
+
+@pytest.mark.parametrize("fields", [(), ("entities",)])
+@pytest.mark.parametrize("per", ["document", "entity"])
+def test_ids_that_are_integers_in_parquet(per, fields, tmp_path, apply):
+    """They stay so where all are; beside strings, or places, they are strings."""
+    records = [{"id": i, "text": "Mira left Bergen", "year": 1990} for i in range(9)]
+    lines = "".join(json.dumps(each) + "\n" for each in records)
+    for name in ("lines", "mixed", "nulls", "whole"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "lines/a.jsonl").write_text(lines)
+    (tmp_path / "mixed/a.jsonl").write_text(lines)
+    table = pa.Table.from_pylist(records)
+    for name in ("mixed", "nulls", "whole"):
+        pq.write_table(table, tmp_path / name / "b.parquet")
+    nulls = pa.Table.from_pylist([{**each, "id": None} for each in records[:2]])
+    pq.write_table(nulls.cast(table.schema), tmp_path / "nulls/c.parquet")
+
+    def ids(name: str) -> list:
+        output = tmp_path / f"{name}.parquet"
+        apply(tmp_path / name, output, per=per, fields=fields)
+        return list(dict.fromkeys(pq.read_table(output)["id"].to_pylist()))
+
+    numbers = list(range(9))
+    assert ids("whole") == numbers
+    assert ids("lines") == ids("mixed") == list(map(str, numbers))
+    assert ids("nulls") == [*map(str, numbers), "c.parquet:1", "c.parquet:2"]
 
 
 @pytest.mark.parametrize("per", ["entity", "relation"])
@@ -252,13 +297,14 @@ def test_rows_that_fail(difficult, tmp_path, apply):
 def test_a_pipeline_that_fails_on_everything(difficult, tmp_path, apply):
     pipeline, code = difficult
     (tmp_path / "in.txt").write_text("explode\n" * 25)
-    with pytest.raises(UserError, match=r"on all 25 texts of a part, at in\.txt:1"):
+    with pytest.raises(UserError, match=r"25 texts of a part, at in\.txt:1") as error:
         apply(
             *(tmp_path / "in.txt", tmp_path / "out"),
             pipeline=pipeline,
             code=code,
             part_rows=25,
         )
+    assert "Mend it, then begin anew with --overwrite" in error.value.way_out
 
 
 def test_a_gpu_that_fails_stops_the_run(rows, tmp_path, apply, monkeypatch):

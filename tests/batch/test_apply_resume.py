@@ -188,7 +188,7 @@ def test_resume_with_another_option(options, said, rows, tmp_path, apply):
         assert path.suffix == f".{options.get('format', 'jsonl')}"
 
 
-def cut_off(rows: Path, output: Path, apply: Callable) -> None:
+def cut_off(rows: Path, output: Path, apply: Callable, **options) -> None:
     """Stop after two parts."""
     call = annotator.Annotator.__call__
 
@@ -200,9 +200,28 @@ def cut_off(rows: Path, output: Path, apply: Callable) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(annotator.Annotator, "__call__", stop)
         with pytest.raises(KeyboardInterrupt):
-            apply(rows, output)
+            apply(rows, output, **options)
     folder = output if output.is_dir() else output.with_name(output.name + ".run")
     assert len(list(folder.glob("part-*"))) == 2
+
+
+def test_resume_with_other_code(rows, tmp_path, apply):
+    one, same, other = (tmp_path / f"code{i}.py" for i in range(3))
+    for path, text in ((one, "A = 1"), (same, "A = 1"), (other, "A = 2")):
+        path.write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "python_code", None)  # what is imported is put there
+        cut_off(rows, tmp_path / "out", apply, code=one)
+        for code in (other, None):
+            with pytest.raises(UserError, match="the content of --code was"):
+                apply(rows, tmp_path / "out", resume=True, code=code)
+        assert apply(rows, tmp_path / "out", resume=True, code=same).rows == 30
+
+
+def test_resume_with_another_format_of_the_input(rows, tmp_path, apply):
+    cut_off(rows, tmp_path / "out", apply)
+    with pytest.raises(UserError, match=r"\.jsonl, read as jsonl and .*, read as txt"):
+        apply(rows, tmp_path / "out", resume=True, input_format="txt")
 
 
 def test_resume_with_another_pipeline(model, rows, tmp_path, apply):
@@ -281,8 +300,9 @@ def test_a_file_that_changes_while_it_is_read(kind, change, rows, tmp_path, appl
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(annotator.Annotator, "__call__", disturb)
-        with pytest.raises(UserError, match="while it was read"):
+        with pytest.raises(UserError, match="while it was read") as error:
             apply(path, tmp_path / "out")
+    assert "--resume goes on after them if all inputs are as" in error.value.way_out
     assert len(list((tmp_path / "out").glob("part-*"))) == 2
     with pytest.raises(UserError):
         apply(path, tmp_path / "out", resume=True)
@@ -408,6 +428,7 @@ def test_a_full_disk(step, rows, tmp_path, apply, monkeypatch):
         with pytest.raises(UserError, match="No space left on device") as error:
             apply(rows, tmp_path / "out.jsonl")
     assert "Make room on the disk" in error.value.way_out
+    assert "--resume goes on" in error.value.way_out
     assert not (tmp_path / "out.jsonl").exists()
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
     assert not list((tmp_path / "out.jsonl.run").glob(".*"))

@@ -1,5 +1,6 @@
 """Pipelines whose pretrained encoder ONNX Runtime runs."""
 
+import json
 import pickle
 import sys
 
@@ -10,6 +11,7 @@ from spacy.training import Example
 
 from spacy_attnner.errors import UserError
 from spacy_attnner.onnx import encoders_of, export_to_onnx
+from spacy_attnner.serving.batch_reader import BatchReader, Job
 from tests.commands import invoke
 from tests.tiny_encoders import make_encoder
 
@@ -104,6 +106,16 @@ def refused(model, output, message):
     with pytest.raises(UserError, match=message):
         export_to_onnx(str(model), output)
     assert not output.exists()
+
+
+def test_a_service_explains_by_leave_one_out(folder):
+    nlp = spacy.load(folder / "onnx")
+    ruler = nlp.add_pipe("entity_ruler", config={"overwrite_ents": True})
+    ruler.add_patterns([{"label": "PER", "pattern": "Maria Keller"}])
+    (outcome,) = BatchReader(nlp).read([Job(TEXTS[0], explain=True)])
+    assert not outcome.failed, outcome.content
+    explanations = json.loads(outcome.content)["explanations"]
+    assert {each["method"] for each in explanations} == {"leave_one_out"}
 
 
 def test_no_second_time(folder, tmp_path):

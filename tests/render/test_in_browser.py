@@ -15,7 +15,10 @@ from spacy_attnner.relations import Relation, set_relations
 from spacy_attnner.render import caption, heat, page, picture
 from spacy_attnner.render.heat import CSS
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = (
+    *("chromium", "chromium-browser", "google-chrome"),
+    "chromium-headless-shell",
+)
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 

@@ -1,6 +1,7 @@
 """What waits, what is read together, what is given up, and what is answered last."""
 
 import asyncio
+import gc
 import socket
 import threading
 from collections.abc import Sequence
@@ -173,7 +174,7 @@ def test_a_full_queue_says_when_to_come_again(serve):
     assert [each.status_code for each in answers] == [200] * 3
 
 
-def test_a_client_that_hangs_up_is_dropped(serve):
+def test_a_client_that_hangs_up_is_dropped(serve, caplog):
     client = serve(bounds=Bounds(patience=0))
     answers: list = []
     thread = asking(client, "WAIT", answers)
@@ -191,6 +192,8 @@ def test_a_client_that_hangs_up_is_dropped(serve):
     assert metric(client, 'attn_texts_total{outcome="read"}') == 1
     assert metric(client, 'attn_texts_total{outcome="failed"}') == 0
     eventually(lambda: metric(client, 'attn_requests_total{status="499"}') == 1)
+    gc.collect()
+    assert not caplog.records
 
 
 def test_a_client_that_hangs_up_within_its_body(serve):

@@ -141,8 +141,24 @@ def test_what_else_there_is(http):
     assert "GET /nowhere" in http.get("/nowhere").json()["error"]
     assert http.get("/parse").status_code == 405
     assert http.get("/parse").headers["allow"] == "POST"
+    assert http.head("/health").status_code == 200
     health = http.get("/health").json()
     assert health == {"status": "ok", "model": "made up", "waiting_texts": 0}
+
+
+def test_nothing_is_sent_to_a_collector(http, monkeypatch):
+    """Of the providers of OpenTelemetry that some package has made for all."""
+    trace = pytest.importorskip("opentelemetry.trace")
+    sdk = pytest.importorskip("opentelemetry.sdk.trace")
+    export = pytest.importorskip("opentelemetry.sdk.trace.export")
+    in_memory = f"{export.__name__}.in_memory_span_exporter"
+    exporter = pytest.importorskip(in_memory).InMemorySpanExporter()
+    provider = sdk.TracerProvider()
+    provider.add_span_processor(export.SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    provider.get_tracer("test").start_span("made here").end()
+    assert http.post("/parse", json={"text": "Mira"}).status_code == 200
+    assert [span.name for span in exporter.get_finished_spans()] == ["made here"]
 
 
 def test_metrics(serve):

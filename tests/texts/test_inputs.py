@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -297,6 +298,17 @@ def test_no_inputs(given, kind, problem, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=problem):
         find_inputs(given, kind)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs")
+def test_pipes(tmp_path):
+    """One is refused before anything is read, and left out of a folder."""
+    os.mkfifo(tmp_path / "a.jsonl")
+    with pytest.raises(UserError, match="is a pipe or a device") as error:
+        find_inputs(str(tmp_path / "a.jsonl"))
+    assert error.value.way_out == "Pipe it into -."
+    (tmp_path / "b.txt").write_text("b")
+    assert [each.name for each in find_inputs(str(tmp_path))] == ["b.txt"]
 
 
 def test_without_zstandard(tmp_path, monkeypatch):
