@@ -3,7 +3,7 @@
     {"id": "a7", "tokens": ["Ada", "left", "Oslo"], "ner_tags": ["B-PER", "O", "B-LOC"]}
     {"id": "a7", "text": "Ada left Oslo.", "label": "news"}
 
-Metadata stand beside these keys.
+Metadata stand beside these keys. A text that is not annotated has the label null.
 """
 
 from typing import Any
@@ -33,9 +33,8 @@ def lay_out_hugging_face(record: Record, sheet: Sheet) -> str:
     value["text"] = record.text
     cats = record.cats or {}
     names = sorted(chosen(cats), key=lambda name: -cats[name])
-    if names:
-        value["label"] = names[0]
-    elif cats:
+    value["label"] = names[0] if names else None
+    if cats and not names:
         note(NONE, start, 1)
     if names[1:]:
         note(SEVERAL, start, len(names) - 1)

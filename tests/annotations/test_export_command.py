@@ -170,6 +170,14 @@ def test_span_groups_and_arguments_of_relations(tmp_path):
         )
 
 
+def test_a_text_without_annotations_for_hugging_face(tmp_path):
+    gold, output = save(tmp_path, spacy.blank("en")("Ada left.")), tmp_path / "o.jsonl"
+    export_annotations(gold, output, format="hugging_face")
+    assert lines(output) == [{"text": "Ada left.", "label": None}]
+    summary = convert(output, tmp_path / "back.spacy", format="hugging_face")
+    assert (summary.docs, summary.annotated.total()) == (1, 0)
+
+
 def test_entities_on_some_tokens(tmp_path):
     doc = Doc(spacy.blank("en").vocab, ["Ada", "left"])
     doc.set_ents([Span(doc, 0, 1, "PER")], default="missing")
