@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..hidden import shown
+
 EM = 15.0  # pixels
 # thousandths of an em that Arial's, Helvetica's and Liberation Sans' letters advance
 ADVANCES = {
@@ -31,6 +33,7 @@ ADVANCES = {
 ADVANCE = {letter: n / 1000 for n, letters in ADVANCES.items() for letter in letters}
 UPPER, OTHER = ADVANCE["B"], ADVANCE["n"]
 SPACE = ADVANCE[" "]
+JOINER, SKIN_TONES = "\u200d", "🏻🏼🏽🏾🏿"
 
 
 @dataclass
@@ -48,13 +51,18 @@ class Line:
 
 def text_width(text: str, em: float = EM) -> float:
     """About how wide a text is, in pixels: what is drawn is fitted into it."""
-    return em * sum(map(_em_of, text))
+    text = shown(text)
+    return em * sum(map(_em_of, text, "\0" + text))
 
 
-def _em_of(character: str) -> float:
+def _em_of(character: str, before: str) -> float:
+    """How far a character advances; `before` is the one before it."""
+    is_wide = unicodedata.east_asian_width(character) in ("W", "F")
+    if is_wide and (before == JOINER or character in SKIN_TONES):
+        return 0.0  # part of the emoji before it
     if unicodedata.category(character) in ("Mn", "Me", "Cf", "Cc"):
         return 0.0
-    if unicodedata.east_asian_width(character) in ("W", "F"):
+    if is_wide:
         return 1.0
     if character.isspace():
         return SPACE

@@ -9,6 +9,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..confidence import confidences
+from ..hidden import shown
 
 CORRECT = "correct"
 TYPE = "type"
@@ -262,8 +263,7 @@ def pick_examples(mistakes: Sequence[Mistake], n: int) -> dict[str, list[Mistake
 
 def surface(span: Span) -> str:
     """A span's text on one line; characters that control a terminal become `�`."""
-    text = " ".join(span.text.split())
-    return "".join(char if char.isprintable() else "�" for char in text)
+    return shown(" ".join(span.text.split()))
 
 
 def _mistake(doc: Doc, pair: Pair, document: int) -> Mistake:

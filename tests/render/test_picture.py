@@ -146,6 +146,16 @@ def test_what_is_in_a_text_shows_as_text():
     )
 
 
+def test_joiners_and_wide_spaces_are_part_of_the_text():
+    words = ["می\u200cخواهم", "👩\u200d👧", "東京\u3000は", "12\u202f000", "a\u00adb"]
+    found = of_class(
+        read(picture(Doc(spacy.blank("en").vocab, words=words)).svg), "token"
+    )
+    assert [token.text for token in found] == words
+    assert text_width("👩\u200d👧") == text_width("👍🏽") == text_width("漢")
+    assert text_width("\u202eabc") == text_width("\ufffdabc") > text_width("abc")
+
+
 def test_right_to_left_and_wide_characters():
     arabic = spacy.blank("ar")("تعمل ميرا في بيرغن")
     tokens = of_class(read(picture(arabic, width=300).svg), "token")

@@ -72,3 +72,9 @@ def test_control_characters(make_example, mistakes_of):
     words = ["a\x1b[31m", "\n", "b\u202e"]
     (missed,) = mistakes_of(make_example([(0, 3, "A")], [], words=words))
     assert missed.text == "a�[31m b�"
+
+
+def test_joiners_stay(make_example, mistakes_of):
+    words = ["می\u200cخواهم", "👩\u200d👧"]
+    (missed,) = mistakes_of(make_example([(0, 2, "A")], [], words=words))
+    assert missed.text == " ".join(words)
