@@ -1,7 +1,7 @@
 """Where the tokens of a text stand on lines of a certain width."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..hidden import shown
@@ -33,6 +33,8 @@ ADVANCES = {
 ADVANCE = {letter: n / 1000 for n, letters in ADVANCES.items() for letter in letters}
 UPPER, OTHER = ADVANCE["B"], ADVANCE["n"]
 SPACE = ADVANCE[" "]
+# of Unicode's kinds of characters
+DIRECTIONS = {"L": "L", "R": "R", "AL": "R", "EN": "EN"}
 JOINER, SKIN_TONES = "\u200d", "🏻🏼🏽🏾🏿"
 
 
@@ -97,8 +99,40 @@ def lay_out(
         if "\n" in token:
             lines.append(Line())
     lines = [line for line in lines if line.tokens]
-    if right_to_left:
-        for line in lines:
-            ends = zip(line.starts, line.widths, strict=True)
-            line.starts = [width - start - own for start, own in ends]
+    for line in lines:
+        for first, last in _turned([tokens[i] for i in line.tokens], right_to_left):
+            right = line.starts[last] + line.widths[last]
+            _mirror(line, first, last, line.starts[first], right)
+        if right_to_left:
+            _mirror(line, 0, len(line.tokens) - 1, 0.0, width)
     return lines
+
+
+def direction_of(text: str) -> str:
+    """ "L" or "R", the direction of its first letter that has one; "EN" for a number,
+    "" for neither.
+    """
+    kinds = [DIRECTIONS.get(unicodedata.bidirectional(c), "") for c in text]
+    letters = [kind for kind in kinds if kind in ("L", "R")]
+    return letters[0] if letters else max(kinds, default="")
+
+
+def _turned(tokens: Sequence[str], right_to_left: bool) -> Iterator[tuple[int, int]]:
+    """First and last of tokens that run against the direction of their text.
+
+    Numbers run with the letters before them.
+    """
+    own, other = ("R", "L") if right_to_left else ("L", "R")
+    first = last = None
+    for i, token in enumerate([*map(direction_of, tokens), own]):
+        if token == other or (token == "EN" and first is not None):
+            first, last = i if first is None else first, i
+        elif token == own and first is not None:
+            yield first, last
+            first = None
+
+
+def _mirror(line: Line, first: int, last: int, left: float, right: float) -> None:
+    """Set tokens of a line in the opposite order between two places."""
+    for i in range(first, last + 1):
+        line.starts[i] = left + right - line.starts[i] - line.widths[i]

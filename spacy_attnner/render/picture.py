@@ -1,6 +1,5 @@
 """Entities, relations and explanations as SVG: boxes, arcs and heat over the text."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from ..confidence import get_confidence
 from ..explain.explanation import Explanation
 from ..relations import Relation, get_relations
 from .heat import AGAINST, FOR, caption, targets_of
-from .lines import lay_out
+from .lines import direction_of, lay_out
 from .svg import Arc, Box, Drawing, to_svg
 
 WIDTH = 900.0  # pixels
@@ -135,9 +134,4 @@ def color_of(label: str) -> str:
 
 def _is_right_to_left(tokens: Sequence[str]) -> bool:
     """Whether the first letter that has a direction is of such a script."""
-    for token in tokens:
-        for character in token:
-            kind = unicodedata.bidirectional(character)
-            if kind in ("L", "R", "AL"):
-                return kind != "L"
-    return False
+    return next(filter(("L", "R").__contains__, map(direction_of, tokens)), "L") == "R"

@@ -3,6 +3,7 @@
 import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import spacy
@@ -166,6 +167,25 @@ def test_right_to_left_and_wide_characters():
     places = [float(t.get("x")) for t in of_class(read(picture(hebrew).svg), "token")]
     assert places[0] > places[1]
     assert text_width("漢字") == 2 * text_width("漢") > text_width("ab")
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("דני עובד ב Google Inc. 2 היום", "היום Google Inc. 2 ב עובד דני"),
+        ("12 שנים , עוד 34 ימים", "ימים 34 עוד , שנים 12"),
+        ("the words שלום רב , and more", "the words רב שלום , and more"),
+        ("in 1990 , at 12 000", "in 1990 , at 12 000"),
+    ],
+)
+def test_words_run_in_their_own_direction(words, shown):
+    doc = Doc(spacy.blank("en").vocab, words=words.split())
+    tokens = of_class(read(picture(doc).svg), "token")
+    in_order = sorted(tokens, key=lambda token: float(token.get("x")))
+    assert [token.text for token in in_order] == shown.split()
+    for left, right in pairwise(in_order):
+        end = float(left.get("x")) + float(left.get("textLength"))
+        assert end <= float(right.get("x"))
 
 
 def test_lines_are_as_wide_as_they_may_be():
