@@ -1,6 +1,7 @@
 """Where the tokens of a text stand on lines of a certain width."""
 
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -43,11 +44,13 @@ class Line:
     """Tokens beside each other.
 
     tokens: Their numbers. starts, widths: In pixels from the left.
+    cells: Left and right end of each, with the room that is left free beside it.
     """
 
     tokens: list[int] = field(default_factory=list)
     starts: list[float] = field(default_factory=list)
     widths: list[float] = field(default_factory=list)
+    cells: list[tuple[float, float]] = field(default_factory=list)
     width: float = 0.0
 
 
@@ -78,40 +81,55 @@ def lay_out(
     width: float,
     *,
     right_to_left: bool = False,
+    needs: Sequence[tuple[int, int, float]] = (),
 ) -> list[Line]:
     """Break a text into lines.
 
     tokens: Their texts; behind one with a line break a new line begins.
     spaces: Whether a space follows each.
-    width: Of a line, in pixels; a longer token has a line of its own.
+    width: Of a line, in pixels; a longer token is squeezed into one of its own.
     right_to_left: Whether lines begin on the right.
+    needs: Spans, as first token and end, and how wide they are at least on each line.
     """
+    spans: dict[int, list[tuple[int, int, float]]] = defaultdict(list)
+    for span in needs:
+        for i in range(span[0], span[1]):
+            spans[i].append(span)
     lines = [Line()]
     for i, token in enumerate(tokens):
-        own = text_width(token)
-        if lines[-1].tokens and lines[-1].width + own > width:
+        own = min(text_width(token), width)
+        begun = [need for start, _, need in spans[i] if start == i]
+        if lines[-1].tokens and lines[-1].width + max(own, *begun, 0.0) > width:
             lines.append(Line())
         line = lines[-1]
         line.tokens.append(i)
         line.starts.append(line.width)
         line.widths.append(own)
-        line.width += own + (EM * SPACE if spaces[i] else 0.0)
+        line.cells.append((line.width, line.width + own))
+        _make_room(line, [span for span in spans[i] if span[1] == i + 1])
+        line.width = line.cells[-1][1] + (EM * SPACE if spaces[i] else 0.0)
         if "\n" in token:
             lines.append(Line())
     lines = [line for line in lines if line.tokens]
     for line in lines:
+        _make_room(line, spans[line.tokens[-1]])
         for first, last in _turned([tokens[i] for i in line.tokens], right_to_left):
-            right = line.starts[last] + line.widths[last]
-            _mirror(line, first, last, line.starts[first], right)
+            _mirror(line, first, last, line.cells[first][0], line.cells[last][1])
         if right_to_left:
             _mirror(line, 0, len(line.tokens) - 1, 0.0, width)
     return lines
 
 
+def _make_room(line: Line, needs: Sequence[tuple[int, int, float]]) -> None:
+    """Leave room behind the last token, for spans that it is part of."""
+    for start, _, need in needs:
+        begin, _ = line.cells[max(0, start - line.tokens[0])]
+        left, right = line.cells[-1]
+        line.cells[-1] = left, max(right, begin + need)
+
+
 def direction_of(text: str) -> str:
-    """ "L" or "R", the direction of its first letter that has one; "EN" for a number,
-    "" for neither.
-    """
+    """Of the first letter that has one, "L" or "R"; "EN" of a number, else ""."""
     kinds = [DIRECTIONS.get(unicodedata.bidirectional(c), "") for c in text]
     letters = [kind for kind in kinds if kind in ("L", "R")]
     return letters[0] if letters else max(kinds, default="")
@@ -136,3 +154,5 @@ def _mirror(line: Line, first: int, last: int, left: float, right: float) -> Non
     """Set tokens of a line in the opposite order between two places."""
     for i in range(first, last + 1):
         line.starts[i] = left + right - line.starts[i] - line.widths[i]
+        begin, end = line.cells[i]
+        line.cells[i] = left + right - end, left + right - begin

@@ -15,9 +15,10 @@ from ..explain.explanation import Explanation
 from ..relations import Relation, get_relations
 from .heat import AGAINST, FOR, caption, targets_of
 from .lines import direction_of, lay_out
-from .svg import Arc, Box, Drawing, to_svg
+from .svg import Arc, Box, Drawing, label_width, to_svg
 
 WIDTH = 900.0  # pixels
+LONGEST = 30  # characters of the text of an entity beside an arc
 SAME = {"PER": "PERSON", "LOCATION": "LOC", "ORGANIZATION": "ORG", "PEOP": "PERSON"}
 PALETTE = ("#7aecec", "#feca74", "#ff9561", "#bfeeb7", "#c887fb", "#9cc9cc", "#ffeb80")
 
@@ -46,10 +47,10 @@ def picture(
     """Draw a document's entities and relations, or an explanation.
 
     Entities have displaCy's colours, the stronger the higher their confidence is;
-    relations are arcs from head to tail, which go on at the edge where the two stand on
-    different lines; an explanation is heat over its tokens, orange for its target and
-    blue against it. The tokens of the target are outlined, and what was asked stands
-    below.
+    relations are arcs from head to tail, cut at the edge where the two stand on
+    different lines, with the other one's text beside their label; an explanation is
+    heat over its tokens, orange for its target and blue against it. The tokens of the
+    target are outlined, and what was asked stands below.
 
     width: In pixels.
     relations: Those to draw; all of the document if None.
@@ -82,7 +83,6 @@ def _of_document(
     tokens, spaces = [t.text for t in doc], [bool(t.whitespace_) for t in doc]
     direction = doc.vocab.writing_system.get("direction")
     rtl = direction == "rtl" or _is_right_to_left(tokens)
-    drawing = Drawing(tokens, lay_out(tokens, spaces, width, right_to_left=rtl), width)
     spans = list(doc.spans[spans_key] if spans_key else doc.ents)
     own = {(span.start, span.end, span.label_) for span in spans}
     for relation in relations:
@@ -90,6 +90,9 @@ def _of_document(
             if (span.start, span.end, span.label_) not in own:
                 own.add((span.start, span.end, span.label_))
                 spans.append(span)
+    needs = [(span.start, span.end, label_width(span.label_)) for span in spans]
+    lines = lay_out(tokens, spaces, width, right_to_left=rtl, needs=needs)
+    drawing = Drawing(tokens, lines, width)
     numbers = {}
     for span in spans:
         numbers[span.start, span.end, span.label_] = len(drawing.boxes)
@@ -98,8 +101,14 @@ def _of_document(
         pair = [each.head, each.tail]
         head, tail = (numbers[span.start, span.end, span.label_] for span in pair)
         title = f"{each.head.text} {each.label} {each.tail.text}, {each.score:.3f}"
-        drawing.arcs.append(Arc(head, tail, each.label, title))
+        texts = _short(each.head.text), _short(each.tail.text)
+        drawing.arcs.append(Arc(head, tail, each.label, title, texts))
     return drawing
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def _box(span: Span) -> Box:

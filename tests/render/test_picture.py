@@ -15,6 +15,7 @@ from spacy_attnner.relations import Relation, set_relations
 from spacy_attnner.render import caption, heat, page, picture
 from spacy_attnner.render.lines import lay_out, text_width
 from spacy_attnner.render.picture import color_of
+from spacy_attnner.render.svg import label_width
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 
@@ -101,6 +102,8 @@ def test_relations_across_lines_go_on_at_the_edges(doc):
     root = read(picture(doc, width=120).svg)
     parts = [g for g in of_class(root, "relation") if "Work_For" in g[0].text]
     assert len(parts) == 2
+    labels = [g.find(f"{NAMESPACE}text").text for g in parts]
+    assert labels == ["Work_For → Kestrel Lines", "Work_For ← Mira Okafor"]
     arrows = [len(list(g.iter(f"{NAMESPACE}polygon"))) for g in parts]
     assert sorted(arrows) == [0, 1]
     texts = of_class(root, "token")
@@ -193,8 +196,7 @@ def test_lines_are_as_wide_as_they_may_be():
     lines = lay_out(tokens, [True] * 33, 200.0)
     assert [i for line in lines for i in line.tokens] == list(range(33))
     for line in lines:
-        last = line.starts[-1] + line.widths[-1]
-        assert last <= 200.0 or len(line.tokens) == 1
+        assert line.starts[-1] + line.widths[-1] <= 200.0
     assert 30 in lines[-3].tokens  # the line break ends its line
     assert lines[-2].tokens == [31]
 
@@ -204,6 +206,62 @@ def test_nothing_to_draw():
     for text in ("", "  \n ", "no entity"):
         root = read(picture(nlp(text)).svg)
         assert not of_class(root, "entity")
+
+
+def labels(root):
+    """Left and right end of each label of an entity, and where it stands."""
+    texts = of_class(root, "label")
+    ends = [(float(t.get("x")), float(t.get("y")), label_width(t.text)) for t in texts]
+    return {t.text: (x, x + w, y) for t, (x, y, w) in zip(texts, ends, strict=True)}
+
+
+@pytest.mark.parametrize("words", ["US UK EU in 1990", "אב גד הו , זח"])
+def test_labels_have_room_in_their_boxes(words):
+    doc = Doc(spacy.blank("en").vocab, words=words.split())
+    names = ["GEOPOLITICAL_ENTITY", "COUNTRY", "ORGANIZATION", "DATE_OR_TIME"]
+    places = zip((0, 1, 2, 4), names, strict=True)
+    doc.ents = [Span(doc, i, i + 1, label=name) for i, name in places]
+    for width in (900, 180):
+        root = read(picture(doc, width=width).svg)
+        found = boxes(root)
+        for name, (left, right, _) in labels(root).items():
+            assert found[name][0] <= left
+            assert right <= found[name][1] <= width + 3.0
+        for (_, end), (start, _) in pairwise(sorted(found.values())):
+            assert end <= start + 4.0 or width == 180  # they have rounded edges
+
+
+def test_a_span_within_another_leaves_its_label_free(doc):
+    doc.spans["own"] = [
+        Span(doc, 4, 6, label="INNER"),
+        Span(doc, 3, 8, label="OUTER"),
+        Span(doc, 0, 2, label="BESIDE"),
+    ]
+    root = read(picture(doc, spans_key="own", relations=[]).svg)
+    found = labels(root)
+    assert found["BESIDE"][2] == found["INNER"][2] < found["OUTER"][2]
+    drawn = [group[0].text for group in of_class(root, "entity")]
+    assert drawn.index("OUTER") < drawn.index("INNER")
+
+
+def test_labels_of_arcs_stay_inside_the_picture(doc):
+    first, _, last = doc.ents
+    beside = Span(doc, 8, 9, label="X")
+    relations = [
+        Relation(first, Span(doc, 2, 3, label="X"), "a_very_long_label_" * 2, 0.5),
+        Relation(last, beside, "another_long_label_" * 2, 0.5),
+    ]
+    for width in (900, 400, 250):
+        root = read(picture(doc, width=width, relations=relations).svg)
+        for label in of_class(root, "arc-label"):
+            half = text_width(label.text, 10.0) / 2
+            assert half <= float(label.get("x")) <= width - half
+
+
+def test_a_long_token_is_squeezed_into_its_line():
+    doc = Doc(spacy.blank("en").vocab, words=["short", "x" * 120, "end"])
+    tokens = of_class(read(picture(doc, width=400).svg), "token")
+    assert [float(token.get("textLength")) for token in tokens][1] == 400
 
 
 def test_a_span_group_and_given_relations(doc):
