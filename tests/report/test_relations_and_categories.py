@@ -101,6 +101,12 @@ def test_scores_are_those_of_the_scorer():
     assert found.scores.macro.f1 == pytest.approx(expected["rel_macro_f"])
 
 
+def test_missed_relations_come_from_all_documents():
+    report = report_relations([example([], GOLD[:1]) for _ in range(20)], 4)
+    assert report is not None
+    assert [each.document for each in report.examples["missed"]] == [0, 5, 10, 15]
+
+
 def test_no_relations():
     assert report_relations([example(FOUND, None)], 5) is None
     report = report_relations([example([], [])], 5)
