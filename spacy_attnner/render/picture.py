@@ -43,6 +43,7 @@ def picture(
     width: float = WIDTH,
     relations: Iterable[Relation] | None = None,
     spans_key: str = "",
+    layers: Iterable[str] = (),
 ) -> Picture:
     """Draw a document's entities and relations, or an explanation.
 
@@ -55,11 +56,14 @@ def picture(
     width: In pixels.
     relations: Those to draw; all of the document if None.
     spans_key: Span group to draw instead of `doc.ents`.
+    layers: Span groups to draw beside `doc.ents`.
     """
     if isinstance(what, Explanation):
         return Picture(to_svg(_of_explanation(what, width)))
     found = get_relations(what) if relations is None else list(relations)
-    return Picture(to_svg(_of_document(what, width, found, spans_key)))
+    spans = list(what.spans[spans_key] if spans_key else what.ents)
+    others = [span for key in layers for span in what.spans.get(key, ())]
+    return Picture(to_svg(_of_document(what, width, found, spans, others)))
 
 
 def _of_explanation(explanation: Explanation, width: float) -> Drawing:
@@ -78,18 +82,22 @@ def _of_explanation(explanation: Explanation, width: float) -> Drawing:
 
 
 def _of_document(
-    doc: Doc, width: float, relations: list[Relation], spans_key: str
+    doc: Doc,
+    width: float,
+    relations: list[Relation],
+    spans: list[Span],
+    others: list[Span],
 ) -> Drawing:
+    """Spans and relations, and others that are drawn where no span is the same."""
     tokens, spaces = [t.text for t in doc], [bool(t.whitespace_) for t in doc]
     direction = doc.vocab.writing_system.get("direction")
     rtl = direction == "rtl" or _is_right_to_left(tokens)
-    spans = list(doc.spans[spans_key] if spans_key else doc.ents)
     own = {(span.start, span.end, span.label_) for span in spans}
-    for relation in relations:
-        for span in (relation.head, relation.tail):
-            if (span.start, span.end, span.label_) not in own:
-                own.add((span.start, span.end, span.label_))
-                spans.append(span)
+    ends = [span for each in relations for span in (each.head, each.tail)]
+    for span in (*others, *ends):
+        if (span.start, span.end, span.label_) not in own:
+            own.add((span.start, span.end, span.label_))
+            spans.append(span)
     needs = [(span.start, span.end, label_width(span.label_)) for span in spans]
     lines = lay_out(tokens, spaces, width, right_to_left=rtl, needs=needs)
     drawing = Drawing(tokens, lines, width)

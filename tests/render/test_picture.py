@@ -7,12 +7,14 @@ from itertools import pairwise
 
 import pytest
 import spacy
+from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from spacy_attnner.confidence import set_confidences
 from spacy_attnner.explain import Explanation
 from spacy_attnner.relations import Relation, set_relations
 from spacy_attnner.render import caption, heat, page, picture
+from spacy_attnner.render.drawn import render_texts
 from spacy_attnner.render.lines import lay_out, text_width
 from spacy_attnner.render.picture import color_of
 from spacy_attnner.render.svg import label_width
@@ -206,6 +208,28 @@ def test_nothing_to_draw():
     for text in ("", "  \n ", "no entity"):
         root = read(picture(nlp(text)).svg)
         assert not of_class(root, "entity")
+
+
+@Language.component("test_render_layer")
+def set_layer(doc):
+    doc.spans["own"] = [Span(doc, 0, 2, label="PER"), Span(doc, 7, 8, label="LOC")]
+    return doc
+
+
+set_layer.set_ents, set_layer.spans_key = False, "own"
+
+
+def test_layers_of_entities_beside_the_first(tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "ORG", "pattern": "Kestrel"}])
+    nlp.add_pipe("test_render_layer")
+    nlp.to_disk(tmp_path / "model")
+    (tmp_path / "one.txt").write_text("Mira Okafor works for Kestrel Lines in Bergen\n")
+    places = [str(tmp_path / name) for name in ("model", "one.txt")]
+    for key, expected in (("", {"PER", "LOC", "ORG"}), ("own", {"PER", "LOC"})):
+        render_texts(*places, tmp_path / "found.svg", spans_key=key)
+        root = read((tmp_path / "found.svg").read_text("utf8"))
+        assert set(boxes(root)) == expected
 
 
 def labels(root):
