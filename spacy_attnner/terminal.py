@@ -6,7 +6,6 @@ status 1, and not shown as a place in the code.
 """
 
 import os
-import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,9 +16,7 @@ import typer
 from wasabi.printer import Printer
 
 from .errors import UserError, way_out_of
-
-# C0 and C1 controls, ends of lines, changes of direction, halves of surrogate pairs
-HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+from .hidden import HIDDEN
 
 
 def open_streams() -> None:

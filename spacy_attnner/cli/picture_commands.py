@@ -137,7 +137,7 @@ def render_cli(
         ..., "--output", "-o", help="A .html file, or .svg for a single text"
     ),
     spans_key: str = typer.Option(
-        "", "--spans-key", "-s", help="Draw this span group instead of doc.ents"
+        "", "--spans-key", "-s", help="Draw this span group instead of all entities"
     ),
     width: float = typer.Option(900.0, min=100.0, help="In pixels"),
     input_format: TextFormat | None = typer.Option(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -32,7 +33,7 @@ def render_texts(
     """Let a pipeline read texts, and draw what it finds.
 
     output: A .html file, or a .svg file of a single text; complete or not there.
-    spans_key: Span group to draw instead of `doc.ents`.
+    spans_key: Span group to draw instead of `doc.ents` and further layers.
 
     Returns how many texts were drawn. Raises UserError for what cannot be read or
     written.
@@ -42,7 +43,8 @@ def render_texts(
         raise UserError(
             f"{output} is no .html or .svg file", "Name one: -o pictures.html"
         )
-    _, docs = open_texts(model, texts, output, input_format, gpu_id)
+    nlp, docs = open_texts(model, texts, output, input_format, gpu_id)
+    layers = [] if spans_key else _layers(nlp)
     found = []
     for doc, info in tqdm(docs, desc="texts", unit="text", disable=None):
         if spans_key and spans_key not in doc.spans:
@@ -50,7 +52,7 @@ def render_texts(
                 f"there is no span group {spans_key!r}",
                 f"The pipeline writes {sorted(doc.spans)}.",
             )
-        svg = picture(doc, width=width, spans_key=spans_key).svg
+        svg = picture(doc, width=width, spans_key=spans_key, layers=layers).svg
         found.append((len(found) if info.id is None else info.id, svg))
     if format == "html":
         write_text(output, page(f"What {model} finds", _sections(found)))
@@ -89,6 +91,14 @@ def open_texts(
             yield from nlp.pipe(read_texts(inputs, nlp), as_tuples=True)
 
     return nlp, read()
+
+
+def _layers(nlp: Language) -> list[str]:
+    """Span groups of components that find entities and leave `doc.ents` alone."""
+    found: list[Any] = [pipe for _, pipe in nlp.pipeline]
+    return [
+        pipe.spans_key for pipe in found if getattr(pipe, "set_ents", None) is False
+    ]
 
 
 def _sections(found: list[tuple[str | int, str]]) -> Iterator[str]:

@@ -6,8 +6,8 @@ from .page import markup
 # what speaks for the target, and what against it; both read on light and on dark
 FOR, AGAINST = (232, 135, 58), (66, 105, 208)
 CSS = """
-.heat { line-height: 2.1; unicode-bidi: plaintext; overflow-wrap: anywhere; }
-.heat span { border-radius: 3px; padding: .12em 0; unicode-bidi: isolate; }
+.heat { line-height: 2.1; overflow-wrap: anywhere; }
+.heat span { border-radius: 3px; padding: .12em 0; }
 .heat .target { outline: 1.5px solid currentColor; }
 """
 DECIMALS = 3

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from html import escape
 
+from ..hidden import shown
+
 CSS = """
 :root { color-scheme: light dark; --ink: #1d2530; --soft: #556070; --back: #fff;
   --line: #dde2ea; }
@@ -40,5 +42,4 @@ def page(title: str, parts: Iterable[str], css: str = "") -> str:
 
 def markup(text: str) -> str:
     """A text as HTML or XML; characters that control how it is shown become `�`."""
-    kept = (c if c.isprintable() or c in "\t\n\r" else "\ufffd" for c in text)
-    return escape("".join(kept))
+    return escape(shown(text))

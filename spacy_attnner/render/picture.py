@@ -1,6 +1,5 @@
 """Entities, relations and explanations as SVG: boxes, arcs and heat over the text."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ from ..confidence import get_confidence
 from ..explain.explanation import Explanation
 from ..relations import Relation, get_relations
 from .heat import AGAINST, FOR, caption, targets_of
-from .lines import lay_out
-from .svg import Arc, Box, Drawing, to_svg
+from .lines import direction_of, lay_out
+from .svg import Arc, Box, Drawing, label_width, to_svg
 
 WIDTH = 900.0  # pixels
+LONGEST = 30  # characters of the text of an entity beside an arc
 SAME = {"PER": "PERSON", "LOCATION": "LOC", "ORGANIZATION": "ORG", "PEOP": "PERSON"}
 PALETTE = ("#7aecec", "#feca74", "#ff9561", "#bfeeb7", "#c887fb", "#9cc9cc", "#ffeb80")
 
@@ -43,23 +43,27 @@ def picture(
     width: float = WIDTH,
     relations: Iterable[Relation] | None = None,
     spans_key: str = "",
+    layers: Iterable[str] = (),
 ) -> Picture:
     """Draw a document's entities and relations, or an explanation.
 
     Entities have displaCy's colours, the stronger the higher their confidence is;
-    relations are arcs from head to tail, which go on at the edge where the two stand on
-    different lines; an explanation is heat over its tokens, orange for its target and
-    blue against it. The tokens of the target are outlined, and what was asked stands
-    below.
+    relations are arcs from head to tail, cut at the edge where the two stand on
+    different lines, with the other one's text beside their label; an explanation is
+    heat over its tokens, orange for its target and blue against it. The tokens of the
+    target are outlined, and what was asked stands below.
 
     width: In pixels.
     relations: Those to draw; all of the document if None.
     spans_key: Span group to draw instead of `doc.ents`.
+    layers: Span groups to draw beside `doc.ents`.
     """
     if isinstance(what, Explanation):
         return Picture(to_svg(_of_explanation(what, width)))
     found = get_relations(what) if relations is None else list(relations)
-    return Picture(to_svg(_of_document(what, width, found, spans_key)))
+    spans = list(what.spans[spans_key] if spans_key else what.ents)
+    others = [span for key in layers for span in what.spans.get(key, ())]
+    return Picture(to_svg(_of_document(what, width, found, spans, others)))
 
 
 def _of_explanation(explanation: Explanation, width: float) -> Drawing:
@@ -78,19 +82,25 @@ def _of_explanation(explanation: Explanation, width: float) -> Drawing:
 
 
 def _of_document(
-    doc: Doc, width: float, relations: list[Relation], spans_key: str
+    doc: Doc,
+    width: float,
+    relations: list[Relation],
+    spans: list[Span],
+    others: list[Span],
 ) -> Drawing:
+    """Spans and relations, and others that are drawn where no span is the same."""
     tokens, spaces = [t.text for t in doc], [bool(t.whitespace_) for t in doc]
     direction = doc.vocab.writing_system.get("direction")
     rtl = direction == "rtl" or _is_right_to_left(tokens)
-    drawing = Drawing(tokens, lay_out(tokens, spaces, width, right_to_left=rtl), width)
-    spans = list(doc.spans[spans_key] if spans_key else doc.ents)
     own = {(span.start, span.end, span.label_) for span in spans}
-    for relation in relations:
-        for span in (relation.head, relation.tail):
-            if (span.start, span.end, span.label_) not in own:
-                own.add((span.start, span.end, span.label_))
-                spans.append(span)
+    ends = [span for each in relations for span in (each.head, each.tail)]
+    for span in (*others, *ends):
+        if (span.start, span.end, span.label_) not in own:
+            own.add((span.start, span.end, span.label_))
+            spans.append(span)
+    needs = [(span.start, span.end, label_width(span.label_)) for span in spans]
+    lines = lay_out(tokens, spaces, width, right_to_left=rtl, needs=needs)
+    drawing = Drawing(tokens, lines, width)
     numbers = {}
     for span in spans:
         numbers[span.start, span.end, span.label_] = len(drawing.boxes)
@@ -99,8 +109,14 @@ def _of_document(
         pair = [each.head, each.tail]
         head, tail = (numbers[span.start, span.end, span.label_] for span in pair)
         title = f"{each.head.text} {each.label} {each.tail.text}, {each.score:.3f}"
-        drawing.arcs.append(Arc(head, tail, each.label, title))
+        texts = _short(each.head.text), _short(each.tail.text)
+        drawing.arcs.append(Arc(head, tail, each.label, title, texts))
     return drawing
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def _box(span: Span) -> Box:
@@ -135,9 +151,4 @@ def color_of(label: str) -> str:
 
 def _is_right_to_left(tokens: Sequence[str]) -> bool:
     """Whether the first letter that has a direction is of such a script."""
-    for token in tokens:
-        for character in token:
-            kind = unicodedata.bidirectional(character)
-            if kind in ("L", "R", "AL"):
-                return kind != "L"
-    return False
+    return next(filter(("L", "R").__contains__, map(direction_of, tokens)), "L") == "R"

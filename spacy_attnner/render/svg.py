@@ -10,6 +10,7 @@ from .page import markup
 
 TEXT, LABEL, STEP, GAP = 20.0, 13.0, 17.0, 12.0  # heights
 SMALL = 10.0  # em of labels
+BOLD = 1.1  # how much wider the labels of boxes are for it
 EDGE = 3.0  # by which a box is wider than its text
 STYLE = """
 .attn { font-family: Arial, Helvetica, sans-serif; fill: currentColor; }
@@ -39,12 +40,16 @@ class Box:
 
 @dataclass
 class Arc:
-    """A relation to be drawn; head and tail are numbers of boxes."""
+    """A relation to be drawn.
+
+    head, tail: Numbers of boxes. texts: What is written in them.
+    """
 
     head: int
     tail: int
     label: str
     title: str
+    texts: tuple[str, str]
 
 
 @dataclass
@@ -87,11 +92,11 @@ def to_svg(drawing: Drawing) -> str:
             boxes[number].append(box)
     parts, y = [], 0.0
     for number, line in enumerate(drawing.lines):
-        levels = _stack(segments[number])
-        y += GAP + STEP * levels
-        parts += [_arc(each, y) for each in segments[number]]
-        parts += _line(drawing, line, boxes[number], y)
-        y += TEXT + (LABEL if drawing.boxes else 0.0)
+        y += GAP + STEP * _stack(segments[number], drawing.width)
+        parts += [_arc(each, y, drawing.width) for each in segments[number]]
+        levels = _box_levels(line, boxes[number])
+        parts += _line(drawing, line, list(zip(boxes[number], levels, strict=True)), y)
+        y += TEXT + LABEL * max(levels, default=1 if drawing.boxes else 0)
     below = _caption(drawing, y)
     y += STEP * len(below)
     width = drawing.width + 2 * EDGE
@@ -105,6 +110,11 @@ def to_svg(drawing: Drawing) -> str:
             "</svg>",
         ]
     )
+
+
+def label_width(label: str) -> float:
+    """How much room the label of a box needs."""
+    return BOLD * text_width(label, SMALL) + 2.0
 
 
 def _caption(drawing: Drawing, y: float) -> list[str]:
@@ -157,14 +167,16 @@ def _parts(
     arc: Arc, head: tuple[int, float], tail: tuple[int, float], width: float
 ) -> list[tuple[int, Segment]]:
     """One part on a line with both ends; else one from each of them to the edge."""
-    about = arc.label, arc.title
     if head[0] == tail[0]:
         forward = head[1] <= tail[1]
         left, right = sorted((head[1], tail[1]))
         arrows = (not forward, forward)
+        about = arc.label, arc.title
         return [(head[0], Segment(left, right, (True, True), arrows, *about))]
     found = []
     for (line, x), other, is_tail in ((head, tail, False), (tail, head, True)):
+        elsewhere = f"← {arc.texts[0]}" if is_tail else f"→ {arc.texts[1]}"
+        about = f"{arc.label} {elsewhere}", arc.title
         if other[0] > line:  # goes on to the right
             down, arrows = (True, False), (is_tail, False)
             segment = Segment(x, width, down, arrows, *about)
@@ -175,28 +187,56 @@ def _parts(
     return found
 
 
-def _stack(segments: list[Segment]) -> int:
+def _stack(segments: list[Segment], width: float) -> int:
     """Give parts that would cross levels of their own; returns how many there are."""
+    extents = []
+    for segment in segments:
+        left, right = _label_place(segment, width)
+        extents.append((min(segment.left, left) - 2, max(segment.right, right) + 2))
+    levels = _levels(extents)
+    for segment, level in zip(segments, levels, strict=True):
+        segment.level = level
+    return max(levels, default=0)
+
+
+def _box_levels(line: Line, boxes: list[Box]) -> list[int]:
+    """How many labels high the boxes on a line are: more than those within them."""
+    first, end = line.tokens[0], line.tokens[-1] + 1
+    return _levels([(max(box.start, first), min(box.end, end)) for box in boxes])
+
+
+def _levels(extents: Sequence[tuple[float, float]]) -> list[int]:
+    """Levels from 1, none with two extents that overlap, short ones on the first."""
     levels: list[list[tuple[float, float]]] = []
-    for segment in sorted(segments, key=lambda s: (s.right - s.left, s.left)):
-        need = text_width(segment.label, SMALL) + 6.0
-        middle = (segment.left + segment.right) / 2
-        left = min(segment.left, middle - need / 2)
-        right = max(segment.right, middle + need / 2)
+    found = [0] * len(extents)
+    for i in sorted(range(len(extents)), key=lambda i: _length_and_left(extents[i])):
+        left, right = extents[i]
         free = [
             number
             for number, there in enumerate(levels)
-            if all(right < begin - 4 or left > end + 4 for begin, end in there)
+            if all(right <= begin or left >= end for begin, end in there)
         ]
         if not free:
             levels.append([])
         number = free[0] if free else len(levels) - 1
-        segment.level = number + 1
+        found[i] = number + 1
         levels[number].append((left, right))
-    return len(levels)
+    return found
 
 
-def _arc(segment: Segment, y: float) -> str:
+def _length_and_left(extent: tuple[float, float]) -> tuple[float, float]:
+    return extent[1] - extent[0], extent[0]
+
+
+def _label_place(segment: Segment, width: float) -> tuple[float, float]:
+    """Left and right end of an arc's label: above its middle, inside the picture."""
+    half = text_width(segment.label, SMALL) / 2 + 3.0
+    middle = min((segment.left + segment.right) / 2, width - half)
+    middle = max(middle, half)
+    return middle - half, middle + half
+
+
+def _arc(segment: Segment, y: float, width: float) -> str:
     """A part of an arc above a line whose tokens begin at y."""
     top, foot = y - STEP * segment.level + 6.0, y - 2.0
     left, right = segment.left, segment.right
@@ -208,9 +248,7 @@ def _arc(segment: Segment, y: float) -> str:
         if is_there:
             points = f"{x - 3.5:.1f},{foot - 6:.1f} {x + 3.5:.1f},{foot - 6:.1f}"
             parts.append(f'<polygon points="{points} {x:.1f},{foot:.1f}"/>')
-    middle = (left + right) / 2
-    half = text_width(segment.label, SMALL) / 2
-    middle = max(middle, half) if not segment.down[0] else middle
+    middle = sum(_label_place(segment, width)) / 2
     parts.append(
         f'<text class="arc-label" x="{middle:.1f}" y="{top - 2:.1f}">'
         f"{markup(segment.label)}</text>"
@@ -219,25 +257,26 @@ def _arc(segment: Segment, y: float) -> str:
     return f'<g class="relation">{title}{"".join(parts)}</g>'
 
 
-def _line(drawing: Drawing, line: Line, boxes: Iterable[Box], y: float) -> list[str]:
-    """The tokens of a line that begins at y, and what is behind them."""
-    place = {
-        token: (start, start + width)
-        for token, start, width in zip(
-            line.tokens, line.starts, line.widths, strict=True
-        )
-    }
+def _line(
+    drawing: Drawing, line: Line, boxes: Iterable[tuple[Box, int]], y: float
+) -> list[str]:
+    """The tokens of a line that begins at y, and what is behind them.
+
+    boxes: Each with its level.
+    """
+    place = dict(zip(line.tokens, line.cells, strict=True))
     parts = []
     inside: set[int] = set()
-    for box in boxes:
+    for box, level in sorted(boxes, key=lambda pair: -pair[1]):  # the inner ones last
+        height = TEXT + LABEL * level
         inside.update(range(box.start, box.end))
         here = [place[i] for i in range(box.start, box.end) if i in place]
         left, right = min(a for a, _ in here), max(b for _, b in here)
         parts.append(
             f'<g class="entity"><title>{markup(box.title)}</title>'
             f'<rect x="{left - 2:.1f}" y="{y:.1f}" width="{right - left + 4:.1f}" '
-            f'height="{TEXT + LABEL - 2:.1f}" rx="3" fill="{escape(box.color)}"/>'
-            f'<text class="label in" x="{left:.1f}" y="{y + TEXT + 9:.1f}">'
+            f'height="{height - 2:.1f}" rx="3" fill="{escape(box.color)}"/>'
+            f'<text class="label in" x="{left:.1f}" y="{y + height - 4:.1f}">'
             f"{markup(box.label)}</text></g>"
         )
     for token, start, width in zip(line.tokens, line.starts, line.widths, strict=True):

@@ -8,6 +8,7 @@ import numpy
 from spacy.training import Example
 
 from ..confidence.reliability import Reliability, measure_reliability
+from ..hidden import shown
 from .comparison import Confusion
 from .scores import ScoreTable, score_labels
 
@@ -166,11 +167,10 @@ def _wrong(
     found = []
     for row in numpy.flatnonzero(~gold[numpy.arange(len(gold)), best]).tolist():
         own = labels[int(gold[row].argmax())] if gold[row].any() else "none"
-        text = " ".join(docs[row].text.split())[:LONGEST_TEXT]
-        shown = "".join(char if char.isprintable() else "�" for char in text)
+        text = shown(" ".join(docs[row].text.split())[:LONGEST_TEXT])
         score = float(scores[row, best[row]])
         number = numbered[row][0]
-        found.append(WrongCategory(own, labels[best[row]], score, number, shown))
+        found.append(WrongCategory(own, labels[best[row]], score, number, text))
     return sorted(found, key=lambda each: -each.score)
 
 

@@ -4,11 +4,13 @@ together, what kind of error each is, and how it stands in the text."""
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..confidence import confidences
+from ..hidden import shown
 
 CORRECT = "correct"
 TYPE = "type"
@@ -23,6 +25,7 @@ ERRORS = {
     MISSED: "gold entity without a prediction",
     SPURIOUS: "prediction without a gold entity",
 }
+T = TypeVar("T")
 CONTEXT = 8  # tokens on either side of a mistake
 
 
@@ -252,18 +255,28 @@ def pick_examples(mistakes: Sequence[Mistake], n: int) -> dict[str, list[Mistake
     """Up to `n` mistakes of each kind, those that the model was surest of first.
 
     Sure mistakes are worth reading first: there the annotation may be wrong. What has
-    no confidence stays in the order of the documents.
+    no confidence is taken from all documents, in their order.
     """
-    return {
-        kind: sorted((m for m in mistakes if m.kind == kind), key=_unsureness)[:n]
-        for kind in ERRORS
-    }
+    found = {}
+    for kind in ERRORS:
+        own = [mistake for mistake in mistakes if mistake.kind == kind]
+        found[kind] = surest(own, [mistake.confidence for mistake in own], n)
+    return found
+
+
+def surest(found: Sequence[T], scores: Sequence[float | None], n: int) -> list[T]:
+    """The `n` with the highest scores; for want of them, others at even distances."""
+    pairs = list(zip(found, scores, strict=True))
+    scored = [(each, score) for each, score in pairs if score is not None]
+    best = [each for each, _ in sorted(scored, key=lambda pair: -pair[1])[:n]]
+    others = [each for each, score in pairs if score is None]
+    n_others = min(n - len(best), len(others))
+    return best + [others[i * len(others) // n_others] for i in range(n_others)]
 
 
 def surface(span: Span) -> str:
     """A span's text on one line; characters that control a terminal become `�`."""
-    text = " ".join(span.text.split())
-    return "".join(char if char.isprintable() else "�" for char in text)
+    return shown(" ".join(span.text.split()))
 
 
 def _mistake(doc: Doc, pair: Pair, document: int) -> Mistake:
@@ -285,7 +298,3 @@ def _mistake(doc: Doc, pair: Pair, document: int) -> Mistake:
         text=surface(doc[start:end]),
         right=surface(doc[end : end + CONTEXT]),
     )
-
-
-def _unsureness(mistake: Mistake) -> float:
-    return 0.0 if mistake.confidence is None else -mistake.confidence

@@ -251,7 +251,7 @@ def category_summary(categories: CategoryReport) -> str:
     """How many documents are right."""
     what = "the most probable category is right"
     if not categories.exclusive:
-        what = f"all categories are right, from a score of {categories.threshold:g} on,"
+        what = f"all categories are right, from a score of {categories.threshold:g} on"
     share = percent(categories.accuracy)
     return f"In {share} % of {categories.n_documents:,} documents {what}."
 

@@ -30,6 +30,8 @@ th { border-bottom-color: var(--soft); }
 .figures { display: flex; gap: 2.2rem; margin: 1rem 0; }
 .figures b { display: block; font-size: 1.5rem; }
 .beside { display: flex; flex-wrap: wrap; gap: 2rem; align-items: flex-start; }
+.wide { overflow-x: auto; }
+.wide svg { max-width: none; }
 mark { background: #ffe9a8; color: #1d2530; padding: 0 .15rem; border-radius: 2px; }
 @media (prefers-color-scheme: dark) { svg { background: #fff; border-radius: 4px; } }
 """
@@ -45,6 +47,7 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "legend.frameon": False,
 }
+MOST_NAMED = 10  # curves in a legend; there are as many colours
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
@@ -248,15 +251,22 @@ def plot_confusion(confusion: Confusion) -> str:
         axes.set_xlabel("predicted")
         axes.set_ylabel("gold")
         axes.spines[:].set_visible(False)
-        return as_svg(figure)
+        return f'<div class="wide">{as_svg(figure)}</div>'
 
 
 def plot_curves(curves: Mapping[str, Curve]) -> str:
-    """Receiver operating characteristics, and precision over recall, by category."""
+    """Receiver operating characteristics, and precision over recall, by category.
+
+    Of many categories, those that are told apart worst are named; the others are grey.
+    """
+    named = sorted(curves, key=lambda label: curves[label].auc)[:MOST_NAMED]
     with drawing(8.4, 3.9, columns=2) as (figure, (left, right)):
-        for label, curve in curves.items():
-            left.plot(*zip(*curve.roc, strict=True), linewidth=1.2, label=label)
-            right.plot(*zip(*curve.pr, strict=True), linewidth=1.2)
+        for label in sorted(curves, key=named.__contains__):  # grey ones behind
+            look: dict[str, Any] = {"linewidth": 0.6, "color": GREY}
+            if label in named:
+                look = {"linewidth": 1.2, "color": f"C{named.index(label)}"}
+            left.plot(*zip(*curves[label].roc, strict=True), label=label, **look)
+            right.plot(*zip(*curves[label].pr, strict=True), **look)
         left.plot([0, 1], [0, 1], "--", color="black", linewidth=0.8)
         for axes, x, y in (
             (left, "false positive rate", "true positive rate"),
@@ -266,7 +276,10 @@ def plot_curves(curves: Mapping[str, Curve]) -> str:
             axes.set_ylim(0, 1.02)
             axes.set_xlabel(x)
             axes.set_ylabel(y)
-        left.legend(loc="lower right", fontsize=7)
+        lines = {line.get_label(): line for line in left.lines}
+        handles = [lines[label] for label in curves if label in named]
+        legend = left.legend(handles=handles, loc="lower right", fontsize=7)
+        legend.set_in_layout(False)  # a long name would leave no room for the axes
         return as_svg(figure)
 
 

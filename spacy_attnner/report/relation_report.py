@@ -12,7 +12,7 @@ from ..annotated import RELATIONS, annotated_labels
 from ..confidence.reliability import Reliability, measure_reliability
 from ..relations import Relation, get_relations, has_relations
 from ..scoring import argument_key
-from .comparison import CONTEXT, CORRECT, MISSED, SPURIOUS, surface
+from .comparison import CONTEXT, CORRECT, MISSED, SPURIOUS, surest, surface
 from .scores import ScoreTable, score_labels
 
 LABEL = "label"
@@ -115,7 +115,7 @@ def report_relations(
         n_documents,
         score_labels(labels, *counts.values()),
         {kind: kinds[kind] for kind in (CORRECT, *RELATION_ERRORS)},
-        {kind: _surest(mistakes, kind, n_examples) for kind in RELATION_ERRORS},
+        {kind: _shown(mistakes, kind, n_examples) for kind in RELATION_ERRORS},
         _reliability(judged, counts["gold"].total()),
     )
 
@@ -190,11 +190,11 @@ def _described(found: _Found | None) -> str | None:
     return f"{head} {found.label} {tail}"
 
 
-def _surest(
+def _shown(
     mistakes: Sequence[RelationMistake], kind: str, n: int
 ) -> list[RelationMistake]:
     own = [each for each in mistakes if each.kind == kind]
-    return sorted(own, key=lambda each: -(each.score or 0.0))[:n]
+    return surest(own, [each.score for each in own], n)
 
 
 def _reliability(judged: list[tuple[float, bool]], n_gold: int) -> Reliability | None:

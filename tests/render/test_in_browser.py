@@ -33,6 +33,13 @@ for (const text of document.querySelectorAll("text.token")) {
 document.title = JSON.stringify(out);
 </script>
 """
+MEASURE_HEAT = """
+<script>
+const spans = [...document.querySelectorAll(".heat span")];
+const places = spans.map(s => [s.getBoundingClientRect().left, s.textContent]);
+document.title = JSON.stringify(places);
+</script>
+"""
 
 
 def opened(url: str, *options: str) -> str:
@@ -115,6 +122,24 @@ def test_tokens_are_as_wide_as_they_were_laid_out(doc, tmp_path):
     assert [place[0] for place in places] == shown
     for (_, _, end), (_, start, _) in pairwise(places):
         assert end <= start + 1.0
+
+
+def test_heat_runs_as_the_text_does(tmp_path):
+    words = ["דני", "עובד", "ב", "Google", "Maps", "היום"]
+    found = Explanation(
+        component="attn_textcat",
+        target={"kind": "category", "label": "GOOD"},
+        probability=0.9,
+        method="attention",
+        tokens=words,
+        spaces=[True] * len(words),
+        weights=[0.5] * len(words),
+    )
+    path = tmp_path / "page.html"
+    path.write_text(page("why", [heat(found), MEASURE_HEAT], CSS), "utf8")
+    places = json.loads(read(opened(path.as_uri()))["title"][0])
+    shown = [word for _, word in sorted(places)]
+    assert shown == ["היום", "Google", "Maps", "ב", "עובד", "דני"]
 
 
 def test_an_explanation(tmp_path):

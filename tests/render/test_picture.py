@@ -3,17 +3,21 @@
 import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import spacy
+from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from spacy_attnner.confidence import set_confidences
 from spacy_attnner.explain import Explanation
 from spacy_attnner.relations import Relation, set_relations
 from spacy_attnner.render import caption, heat, page, picture
+from spacy_attnner.render.drawn import render_texts
 from spacy_attnner.render.lines import lay_out, text_width
 from spacy_attnner.render.picture import color_of
+from spacy_attnner.render.svg import label_width
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 
@@ -100,6 +104,8 @@ def test_relations_across_lines_go_on_at_the_edges(doc):
     root = read(picture(doc, width=120).svg)
     parts = [g for g in of_class(root, "relation") if "Work_For" in g[0].text]
     assert len(parts) == 2
+    labels = [g.find(f"{NAMESPACE}text").text for g in parts]
+    assert labels == ["Work_For → Kestrel Lines", "Work_For ← Mira Okafor"]
     arrows = [len(list(g.iter(f"{NAMESPACE}polygon"))) for g in parts]
     assert sorted(arrows) == [0, 1]
     texts = of_class(root, "token")
@@ -146,6 +152,16 @@ def test_what_is_in_a_text_shows_as_text():
     )
 
 
+def test_joiners_and_wide_spaces_are_part_of_the_text():
+    words = ["می\u200cخواهم", "👩\u200d👧", "東京\u3000は", "12\u202f000", "a\u00adb"]
+    found = of_class(
+        read(picture(Doc(spacy.blank("en").vocab, words=words)).svg), "token"
+    )
+    assert [token.text for token in found] == words
+    assert text_width("👩\u200d👧") == text_width("👍🏽") == text_width("漢")
+    assert text_width("\u202eabc") == text_width("\ufffdabc") > text_width("abc")
+
+
 def test_right_to_left_and_wide_characters():
     arabic = spacy.blank("ar")("تعمل ميرا في بيرغن")
     tokens = of_class(read(picture(arabic, width=300).svg), "token")
@@ -158,13 +174,31 @@ def test_right_to_left_and_wide_characters():
     assert text_width("漢字") == 2 * text_width("漢") > text_width("ab")
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("דני עובד ב Google Inc. 2 היום", "היום Google Inc. 2 ב עובד דני"),
+        ("12 שנים , עוד 34 ימים", "ימים 34 עוד , שנים 12"),
+        ("the words שלום רב , and more", "the words רב שלום , and more"),
+        ("in 1990 , at 12 000", "in 1990 , at 12 000"),
+    ],
+)
+def test_words_run_in_their_own_direction(words, shown):
+    doc = Doc(spacy.blank("en").vocab, words=words.split())
+    tokens = of_class(read(picture(doc).svg), "token")
+    in_order = sorted(tokens, key=lambda token: float(token.get("x")))
+    assert [token.text for token in in_order] == shown.split()
+    for left, right in pairwise(in_order):
+        end = float(left.get("x")) + float(left.get("textLength"))
+        assert end <= float(right.get("x"))
+
+
 def test_lines_are_as_wide_as_they_may_be():
     tokens = ["word"] * 30 + ["\n"] + ["a" * 400, "end"]
     lines = lay_out(tokens, [True] * 33, 200.0)
     assert [i for line in lines for i in line.tokens] == list(range(33))
     for line in lines:
-        last = line.starts[-1] + line.widths[-1]
-        assert last <= 200.0 or len(line.tokens) == 1
+        assert line.starts[-1] + line.widths[-1] <= 200.0
     assert 30 in lines[-3].tokens  # the line break ends its line
     assert lines[-2].tokens == [31]
 
@@ -174,6 +208,84 @@ def test_nothing_to_draw():
     for text in ("", "  \n ", "no entity"):
         root = read(picture(nlp(text)).svg)
         assert not of_class(root, "entity")
+
+
+@Language.component("test_render_layer")
+def set_layer(doc):
+    doc.spans["own"] = [Span(doc, 0, 2, label="PER"), Span(doc, 7, 8, label="LOC")]
+    return doc
+
+
+set_layer.set_ents, set_layer.spans_key = False, "own"
+
+
+def test_layers_of_entities_beside_the_first(tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "ORG", "pattern": "Kestrel"}])
+    nlp.add_pipe("test_render_layer")
+    nlp.to_disk(tmp_path / "model")
+    (tmp_path / "one.txt").write_text("Mira Okafor works for Kestrel Lines in Bergen\n")
+    places = [str(tmp_path / name) for name in ("model", "one.txt")]
+    for key, expected in (("", {"PER", "LOC", "ORG"}), ("own", {"PER", "LOC"})):
+        render_texts(*places, tmp_path / "found.svg", spans_key=key)
+        root = read((tmp_path / "found.svg").read_text("utf8"))
+        assert set(boxes(root)) == expected
+
+
+def labels(root):
+    """Left and right end of each label of an entity, and where it stands."""
+    texts = of_class(root, "label")
+    ends = [(float(t.get("x")), float(t.get("y")), label_width(t.text)) for t in texts]
+    return {t.text: (x, x + w, y) for t, (x, y, w) in zip(texts, ends, strict=True)}
+
+
+@pytest.mark.parametrize("words", ["US UK EU in 1990", "אב גד הו , זח"])
+def test_labels_have_room_in_their_boxes(words):
+    doc = Doc(spacy.blank("en").vocab, words=words.split())
+    names = ["GEOPOLITICAL_ENTITY", "COUNTRY", "ORGANIZATION", "DATE_OR_TIME"]
+    places = zip((0, 1, 2, 4), names, strict=True)
+    doc.ents = [Span(doc, i, i + 1, label=name) for i, name in places]
+    for width in (900, 180):
+        root = read(picture(doc, width=width).svg)
+        found = boxes(root)
+        for name, (left, right, _) in labels(root).items():
+            assert found[name][0] <= left
+            assert right <= found[name][1] <= width + 3.0
+        for (_, end), (start, _) in pairwise(sorted(found.values())):
+            assert end <= start + 4.0 or width == 180  # they have rounded edges
+
+
+def test_a_span_within_another_leaves_its_label_free(doc):
+    doc.spans["own"] = [
+        Span(doc, 4, 6, label="INNER"),
+        Span(doc, 3, 8, label="OUTER"),
+        Span(doc, 0, 2, label="BESIDE"),
+    ]
+    root = read(picture(doc, spans_key="own", relations=[]).svg)
+    found = labels(root)
+    assert found["BESIDE"][2] == found["INNER"][2] < found["OUTER"][2]
+    drawn = [group[0].text for group in of_class(root, "entity")]
+    assert drawn.index("OUTER") < drawn.index("INNER")
+
+
+def test_labels_of_arcs_stay_inside_the_picture(doc):
+    first, _, last = doc.ents
+    beside = Span(doc, 8, 9, label="X")
+    relations = [
+        Relation(first, Span(doc, 2, 3, label="X"), "a_very_long_label_" * 2, 0.5),
+        Relation(last, beside, "another_long_label_" * 2, 0.5),
+    ]
+    for width in (900, 400, 250):
+        root = read(picture(doc, width=width, relations=relations).svg)
+        for label in of_class(root, "arc-label"):
+            half = text_width(label.text, 10.0) / 2
+            assert half <= float(label.get("x")) <= width - half
+
+
+def test_a_long_token_is_squeezed_into_its_line():
+    doc = Doc(spacy.blank("en").vocab, words=["short", "x" * 120, "end"])
+    tokens = of_class(read(picture(doc, width=400).svg), "token")
+    assert [float(token.get("textLength")) for token in tokens][1] == 400
 
 
 def test_a_span_group_and_given_relations(doc):

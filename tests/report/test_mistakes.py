@@ -68,7 +68,23 @@ def test_the_surest_mistakes_come_first(make_example, mistakes_of):
     assert pick_examples(unscored, 2)["missed"] == unscored[:2]
 
 
+def test_missed_ones_come_from_all_documents(make_example, mistakes_of):
+    missed = [
+        mistake
+        for document in range(20)
+        for mistake in mistakes_of(make_example([(0, 1, "A")], []), document)
+    ]
+    shown = pick_examples(missed, 4)["missed"]
+    assert [mistake.document for mistake in shown] == [0, 5, 10, 15]
+
+
 def test_control_characters(make_example, mistakes_of):
     words = ["a\x1b[31m", "\n", "b\u202e"]
     (missed,) = mistakes_of(make_example([(0, 3, "A")], [], words=words))
     assert missed.text == "a�[31m b�"
+
+
+def test_joiners_stay(make_example, mistakes_of):
+    words = ["می\u200cخواهم", "👩\u200d👧"]
+    (missed,) = mistakes_of(make_example([(0, 2, "A")], [], words=words))
+    assert missed.text == " ".join(words)

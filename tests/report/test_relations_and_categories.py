@@ -1,6 +1,8 @@
 """Relations and categories in a report: scores, kinds of errors, curves, pages."""
 
 import json
+import re
+import warnings
 
 import numpy
 import pytest
@@ -12,8 +14,8 @@ from typer.testing import CliRunner
 from spacy_attnner.cli import attn_cli
 from spacy_attnner.relations import Relation, set_relations
 from spacy_attnner.report.category_report import report_categories
-from spacy_attnner.report.content import make_report
-from spacy_attnner.report.html import to_html
+from spacy_attnner.report.content import category_summary, make_report
+from spacy_attnner.report.html import plot_curves, to_html
 from spacy_attnner.report.relation_report import report_relations
 from spacy_attnner.report.text import to_text
 from tests.pipeline.conftest import Task
@@ -99,6 +101,12 @@ def test_scores_are_those_of_the_scorer():
     assert found.scores.macro.f1 == pytest.approx(expected["rel_macro_f"])
 
 
+def test_missed_relations_come_from_all_documents():
+    report = report_relations([example([], GOLD[:1]) for _ in range(20)], 4)
+    assert report is not None
+    assert [each.document for each in report.examples["missed"]] == [0, 5, 10, 15]
+
+
 def test_no_relations():
     assert report_relations([example(FOUND, None)], 5) is None
     report = report_relations([example([], [])], 5)
@@ -167,6 +175,25 @@ def test_several_categories_and_missing_ones():
     assert report.calibration.n == 3
     assert set(report.curves) == {"A"}
     assert report_categories(examples[2:], 5) is None
+    said = category_summary(report)
+    assert said.endswith("all categories are right, from a score of 0.5 on.")
+
+
+def test_many_categories_leave_room_for_their_curves():
+    names = [f"category_{i:02d}_of_many" for i in range(40)]
+    examples = []
+    for i in range(80):
+        scores = {name: (i * 7 + j * 3) % 11 / 11 for j, name in enumerate(names)}
+        gold = {name: float(j == i % 40) for j, name in enumerate(names)}
+        examples.append(of_cats(scores, gold))
+    report = report_categories(examples, 5, exclusive=False)
+    assert report is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        svg = plot_curves(report.curves)
+    found = re.findall(r"category_\d\d_of_many", re.sub("<!--.*?-->", "", svg))
+    worst = sorted(report.curves, key=lambda name: report.curves[name].auc)[:10]
+    assert sorted(found) == sorted(worst)
 
 
 def test_one_page_and_one_text_for_all():
