@@ -36,9 +36,11 @@ class Curve:
 
 @dataclass(frozen=True)
 class WrongCategory:
-    """A document whose category is wrong.
+    """A document whose categories are wrong.
 
-    gold, predicted: The annotated category and the found one, with its score.
+    gold, predicted: The annotated categories and the found ones, or "none".
+    score: The highest of those that are found wrongly, or else the lowest of those
+        that are missed.
     document: Which document it is, from 0. text: How it begins.
     """
 
@@ -125,7 +127,7 @@ def report_categories(
         dict(zip(labels, (part & known).sum(0).tolist(), strict=True))
         for part in (predicted & gold, predicted, gold)
     ]
-    wrong = [] if not exclusive else _wrong(labels, gold, scores, docs, numbered)
+    wrong = _wrong(labels, gold & known, predicted & known, scores, numbered)
     return CategoryReport(
         exclusive,
         int(some.sum()),
@@ -194,20 +196,26 @@ def _confuse(
 def _wrong(
     labels: list[str],
     gold: numpy.ndarray,
+    predicted: numpy.ndarray,
     scores: numpy.ndarray,
-    docs: Sequence,
     numbered: Sequence[tuple[int, Example]],
 ) -> list[WrongCategory]:
-    best = scores.argmax(1)
+    """What the model was surest of first; arrays: (n_docs, n_labels)."""
     found = []
-    for row in numpy.flatnonzero(~gold[numpy.arange(len(gold)), best]).tolist():
-        own = labels[int(gold[row].argmax())] if gold[row].any() else "none"
-        text = " ".join(docs[row].text.split())[:LONGEST_TEXT]
+    for row in numpy.flatnonzero((gold != predicted).any(1)).tolist():
+        added = scores[row, predicted[row] & ~gold[row]]
+        missed = scores[row, gold[row] & ~predicted[row]]
+        score = float(added.max() if len(added) else missed.min())
+        own, other = (
+            ", ".join(labels[i] for i in numpy.flatnonzero(each[row])) or "none"
+            for each in (gold, predicted)
+        )
+        number, example = numbered[row]
+        text = " ".join(example.reference.text.split())[:LONGEST_TEXT]
         shown = "".join(char if char.isprintable() else "�" for char in text)
-        score = float(scores[row, best[row]])
-        number = numbered[row][0]
-        found.append(WrongCategory(own, labels[best[row]], score, number, shown))
-    return sorted(found, key=lambda each: -each.score)
+        wrong = WrongCategory(own, other, score, number, shown)
+        found.append((score if len(added) else 1.0 - score, wrong))
+    return [wrong for _, wrong in sorted(found, key=lambda each: -each[0])]
 
 
 def _curve(scores: numpy.ndarray, gold: numpy.ndarray) -> Curve:

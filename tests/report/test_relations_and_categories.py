@@ -220,6 +220,23 @@ def test_the_thresholds_of_a_pipeline():
     assert kind_of_categories(nlp)["threshold"] == expected
 
 
+def test_documents_in_which_one_of_several_categories_is_wrong():
+    examples = [
+        of_cats({"A": 0.9, "B": 0.2}, {"A": 1.0, "B": 0.0}),  # right
+        of_cats({"A": 0.9, "B": 0.4}, {"A": 1.0, "B": 1.0}),
+        of_cats({"A": 0.8, "B": 0.7}, {"A": 0.0}),  # of B nothing is known
+        of_cats({"A": 0.1, "B": 0.7}, {"A": 1.0, "B": 1.0}),
+    ]
+    report = report_categories(examples, 5, exclusive=False)
+    assert report is not None
+    found = [(e.document, e.gold, e.predicted, e.score) for e in report.examples]
+    assert found == [
+        (3, "A, B", "B", 0.1),
+        (2, "none", "A", 0.8),
+        (1, "A, B", "A", 0.4),
+    ]
+
+
 def test_one_page_and_one_text_for_all():
     examples = [example(FOUND, GOLD), *exclusive((0.9, 1), (0.8, 0), (0.3, 1))]
     report = make_report(examples, model="m", data="d")
