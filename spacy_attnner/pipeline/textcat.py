@@ -61,10 +61,15 @@ class AttnMultiLabelTextCategorizer(Categories, MultiLabel_TextCategorizer):
         super().__init__(vocab, model, name, **settings)
         self.cfg["thresholds"] = thresholds or {}
 
+    def least_of_labels(self) -> dict[str, float]:
+        """From which probability on each category applies."""
+        return dict.fromkeys(self.labels, self.threshold) | self.thresholds
+
     def _thresholds(self) -> list[float]:
         if not self.thresholds:
             return super()._thresholds()
-        return [self.thresholds.get(each, self.threshold) for each in self.labels]
+        least = self.least_of_labels()
+        return [least[each] for each in self.labels]
 
     def _settings_of(self, thresholds: numpy.ndarray) -> dict[str, Any]:
         if not self.thresholds:
