@@ -72,8 +72,7 @@ def explain_cli(
     much the probability falls without those that count most, sufficiency how much it
     falls with them alone, means over 5, 10, 20 and 50 % of the words.
     """
-    from ..explain.methods import DEFAULT, STEPS
-    from ..render.explained import evaluate_on_texts, explain_texts
+    from ..render.explained import DEFAULT, STEPS, evaluate_on_texts, explain_texts
 
     kinds = [each.value for each in kind]
     given = input_format.value if input_format else None
