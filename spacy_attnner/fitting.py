@@ -7,10 +7,9 @@ thresholds` the thresholds of an `attn_rel` or an `attn_textcat_multilabel`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import DocBin
 from spacy.training import Example
 
@@ -25,7 +24,6 @@ from .pipeline.textcat import AttnMultiLabelTextCategorizer, AttnTextCategorizer
 from .scoring import score_relations
 from .terminal import msg
 
-Pipe = TypeVar("Pipe", bound=TrainablePipe)
 # by the name of the factory, in the order in which they are looked for
 CALIBRATED: dict[str, type[Any]] = {
     "attn_ner": AttnNER,
@@ -84,7 +82,7 @@ def calibrate_pipeline(
     sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
     check_choice(**sentences)
     output, nlp = _open(model, data, output, gpu_id)
-    name, pipe = _find_first(nlp, CALIBRATED, component)
+    name, pipe = _find_component(nlp, CALIBRATED, component)
     examples, groups = read_grouped_examples(nlp, data, **sentences)
     if gold_preproc or gold_sents:
         has_sentences(examples, data)
@@ -117,19 +115,35 @@ def calibrate_pipeline(
     return result
 
 
-def _find_first(
+def _find_component(
     nlp: Language, kinds: Mapping[str, type[Any]], name: str | None
 ) -> tuple[str, Any]:
     """The component that is named, or the only one of the first kind that there is.
 
     kinds: By the name of the factory.
+
+    Raises UserError where there is none, or several and no name.
     """
-    for factory, kind in kinds.items():
-        own = {key for key, pipe in nlp.pipeline if isinstance(pipe, kind)}
-        if own and name in (None, *own):
-            return _find_component(nlp, kind, factory, name)
-    factory, kind = next(iter(kinds.items()))
-    return _find_component(nlp, kind, factory, name)
+    own = {
+        factory: [key for key, pipe in nlp.pipeline if isinstance(pipe, kind)]
+        for factory, kind in kinds.items()
+    }
+    fitted = [key for keys in own.values() for key in keys]
+    if name in fitted:
+        return name, nlp.get_pipe(name)
+    if name is not None or not fitted:
+        which = "" if name is None else f" {name!r}"
+        raise UserError(
+            f"the pipeline has no {' or '.join(kinds)} component{which}",
+            f"Of these it has {fitted}; all its components: {nlp.pipe_names}.",
+        )
+    factory, found = next((f, keys) for f, keys in own.items() if keys)
+    if len(found) > 1:
+        raise UserError(
+            f"the pipeline has several {factory} components: {sorted(found)}",
+            "Say which one: --component NAME. Each is fitted by itself.",
+        )
+    return found[0], nlp.get_pipe(found[0])
 
 
 def _show_readers(nlp: Language) -> None:
@@ -160,7 +174,7 @@ def fit_pipeline_thresholds(
     Raises UserError where something is missing or cannot be fitted.
     """
     output, nlp = _open(model, data, output, gpu_id)
-    name, pipe = _find_first(nlp, WITH_THRESHOLDS, component)
+    name, pipe = _find_component(nlp, WITH_THRESHOLDS, component)
     examples, _ = read_grouped_examples(nlp, data)
     _annotate_before(nlp, name, examples, progress)
     docs = [example.predicted for example in examples]
@@ -202,38 +216,6 @@ def _open(model: str, data: Path, output: Path, gpu_id: int) -> tuple[Path, Lang
         check_apart(output, {"pipeline": model})
     use_gpu(gpu_id, silent=True)
     return output, load_pipeline(model)
-
-
-def _find_component(
-    nlp: Language, kind: type[Pipe], factory: str, name: str | None
-) -> tuple[str, Pipe]:
-    """The pipeline's component of a kind: the one of that name, or the only one.
-
-    factory: What that kind is called.
-
-    Raises UserError where there is none, or several and no name.
-    """
-    found: dict[str, Pipe] = {
-        key: pipe for key, pipe in nlp.pipeline if isinstance(pipe, kind)
-    }
-    if name is not None:
-        if name not in found:
-            raise UserError(
-                f"the pipeline has no {factory} component {name!r}",
-                f"It has {sorted(found)}; all its components: {nlp.pipe_names}.",
-            )
-        return name, found[name]
-    if not found:
-        raise UserError(
-            f"the pipeline has no {factory} component",
-            f"Its components are {nlp.pipe_names}; only {factory} is fitted.",
-        )
-    if len(found) > 1:
-        raise UserError(
-            f"the pipeline has several {factory} components: {sorted(found)}",
-            "Say which one: --component NAME. Each is fitted by itself.",
-        )
-    return next(iter(found.items()))
 
 
 def read_grouped_examples(

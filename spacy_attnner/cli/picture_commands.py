@@ -36,11 +36,12 @@ def explain_cli(
     output: Path | None = typer.Option(
         None, "--output", "-o", help="A .html or .jsonl file; .json with --evaluate"
     ),
-    method: Method = typer.Option(
-        Method.integrated_gradients.value,
+    method: Method | None = typer.Option(
+        None,
         "--method",
         "-m",
-        help="What the tokens' weights are; the default tells most (see --evaluate)",
+        help="What the tokens' weights are; integrated_gradients, which tell most (see "
+        "--evaluate), if left out",
     ),
     kind: list[Kind] = typer.Option(
         [], "--kind", "-k", help="What to explain; all that MODEL says if left out"
@@ -54,7 +55,9 @@ def explain_cli(
     evaluate: bool = typer.Option(
         False, "--evaluate", "-e", help="Test whether explanations tell the truth"
     ),
-    steps: int = typer.Option(32, min=1, help="Steps of integrated gradients"),
+    steps: int | None = typer.Option(
+        None, min=1, help="Steps of integrated gradients; 32 if left out"
+    ),
     seed: int = typer.Option(0, help="Of what is drawn by chance with --evaluate"),
     input_format: TextFormat | None = typer.Option(
         None, "--input-format", "-i", help="Format of TEXTS, if the name does not say"
@@ -63,17 +66,23 @@ def explain_cli(
 ) -> None:
     """Write how much each token counts for what MODEL says of TEXTS.
 
-    Of each text the most probable category, every entity and every relation is
-    explained. With --evaluate, one of each is, by all methods, and then tokens are
-    taken away in the order of their weights: comprehensiveness is how much the
-    probability falls without those that count most, sufficiency how much it falls with
-    them alone, means over 5, 10, 20 and 50 % of the words.
+    Of each text the categories that apply or the most probable one, every entity and
+    every relation are explained. With --evaluate, one of each is, by all methods, and
+    then tokens are taken away in the order of their weights: comprehensiveness is how
+    much the probability falls without those that count most, sufficiency how much it
+    falls with them alone, means over 5, 10, 20 and 50 % of the words.
     """
-    from ..render.explained import evaluate_on_texts, explain_texts
+    from ..render.explained import DEFAULT, STEPS, evaluate_on_texts, explain_texts
 
     kinds = [each.value for each in kind]
     given = input_format.value if input_format else None
     if evaluate:
+        for option, value in (("label", label), ("method", method), ("steps", steps)):
+            if value:
+                raise typer.BadParameter(
+                    "leave it out: --evaluate tests all methods, and draws targets",
+                    param_hint=f"--{option}",
+                )
         found = evaluate_on_texts(
             model,
             texts,
@@ -95,9 +104,9 @@ def explain_cli(
         output,
         kinds=kinds,
         labels=label,
-        method=method.value,
+        method=method.value if method else DEFAULT,
         component=component or None,
-        steps=steps,
+        steps=steps or STEPS,
         input_format=given,
         gpu_id=gpu_id,
     )

@@ -1,6 +1,7 @@
 """`spacy attn calibrate`, `thresholds`, `evaluate`, …: of trained pipelines."""
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -87,19 +88,27 @@ def _show_calibration(result: Calibration, title: str) -> None:
         divider=True,
         aligns=("l", "r", "r"),
     )
+    right = "apply" if result.what == "categories" else "are correct"
     typer.echo(
-        f"{result.n_entities} {result.what}, {result.accuracy:.1%} of them correct: "
+        f"{result.n_entities} {result.what}, {result.accuracy:.1%} of them {right}: "
         f"temperature {result.temperature:.3f}, log-odds offset "
         f"{result.log_odds_offset:+.3f}"
     )
-    if result.threshold_before or result.threshold:
+    if result.threshold_before or result.threshold or result.thresholds:
+        pairs = result.thresholds or ((result.threshold_before, result.threshold),)
+        before, now = map(_least_to_most, zip(*pairs, strict=True))
         typer.echo(
-            f"Threshold {result.threshold_before:g} before, {result.threshold:g} now: "
+            f"Threshold{'s' * bool(result.thresholds)} {before} before, {now} now: "
             f"{result.n_changed} {result.what} of {title} are kept or dropped that "
             "were not"
         )
     if result.warning:
         msg.warn(result.warning[:1].upper() + result.warning[1:])
+
+
+def _least_to_most(thresholds: Sequence[float]) -> str:
+    least, most = min(thresholds), max(thresholds)
+    return f"{least:g}" if least == most else f"{least:g} to {most:g}"
 
 
 @attn_cli.command("thresholds")

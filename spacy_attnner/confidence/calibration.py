@@ -45,6 +45,7 @@ class Calibration:
     n_changed: Predicted entities, known or not, that were kept and no longer are, or
         the other way round.
     what: What the predictions are.
+    thresholds: Before and after, of each label, where labels have their own.
     """
 
     temperature: float
@@ -59,6 +60,7 @@ class Calibration:
     threshold: float
     n_changed: int
     what: str = "entities"
+    thresholds: tuple[tuple[float, float], ...] = ()
 
     @property
     def warning(self) -> str | None:

@@ -47,7 +47,8 @@ def explain(
     target: A category's label; a span with a label, whether it was found as an entity
         or not; or a relation.
     method: One of `METHODS`.
-    component: The component's name, where several know the label.
+    component: The component's name, where several know the label; if left out, the
+        first one that says so of the document, or else the first one.
     steps: Of the integral of integrated gradients.
 
     Copies the component's model: to explain many documents, make one `Explainer`.
@@ -113,7 +114,8 @@ class Explainer:
         if required and not found:
             raise ValueError(
                 f"the pipeline has no component{_named(component)} of this package "
-                f"that gives a document a {kind}; it has {self.nlp.component_names}"
+                f"that gives a document {'an' if kind == 'entity' else 'a'} {kind}; it "
+                f"has {self.nlp.component_names}"
             )
         return found
 
@@ -126,21 +128,22 @@ class Explainer:
     ) -> list[str | Span | Relation]:
         """What the pipeline says of a document that it has read.
 
-        The most probable category, all entities or all relations; of several
-        components of the kind, the first one's, or that of the name.
+        All entities or all relations; of categories those that apply, or the most
+        probable one; of several components of the kind, what the first one says, or
+        that of the name.
 
-        labels: With these labels alone; whatever the label if there are none.
+        labels: With these labels alone; categories then whether they apply or not.
         """
         pipe = self.pipes(kind, component, required=True)[0]
         known = [each for each in pipe.labels if not labels or each in labels]
-        if kind == "category":
-            own = {cat: p for cat, p in doc.cats.items() if cat in known}
-            return [max(own, key=own.__getitem__)] if own else []
-        if kind == "relation":
-            found = get_relations(doc, pipe.relations_key)
-            return [each for each in found if each.label in known]
-        spans = doc.ents if pipe.set_ents else doc.spans.get(pipe.spans_key, [])
-        return [span for span in spans if span.label_ in known]
+        if kind != "category":
+            return [each for each in _said(pipe, doc) if _label_of(each) in known]
+        own = {cat: doc.cats[cat] for cat in known if cat in doc.cats}
+        if labels or not own:
+            return list(own)
+        least = {} if pipe.exclusive else pipe.least_of_labels()
+        applying = [cat for cat, p in own.items() if p >= least.get(cat, 2.0)]
+        return list(applying or [max(own, key=own.__getitem__)])
 
     def question(
         self, doc: Doc, target: str | Span | Relation, component: str | None = None
@@ -169,13 +172,11 @@ class Explainer:
             if span.doc is not doc or not len(span):
                 what = "empty" if span.doc is doc else "of another document"
                 raise ValueError(f"the span {span.text!r} is {what}")
-        return TARGETS[kind](self._pipe(kind, label, component), target)
-
-    def _pipe(self, kind: str, label: str, component: str | None) -> Any:
         own = self.pipes(kind, component)
         knowing = [pipe for pipe in own if label in pipe.labels]
         if knowing:
-            return knowing[0]
+            saying = (pipe for pipe in knowing if _says(pipe, doc, target))
+            return TARGETS[kind](next(saying, knowing[0]), target)
         known = {pipe.name: list(pipe.labels) for pipe in own}
         raise ValueError(
             f"the pipeline has no component{_named(component)} of this package that "
@@ -209,6 +210,24 @@ def _classes_of(kind: str) -> tuple[type, ...]:
             return classes
     known = ", ".join(name for name, _ in KINDS.values())
     raise ValueError(f"there is no kind {kind!r}; there are {known}")
+
+
+def _said(pipe: Any, doc: Doc) -> list[Span | Relation]:
+    """Entities or relations of a component in a document."""
+    if isinstance(pipe, AttnRel):
+        return list(get_relations(doc, pipe.relations_key))
+    return list(doc.ents if pipe.set_ents else doc.spans.get(pipe.spans_key, []))
+
+
+def _says(pipe: Any, doc: Doc, target: str | Span | Relation) -> bool:
+    if isinstance(target, str):
+        return target in doc.cats
+    return _place_of(target) in map(_place_of, _said(pipe, doc))
+
+
+def _place_of(target: Span | Relation) -> Any:
+    places = [(span.start, span.end, span.label_) for span in _spans_of(target)]
+    return _label_of(target), places
 
 
 def _named(component: str | None) -> str:

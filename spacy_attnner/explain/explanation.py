@@ -8,6 +8,7 @@ from spacy.tokens import Doc, SpanGroup
 from ..span_groups import AlignedSpanGroup
 
 KEY = "explanations"
+PARTS = {"tokens": str, "spaces": bool, "weights": (float, int)}  # one of each a token
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,21 @@ class Explanation:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Explanation":
-        """Of what `to_json` gave; raises ValueError if it is something else."""
+        """Of what `to_json` gave, or of a line that `spacy attn explain` wrote, without
+        its `doc`; raises ValueError if it is something else.
+        """
         try:
-            found = cls(**data)
-            n = len(found.tokens)
-            sound = len(found.weights) == len(found.spaces) == n
-        except TypeError as error:
+            found = cls(**{key: value for key, value in data.items() if key != "doc"})
+        except (AttributeError, TypeError) as error:
             raise ValueError(f"{data!r:.80} is no explanation: {error}") from error
-        if not sound:
+        for name, kind in PARTS.items():
+            values = getattr(found, name)
+            if not isinstance(values, list) or not all(
+                isinstance(each, kind) for each in values
+            ):
+                raise ValueError(f"the {name} of an explanation are {values!r:.80}")
+        n = len(found.tokens)
+        if not len(found.weights) == len(found.spaces) == n:
             raise ValueError(
                 f"an explanation has {n} tokens and {len(found.weights)} weights"
             )

@@ -93,8 +93,8 @@ def evaluate_explanations(
     """Explain one target of each document by several methods, and test the answers.
 
     docs: As the pipeline predicts them.
-    kind: "category", the most probable one; "entity" or "relation", one that was found
-        in the document, drawn by the seed. Documents without one are passed over, and
+    kind: "category", "entity" or "relation": one that was found in the document, of
+        several one that the seed draws. Documents without one are passed over, and
         those without words.
     methods: All that the component allows if none is named.
 

@@ -74,8 +74,13 @@ class Question:
     def _ask(self, docs: list[Doc]) -> Callable[[Any], tuple[Any, Any]]:
         return lambda Y: self.target.answer(self.model.model, docs, Y)
 
+    @property
+    def at_once(self) -> int:
+        """How many copies of the document are computed together."""
+        return max(1, AT_ONCE // max(1, len(self.doc)))
+
     def _parts(self, scales: numpy.ndarray) -> list[numpy.ndarray]:
-        n = max(1, AT_ONCE // max(1, len(self.doc)))
+        n = self.at_once
         return [scales[i : i + n] for i in range(0, len(scales), n)]
 
 
@@ -114,6 +119,8 @@ def integrated_gradients(question: Question) -> Weights:
 def _edges(question: Question, n: int) -> numpy.ndarray:
     """Ends of n parts of the way from 0 to 1; p changes about as much in each."""
     points = numpy.linspace(0.0, 1.0, n + 1)
+    if n == 1:  # nothing between that could be moved
+        return points
     p = question.probabilities(_all_tokens(question, points))
     for _ in range(ROUNDS):
         edges = _quantiles(points, p, n)
@@ -141,9 +148,13 @@ def _all_tokens(question: Question, scales: numpy.ndarray) -> numpy.ndarray:
 
 def leave_one_out(question: Question) -> Weights:
     """p minus that of the document with the token's vector taken away."""
-    n = len(question.doc)
-    scales = numpy.ones((n, n)) - numpy.eye(n)
-    return Weights(question.probability - question.probabilities(scales))
+    n, found = len(question.doc), []
+    for first in range(0, n, question.at_once):  # all at once are n² scales
+        left_out = numpy.arange(first, min(n, first + question.at_once))
+        scales = numpy.ones((len(left_out), n))
+        scales[numpy.arange(len(left_out)), left_out] = 0.0
+        found.append(question.probabilities(scales))
+    return Weights(question.probability - numpy.concatenate(found))
 
 
 def attention_weights(question: Question) -> Weights:

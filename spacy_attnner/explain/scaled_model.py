@@ -199,6 +199,11 @@ def _forward_vectors(
     """What a layer predicts of tokens, scaled, (n_tokens, width) by document."""
     Ys, _ = of(model, docs, False)
     lengths = [len(Y) for Y in Ys]
+    if lengths != [len(doc) for doc in docs]:
+        raise ValueError(
+            f"the layer {model.name!r} gives no vectors of tokens, so that none can be "
+            "left out: models that read a tok2vec can be explained"
+        )
     Y: Any = flatten(model, Ys)
     scales: Any = model.ops.asarray(cast(Any, given.scales))
 

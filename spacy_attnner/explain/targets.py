@@ -144,9 +144,9 @@ class RelationTarget:
             raise ValueError(
                 f"{self.pipe.name!r} does not look at the pair "
                 f"{self.relation.head.text!r} and {self.relation.tail.text!r}: both "
-                "have to be entities of the document, no further apart than "
-                "get_candidates allows, and of types that were joined in training "
-                "where known_types_only is true"
+                "have to be among the spans that it reads in the document, no further "
+                "apart than get_candidates allows, and of types that were joined in "
+                "training where known_types_only is true"
             )
         return row
 

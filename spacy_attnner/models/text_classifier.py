@@ -239,7 +239,10 @@ def text_attention(model: Model, doc: Doc) -> numpy.ndarray:
         weights = predict_with(inner, lambda m: m.weights(tokens, W, segments))
     else:
         weights = predict_with(inner, lambda m: m.pool.weights(tokens, segments))
-    return of_tokens(model, from_torch(inner, weights), batch).T
+    Y: Any = of_tokens(model, from_torch(inner, weights), batch).T
+    # single precision adds up the softmax of a long text to a little more than 1
+    whole = Y.sum(1, dtype="float64", keepdims=True)
+    return (Y / (whole + (whole == 0.0))).astype("float32")
 
 
 def _forward_softmax(

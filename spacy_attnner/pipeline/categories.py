@@ -36,6 +36,7 @@ from .surveys import (
     note_sentences,
     require_finite,
     require_initialized,
+    warn_of_other_categories,
     warn_of_strange_categories,
 )
 from .upstream import release_listeners
@@ -259,6 +260,8 @@ class Categories(Component):
         """As spaCy's; no prediction is wrong where nothing is annotated."""
         examples = list(examples)
         known = [each for each in examples if self.is_annotated(each)]
+        if not known:
+            warn_of_other_categories(self.name, self.labels, examples)
         return super().score(known or examples, **kwargs)
 
     def _initialize(self, start: Start) -> None:

@@ -58,7 +58,8 @@ def gradient(
 
     p: Probabilities, of a softmax or of sigmoids. truth: 0 to 1, the same shape.
     gamma: 0 is cross-entropy.
-    weights: Of the categories where they apply, (n_labels,), if there are some.
+    weights: Of the categories where they apply, (n_labels,), if there are some; of
+        exclusive ones their mean by truth, 1 where none applies.
     """
     xp: Any = get_array_module(p)
     if exclusive:
@@ -66,7 +67,9 @@ def gradient(
         if gamma:
             d = d * _focal(xp, (truth * p).sum(1, keepdims=True), gamma)
         if weights is not None:
-            d = d * (truth * weights).sum(1, keepdims=True)
+            whole = truth.sum(1, keepdims=True)
+            d = d * xp.where(whole > 0, (truth * weights).sum(1, keepdims=True), 1.0)
+            d = d / xp.where(whole > 0, whole, 1.0)
         return d
     here, absent = truth * (p - 1.0), (1.0 - truth) * p
     if gamma:

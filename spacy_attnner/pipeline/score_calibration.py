@@ -58,6 +58,11 @@ def fit_scores(
     known = ~numpy.isnan(scored.correct)
     fitted = known if below else kept & known
     n = int(fitted.sum())
+    if below and not n:
+        raise TooFewPredicted(
+            f"{what} are annotated in none of the documents: calibrate on documents "
+            "that have some"
+        )
     if n < max(1, least):
         raise TooFewPredicted(
             f"{n or 'no'} {what} are predicted where it is known whether they are "
@@ -91,6 +96,9 @@ def fit_scores(
         threshold=float(new[0]),
         n_changed=int((is_kept != kept).sum()),
         what=what,
+        thresholds=tuple(zip(old.tolist(), new.tolist(), strict=True))
+        if len(old) > 1
+        else (),
     )
     return fit, new
 

@@ -197,6 +197,19 @@ def warn_of_strange_categories(
         )
 
 
+def warn_of_other_categories(
+    name: str, labels: Iterable[str], examples: Iterable[Example]
+) -> None:
+    """Say that documents to score have categories, and none that is known."""
+    others = sorted({cat for each in examples for cat in each.reference.cats})
+    if others:
+        warnings.warn(
+            f"{name!r} is scored on documents that have none of its categories "
+            f"{list(labels)}: they have {others}; are the names spelt alike?",
+            stacklevel=2,
+        )
+
+
 class Watch:
     """Counts the examples of updates until one is annotated; says once if none is."""
 

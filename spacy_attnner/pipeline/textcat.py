@@ -61,10 +61,15 @@ class AttnMultiLabelTextCategorizer(Categories, MultiLabel_TextCategorizer):
         super().__init__(vocab, model, name, **settings)
         self.cfg["thresholds"] = thresholds or {}
 
+    def least_of_labels(self) -> dict[str, float]:
+        """From which probability on each category applies."""
+        return dict.fromkeys(self.labels, self.threshold) | self.thresholds
+
     def _thresholds(self) -> list[float]:
         if not self.thresholds:
             return super()._thresholds()
-        return [self.thresholds.get(each, self.threshold) for each in self.labels]
+        least = self.least_of_labels()
+        return [least[each] for each in self.labels]
 
     def _settings_of(self, thresholds: numpy.ndarray) -> dict[str, Any]:
         if not self.thresholds:
@@ -103,12 +108,18 @@ class AttnMultiLabelTextCategorizer(Categories, MultiLabel_TextCategorizer):
         return found
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """As spaCy's, with the threshold of each category."""
-        own = self.thresholds
-        if not own:
+        """As spaCy's, with the threshold of each category. One that is annotated to a
+        degree applies above 0.5.
+        """
+        examples, own = list(examples), self.thresholds
+        gold = {id(each.reference) for each in examples}
+        values = (v for each in examples for v in each.reference.cats.values())
+        if not own and all(value in (0.0, 1.0) for value in values):
             return super().score(examples, **kwargs)
 
         def cats(doc: Doc, attr: str) -> dict[str, float]:
+            if id(doc) in gold:
+                return {c: float(value > 0.5) for c, value in doc.cats.items()}
             return {
                 c: centred(p, own.get(c, self.threshold)) for c, p in doc.cats.items()
             }

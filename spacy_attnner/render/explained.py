@@ -14,6 +14,7 @@ from ..explain.explainer import Explainer
 from ..explain.explanation import Explanation
 from ..explain.faithfulness import KINDS, Faithfulness, evaluate_explanations
 from ..explain.methods import DEFAULT, OF_ATTENTION, STEPS
+from ..terminal import msg
 from ..texts.given import DocInfo
 from .drawn import open_texts
 from .heat import CSS, caption, heat
@@ -56,11 +57,14 @@ def explain_texts(
     explainer = Explainer(nlp, steps=steps)
     chosen = _kinds(explainer, kinds, component)
     _check_labels(explainer, chosen, labels)
-    if method in OF_ATTENTION and chosen == ["entity"]:
+    if method in OF_ATTENTION and ("entity" in kinds or chosen == ["entity"]):
         raise UserError(
             "entities have no attention that pools words",
             "Leave out --method, or choose leave_one_out.",
         )
+    if method in OF_ATTENTION and "entity" in chosen:
+        chosen.remove("entity")
+        msg.info("Entities are left out: they have no attention that pools words")
     counts = [0, 0]
     with sound("a text cannot be explained", "See what is wrong with it."):
         found = _explained(explainer, docs, chosen, set(labels), method, component)
@@ -89,6 +93,8 @@ def evaluate_on_texts(
 
     Raises UserError as `explain_texts` does.
     """
+    if output is not None and output.suffix.lower() != ".json":
+        raise UserError(f"{output} is no .json file", "Name one: -o truth.json")
     nlp, docs = open_texts(model, texts, output, input_format, gpu_id)
     read = [doc for doc, _ in docs]
     chosen = _kinds(Explainer(nlp), kinds, component)
@@ -152,8 +158,6 @@ def _explained(
     for doc, info in tqdm(docs, desc="texts", unit="text", disable=None):
         found = []
         for kind in kinds:
-            if kind == "entity" and method in OF_ATTENTION and len(kinds) > 1:
-                continue  # it has none
             for target in explainer.targets(doc, kind, component, labels):
                 found.append(
                     explainer.explain(doc, target, method=method, component=component)

@@ -1,10 +1,12 @@
 """The categories that were found against the annotated ones."""
 
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..confidence.reliability import Reliability, measure_reliability
@@ -35,9 +37,11 @@ class Curve:
 
 @dataclass(frozen=True)
 class WrongCategory:
-    """A document whose category is wrong.
+    """A document whose categories are wrong.
 
-    gold, predicted: The annotated category and the found one, with its score.
+    gold, predicted: The annotated categories and the found ones, or "none".
+    score: The highest of those that are found wrongly, or else the lowest of those
+        that are missed.
     document: Which document it is, from 0. text: How it begins.
     """
 
@@ -53,8 +57,10 @@ class CategoryReport:
     """The categories of a pipeline on annotated documents.
 
     exclusive: Whether one of them applies to each document.
-    n_documents: How many are annotated.
-    threshold: From which score on a category counts, where several may apply.
+    n_documents: How many are annotated; where several may apply, with a category that
+        the pipeline knows.
+    threshold: From which score on a category counts, where several may apply; the
+        lowest if each has its own.
     accuracy: Share of documents whose most probable category, or all of whose
         categories, are right.
     scores: Of every category.
@@ -80,12 +86,15 @@ def report_categories(
     n_examples: int,
     *,
     exclusive: bool | None = None,
-    threshold: float = 0.5,
+    threshold: float | Mapping[str, float] = 0.5,
 ) -> CategoryReport | None:
-    """Compare predicted categories with annotated ones; None if there are none.
+    """Compare predicted categories with annotated ones; None if there are none that
+    the pipeline knows.
 
     n_examples: How many wrong documents are shown.
     exclusive: Whether one of them applies; told from the annotation if None.
+    threshold: From which score on a category counts, where several may apply; that of
+        each category, if they have their own.
     """
     numbered = [
         (i, each)
@@ -100,23 +109,30 @@ def report_categories(
         numpy.array([[of(each, label) for label in labels] for _, each in numbered])
         for of in (_truth, _is_known, _score)
     )
+    _warn_of_strange(labels, docs, known)
     if exclusive is None:
         exclusive = bool((truth > 0.5).sum(1).max() <= 1 and known.all())
+    if exclusive:  # one applies: what is not named does not
+        known[:] = True
+    least = _thresholds(threshold, labels)
     if exclusive:
         predicted = numpy.eye(len(labels), dtype=bool)[scores.argmax(1)]
     else:
-        predicted = scores >= threshold
+        predicted = scores >= least
     gold = truth > 0.5
-    right = (predicted == gold) | ~known
+    some = known.any(1)
+    if not some.any():
+        return None
+    right = ((predicted == gold) | ~known)[some]
     counts = [
         dict(zip(labels, (part & known).sum(0).tolist(), strict=True))
         for part in (predicted & gold, predicted, gold)
     ]
-    wrong = [] if not exclusive else _wrong(labels, gold, scores, docs, numbered)
+    wrong = _wrong(labels, gold & known, predicted & known, scores, numbered)
     return CategoryReport(
         exclusive,
-        len(numbered),
-        threshold,
+        int(some.sum()),
+        float(least.min()),
         float(right.all(1).mean()),
         score_labels(labels, *counts),
         _confuse(labels, gold, scores) if exclusive else None,
@@ -128,6 +144,28 @@ def report_categories(
         wrong[:n_examples],
         _reliability(exclusive, gold, known, scores),
     )
+
+
+def _thresholds(
+    threshold: float | Mapping[str, float], labels: Sequence[str]
+) -> numpy.ndarray:
+    """Of each label, (n_labels,)."""
+    if not isinstance(threshold, Mapping):
+        return numpy.full(len(labels), threshold)
+    return numpy.array([threshold.get(label, 0.5) for label in labels])
+
+
+def _warn_of_strange(
+    labels: Sequence[str], docs: Sequence[Doc], known: numpy.ndarray
+) -> None:
+    strange = [doc for doc, row in zip(docs, known, strict=True) if not row.any()]
+    if strange:
+        cats = sorted({cat for doc in strange for cat in doc.cats})
+        warnings.warn(
+            f"{len(strange):,} of {len(docs):,} documents have no category that the "
+            f"pipeline knows: they have {cats}, it knows {list(labels)}",
+            stacklevel=3,
+        )
 
 
 def _truth(example: Example, label: str) -> float:
@@ -159,19 +197,25 @@ def _confuse(
 def _wrong(
     labels: list[str],
     gold: numpy.ndarray,
+    predicted: numpy.ndarray,
     scores: numpy.ndarray,
-    docs: Sequence,
     numbered: Sequence[tuple[int, Example]],
 ) -> list[WrongCategory]:
-    best = scores.argmax(1)
+    """What the model was surest of first; arrays: (n_docs, n_labels)."""
     found = []
-    for row in numpy.flatnonzero(~gold[numpy.arange(len(gold)), best]).tolist():
-        own = labels[int(gold[row].argmax())] if gold[row].any() else "none"
-        text = shown(" ".join(docs[row].text.split())[:LONGEST_TEXT])
-        score = float(scores[row, best[row]])
-        number = numbered[row][0]
-        found.append(WrongCategory(own, labels[best[row]], score, number, text))
-    return sorted(found, key=lambda each: -each.score)
+    for row in numpy.flatnonzero((gold != predicted).any(1)).tolist():
+        added = scores[row, predicted[row] & ~gold[row]]
+        missed = scores[row, gold[row] & ~predicted[row]]
+        score = float(added.max() if len(added) else missed.min())
+        own, other = (
+            ", ".join(labels[i] for i in numpy.flatnonzero(each[row])) or "none"
+            for each in (gold, predicted)
+        )
+        number, example = numbered[row]
+        text = shown(" ".join(example.reference.text.split())[:LONGEST_TEXT])
+        wrong = WrongCategory(own, other, score, number, text)
+        found.append((score if len(added) else 1.0 - score, wrong))
+    return [wrong for _, wrong in sorted(found, key=lambda each: -each[0])]
 
 
 def _curve(scores: numpy.ndarray, gold: numpy.ndarray) -> Curve:

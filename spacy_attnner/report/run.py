@@ -146,10 +146,15 @@ def annotated_kinds(doc: Doc) -> set[str]:
 
 
 def kind_of_categories(nlp: Language) -> dict[str, Any]:
-    """Whether the pipeline's categories exclude each other, and its threshold."""
+    """Whether the pipeline's categories exclude each other, and its threshold, or that
+    of each category.
+    """
     for _, pipe in nlp.pipeline:
         if isinstance(pipe, MultiLabel_TextCategorizer):
-            return {"exclusive": False, "threshold": pipe.cfg["threshold"]}
+            one: Any = pipe.cfg["threshold"]
+            own = pipe.cfg.get("thresholds")  # of ours
+            each = dict.fromkeys(pipe.labels, one) | own if own else one
+            return {"exclusive": False, "threshold": each}
         if isinstance(pipe, TextCategorizer):
             return {"exclusive": True}
     return {}

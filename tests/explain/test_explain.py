@@ -15,8 +15,10 @@ from spacy_attnner.explain import (
     get_explanations,
     set_explanations,
 )
+from spacy_attnner.explain.methods import Question
 from spacy_attnner.relations import Relation
 from tests.explain.conftest import ENCODERS, KINDS
+from tests.pipeline.conftest import Task
 
 kinds = pytest.mark.parametrize("kind", list(KINDS))
 encoders = pytest.mark.parametrize("encoder", list(ENCODERS))
@@ -68,6 +70,30 @@ def test_a_token_left_out_is_a_token_of_zeros(asked, kind, encoder):
     assert found.weights[1] == pytest.approx(expected, abs=1e-5)
     if "spaCy" not in encoder:  # whose see whitespace
         assert found.weights[WHITESPACE] == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_few_steps(asked, steps):
+    nlp, doc, target = asked("category", "own")
+    found = explain(nlp, doc, target, steps=steps)
+    assert numpy.isfinite(found.weights).all()
+
+
+def test_tokens_are_left_out_in_parts(asked, monkeypatch):
+    nlp, doc, target = asked("category", "own")
+    expected = explain(nlp, doc, target, method="leave_one_out")
+    explainer, sizes = Explainer(nlp), []
+    monkeypatch.setattr("spacy_attnner.explain.methods.AT_ONCE", 3 * len(doc))
+    ask = Question.probabilities
+
+    def probabilities(question, scales):
+        sizes.append(len(scales))
+        return ask(question, scales)
+
+    monkeypatch.setattr(Question, "probabilities", probabilities)
+    found = explainer.explain(doc, target, method="leave_one_out")
+    assert found.weights == pytest.approx(expected.weights, abs=1e-6)
+    assert max(sizes) == 3
 
 
 @encoders
@@ -124,6 +150,18 @@ def test_attention_of_a_text_does_not_depend_on_others(asked):
     numpy.testing.assert_allclose(weights.sum(1), 1.0, atol=1e-5)
     assert pipe.attention(nlp.make_doc("")).shape == (3, 0)
     assert not pipe.attention(nlp.make_doc("  ")).any()
+
+
+@pytest.mark.parametrize("attention", ["additive", "labels"])
+def test_attention_of_a_long_text_adds_up_to_one(attention):
+    task = Task("attn_textcat")
+    nlp = spacy.blank("en")
+    config = task.config
+    config["model"]["attention"] = attention
+    pipe = nlp.add_pipe("attn_textcat", config=config)
+    nlp.initialize(lambda: task.examples(nlp))
+    weights = pipe.attention(nlp.make_doc("rain " * 30_000))
+    numpy.testing.assert_allclose(weights.sum(1, dtype="float64"), 1.0, atol=1e-6)
 
 
 def gradients(nlp):
@@ -197,6 +235,60 @@ def test_what_is_no_explanation():
     }
     with pytest.raises(ValueError, match="1 tokens and 0 weights"):
         Explanation.from_json(data)
+    with pytest.raises(ValueError, match="weights of an explanation are 'a'"):
+        Explanation.from_json(data | {"weights": "a"})
+    with pytest.raises(ValueError, match="no explanation"):
+        Explanation.from_json([1])  # type: ignore[arg-type]
+    line = data | {"doc": 3, "weights": [1]}
+    assert Explanation.from_json(line).weights == [1]
+
+
+def test_a_model_without_vectors_of_tokens():
+    nlp = spacy.blank("en")
+    model = {
+        "@architectures": "spacy.TextCatBOW.v3",
+        "exclusive_classes": True,
+        "ngram_size": 1,
+        "no_output_layer": False,
+        "length": 64,
+    }
+    nlp.add_pipe("attn_textcat", config={"model": model})
+    task = Task("attn_textcat")
+    nlp.initialize(lambda: task.examples(nlp))
+    with pytest.raises(ValueError, match="no vectors of tokens"):
+        explain(nlp, nlp("Rain stayed over the coast ."), "weather")
+
+
+def test_categories_that_apply_or_are_named():
+    nlp = Task("attn_textcat_multilabel").trained(steps=1)
+    pipe = nlp.get_pipe("attn_textcat_multilabel")
+    doc = nlp("Rain .")
+    doc.cats = {"people": 0.4, "trade": 0.7, "weather": 0.6}
+    targets = Explainer(nlp).targets
+    assert targets(doc, "category") == ["trade", "weather"]
+    pipe.thresholds = {"weather": 0.65, "people": 0.3}
+    assert targets(doc, "category") == ["people", "trade"]
+    pipe.thresholds = dict.fromkeys(pipe.labels, 0.9)
+    assert targets(doc, "category") == ["trade"]
+    named = ["people", "weather"]
+    assert targets(doc, "category", labels=named) == named
+
+
+def test_the_component_that_says_so_is_asked():
+    task, both = Task("attn_ner"), spacy.blank("en")
+    for name in ("first", "second"):
+        config = task.config | {"set_ents": name == "first", "spans_key": name}
+        both.add_pipe("attn_ner", name, config=config)
+    examples = task.examples(both)
+    for example in examples:
+        example.reference.spans["second"] = list(example.reference.ents)
+    both.initialize(lambda: examples)
+    doc = task.docs(both)[0]
+    doc.ents = [Span(doc, 0, 2, label="PER")]
+    doc.spans["second"] = [Span(doc, 4, 6, label="ORG")]
+    found = [explain(both, doc, s) for s in (doc.ents[0], doc.spans["second"][0])]
+    assert [each.component for each in found] == ["first", "second"]
+    assert explain(both, doc, Span(doc, 1, 3, label="ORG")).component == "first"
 
 
 def test_a_span_group_of_that_name_is_left_alone(asked):

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+import spacy
 
 from spacy_attnner.cli.picture_commands import Kind, Method
 from spacy_attnner.explain.faithfulness import KINDS
@@ -24,6 +25,15 @@ def model(encoder_folder, tmp_path_factory):
     for name in ("attn_ner", "attn_textcat"):
         make_pipeline(Task(name), "own", encoder_folder).to_disk(folder / name)
     return folder
+
+
+@pytest.fixture
+def both(model, tmp_path):
+    """A pipeline of entities and categories, as a folder."""
+    nlp = spacy.load(model / "attn_ner")
+    nlp.add_pipe("attn_textcat", source=spacy.load(model / "attn_textcat"))
+    nlp.to_disk(tmp_path / "both")
+    return tmp_path / "both"
 
 
 @pytest.fixture
@@ -88,6 +98,29 @@ def test_what_and_how(model, texts, tmp_path):
         assert sum(record["weights"]) == pytest.approx(1.0 if record["tokens"] else 0.0)
 
 
+def test_each_label_that_is_named(model, texts, tmp_path):
+    output = tmp_path / "why.jsonl"
+    named = ("-l", "trade", "-l", "people", "-m", "attention")
+    result = run(model / "attn_textcat", texts, "-o", output, *named)
+    assert result.exit_code == 0, result.output
+    lines = map(json.loads, output.read_text("utf8").splitlines())
+    found = [(line["doc"], line["target"]["label"]) for line in lines]
+    assert found[:2] == [("<first>", "people"), ("<first>", "trade")]
+    assert len(found) == 6
+
+
+def test_attention_of_entities_is_not_dropped_silently(both, texts, tmp_path):
+    output = tmp_path / "why.jsonl"
+    args = (both, texts, "-o", output, "-m", "attention")
+    result = run(*args, "-k", "entity", "-k", "category")
+    assert result.exit_code != 0
+    assert "entities have no attention that pools words" in said(result)
+    assert not output.exists()
+    result = run(*args)
+    assert result.exit_code == 0, result.output
+    assert "Entities are left out" in said(result)
+
+
 def test_whether_they_tell_the_truth(model, texts, tmp_path):
     output = tmp_path / "truth.json"
     result = run(model / "attn_textcat", texts, "--evaluate", "-o", output)
@@ -108,6 +141,10 @@ def test_whether_they_tell_the_truth(model, texts, tmp_path):
         (["-o", "why.html", "-m", "attention"], "no attention that pools words"),
         (["-o", "why.html", "-c", "other"], "can be explained"),
         (["-o", "in.jsonl"], "holds the texts"),
+        (["-e", "-o", "why.html"], "why.html is no .json file"),
+        (["-e", "-l", "PER"], "tests all methods, and draws"),
+        (["-e", "-m", "leave_one_out"], "tests all methods, and draws"),
+        (["-e", "--steps", "4"], "tests all methods, and draws"),
     ],
 )
 def test_what_cannot_be(model, texts, tmp_path, monkeypatch, args, message):

@@ -67,6 +67,17 @@ def test_predictions_where_nothing_is_annotated_are_not_wrong(task):
     assert scores["cats_score"] == 1.0
 
 
+def test_documents_of_other_categories_are_told_of_when_scored(task):
+    nlp = spacy.blank("en")
+    nlp.add_pipe(task.name, config=task.config)
+    nlp.initialize(lambda: task.examples(nlp))
+    data = task.examples(nlp)
+    for example in data:
+        example.reference.cats = {"PEOPLE": 1.0, "TRADE": 0.0}
+    with pytest.warns(UserWarning, match=r"they have \['PEOPLE', 'TRADE'\]"):
+        assert nlp.evaluate(data)["cats_score"] in (0.0, None)
+
+
 def test_the_gradient_is_a_mean_over_annotated_words(task):
     nlp = spacy.blank("en")
     pipe = nlp.add_pipe(task.name, config=task.config)

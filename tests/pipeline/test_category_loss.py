@@ -45,6 +45,16 @@ def test_gradients_are_those_of_the_loss(gamma, weighted, exclusive):
     numpy.testing.assert_allclose(found, logits.grad.numpy(), atol=1e-6)
 
 
+@pytest.mark.parametrize("truth", [[0.0, 0.0], [0.2, 0.1], [0.7, 0.3], [1.0, 0.0]])
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_weights_of_one_are_none(truth, exclusive):
+    p, ones = numpy.array([[0.7, 0.3]]), numpy.ones(2)
+    settings = {"exclusive": exclusive, "gamma": 0.0}
+    expected = gradient(p, numpy.array([truth]), **settings)
+    found = gradient(p, numpy.array([truth]), weights=ones, **settings)
+    numpy.testing.assert_allclose(found, expected)
+
+
 def test_balanced_weights():
     counts = {"often": 90, "rarely": 10}
     assert balanced_weights(counts, 100, exclusive=True) == pytest.approx(

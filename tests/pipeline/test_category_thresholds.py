@@ -47,6 +47,20 @@ def test_they_are_fitted_scored_with_and_stored(task, tmp_path):
     assert pipe.thresholds == {}
 
 
+@pytest.mark.parametrize("thresholds", [{}, {"trade": 0.4}])
+def test_what_applies_to_a_degree_applies_above_a_half(task, thresholds):
+    nlp = task.trained(steps=3)
+    pipe = nlp.get_pipe(NAME)
+    pipe.thresholds = thresholds
+    whole, graded = scored(nlp, task), scored(nlp, task)
+    for example in graded:
+        cats = example.reference.cats.items()
+        example.reference.cats = {c: 0.8 if value else 0.3 for c, value in cats}
+    found = pipe.score(graded)
+    assert found == pipe.score(whole)
+    assert found["cats_score"] > 0.0
+
+
 def test_a_calibration_expresses_them_anew(task):
     nlp = task.trained(steps=3)
     pipe = nlp.get_pipe(NAME)

@@ -294,7 +294,9 @@ def test_one_of_several_components(ner, nlp, model, data, tmp_path):
     assert result.exit_code == 1
     assert "['attn_ner', 'second']" in " ".join(result.output.split())
     result = run(tmp_path / "two", data, tmp_path / "output", "-c", "third")
-    assert "has no attn_ner component 'third'" in result.output
+    said = " ".join(result.output.split())
+    assert "attn_textcat_multilabel component 'third'" in said
+    assert "Of these it has ['attn_ner', 'second']" in said
     result = run(tmp_path / "two", data, tmp_path / "output", "-c", "second")
     assert result.exit_code == 0, result.output
     loaded = spacy.load(tmp_path / "output")
@@ -323,7 +325,7 @@ def test_what_is_wrong_is_said(ner, nlp, model, data, tmp_path):
         ((model, tmp_path / "broken.spacy", output), "cannot be read"),
         ((model, folder, output), "cannot be read"),
         ((model, tmp_path / "none.spacy", output), "has annotated entities"),
-        ((tmp_path / "blank", data, output), "has no attn_ner component"),
+        ((tmp_path / "blank", data, output), "has no attn_ner or attn_rel or"),
         ((model, data, folder), "is no pipeline"),
         ((model, data, output, "--gpu-id", "987"), "GPU 987 cannot be used"),
     ]

@@ -1,8 +1,11 @@
 """Calibrated scores of relations and probabilities of categories."""
 
+import re
+
 import numpy
 import pytest
 import spacy
+from spacy.tokens import DocBin
 
 from spacy_attnner.confidence.calibration import TooFewPredicted
 from spacy_attnner.explain import explain
@@ -51,6 +54,7 @@ def test_each_threshold_keeps_what_it_kept():
     result, thresholds = fit_scores(given, margin=0.0)
     assert result.n_changed <= 2
     assert thresholds[0] < thresholds[1]
+    assert result.thresholds == ((0.3, thresholds[0]), (0.8, thresholds[1]))
     _, same = fit_scores(given, margin=0.0, keep_threshold=True)
     assert same.tolist() == [0.3, 0.8]
 
@@ -134,14 +138,13 @@ def test_documents_without_annotation(make_task, name):
     task = make_task(name)
     nlp = task.trained(steps=2)
     blank = [task.blank_example(nlp, task.sentences[0])]
-    with pytest.raises(ValueError, match="calibrate on"):
+    message = "calibrate on" if name == "attn_rel" else "annotated in none of"
+    with pytest.raises(ValueError, match=message):
         nlp.get_pipe(name).calibrate(blank)
 
 
 @names
 def test_the_command(make_task, name, tmp_path):
-    from spacy.tokens import DocBin
-
     task = make_task(name)
     nlp = task.trained(steps=25 if name == "attn_rel" else 6)
     if name == "attn_rel":  # what finds the entities
@@ -160,7 +163,26 @@ def test_the_command(make_task, name, tmp_path):
     said = " ".join(result.output.split())
     assert result.exit_code == 0, said
     assert f" {task_word(name)}, " in said
+    verb = "are correct" if name == "attn_rel" else "apply"
+    assert re.search(rf"% of them {verb}: ", said)
     assert spacy.load(tmp_path / "new").get_pipe(name).model.attrs["temperature"] != 1.0
+
+
+def test_the_command_says_all_thresholds(make_task, tmp_path):
+    task = make_task("attn_textcat_multilabel")
+    nlp = task.trained(steps=6)
+    pipe = nlp.get_pipe("attn_textcat_multilabel")
+    pipe.thresholds = {"people": 0.4, "trade": 0.3}
+    nlp.to_disk(tmp_path / "model")
+    docs = [example.reference for example in task.examples(nlp)]
+    DocBin(docs=docs).to_disk(tmp_path / "dev.spacy")
+    args = [tmp_path / "model", tmp_path / "dev.spacy", tmp_path / "new"]
+    result = invoke("calibrate", [str(arg) for arg in args])
+    assert result.exit_code == 0, result.output
+    found = spacy.load(tmp_path / "new").get_pipe("attn_textcat_multilabel").thresholds
+    said = " ".join(result.output.split())
+    now = f"{min(found.values()):g} to {max(found.values()):g}"
+    assert f"Thresholds 0.3 to 0.5 before, {now} now: " in said
 
 
 def task_word(name):

@@ -17,6 +17,7 @@ from spacy_attnner.report.category_report import report_categories
 from spacy_attnner.report.content import category_summary, make_report
 from spacy_attnner.report.html import plot_curves, to_html
 from spacy_attnner.report.relation_report import report_relations
+from spacy_attnner.report.run import kind_of_categories
 from spacy_attnner.report.text import to_text
 from tests.pipeline.conftest import Task
 
@@ -194,6 +195,73 @@ def test_many_categories_leave_room_for_their_curves():
     found = re.findall(r"category_\d\d_of_many", re.sub("<!--.*?-->", "", svg))
     worst = sorted(report.curves, key=lambda name: report.curves[name].auc)[:10]
     assert sorted(found) == sorted(worst)
+
+
+def test_categories_that_the_pipeline_does_not_know():
+    found = {"A": 0.9, "B": 0.1}
+    strange = of_cats(found, {"C": 1.0, "D": 0.0})
+    message = r"1 of 2 documents have no category.*\['C', 'D'\], it knows \['A', 'B'\]"
+    for exclusive_, accuracy, n in ((True, 0.5, 2), (False, 1.0, 1)):
+        examples = [of_cats(found, {"A": 1.0, "B": 0.0}), strange]
+        with pytest.warns(UserWarning, match=message):
+            report = report_categories(examples, 5, exclusive=exclusive_)
+        assert report is not None
+        assert (report.accuracy, report.n_documents) == (accuracy, n)
+    with pytest.warns(UserWarning, match="1 of 1 documents"):
+        report = make_report([strange], exclusive=False)
+    assert report.categories is None
+    assert to_text(report)
+
+
+def test_only_the_exclusive_category_that_applies_is_written():
+    examples = [
+        of_cats({"A": 0.9, "B": 0.1}, {"A": 1.0}),
+        of_cats({"A": 0.8, "B": 0.2}, {"B": 1.0}),
+    ]
+    report = report_categories(examples, 5, exclusive=True)
+    assert report is not None
+    assert report.scores.per_label["A"].precision == 0.5
+    assert report.scores.per_label["B"].recall == 0.0
+    assert set(report.curves) == {"A", "B"}
+
+
+def test_each_category_has_its_threshold():
+    examples = [of_cats({"A": 0.3, "B": 0.6}, {"A": 1.0, "B": 0.0})]
+    settings = {"exclusive": False}
+    (one, each) = (
+        report_categories(examples, 5, threshold=threshold, **settings)
+        for threshold in (0.5, {"A": 0.2, "B": 0.7})
+    )
+    assert one is not None
+    assert each is not None
+    assert (one.accuracy, each.accuracy) == (0.0, 1.0)
+    assert each.threshold == 0.2
+
+
+def test_the_thresholds_of_a_pipeline():
+    nlp = Task("attn_textcat_multilabel").trained(steps=1)
+    pipe = nlp.get_pipe("attn_textcat_multilabel")
+    assert kind_of_categories(nlp) == {"exclusive": False, "threshold": 0.5}
+    pipe.thresholds = {"trade": 0.2}
+    expected = {"people": 0.5, "trade": 0.2, "weather": 0.5}
+    assert kind_of_categories(nlp)["threshold"] == expected
+
+
+def test_documents_in_which_one_of_several_categories_is_wrong():
+    examples = [
+        of_cats({"A": 0.9, "B": 0.2}, {"A": 1.0, "B": 0.0}),  # right
+        of_cats({"A": 0.9, "B": 0.4}, {"A": 1.0, "B": 1.0}),
+        of_cats({"A": 0.8, "B": 0.7}, {"A": 0.0}),  # of B nothing is known
+        of_cats({"A": 0.1, "B": 0.7}, {"A": 1.0, "B": 1.0}),
+    ]
+    report = report_categories(examples, 5, exclusive=False)
+    assert report is not None
+    found = [(e.document, e.gold, e.predicted, e.score) for e in report.examples]
+    assert found == [
+        (3, "A, B", "B", 0.1),
+        (2, "none", "A", 0.8),
+        (1, "A, B", "A", 0.4),
+    ]
 
 
 def test_one_page_and_one_text_for_all():
