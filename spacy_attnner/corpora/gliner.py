@@ -61,15 +61,16 @@ def _triples(value: dict[str, Any], key: str) -> list[Any]:
 def _link(item: Any, name: str, places: dict[tuple, int]) -> Link:
     """A relation of GLiREL's, whose arguments are given by their places."""
     check_type(item, dict, name)
-    found = []
-    for key in ("head", "tail"):
+
+    def find(key: str) -> int:
         place = check_type(item.get(key), dict, f"{name} {key}").get("position")
         at = tuple(check_type(place, list, f"{name} {key} position"))
         if at not in places:
             raise ValueError(f"{name} {key} is at {place}, where ner has no entity")
-        found.append(places[at])
+        return places[at]
+
     label = check_type(item.get("relation_text"), str, f"{name} relation_text")
-    return Link(*found, label, name)
+    return Link(find("head"), find("tail"), label, name)
 
 
 def claims_gliner(value: dict[str, Any]) -> bool:

@@ -141,7 +141,8 @@ def _turned(tokens: Sequence[str], right_to_left: bool) -> Iterator[tuple[int, i
     Numbers run with the letters before them.
     """
     own, other = ("R", "L") if right_to_left else ("L", "R")
-    first = last = None
+    first: int | None = None
+    last = 0
     for i, token in enumerate([*map(direction_of, tokens), own]):
         if token == other or (token == "EN" and first is not None):
             first, last = i if first is None else first, i

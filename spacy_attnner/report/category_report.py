@@ -59,8 +59,8 @@ class CategoryReport:
     exclusive: Whether one of them applies to each document.
     n_documents: How many are annotated; where several may apply, with a category that
         the pipeline knows.
-    threshold: From which score on a category counts, where several may apply; the
-        lowest if each has its own.
+    threshold: From which score on a category counts, where several may apply; None if
+        each has its own.
     accuracy: Share of documents whose most probable category, or all of whose
         categories, are right.
     scores: Of every category.
@@ -72,7 +72,7 @@ class CategoryReport:
 
     exclusive: bool
     n_documents: int
-    threshold: float
+    threshold: float | None
     accuracy: float
     scores: ScoreTable
     confusion: Confusion | None
@@ -132,7 +132,7 @@ def report_categories(
     return CategoryReport(
         exclusive,
         int(some.sum()),
-        float(least.min()),
+        float(least[0]) if (least == least[0]).all() else None,
         float(right.all(1).mean()),
         score_labels(labels, *counts),
         _confuse(labels, gold, scores) if exclusive else None,

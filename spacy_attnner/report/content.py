@@ -1,6 +1,6 @@
 """All that a report says, and its tables, which are the same for text and HTML."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -87,14 +87,15 @@ def make_report(
     unit: str = "documents",
     n_errors: int = 10,
     exclusive: bool | None = None,
-    threshold: float = 0.5,
+    threshold: float | Mapping[str, float] = 0.5,
 ) -> Report:
     """Compare the predictions of examples with their references.
 
     n_errors: How many of the most frequent mistakes are listed, and how many examples
         of each kind are shown.
     exclusive: Whether one category applies; told from the annotation if None.
-    threshold: From which score on a category counts, where several may apply.
+    threshold: From which score on a category counts, where several may apply; that of
+        each, or one for all.
     """
     examples = list(examples)
     compared = [compare(example) for example in examples]
@@ -251,7 +252,9 @@ def category_summary(categories: CategoryReport) -> str:
     """How many documents are right."""
     what = "the most probable category is right"
     if not categories.exclusive:
-        what = f"all categories are right, from a score of {categories.threshold:g} on"
+        least = categories.threshold
+        what = "all categories are right, from "
+        what += "its own threshold on" if least is None else f"a score of {least:g} on"
     share = percent(categories.accuracy)
     return f"In {share} % of {categories.n_documents:,} documents {what}."
 

@@ -121,7 +121,7 @@ def _category_sections(found: CategoryReport) -> list[str]:
         parts += ["<h3>What the scores tell apart</h3>", plot_curves(found.curves)]
     if found.examples:
         table = html_table(content.category_examples(found.examples))
-        parts += ["<h3>Documents of another category</h3>", table]
+        parts += ["<h3>Documents of other categories</h3>", table]
     return parts + _confidence(found.calibration)
 
 

@@ -78,7 +78,7 @@ def _categories(report: Report) -> Sections:
     ]
     return [
         *sections,
-        ("Documents of another category", examples),
+        ("Documents of other categories", examples),
         ("Probabilities of categories", _confidence(found.calibration)),
     ]
 

@@ -140,9 +140,9 @@ def make_app(
     model: What it is called.
     """
     service = Service(nlp, model, bounds or Bounds(), limits or Limits())
-    silent = dict.fromkeys(("tracing", "metrics", "logs"), False)
     app = FastAPI(
-        telemetry=silent,  # transformers has it sent somewhere
+        # transformers has it sent somewhere
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         title=f"{model}, read by spacy-attnner",
         version=version("spacy-attnner"),
         docs_url=None,  # FastAPI's own load from elsewhere
