@@ -235,7 +235,8 @@ def test_each_category_has_its_threshold():
     assert one is not None
     assert each is not None
     assert (one.accuracy, each.accuracy) == (0.0, 1.0)
-    assert each.threshold == 0.2
+    assert (one.threshold, each.threshold) == (0.5, None)
+    assert "from its own threshold on" in category_summary(each)
 
 
 def test_the_thresholds_of_a_pipeline():
