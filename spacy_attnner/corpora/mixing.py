@@ -4,10 +4,12 @@ import random
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import combinations
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -90,7 +92,10 @@ def create_mixed_corpus(
     def read(nlp: Language) -> Iterator[Example]:
         # a pipeline reads it many times before it is trained, often the beginning alone
         if nlp not in surveys:
-            found = {name: _Survey(name, nlp, prepared(name, nlp)) for name in corpora}
+            with _same_chance():
+                found = {
+                    name: _Survey(name, nlp, prepared(name, nlp)) for name in corpora
+                }
             _warn_of_senses({name: each.texts for name, each in found.items()})
             surveys[nlp] = found
         found = surveys[nlp]
@@ -101,6 +106,17 @@ def create_mixed_corpus(
             yield from examples if n == found[name].n else _times(list(examples), n)
 
     return read
+
+
+@contextmanager
+def _same_chance() -> Iterator[None]:
+    """Draws of augmenters do not count: when a survey is made does not matter."""
+    states = random.getstate(), numpy.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        numpy.random.set_state(states[1])
 
 
 class _Survey:

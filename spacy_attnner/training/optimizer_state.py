@@ -5,7 +5,7 @@ a process makes them. Here they are numbered in the order of the pipeline.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy
@@ -43,6 +43,20 @@ class Keys:
         """The key that a name is of; raises LookupError for none of the pipeline's."""
         kind, number, parameter = name.split(":", 2)
         return self._ids[kind][int(number)], parameter
+
+    def make_gradients(self, updated: Iterable[Key]) -> None:
+        """Zeros where parameters that were updated before have no gradient yet.
+
+        Thinc leaves parameters without one out of a step, in which those with zeros
+        go on by their momentum.
+        """
+        for owner, parameter in updated:
+            node = self._models.get(owner)
+            if node is None or not node.has_param(parameter):
+                continue  # of a shim
+            if not node.has_grad(parameter):
+                value: Any = node.get_param(parameter)
+                node.set_grad(parameter, node.ops.xp.zeros_like(value))
 
 
 def _nodes(nlp: Language) -> Iterator[Model]:
@@ -91,3 +105,4 @@ def put_state(
         found = {keys.key_of(name): n for name, n in counts[what].items()}
         setattr(optimizer, what, defaultdict(int, found))
     optimizer._radam_buffer = counts["radam"]
+    keys.make_gradients(optimizer.nr_update)

@@ -1,5 +1,6 @@
 """`MixedCorpus.v1`: shares, missing labels, and corpora that do not go together."""
 
+import random
 import warnings
 from collections import Counter
 
@@ -9,6 +10,7 @@ import spacy
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import registry
+from thinc.api import fix_random_seed
 
 from spacy_attnner.annotated import (
     ENTITIES,
@@ -336,3 +338,19 @@ def test_entities_by_other_guidelines_are_a_layer_of_their_own():
     assert get_relations(reference)[0].head.text == "Ada left"
     assert "other" not in found[1].reference.spans
     assert annotated_labels(reference, ENTITIES) is None
+
+
+def test_when_a_corpus_is_surveyed_does_not_change_what_is_drawn():
+    def drawing(nlp):
+        for example in reader(*news())(nlp):
+            random.random()
+            numpy.random.uniform()
+            yield example
+
+    mixed = create_mixed_corpus({"news": drawing})
+    drawn = []
+    for _ in ("surveyed", "read again"):
+        fix_random_seed(1)
+        next(iter(mixed(NLP)))
+        drawn.append((random.random(), numpy.random.uniform()))
+    assert drawn[0] == drawn[1]

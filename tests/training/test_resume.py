@@ -9,12 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import spacy
 from spacy.cli.train import train as spacy_train
+from spacy.tokens import Doc
+from spacy.training import Example
 from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
 from spacy.util import registry
 
 from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.training.checkpoint import Checkpoint
+from spacy_attnner.training.optimizer_state import put_state, take_state
 from spacy_attnner.training.resumable import run_training
 from tests.commands import invoke
 from tests.training.conftest import SAMPLE
@@ -206,3 +210,22 @@ def test_a_damaged_checkpoint(tmp_path, file):
     assert result.exit_code == 1
     assert "checkpoint" in said(result)
     assert "--force" in said(result)
+
+
+def test_momentum_goes_on_where_a_step_has_no_gradient():
+    whole, again = spacy.blank("en"), spacy.blank("en")
+    for nlp in (whole, again):
+        tagger = nlp.add_pipe("tagger")
+        for label in ("N", "V"):
+            tagger.add_label(label)
+    optimizer, other = whole.initialize(), again.initialize()
+    words = {"words": ["Ada", "runs"], "tags": ["N", "V"]}
+    example = Example.from_dict(Doc(whole.vocab, words["words"]), words)
+    whole.update([example], sgd=optimizer)
+    put_state(other, again, *take_state(optimizer, whole))
+    nodes = again.get_pipe("tagger").model.walk()
+    params = [(node, name) for node in nodes for name in node.param_names]
+    updated = [each for each in params if (each[0].id, each[1]) in other.nr_update]
+    assert updated
+    assert all(node.has_grad(name) for node, name in updated)
+    assert not any(node.get_grad(name).any() for node, name in updated)
