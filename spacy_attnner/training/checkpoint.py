@@ -63,6 +63,11 @@ class Checkpoint:
         """Whether a training can go on from it."""
         return (self.start / "meta.json").exists() and (self.last / STATE).exists()
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a training began and is not over; maybe too early to go on from."""
+        return self.start.exists()
+
     def begin(self, nlp: Language) -> None:
         """Keep the pipeline as it is before the first update."""
         self.remove()
@@ -71,7 +76,11 @@ class Checkpoint:
 
     def remove(self) -> None:
         """The training is over, or begins anew."""
-        for folder in (self.last, self.start):
+        old = self.folder / "old"
+        if self.start.exists():  # at once, which ends the training
+            shutil.rmtree(old, ignore_errors=True)
+            self.start.rename(old)
+        for folder in (self.last, old):
             if folder.exists():
                 shutil.rmtree(folder)
         if self.folder.exists() and not any(self.folder.iterdir()):

@@ -98,7 +98,7 @@ def cross_validate(
             "paths.dev": str(folder / "test.spacy"),
         }
         model = folder / DIR_MODEL_LAST
-        cut_off = Checkpoint(folder).folder.exists()
+        cut_off = Checkpoint(folder).is_unfinished
         if cut_off or not model.exists():
             run_training(
                 config_path,

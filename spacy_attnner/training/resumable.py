@@ -75,7 +75,7 @@ def run_training(
 def _check_unfinished(output: Path, checkpoint: Checkpoint) -> None:
     """Raises UserError if the training has no checkpoint but an end."""
     last = output / DIR_MODEL_LAST
-    if not checkpoint.exists and last.exists():
+    if not checkpoint.is_unfinished and last.exists():
         raise UserError(
             f"{output} holds no training that was cut off: {last} is there and no "
             "checkpoint, so it is finished, or another command's",

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
 from spacy.util import registry
 
 from spacy_attnner.corpora.conversion import convert
+from spacy_attnner.errors import UserError
 from spacy_attnner.training.checkpoint import Checkpoint
 from spacy_attnner.training.optimizer_state import put_state, take_state
 from spacy_attnner.training.resumable import run_training
@@ -153,6 +155,42 @@ def test_before_the_first_evaluation(tmp_path):
     run_training(Path("tagger.cfg"), tmp_path / "out", resume=True)
     run_training(Path("tagger.cfg"), tmp_path / "whole")
     same(tmp_path / "whole", tmp_path / "out")
+
+
+def test_between_the_first_evaluation_and_its_checkpoint(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    run_training(Path("tagger.cfg"), tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "save", raise_cut)
+        with pytest.raises(Cut):
+            run_training(Path("tagger.cfg"), out)
+    assert (out / DIR_MODEL_LAST).exists()
+    run_training(Path("tagger.cfg"), out, resume=True)
+    same(tmp_path / "whole", out)
+
+
+def test_while_the_checkpoint_is_removed(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    rmtree = shutil.rmtree
+
+    def cut_short(path, *args, **kwargs):
+        if (out / "checkpoint/old").exists():
+            raise Cut
+        rmtree(path, *args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("spacy_attnner.training.checkpoint.shutil.rmtree", cut_short)
+        with pytest.raises(Cut):
+            run_training(Path("tagger.cfg"), out)
+    assert (out / "checkpoint").exists()
+    with pytest.raises(UserError, match="so it is finished"):
+        run_training(Path("tagger.cfg"), out, resume=True)
+    run_training(Path("tagger.cfg"), out, force=True)
+    assert not (out / "checkpoint").exists()
+
+
+def raise_cut(*args, **kwargs):
+    raise Cut
 
 
 def test_a_training_that_was_cut_off_is_not_lost(tmp_path):
