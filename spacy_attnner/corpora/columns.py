@@ -262,8 +262,10 @@ def _told(glimpse: Glimpse, rows: list[list[str]], bare: Layout) -> Layout | Non
         return bare._replace(tags=tuple(named))
     if width == token + 3 and tagged[:1] == [token + 1] and _are_nested(rows, numbered):
         return bare._replace(tags=(token + 1, token + 2))
-    *unread, last = tagged or bare_tags or [0]
-    return bare._replace(tags=(last,), unread=tuple(unread)) if last else None
+    if not (tagged or bare_tags):
+        return None
+    *unread, last = tagged or bare_tags
+    return bare._replace(tags=(last,), unread=tuple(unread))
 
 
 def _are_nested(rows: list[list[str]], numbered: bool) -> bool:

@@ -31,7 +31,7 @@ def _make_record(value: dict[str, Any]) -> Record:
     words = check_type(value.get("tokenized_text"), list, "tokenized_text")
     mentions = [
         Mention(start, end + 1, label, f"ner[{i}]")
-        for i, (start, end, label) in enumerate(_triples(value, "ner"))
+        for i, (start, end, label, *_) in enumerate(_triples(value, "ner", str))
     ]
     places = {(mention.start, mention.end - 1): i for i, mention in enumerate(mentions)}
     items = check_type(value.get("relations", []), list, "relations")
@@ -49,13 +49,14 @@ def _make_record(value: dict[str, Any]) -> Record:
     )
 
 
-def _triples(value: dict[str, Any], key: str) -> list[Any]:
+def _triples(value: dict[str, Any], key: str, *fourth: type) -> list[Any]:
+    """Lists of two numbers and a label; `fourth` is of what may stand behind it."""
     items = check_type(value.get(key, []), list, key)
     for i, item in enumerate(items):
         kinds = [type(each) for each in item] if isinstance(item, list) else []
-        if kinds not in ([int, int, str], [int, int, str, str]):
+        if kinds not in ([int, int, str], [int, int, str, *fourth]):
             raise ValueError(f"{key}[{i}] is {item!r}; write [0, 0, 'type']")
-    return [item[:3] for item in items]
+    return items
 
 
 def _link(item: Any, name: str, places: dict[tuple, int]) -> Link:

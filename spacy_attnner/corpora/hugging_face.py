@@ -97,7 +97,7 @@ def _make_record(row: dict[str, Any], class_labels: Names, source: Source) -> Re
     )
     rest = {k: v for k, v in row.items() if k not in (text_key, key, "id")}
     about: dict[str, Any] = {"id": row.get("id"), "meta": rest}
-    if text_key != WORDS and not isinstance(row.get(text_key), list):
+    if not _has_tokens(row, text_key):
         text = check_type(row.get(text_key), str, text_key)
         value = row[key]
         if key not in class_labels and _is_multi_hot(value, key, names):
@@ -118,8 +118,7 @@ def _choose_keys(row: dict[str, Any], options: Options) -> tuple[str, str]:
     """That of the text or the tokens, and that of the labels."""
     texts = (options.text_column,) if options.text_column else (WORDS, *TEXTS)
     text = next((key for key in texts if key in row), "")
-    tokens = text == WORDS or isinstance(row.get(text), list)
-    labels = TAGS if tokens else LABELS
+    labels = TAGS if _has_tokens(row, text) else LABELS
     labels = (options.label_column,) if options.label_column else labels
     label = next((key for key in labels if key in row), "")
     if not text or not label:
@@ -128,6 +127,11 @@ def _choose_keys(row: dict[str, Any], options: Options) -> tuple[str, str]:
             "or name them with --text-column and --label-column"
         )
     return text, label
+
+
+def _has_tokens(row: dict[str, Any], key: str) -> bool:
+    """Whether the column of the text holds tokens."""
+    return key == WORDS or isinstance(row.get(key), list)
 
 
 def _is_multi_hot(value: Any, key: str, names: Sequence[str] | None) -> bool:

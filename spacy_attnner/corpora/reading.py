@@ -139,8 +139,9 @@ class Source:
             return file.read(4)
 
     def _mark(self) -> str | None:
+        beginning = self._beginning()
         for mark, encoding in MARKS.items():
-            if self._beginning().startswith(mark):
+            if beginning.startswith(mark):
                 if encoding != UTF8:
                     self.repairs[WIDE] += 1
                 return encoding
@@ -329,8 +330,9 @@ class Source:
             what = "is a directory, not a file" if folder else "no such file"
             message = f"{what}; give the path of a corpus file"
             raise CorpusError(self.file, None, message)
+        beginning = self._beginning()
         for mark, command in PACKED.items():
-            if self._beginning().startswith(mark):
+            if beginning.startswith(mark):
                 message = f"is compressed; unpack it first, with {command}"
                 raise CorpusError(self.file, None, message)
 

@@ -42,8 +42,7 @@ class Options:
     @property
     def given(self) -> set[str]:
         """The names of those that say something."""
-        names = {field.name: field.default for field in fields(self)}
-        return {name for name in names if getattr(self, name) != names[name]}
+        return {f.name for f in fields(self) if getattr(self, f.name) != f.default}
 
 
 class Glimpse:

@@ -151,10 +151,10 @@ def kind_of_categories(nlp: Language) -> dict[str, Any]:
     """
     for _, pipe in nlp.pipeline:
         if isinstance(pipe, MultiLabel_TextCategorizer):
-            one: Any = pipe.cfg["threshold"]
-            own = pipe.cfg.get("thresholds")  # of ours
-            each = dict.fromkeys(pipe.labels, one) | own if own else one
-            return {"exclusive": False, "threshold": each}
+            ours: Any = pipe
+            has_own = ours.cfg.get("thresholds")
+            least = ours.least_of_labels() if has_own else ours.cfg["threshold"]
+            return {"exclusive": False, "threshold": least}
         if isinstance(pipe, TextCategorizer):
             return {"exclusive": True}
     return {}

@@ -394,6 +394,11 @@ def test_several_categories_of_fasttext(read):
         ),
         (
             "gliner",
+            change("gliner", relations=[[0, 1, "x", "y"]]),
+            "relations[0] is [0, 1, 'x', 'y']; write [0, 0, 'type']",
+        ),
+        (
+            "gliner",
             change(
                 "gliner",
                 relations=[
