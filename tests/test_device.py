@@ -436,7 +436,10 @@ def test_marginals_readings_and_calibration(name, on_cpu):
     assert [[r.probability for r in own] for own in found[1]] == [
         pytest.approx([r.probability for r in own], abs=1e-4) for own in correct[1]
     ]
-    assert vars(found[2]) == pytest.approx(vars(correct[2]), abs=1e-2)
+    for name, value in vars(correct[2]).items():
+        assert getattr(found[2], name) == (
+            pytest.approx(value, abs=1e-2) if isinstance(value, float) else value
+        ), name
 
 
 CHARACTERS = {"@architectures": "spacy-attnner.CharacterCNN.v1", "width": 7}
