@@ -6,9 +6,10 @@ Every pipeline reads the same documents in turn, round after round, in three way
 given ("words"), words and sentence starts given ("sentences"), and raw text, tokenized
 on the way ("text"); where it is asked for also `nlp(text)` of every sentence by itself
 ("nlp(sentence)"), and the same words as raw texts of 1 to 5,000 words ("mixed lengths")
-and as equally many of one length ("one length"). With one thread, time is that of the
-processor, which other work on the machine hardly changes. Ratios are to the first
-pipeline and of the same round.
+and as equally many of one length ("one length"). "A+B" is two pipelines that read all
+documents one after the other. With one thread, time is that of the processor, which
+other work on the machine hardly changes. Ratios are to the first pipeline and of the
+same round.
 """
 
 import argparse
@@ -82,9 +83,10 @@ def inputs(way: str, nlp: Language, docs: list[Doc]) -> list:
 
 
 def seconds(
-    way: str, nlp: Language, batch: list, size: int, clock: Callable[[], float]
+    way: str, nlp: Language, docs: list[Doc], size: int, clock: Callable[[], float]
 ) -> float:
-    """Time that a pipeline takes for all of its inputs."""
+    """Time that a pipeline takes for all documents."""
+    batch = inputs(way, nlp, docs)
     gc.collect()
     begin = clock()
     single = way == "nlp(sentence)"
@@ -94,7 +96,7 @@ def seconds(
 
 
 def measure(
-    pipelines: dict[str, Language], docs: list[Doc], options: argparse.Namespace
+    pipelines: dict[str, list[Language]], docs: list[Doc], options: argparse.Namespace
 ) -> dict[str, dict[str, list[float]]]:
     """Seconds of each round, by way and pipeline; a first round is not counted."""
     clock = time.process_time if options.threads == 1 else time.perf_counter
@@ -108,9 +110,10 @@ def measure(
             names = list(pipelines)[:: -1 if number % 2 else 1]
             for way in options.ways:
                 for name in names:
-                    nlp = pipelines[name]
-                    batch = inputs(way, nlp, docs)
-                    took = seconds(way, nlp, batch, options.batch_size, clock)
+                    took = sum(
+                        seconds(way, nlp, docs, options.batch_size, clock)
+                        for nlp in pipelines[name]
+                    )
                     if number:
                         times[way][name].append(took)
                     progress.update()
@@ -156,7 +159,7 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("models", nargs="+", metavar="MODEL", help="pipeline: a folder or a package")
+    add("models", nargs="+", metavar="MODEL", help="folder or package, A+B: several")
     add("--data", type=Path, required=True, help="documents, a .spacy file")
     add("--rounds", type=int, default=7)
     add("--threads", type=int, default=1)
@@ -170,7 +173,9 @@ def main() -> None:
     """Time the pipelines and write what was found."""
     options = parse()
     use_threads(options.threads)
-    pipelines = {name: spacy.load(name) for name in options.models}
+    pipelines = {
+        name: [spacy.load(each) for each in name.split("+")] for name in options.models
+    }
     docs = list(DocBin().from_disk(options.data).get_docs(spacy.blank("en").vocab))
     n_words = sum(map(len, docs))
     times = measure(pipelines, docs, options)
