@@ -59,7 +59,7 @@ def build_crf_tagger(
         dims={"nO": nO},
     )
     model = chain_of_words(tok2vec, rowwise(emissions), transitions)
-    model.set_ref("tok2vec", tok2vec)
+    model.set_ref("tok2vec", model.layers[0])
     model.set_ref("output_layer", emissions)
     model.set_ref("crf", transitions)
     model.init = partial(_init_tagger, model.init, temperature)

@@ -15,6 +15,7 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Linear, Model, chain
 from thinc.layers.chain import forward as forward_chain
 from thinc.layers.chain import init as init_chain
+from thinc.layers.concatenate import forward as forward_concatenate
 from thinc.layers.linear import forward as linear_forward
 from thinc.types import Floats2d
 
@@ -50,10 +51,37 @@ def flatten(model: Model, Xs: list[Floats2d], width: int | None = None) -> Float
         X = Xs.whole
     else:
         filled = [X for X in Xs if len(X)] or Xs[:1]
-        X = filled[0] if len(filled) == 1 else model.ops.xp.concatenate(filled, axis=0)
+        X = _whole(filled)
+        if X is None:
+            X = model.ops.xp.concatenate(filled, axis=0)
     if width is not None and not len(X):
         X = model.ops.alloc2f(0, width)
     return model.ops.as_contig(X)
+
+
+def _whole(Xs: list[Floats2d]) -> Floats2d | None:
+    """The rows of a flat array of which arrays are consecutive parts, if they are."""
+    if len(Xs) == 1:
+        return Xs[0]
+    base: Any = Xs[0].base if Xs else None
+    if (
+        not hasattr(base, "flags")
+        or not base.flags.c_contiguous
+        or any(X.base is not base or not X.flags.c_contiguous for X in Xs)
+        or any(X.shape[1] != Xs[0].shape[1] or X.dtype != base.dtype for X in Xs)
+    ):
+        return None
+    first, *starts = map(_address, Xs)
+    sizes = accumulate(X.nbytes for X in Xs)
+    if any(start != first + n for start, n in zip(starts, sizes, strict=False)):
+        return None
+    start = (first - _address(base)) // base.itemsize
+    size = sum(X.size for X in Xs)
+    return base.reshape(-1)[start : start + size].reshape(-1, Xs[0].shape[1])
+
+
+def _address(X: Any) -> int:
+    return X.ctypes.data if isinstance(X, numpy.ndarray) else X.data.ptr
 
 
 # layers that see words by themselves
@@ -182,6 +210,13 @@ def _predict_concatenated(model: Model, batch: Batch) -> Any:
     return _rows_of_distinct(model, batch)[model.ops.xp.asarray(batch.distinct[1])]
 
 
+def joined(tok2vec: Tok2Vec) -> Tok2Vec:
+    """Thinc's `concatenate` as this module's, which keeps a batch in one array."""
+    if tok2vec._func is forward_concatenate:
+        return concatenated(*tok2vec.layers)
+    return tok2vec
+
+
 class OfWords(NamedTuple):
     """What a tok2vec of words by themselves says of a batch.
 
@@ -225,7 +260,7 @@ def rowwise(layer: Model[Floats2d, Floats2d]) -> Model:
 
 def projected(tok2vec: Tok2Vec, width: int) -> Tok2Vec:
     """A tok2vec with a linear layer behind it."""
-    return chain(tok2vec, rowwise(Linear(nO=width)))
+    return chain(joined(tok2vec), rowwise(Linear(nO=width)))
 
 
 def _init_rows(model: Model, X: Any = None, Y: Any = None) -> None:
@@ -325,7 +360,7 @@ def chain_of_words(tok2vec: Tok2Vec, *layers: Model) -> Model:
     tok2vec: From documents to token vectors.
     layers: The first is given one array per document, (n_words, width).
     """
-    model = chain(tok2vec, *layers)
+    model = chain(joined(tok2vec), *layers)
     return Model(
         model.name,
         _forward_chain,

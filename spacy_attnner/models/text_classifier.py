@@ -96,7 +96,7 @@ def build_attention_text_classifier(
     if not exclusive_classes:
         layers.append(_sigmoid())
     model = chain_of_words(*layers)
-    model.set_ref("tok2vec", tok2vec)
+    model.set_ref("tok2vec", model.layers[0])
     model.set_ref("output_layer", output)
     model.attrs["resize_output"] = grow_output  # as spaCy's categorizers ask for
     model.attrs["multi_label"] = not exclusive_classes

@@ -2,9 +2,9 @@
 
 import numpy
 import pytest
-from thinc.api import Linear, Model, NumpyOps
+from thinc.api import Linear, Model, NumpyOps, concatenate
 
-from spacy_attnner.models.rows import Parts, concatenated, flatten, rowwise
+from spacy_attnner.models.rows import Parts, concatenated, flatten, projected, rowwise
 
 MODEL = Model("any", lambda model, X, is_train: (X, None), ops=NumpyOps())
 SPACY_EMBEDDING = {
@@ -25,6 +25,49 @@ def test_parts_are_views_that_remember_the_whole():
     assert flatten(MODEL, parts) is whole
     numpy.testing.assert_array_equal(flatten(MODEL, list(parts)), whole)
     assert flatten(MODEL, list(parts)[:2]).tolist() == whole[:2].tolist()
+
+
+def test_consecutive_parts_are_not_copied():
+    """As a listener gives them: rows of the encoder's, kept as `doc.tensor`."""
+    whole = numpy.arange(20.0, dtype="float32").reshape(10, 2)
+    a, _, b, c = Parts(whole, [2, 0, 3, 5])
+    for arrays, rows in (([a, b], whole[:5]), ([b, c], whole[2:])):
+        found = flatten(MODEL, arrays)
+        numpy.testing.assert_array_equal(found, rows)
+        assert numpy.shares_memory(found, whole)
+    turned, wide = whole.T.copy().T, numpy.arange(20.0, dtype="float32").reshape(5, 4)
+    for arrays in (
+        [b, a],
+        [a, c],
+        [a, whole[1:5]],
+        [whole[::2], whole[1::2]],
+        [turned[:5], turned[5:]],
+        [wide[:, :2], wide[:, 2:]],
+        [a, whole.copy()[2:]],
+        [a.copy(), b.copy()],
+    ):
+        found = flatten(MODEL, arrays)
+        numpy.testing.assert_array_equal(found, numpy.concatenate(arrays))
+        assert not numpy.shares_memory(found, whole)
+
+
+def test_concatenate_of_thinc(build, configs, docs):
+    """Keeps one array for a batch, and says and learns the same."""
+    layers = [build(configs[name]) for name in ("WordEmbed", "CharacterCNN")]
+    stock = concatenate(*layers)
+    stock.initialize(X=docs)
+    ours = projected(concatenate(*layers), 5)
+    ours.initialize(X=docs)
+    inputs = ours.layers[0]
+    assert isinstance(inputs.predict(docs), Parts)
+    (Ys, backprop), (expected, bp_expected) = inputs(docs, True), stock(docs, True)
+    for Y, again in zip(Ys, expected, strict=True):
+        numpy.testing.assert_allclose(Y, again, atol=1e-6)
+    bp_expected(expected)
+    once = gradients(stock)
+    backprop(expected)
+    for gradient, twice in zip(once, gradients(stock), strict=True):
+        numpy.testing.assert_allclose(twice, 2 * gradient, rtol=1e-4, atol=1e-6)
 
 
 def test_flat_arrays_without_rows():
