@@ -15,7 +15,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import registry
 
-from ..annotated import ENTITIES, RELATIONS, set_annotated_labels
+from ..annotated import ENTITIES, RELATIONS, layer, set_annotated_labels
 from ..relations import (
     Relation,
     drop_relations,
@@ -23,6 +23,7 @@ from ..relations import (
     has_relations,
     set_relations,
 )
+from ..span_groups import TRIPLES
 
 Reader = Callable[[Language], Iterable[Example]]
 SENSES = 0.5  # share of texts from which on a label seems to have two senses
@@ -47,10 +48,11 @@ def create_mixed_corpus(
     """Read several corpora as one, for components that learn together.
 
     What a corpus annotates nothing of costs nothing, as in any document without it.
-    Entities and relations with labels that only some of the corpora have are *missing*
-    in the documents of the others, not absent: `attn_ner` and `attn_rel` take no word
-    and no pair of them for none of those, and `entity_scorer.v1` and
-    `relation_scorer.v1` count no prediction of them as wrong.
+    Entities, also those of a span group, and relations with labels that only some of
+    the corpora have are *missing* in the documents of the others, not absent:
+    `attn_ner` and `attn_rel` take no word and no pair of them for none of those, and
+    `entity_scorer.v1` and `relation_scorer.v1` count no prediction of them as wrong.
+    A category is missing wherever a document does not name it.
 
     corpora: Readers, by a name of yours.
     shares: Of each corpus among the words of an epoch, adding up to 1. Batches are
@@ -128,7 +130,7 @@ class _Survey:
     def __init__(self, name: str, nlp: Language, examples: Iterable[Example]) -> None:
         learnt = _learnt(nlp)
         self.n = self.n_words = 0
-        self.labels: dict[str, set[str]] = {ENTITIES: set(), RELATIONS: set()}
+        self.labels: dict[str, set[str]] = defaultdict(set)  # by kind
         annotated = not learnt
         texts: dict[str, Counter[str]] = defaultdict(Counter)
         for example in examples:
@@ -140,6 +142,9 @@ class _Survey:
                 texts[ent.text][ent.label_] += 1
                 self.labels[ENTITIES].add(ent.label_)
             self.labels[RELATIONS].update(each.label for each in get_relations(doc))
+            for key, group in doc.spans.items():
+                if TRIPLES not in group.attrs:
+                    self.labels[layer(key)].update(span.label_ for span in group)
         # the most frequent label of every entity
         self.texts = {text: n.most_common(1)[0][0] for text, n in texts.items()}
         if not self.n:
@@ -250,7 +255,7 @@ def _partial_labels(name: str, found: Mapping[str, _Survey]) -> dict[str, set[st
     """By kind, the labels that a corpus has, where others have more."""
     partial = {}
     for kind, own in found[name].labels.items():
-        every = set().union(*(each.labels[kind] for each in found.values()))
+        every = set().union(*(each.labels.get(kind, ()) for each in found.values()))
         if own and own != every:
             partial[kind] = own
     return partial

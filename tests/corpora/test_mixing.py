@@ -16,6 +16,7 @@ from spacy_attnner.annotated import (
     ENTITIES,
     RELATIONS,
     annotated_labels,
+    layer,
     set_annotated_labels,
 )
 from spacy_attnner.corpora.mixing import counts, create_mixed_corpus
@@ -113,6 +114,56 @@ def test_labels_that_a_corpus_does_not_have_are_missing():
     assert not allowed[0, drug].any()
     assert annotated_labels(found[4].reference, ENTITIES) == {"DRUG"}
     assert annotated_labels(found[4].reference, RELATIONS) is None
+
+
+@pytest.fixture
+def layer_of_two():
+    """The entities of two corpora, which know other labels, in one span group."""
+    corpora = {"news": reader(*news()), "drugs": reader(*medicine())}
+    spans = {"news": "layer", "drugs": "layer"}
+    return list(create_mixed_corpus(corpora, spans=spans)(NLP))
+
+
+def make_layer():
+    nlp = spacy.blank("en")
+    config = make_config("tagger")["components"]["attn_ner"]
+    config.pop("factory")
+    settings = {"set_ents": False, "spans_key": "layer"}
+    return nlp, nlp.add_pipe("attn_ner", config=config | settings)
+
+
+def test_labels_of_a_layer_that_a_corpus_does_not_have_are_missing(layer_of_two):
+    news_labels, drug_labels = layer_of_two[0].reference, layer_of_two[4].reference
+    assert annotated_labels(news_labels, layer("layer")) == {"LOC", "PER"}
+    assert annotated_labels(drug_labels, layer("layer")) == {"DRUG"}
+    assert annotated_labels(drug_labels, ENTITIES) is None
+    _, pipe = make_layer()
+    labels = {"DRUG": 0, "LOC": 1, "PER": 2}
+    drug = slice(1, 5)
+    allowed = allowed_tags(pipe.view(layer_of_two[4]), labels, "layer")
+    assert allowed[0].sum() == 9  # O, a LOC or a PER
+    assert not allowed[0, drug].any()
+    assert allowed[2].sum() == 1
+    allowed = allowed_tags(pipe.view(layer_of_two[0]), labels, "layer")
+    assert allowed[1, drug].all()
+
+
+def test_a_layer_learns_nothing_of_what_was_not_looked_for(layer_of_two):
+    """A word is a name in one corpus, and no drug in the other: no contradiction."""
+    nlp, pipe = make_layer()
+    sgd = nlp.initialize(lambda: layer_of_two)
+    sgd.learn_rate = 0.05
+    for _ in range(20):
+        nlp.update(layer_of_two, sgd=sgd)
+    doc = nlp(Doc(nlp.vocab, words=["Ada", "took", "aspirin", "0"]))
+    found = {(span.text, span.label_) for span in doc.spans["layer"]}
+    assert found >= {("Ada", "PER"), ("aspirin", "DRUG")}
+    example = Example(doc, layer_of_two[4].reference)
+    scored = {"set_ents": False, "spans_key": "layer"}
+    assert score_entities_looked_for([example], **scored)["spans_layer_f"] == 1.0
+    assert len(doc.spans["layer"]) == len(found)
+    result = pipe.calibrate([example], margin=0.0)
+    assert (result.n_entities, result.accuracy) == (1, 1.0)
 
 
 def test_the_same_labels_are_all_looked_for():
