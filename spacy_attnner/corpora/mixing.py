@@ -34,6 +34,19 @@ TASKS = {
     RELATIONS: has_relations,
     CATEGORIES: lambda doc: bool(doc.cats),
 }
+# by what a component assigns, spaCy's own, too: what it learns from
+LEARNT = {
+    "doc.ents": ENTITIES,
+    "doc.spans": ENTITIES,
+    "doc._.relations": RELATIONS,
+    "doc.cats": CATEGORIES,
+    "token.tag": "TAG",
+    "token.pos": "POS",
+    "token.morph": "MORPH",
+    "token.lemma": "LEMMA",
+    "token.dep": "DEP",
+    "token.is_sent_start": "SENT_START",
+}
 
 
 @registry.readers("spacy-attnner.MixedCorpus.v1")
@@ -137,7 +150,7 @@ class _Survey:
             doc = example.reference
             self.n += 1
             self.n_words += len(doc)
-            annotated = annotated or any(TASKS[task](doc) for task in learnt)
+            annotated = annotated or any(_annotates(doc, each) for each in learnt)
             for ent in doc.ents:
                 texts[ent.text][ent.label_] += 1
                 self.labels[ENTITIES].add(ent.label_)
@@ -217,18 +230,19 @@ def counts(
 
 
 def _learnt(nlp: Language) -> set[str]:
-    """What the components learn; nothing if one is of another kind."""
-    found = set()
-    for _, pipe in nlp.pipeline:
-        if not getattr(pipe, "is_trainable", False):
-            continue
-        if hasattr(pipe, "listening_components"):  # an encoder
-            continue
-        task = getattr(pipe, "task", None)
-        if task not in TASKS:
-            return set()
-        found.add(task)
-    return found
+    """What the components learn from, of those of which it is known.
+
+    Also of those that are switched off, as they are where others are initialized beside
+    them.
+    """
+    trained = [n for n, pipe in nlp.components if getattr(pipe, "is_trainable", False)]
+    assigned = [each for name in trained for each in nlp.get_pipe_meta(name).assigns]
+    return {LEARNT[each] for each in assigned if each in LEARNT}
+
+
+def _annotates(doc: Doc, what: str) -> bool:
+    """Whether a document has a task's annotation, or one of tokens."""
+    return TASKS[what](doc) if what in TASKS else doc.has_annotation(what)
 
 
 def _keep(example: Example, tasks: Iterable[str]) -> None:

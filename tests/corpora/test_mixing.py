@@ -374,6 +374,32 @@ def test_a_corpus_that_has_nothing():
     assert len(list(mixed(nlp))) == 5
 
 
+def test_a_corpus_that_has_nothing_beside_other_components():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec")
+    nlp.add_pipe("attn_ner")
+    nlp.add_pipe("tagger")
+    plain = make_doc("It rains", cats={"weather": 1.0})
+    mixed = create_mixed_corpus({"news": reader(*news()), "talk": reader(plain)})
+    with pytest.raises(ValueError, match="'talk' annotates no TAG and no entities"):
+        list(mixed(nlp))
+    tagged = Doc(NLP.vocab, words=["It", "rains"], tags=["PRP", "VBZ"])
+    mixed = create_mixed_corpus({"news": reader(*news()), "tags": reader(tagged)})
+    assert len(list(mixed(nlp))) == 5
+
+
+def test_components_that_are_switched_off():
+    corpora = {
+        "news": reader(*news()),
+        "talk": reader(make_doc("It rains", cats={"weather": 1.0})),
+    }
+    nlp = spacy.blank("en")
+    nlp.add_pipe("attn_ner")
+    nlp.add_pipe("attn_textcat")
+    with nlp.select_pipes(disable=["attn_textcat"]):  # one that goes on learning
+        assert len(list(create_mixed_corpus(corpora)(nlp))) == 5
+
+
 def test_entities_by_other_guidelines_are_a_layer_of_their_own():
     mine = make_doc(
         "Ada left Bergen",
