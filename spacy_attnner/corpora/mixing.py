@@ -5,13 +5,12 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import combinations
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 from spacy.util import registry
 
@@ -24,10 +23,9 @@ from ..relations import (
     set_relations,
 )
 from ..span_groups import TRIPLES
+from .senses import entity_senses, relation_senses
 
 Reader = Callable[[Language], Iterable[Example]]
-SENSES = 0.5  # share of texts from which on a label seems to have two senses
-FEWEST = 10  # texts that say so
 CATEGORIES = "categories"
 TASKS = {
     ENTITIES: lambda doc: doc.has_annotation("ENT_IOB") or bool(doc.spans),
@@ -75,8 +73,8 @@ def create_mixed_corpus(
         et al. 2018, multilingual BERT).
     tasks: What is taken of a corpus, `entities`, `relations` and `categories`, by
         corpus; all that it annotates if it is not named.
-    labels: New names of entity labels, by corpus, for labels that are the same under
-        two names, or two under the same.
+    labels: New names of labels of entities, relations and categories, by corpus, for
+        labels that are the same under two names, or two under the same.
     spans: Span group that the entities of a corpus are put into, by corpus, for
         entities by other guidelines: an `attn_ner` without `set_ents` learns them.
 
@@ -99,7 +97,8 @@ def create_mixed_corpus(
             if name in tasks:
                 _keep(example, tasks[name])
             if name in labels:
-                rename_entities(example.reference, labels[name])
+                for doc in (example.reference, example.predicted):
+                    rename_labels(doc, labels[name])
             if name in spans:
                 _move(example, spans[name])
             yield example
@@ -111,7 +110,7 @@ def create_mixed_corpus(
                 found = {
                     name: _Survey(name, nlp, prepared(name, nlp)) for name in corpora
                 }
-            _warn_of_senses({name: each.texts for name, each in found.items()})
+            _warn_of_senses(found)
             surveys[nlp] = found
         found = surveys[nlp]
         sizes = {name: (each.n, each.n_words) for name, each in found.items()}
@@ -145,21 +144,26 @@ class _Survey:
         self.n = self.n_words = 0
         self.labels: dict[str, set[str]] = defaultdict(set)  # by kind
         annotated = not learnt
-        texts: dict[str, Counter[str]] = defaultdict(Counter)
+        texts: dict[str, dict[str, Counter[str]]] = defaultdict(
+            lambda: defaultdict(Counter)
+        )
+        self.joined: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
         for example in examples:
             doc = example.reference
             self.n += 1
             self.n_words += len(doc)
             annotated = annotated or any(_annotates(doc, each) for each in learnt)
-            for ent in doc.ents:
-                texts[ent.text][ent.label_] += 1
-                self.labels[ENTITIES].add(ent.label_)
-            self.labels[RELATIONS].update(each.label for each in get_relations(doc))
-            for key, group in doc.spans.items():
-                if TRIPLES not in group.attrs:
-                    self.labels[layer(key)].update(span.label_ for span in group)
-        # the most frequent label of every entity
-        self.texts = {text: n.most_common(1)[0][0] for text, n in texts.items()}
+            for kind, span in _spans_of(doc):
+                texts[kind][span.text][span.label_] += 1
+                self.labels[kind].add(span.label_)
+            for each in get_relations(doc):
+                self.labels[RELATIONS].add(each.label)
+                self.joined[each.label][each.head.label_, each.tail.label_] += 1
+        # the most frequent label of every entity, by kind
+        self.texts = {
+            kind: {text: n.most_common(1)[0][0] for text, n in found.items()}
+            for kind, found in texts.items()
+        }
         if not self.n:
             raise ValueError(f"the corpus {name!r} has no documents")
         if not annotated:
@@ -169,6 +173,13 @@ class _Survey:
                 f"{self.n:,} documents: take it out of the mixture, or add a component "
                 "for what it annotates"
             )
+
+
+def _spans_of(doc: Doc) -> Iterator[tuple[str, Span]]:
+    """Entities and the spans of all layers that have a label, with their kind."""
+    yield from ((ENTITIES, ent) for ent in doc.ents)
+    for key, group in layers_of(doc):
+        yield from ((layer(key), span) for span in group if span.label_)
 
 
 def _check(
@@ -285,58 +296,55 @@ def _marked(
         yield example
 
 
+def _warn_of_senses(found: Mapping[str, _Survey]) -> None:
+    messages = list(
+        relation_senses({name: each.joined for name, each in found.items()})
+    )
+    for kind in dict.fromkeys(kind for each in found.values() for kind in each.texts):
+        texts = {name: each.texts.get(kind, {}) for name, each in found.items()}
+        messages.extend(entity_senses(texts))
+    for message in dict.fromkeys(messages):  # layers may hold the same entities
+        warnings.warn(message, stacklevel=3)
+
+
 def _times(examples: list[Example], n: int) -> Iterator[Example]:
     """This many, each about as often as any other."""
     yield from examples * (n // len(examples))
     yield from random.sample(examples, n % len(examples))
 
 
-def _warn_of_senses(texts: Mapping[str, Mapping[str, str]]) -> None:
-    """Say of a label that it seems to mean different things in two corpora.
+def rename_labels(doc: Doc, names: Mapping[str, str]) -> None:
+    """Rename labels: of entities and other spans, of relations and their arguments, of
+    categories.
 
-    texts: Of each corpus, the label of every entity.
+    names: The new label of each old one; labels not named stay. Of categories that
+        become one, the higher value stays.
     """
-    for one, other in combinations(texts, 2):
-        for label, examples in _disputed(texts[one], texts[other]).items():
-            text, second = examples[0]
-            warnings.warn(
-                f"the label {label!r} seems to have two senses: of the entities "
-                f"that are {label} in {one!r} and annotated in {other!r}, too, "
-                f"{len(examples):,} have another label there ({text!r}: {second}); "
-                "give one of them another name in `labels` of the mixed corpus",
-                stacklevel=3,
-            )
 
-
-def _disputed(
-    one: Mapping[str, str], other: Mapping[str, str]
-) -> dict[str, list[tuple[str, str]]]:
-    """Labels of both whose texts mostly have another label in the second."""
-    both = [text for text in one if text in other]
-    found = {}
-    for label in sorted(set(one.values()) & set(other.values())):
-        own = [text for text in both if one[text] == label]
-        wrong = [(text, other[text]) for text in own if other[text] != label]
-        if len(wrong) >= FEWEST and len(wrong) > SENSES * len(own):
-            found[label] = wrong
-    return found
-
-
-def rename_entities(doc: Doc, names: Mapping[str, str]) -> None:
-    """Rename entity labels, in the entities and in the arguments of relations.
-
-    names: The new label of each old one; labels not named stay.
-    """
+    def named(label: str) -> str:
+        return names.get(label, label)
 
     def rename(span: Span) -> Span:
-        label = names.get(span.label_, span.label_)
-        return Span(doc, span.start, span.end, label)
+        ids: Any = {"kb_id": span.kb_id, "span_id": span.id}
+        return Span(doc, span.start, span.end, named(span.label_), **ids)
 
-    ents = [rename(ent) for ent in doc.ents]
+    ents = list(map(rename, doc.ents))
     relations = [
-        Relation(rename(each.head), rename(each.tail), each.label, each.score)
+        Relation(rename(each.head), rename(each.tail), named(each.label), each.score)
         for each in get_relations(doc)
     ]
     doc.set_ents(ents, default="unmodified")
     if has_relations(doc):
         set_relations(doc, relations)
+    for key, group in layers_of(doc):
+        settings: Any = {"name": group.name, "attrs": group.attrs}
+        doc.spans[key] = type(group)(doc, spans=list(map(rename, group)), **settings)
+    cats = doc.cats
+    doc.cats = {}
+    for label, value in cats.items():
+        doc.cats[named(label)] = max(value, doc.cats.get(named(label), value))
+
+
+def layers_of(doc: Doc) -> list[tuple[str, SpanGroup]]:
+    """The span groups that hold spans, not relations."""
+    return [(k, group) for k, group in doc.spans.items() if TRIPLES not in group.attrs]

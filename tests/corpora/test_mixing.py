@@ -177,10 +177,13 @@ def test_new_names():
     doc = make_doc(
         "Ada left Bergen",
         [("Ada", "Peop"), ("Bergen", "Loc")],
-        [("Ada", "Left", "Bergen")],
+        [("Ada", "left", "Bergen")],
+        {"pos": 1.0, "very pos": 0.5, "neg": 0.0},
     )
+    doc.spans["layer"] = [Span(doc, 0, 1, "Peop", span_id="a"), doc[0:2]]
     corpora = {"mine": reader(doc), "news": reader(*news())}
-    names = {"mine": {"Peop": "PER", "Loc": "LOC"}}
+    cats = {"pos": "POS", "very pos": "POS"}
+    names = {"mine": {"Peop": "PER", "Loc": "LOC", "left": "Left"} | cats}
     example = next(iter(create_mixed_corpus(corpora, labels=names)(NLP)))
     reference = example.reference
     assert [ent.label_ for ent in reference.ents] == ["PER", "LOC"]
@@ -189,6 +192,20 @@ def test_new_names():
         *("PER", "Left", "LOC"),
     )
     assert annotated_labels(reference, ENTITIES) is None
+    first, second = reference.spans["layer"]
+    assert (first.label_, first.id_, second.label_) == ("PER", "a", "")
+    assert reference.cats == {"POS": 1.0, "neg": 0.0}
+
+
+def test_gold_entities_of_training_get_the_new_names_too():
+    doc = make_doc("Ada left Bergen", [("Ada", "Peop")], [])
+
+    def gold_entities(nlp):
+        return [Example(doc.copy(), doc)]
+
+    mixed = create_mixed_corpus({"x": gold_entities}, labels={"x": {"Peop": "PER"}})
+    (example,) = mixed(NLP)
+    assert [ent.label_ for ent in example.predicted.ents] == ["PER"]
 
 
 def test_a_new_name_leaves_missing_tokens_missing():
@@ -327,6 +344,41 @@ def test_a_label_in_two_senses():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         list(create_mixed_corpus(corpora, labels={"one": {"LOC": "GPE"}})(NLP))
+
+
+def test_a_label_of_a_layer_in_two_senses():
+    def corpus(label):
+        docs = [make_doc(f"Place{i} voted") for i in range(12)]
+        for doc in docs:
+            # one of the layers says what the other does
+            doc.spans["one"] = doc.spans["two"] = [Span(doc, 0, 1, label)]
+        bergen = make_doc("Bergen")
+        bergen.spans["one"] = bergen.spans["two"] = [Span(bergen, 0, 1, "LOC")]
+        return reader(*docs, bergen)
+
+    mixed = create_mixed_corpus({"one": corpus("LOC"), "two": corpus("ORG")})
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        list(mixed(NLP))
+    (message,) = (str(each.message) for each in found)
+    assert message.startswith("the label 'LOC' seems to have two senses")
+
+
+def test_a_relation_in_two_senses():
+    def corpus(head, tail, n=12):
+        ents = [("Ada", head), ("Bergen", tail)]
+        triples = [("Ada", "based", "Bergen")]
+        return reader(*(make_doc("Ada left Bergen", ents, triples) for _ in range(n)))
+
+    corpora = {"one": corpus("PER", "LOC"), "two": corpus("ORG", "LOC")}
+    with pytest.warns(UserWarning, match="'based' .* joins PER → LOC in 'one', ORG →"):
+        list(create_mixed_corpus(corpora)(NLP))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        few = {**corpora, "two": corpus("ORG", "LOC", 9)}
+        list(create_mixed_corpus(few)(NLP))
+        for new in ({"based": "based_in"}, {"ORG": "PER"}):
+            list(create_mixed_corpus(corpora, labels={"two": new})(NLP))
 
 
 @pytest.mark.parametrize(
