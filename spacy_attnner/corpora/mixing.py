@@ -100,7 +100,7 @@ def create_mixed_corpus(
                 for doc in (example.reference, example.predicted):
                     rename_labels(doc, labels[name])
             if name in spans:
-                _move(example, spans[name])
+                move_entities(example, spans[name])
             yield example
 
     def read(nlp: Language) -> Iterator[Example]:
@@ -268,7 +268,7 @@ def _keep(example: Example, tasks: Iterable[str]) -> None:
             doc.cats = {}
 
 
-def _move(example: Example, key: str) -> None:
+def move_entities(example: Example, key: str) -> None:
     """Put entities into a span group; what else there is of entities is missing."""
     for doc in (example.reference, example.predicted):
         if doc.has_annotation("ENT_IOB"):
