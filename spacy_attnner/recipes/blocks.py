@@ -26,7 +26,7 @@ def leave_out_vectors(config: Config, donor: Config | None = None) -> None:
     """Have a model do without static vectors.
 
     donor: Gives the embedding of words that takes their place; without it nothing does,
-        but where there was nothing else: words are learnt there.
+        or learnt words where there was nothing else.
     """
     for block in blocks_of(config, WORDS):
         if donor is not None and block["vector_width"]:
