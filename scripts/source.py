@@ -221,8 +221,8 @@ def real_source(assets: list[Asset]) -> dict[str, Any]:
             "limits": (
                 "Entities and relations were learnt from news of the last century, "
                 "categories from sentences of film reviews: on other texts scores are "
-                "lower and confidences too high. Each corpus annotates a part, by "
-                "guidelines of its own. The corpora are for research use."
+                "lower, and confidences may be too high. Each corpus annotates a part, "
+                "by guidelines of its own. The corpora are for research use."
             ),
         },
         "licence": "research use",
