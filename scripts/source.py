@@ -213,6 +213,18 @@ def real_source(assets: list[Asset]) -> dict[str, Any]:
         "corpus": "conll",
         "name": "CoNLL",
         "description": f"Trained on {names}.",
+        "card": {
+            "intended_use": (
+                "Research, and trying out what spacy-attnner does: names, relations "
+                "between them, and whether a sentence is for or against, in English."
+            ),
+            "limits": (
+                "Entities and relations were learnt from news of the last century, "
+                "categories from sentences of film reviews: on other texts scores are "
+                "lower, and confidences may be too high. Each corpus annotates a part, "
+                "by guidelines of its own. The corpora are for research use."
+            ),
+        },
         "licence": "research use",
         "sources": sources,
         "files": {asset.dest: asset.md5 for asset in assets},
@@ -241,6 +253,10 @@ def sample_source(project_dir: Path) -> dict[str, Any]:
             f"Trained on the {name}: a few hundred short documents that show how it "
             "works; too few for real use."
         ),
+        "card": {
+            "intended_use": "Seeing that all steps work.",
+            "limits": "It has read a few hundred invented documents: believe nothing.",
+        },
         "licence": "CC0-1.0",
         "sources": [
             {

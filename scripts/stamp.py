@@ -1,4 +1,4 @@
-"""Write into a pipeline's `meta.json` what it was trained on.
+"""Write into a pipeline what it was trained on, and what it is good for.
 
 python scripts/stamp.py MODEL_DIR corpus/SOURCE.json [--vectors VECTORS]
     [--encoder training/configs] [--name NAME]
@@ -9,11 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from confection import Config
 from source import read_source
 from spacy.util import get_minor_version_range
 
-from spacy_attnner.atomic import write_json
-from spacy_attnner.errors import UserError
+from spacy_attnner.atomic import write_json, write_text
+from spacy_attnner.errors import UserError, sound
 from spacy_attnner.terminal import Commands
 
 app = Commands()
@@ -27,7 +28,8 @@ def stamp(
     encoder: Path | None = None,
     name: str = "",
 ) -> None:
-    """Put `sources`, `description` and `license` into MODEL_DIR/meta.json.
+    """Put `sources`, `description` and `license` into MODEL_DIR/meta.json, and into its
+    config.cfg what the corpora let it be used for, where `[card]` does not say it.
 
     source_path: The `SOURCE.json` of the corpora.
     vectors: The folder of the word vectors, whose own sources are added.
@@ -55,7 +57,16 @@ def stamp(
     if name:
         meta["name"] = name
     meta["license"] = source["licence"]
+    _state(model_dir / "config.cfg", source.get("card", {}))
     write_json(model_dir / "meta.json", meta)
+
+
+def _state(path: Path, stated: dict[str, str]) -> None:
+    with sound(f"{path} cannot be read", "Run the step that makes the pipeline."):
+        config = Config().from_disk(path, interpolate=False)
+    own = config.setdefault("card", {})
+    own.update({key: text for key, text in stated.items() if not own.get(key)})
+    write_text(path, config.to_str(interpolate=False))
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:

@@ -12,10 +12,15 @@ KEY = "annotated_labels"
 ENTITIES, RELATIONS = "entities", "relations"
 
 
+def layer(spans_key: str) -> str:
+    """The kind of the entities in a span group, a layer beside `doc.ents`."""
+    return f"{ENTITIES} in {spans_key}"
+
+
 def annotated_labels(doc: Doc, kind: str) -> frozenset[str] | None:
     """The labels that were looked for; None if that is all there are.
 
-    kind: `ENTITIES` or `RELATIONS`.
+    kind: `ENTITIES`, `RELATIONS` or a `layer`.
     """
     labels = doc.user_data.get(KEY, {}).get(kind)
     return None if labels is None else frozenset(labels)

@@ -24,12 +24,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from spacy.pipeline.spancat import spancat_score
 from spacy.scorer import PRFScore, get_ner_prf
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import minibatch, registry
 
-from .annotated import ENTITIES, RELATIONS, annotated_labels
+from .annotated import ENTITIES, RELATIONS, annotated_labels, layer
 from .confidence import scored_groups
 from .relations import copy_doc, drop_relations, get_relations, has_relations
 from .span_groups import trimmed
@@ -42,7 +43,8 @@ Predict = Callable[[list[Doc]], object]
 
 @registry.scorers("spacy-attnner.entity_scorer.v1")
 def make_entity_scorer() -> Callable[..., dict[str, Any]]:
-    """spaCy's entity scorer, without what was not looked for.
+    """spaCy's scorer of entities, and of a span group where a component sets it alone,
+    without what was not looked for.
 
     Predicted entities of labels that the reference's corpus does not annotate
     (`MixedCorpus.v1`) are left out, not wrong.
@@ -50,9 +52,18 @@ def make_entity_scorer() -> Callable[..., dict[str, Any]]:
     return score_entities_looked_for
 
 
-def score_entities_looked_for(examples: Iterable[Example], **_: Any) -> dict[str, Any]:
-    """`ents_p`, `ents_r`, `ents_f` and `ents_per_type`, as `spacy.ner_scorer.v1`."""
-    return get_ner_prf([_with_entities_looked_for(each) for each in examples])
+def score_entities_looked_for(
+    examples: Iterable[Example], *, set_ents: bool = True, spans_key: str = "", **_: Any
+) -> dict[str, Any]:
+    """`ents_p`, `ents_r`, `ents_f` and `ents_per_type`, as `spacy.ner_scorer.v1`.
+
+    Without `set_ents`, those of the span group: `spans_KEY_p` and so on, as
+    `spacy.spancat_scorer.v1`.
+    """
+    if set_ents:
+        return get_ner_prf([_with_entities_looked_for(each) for each in examples])
+    found = [_with_spans_looked_for(each, spans_key) for each in examples]
+    return spancat_score(found, spans_key=spans_key)
 
 
 def _with_entities_looked_for(example: Example) -> Example:
@@ -63,6 +74,16 @@ def _with_entities_looked_for(example: Example) -> Example:
     copied = copy_doc(doc)
     kept = [ent for ent in copied.ents if ent.label_ in labels]
     copied.set_ents(kept, default="outside")
+    return Example(copied, example.reference)
+
+
+def _with_spans_looked_for(example: Example, key: str) -> Example:
+    labels = annotated_labels(example.reference, layer(key))
+    spans = example.predicted.spans.get(key, ())
+    if labels is None or all(span.label_ in labels for span in spans):
+        return example
+    copied = copy_doc(example.predicted)
+    copied.spans[key] = [span for span in copied.spans[key] if span.label_ in labels]
     return Example(copied, example.reference)
 
 

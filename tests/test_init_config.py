@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 from itertools import product
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from .tiny_encoders import make_encoder
 SAMPLE = Path(__file__).parents[1] / "assets/sample/train.jsonl"
 TOPICS = {"business", "sports", "politics", "culture", "science", "crime"}
 ENCODERS = ("vectors", "none", "transformer")
+ALONE = [task for task in TASKS if task != "joint"]  # of one corpus
 SCORES = {"ner": "ents_f", "rel": "rel_f", "rel-given": "rel_f"}
 WORDS = "spacy-attnner.WordEmbed.v1"
 # models that are small enough to learn within seconds; by path, where there is one
@@ -51,6 +53,10 @@ def made(tmp_path_factory) -> Path:
         path = folder / f"{part}.jsonl"
         path.write_text("\n".join(map(json.dumps, records[:n])), "utf8")
         convert(path, folder / f"{part}.spacy")
+    for name in TASKS["joint"].paths:
+        (folder / name).mkdir()
+        for part in ("train", "dev"):
+            shutil.copy(folder / "few.spacy", folder / f"{name}/{part}.spacy")
     nlp = spacy.blank("en")
     data = numpy.random.default_rng(0).normal(size=(3, 5)).astype("float32")
     nlp.vocab.vectors = Vectors(data=data, keys=["the", "of", "in"], name="three")
@@ -103,17 +109,19 @@ def test_a_config_trains_as_its_comment_says(place, tmp_path, task, encoder):
     result = init_config(f"{task} --encoder {given} --size 20 -o new.cfg")
     assert result.exit_code == 0, result.output
     path, overrides = command_of(Path("new.cfg"))
+    assert {f"paths.{name}" for name in TASKS[task].paths} <= overrides.keys()
     debug_config(path, overrides=overrides)
     steps = {"max_steps": 2, "eval_frequency": 1, "logger.progress_bar": False}
     overrides |= {f"training.{name}": value for name, value in steps.items()}
-    overrides |= {f"paths.{part}": "few.spacy" for part in ("train", "dev")}
+    if task in ALONE:
+        overrides |= {f"paths.{part}": "few.spacy" for part in ("train", "dev")}
     train(path, tmp_path, overrides=overrides)
     nlp = spacy.load(tmp_path / "model-best")
     assert nlp.pipe_names == load(path)["nlp"]["pipeline"]
     nlp("Mira Holt left Bergen .")
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ALONE)
 def test_a_few_documents_are_learnt(place, tmp_path, task):
     """At once, by a model made small, for which the dropout would be too much."""
     assert init_config(f"{task} --encoder none -n 20 -o new.cfg").exit_code == 0
@@ -211,6 +219,58 @@ def test_a_transformer(place):
         assert command_of(Path("new.cfg"))[1]["gpu-id"] == "0"
 
 
+@pytest.mark.parametrize(
+    ("args", "frozen"),
+    [("-n 50", "all"), ("-n 100", "all"), ("-n 101", 0), ("", 0)],
+)
+def test_few_documents_leave_a_transformer_as_it_is(place, args, frozen):
+    result = init_config(f"ner -e encoder {args} -o new.cfg")
+    config = load(Path("new.cfg"))
+    (block,) = blocks(config, "spacy-attnner.TransformerEncoder.v1")
+    assert block["tuning"]["frozen"] == frozen
+    assert block["top_layers"] == (4 if frozen else 1)
+    rate = config["training"]["optimizer"]["learn_rate"]["initial_rate"]
+    assert rate == (0.004 if frozen else 0.002)
+    assert ("kept as it is" in said(result)) is bool(frozen)
+    (block,) = blocks(
+        Config().from_str(make_recipe(Wish("rel", encoder="encoder", size=20)).text),
+        "spacy-attnner.TransformerEncoder.v1",
+    )
+    assert (block["tuning"]["frozen"], block["top_layers"]) == ("all", 4)
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        ("ner -n 50", "attn encoder encoder makes"),
+        ("textcat -n 50 -l de", "FacebookAI/xlm-roberta-base"),
+        ("ner -n 50 -e encoder", ""),
+        ("ner -n 50 -e glove", ""),
+        ("ner -n 101", ""),
+        ("ner", ""),
+    ],
+)
+def test_few_documents_gain_from_a_pretrained_encoder(place, args, hint):
+    for output in ("new.cfg", "-"):
+        stderr = init_config(f"{args} -o {output}").stderr
+        assert ("--encoder NAME" in stderr) is bool(hint)
+        assert hint in stderr
+
+
+def test_several_corpora(place):
+    result = init_config("joint -l de -e encoder -v vectors -o new.cfg")
+    assert result.exit_code == 0, result.output
+    config = load(Path("new.cfg"))
+    assert (config["nlp"]["lang"], config["paths"]["vectors"]) == ("de", "vectors")
+    text = Path("new.cfg").read_text("utf8")
+    assert "attn convert entities.jsonl entities --split 80/10/10" in text
+    # what stands beside the encoder is learnt where there are no vectors
+    assert init_config("joint -e encoder -o new.cfg -F").exit_code == 0
+    for block in blocks(load(Path("new.cfg")), WORDS):
+        assert block["vector_width"] == 0
+        assert block["word_width"] + block["shape_width"] > 0
+
+
 def test_many_categories(place):
     assert init_config("multilabel -o new.cfg").exit_code == 0
     config = load(Path("new.cfg"))
@@ -269,7 +329,8 @@ def test_a_folder_that_is_not_there_is_made(place):
 @pytest.mark.parametrize(
     ("args", "problem", "way_out"),
     [
-        ("nre", "no task 'nre'", "ner, rel, rel-given, textcat or multilabel"),
+        ("nre", "no task 'nre'", "ner, rel, rel-given, textcat, multilabel or joint"),
+        ("joint -d few.spacy", "several corpora", "takes all of them"),
         ("ner -n 0", "--size 0", "leave it out"),
         ("ner -n -3", "--size -3", "leave it out"),
         ("ner -l qq", "'qq' cannot be used: ImportError: [E048]", "such as en or de"),

@@ -198,7 +198,8 @@ def encoder_cli(
 @attn_cli.command("init-config")
 def init_config_cli(
     task: str = typer.Argument(
-        "", help="ner, rel, rel-given (entities are given), textcat or multilabel"
+        "",
+        help="ner, rel, rel-given (entities are given), textcat, multilabel or joint",
     ),
     output: Path = typer.Option(
         ..., "--output", "-o", help="The .cfg file to write, - for stdout"
@@ -233,8 +234,9 @@ def init_config_cli(
     """Write a config that fits, for `spacy train`.
 
     TASK is ner (entities), rel (entities and relations between them), rel-given
-    (relations between entities that are given), textcat (one category applies) or
-    multilabel (any number). The file begins with the commands that train with it.
+    (relations between entities that are given), textcat (one category applies),
+    multilabel (any number) or joint (entities, relations and a category over one
+    encoder, of a corpus each). The file begins with the commands that train with it.
     """
     from ..recipes.recipe import STDOUT, Wish, write_recipe
 
@@ -255,6 +257,8 @@ def init_config_cli(
         train=data,
     )
     recipe = write_recipe(wish, output, force=force)
+    if recipe.hint:
+        typer.echo(visible(recipe.hint), err=True)
     if output == STDOUT:  # which is the config's alone, so that it can be redirected
         typer.echo(recipe.text, nl=False)
         for line in (recipe.choice, *recipe.warnings):

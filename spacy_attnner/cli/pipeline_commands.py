@@ -279,20 +279,27 @@ def onnx_cli(
 @attn_cli.command("card")
 def card_cli(
     model: Path = typer.Argument(..., help="The pipeline's folder"),
-    data: list[Path] = typer.Option(
-        [], "--data", "-d", help="A .spacy file to score it on; may be repeated"
+    data: list[str] = typer.Option(
+        [],
+        "--data",
+        "-d",
+        help="A .spacy file to score it on; KEY=FILE takes its entities for those of "
+        "the span group KEY, such as arguments=rel.spacy; may be repeated",
+    ),
+    name: str = typer.Option(
+        "", "--name", "-n", help="What the pipeline is called from now on: LANG_NAME"
     ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
     """Write a model card into a pipeline: MODEL/README.md.
 
-    It holds components and labels, scores, data, settings, versions and the processor,
-    and what the config states of itself: intended_use and limits in [card]. `spacy
-    package` takes it along.
+    It holds components and labels, scores, data, settings, versions and the processor
+    that it is written with, and what the config states of itself: intended_use and
+    limits in [card]. `spacy package` takes it along; give --name here, not there.
     """
     from ..report.card import CARD, write_card
 
-    write_card(model, data, gpu_id=gpu_id)
+    write_card(model, data, name=name, gpu_id=gpu_id)
     msg.good(f"Wrote {model / CARD}")
 
 

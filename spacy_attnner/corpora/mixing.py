@@ -5,17 +5,16 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import combinations
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 from spacy.util import registry
 
-from ..annotated import ENTITIES, RELATIONS, set_annotated_labels
+from ..annotated import ENTITIES, RELATIONS, layer, set_annotated_labels
 from ..relations import (
     Relation,
     drop_relations,
@@ -23,15 +22,28 @@ from ..relations import (
     has_relations,
     set_relations,
 )
+from ..span_groups import TRIPLES
+from .senses import entity_senses, relation_senses
 
 Reader = Callable[[Language], Iterable[Example]]
-SENSES = 0.5  # share of texts from which on a label seems to have two senses
-FEWEST = 10  # texts that say so
 CATEGORIES = "categories"
 TASKS = {
     ENTITIES: lambda doc: doc.has_annotation("ENT_IOB") or bool(doc.spans),
     RELATIONS: has_relations,
     CATEGORIES: lambda doc: bool(doc.cats),
+}
+# by what a component assigns, spaCy's own, too: what it learns from
+LEARNT = {
+    "doc.ents": ENTITIES,
+    "doc.spans": ENTITIES,
+    "doc._.relations": RELATIONS,
+    "doc.cats": CATEGORIES,
+    "token.tag": "TAG",
+    "token.pos": "POS",
+    "token.morph": "MORPH",
+    "token.lemma": "LEMMA",
+    "token.dep": "DEP",
+    "token.is_sent_start": "SENT_START",
 }
 
 
@@ -47,10 +59,11 @@ def create_mixed_corpus(
     """Read several corpora as one, for components that learn together.
 
     What a corpus annotates nothing of costs nothing, as in any document without it.
-    Entities and relations with labels that only some of the corpora have are *missing*
-    in the documents of the others, not absent: `attn_ner` and `attn_rel` take no word
-    and no pair of them for none of those, and `entity_scorer.v1` and
-    `relation_scorer.v1` count no prediction of them as wrong.
+    Entities, also those of a span group, and relations with labels that only some of
+    the corpora have are *missing* in the documents of the others, not absent:
+    `attn_ner` and `attn_rel` take no word and no pair of them for none of those, and
+    `entity_scorer.v1` and `relation_scorer.v1` count no prediction of them as wrong.
+    A category is missing wherever a document does not name it.
 
     corpora: Readers, by a name of yours.
     shares: Of each corpus among the words of an epoch, adding up to 1. Batches are
@@ -60,8 +73,8 @@ def create_mixed_corpus(
         et al. 2018, multilingual BERT).
     tasks: What is taken of a corpus, `entities`, `relations` and `categories`, by
         corpus; all that it annotates if it is not named.
-    labels: New names of entity labels, by corpus, for labels that are the same under
-        two names, or two under the same.
+    labels: New names of labels of entities, relations and categories, by corpus, for
+        labels that are the same under two names, or two under the same.
     spans: Span group that the entities of a corpus are put into, by corpus, for
         entities by other guidelines: an `attn_ner` without `set_ents` learns them.
 
@@ -84,9 +97,10 @@ def create_mixed_corpus(
             if name in tasks:
                 _keep(example, tasks[name])
             if name in labels:
-                rename_entities(example.reference, labels[name])
+                for doc in (example.reference, example.predicted):
+                    rename_labels(doc, labels[name])
             if name in spans:
-                _move(example, spans[name])
+                move_entities(example, spans[name])
             yield example
 
     def read(nlp: Language) -> Iterator[Example]:
@@ -96,7 +110,7 @@ def create_mixed_corpus(
                 found = {
                     name: _Survey(name, nlp, prepared(name, nlp)) for name in corpora
                 }
-            _warn_of_senses({name: each.texts for name, each in found.items()})
+            _warn_of_senses(found)
             surveys[nlp] = found
         found = surveys[nlp]
         sizes = {name: (each.n, each.n_words) for name, each in found.items()}
@@ -128,20 +142,28 @@ class _Survey:
     def __init__(self, name: str, nlp: Language, examples: Iterable[Example]) -> None:
         learnt = _learnt(nlp)
         self.n = self.n_words = 0
-        self.labels: dict[str, set[str]] = {ENTITIES: set(), RELATIONS: set()}
+        self.labels: dict[str, set[str]] = defaultdict(set)  # by kind
         annotated = not learnt
-        texts: dict[str, Counter[str]] = defaultdict(Counter)
+        texts: dict[str, dict[str, Counter[str]]] = defaultdict(
+            lambda: defaultdict(Counter)
+        )
+        self.joined: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
         for example in examples:
             doc = example.reference
             self.n += 1
             self.n_words += len(doc)
-            annotated = annotated or any(TASKS[task](doc) for task in learnt)
-            for ent in doc.ents:
-                texts[ent.text][ent.label_] += 1
-                self.labels[ENTITIES].add(ent.label_)
-            self.labels[RELATIONS].update(each.label for each in get_relations(doc))
-        # the most frequent label of every entity
-        self.texts = {text: n.most_common(1)[0][0] for text, n in texts.items()}
+            annotated = annotated or any(_annotates(doc, each) for each in learnt)
+            for kind, span in _spans_of(doc):
+                texts[kind][span.text][span.label_] += 1
+                self.labels[kind].add(span.label_)
+            for each in get_relations(doc):
+                self.labels[RELATIONS].add(each.label)
+                self.joined[each.label][each.head.label_, each.tail.label_] += 1
+        # the most frequent label of every entity, by kind
+        self.texts = {
+            kind: {text: n.most_common(1)[0][0] for text, n in found.items()}
+            for kind, found in texts.items()
+        }
         if not self.n:
             raise ValueError(f"the corpus {name!r} has no documents")
         if not annotated:
@@ -151,6 +173,13 @@ class _Survey:
                 f"{self.n:,} documents: take it out of the mixture, or add a component "
                 "for what it annotates"
             )
+
+
+def _spans_of(doc: Doc) -> Iterator[tuple[str, Span]]:
+    """Entities and the spans of all layers that have a label, with their kind."""
+    yield from ((ENTITIES, ent) for ent in doc.ents)
+    for key, group in layers_of(doc):
+        yield from ((layer(key), span) for span in group if span.label_)
 
 
 def _check(
@@ -212,18 +241,19 @@ def counts(
 
 
 def _learnt(nlp: Language) -> set[str]:
-    """What the components learn; nothing if one is of another kind."""
-    found = set()
-    for _, pipe in nlp.pipeline:
-        if not getattr(pipe, "is_trainable", False):
-            continue
-        if hasattr(pipe, "listening_components"):  # an encoder
-            continue
-        task = getattr(pipe, "task", None)
-        if task not in TASKS:
-            return set()
-        found.add(task)
-    return found
+    """What the components learn from, of those of which it is known.
+
+    Also of those that are switched off, as they are where others are initialized beside
+    them.
+    """
+    trained = [n for n, pipe in nlp.components if getattr(pipe, "is_trainable", False)]
+    assigned = [each for name in trained for each in nlp.get_pipe_meta(name).assigns]
+    return {LEARNT[each] for each in assigned if each in LEARNT}
+
+
+def _annotates(doc: Doc, what: str) -> bool:
+    """Whether a document has a task's annotation, or one of tokens."""
+    return TASKS[what](doc) if what in TASKS else doc.has_annotation(what)
 
 
 def _keep(example: Example, tasks: Iterable[str]) -> None:
@@ -238,7 +268,7 @@ def _keep(example: Example, tasks: Iterable[str]) -> None:
             doc.cats = {}
 
 
-def _move(example: Example, key: str) -> None:
+def move_entities(example: Example, key: str) -> None:
     """Put entities into a span group; what else there is of entities is missing."""
     for doc in (example.reference, example.predicted):
         if doc.has_annotation("ENT_IOB"):
@@ -250,7 +280,7 @@ def _partial_labels(name: str, found: Mapping[str, _Survey]) -> dict[str, set[st
     """By kind, the labels that a corpus has, where others have more."""
     partial = {}
     for kind, own in found[name].labels.items():
-        every = set().union(*(each.labels[kind] for each in found.values()))
+        every = set().union(*(each.labels.get(kind, ()) for each in found.values()))
         if own and own != every:
             partial[kind] = own
     return partial
@@ -266,58 +296,55 @@ def _marked(
         yield example
 
 
+def _warn_of_senses(found: Mapping[str, _Survey]) -> None:
+    messages = list(
+        relation_senses({name: each.joined for name, each in found.items()})
+    )
+    for kind in dict.fromkeys(kind for each in found.values() for kind in each.texts):
+        texts = {name: each.texts.get(kind, {}) for name, each in found.items()}
+        messages.extend(entity_senses(texts))
+    for message in dict.fromkeys(messages):  # layers may hold the same entities
+        warnings.warn(message, stacklevel=3)
+
+
 def _times(examples: list[Example], n: int) -> Iterator[Example]:
     """This many, each about as often as any other."""
     yield from examples * (n // len(examples))
     yield from random.sample(examples, n % len(examples))
 
 
-def _warn_of_senses(texts: Mapping[str, Mapping[str, str]]) -> None:
-    """Say of a label that it seems to mean different things in two corpora.
+def rename_labels(doc: Doc, names: Mapping[str, str]) -> None:
+    """Rename labels: of entities and other spans, of relations and their arguments, of
+    categories.
 
-    texts: Of each corpus, the label of every entity.
+    names: The new label of each old one; labels not named stay. Of categories that
+        become one, the higher value stays.
     """
-    for one, other in combinations(texts, 2):
-        for label, examples in _disputed(texts[one], texts[other]).items():
-            text, second = examples[0]
-            warnings.warn(
-                f"the label {label!r} seems to have two senses: of the entities "
-                f"that are {label} in {one!r} and annotated in {other!r}, too, "
-                f"{len(examples):,} have another label there ({text!r}: {second}); "
-                "give one of them another name in `labels` of the mixed corpus",
-                stacklevel=3,
-            )
 
-
-def _disputed(
-    one: Mapping[str, str], other: Mapping[str, str]
-) -> dict[str, list[tuple[str, str]]]:
-    """Labels of both whose texts mostly have another label in the second."""
-    both = [text for text in one if text in other]
-    found = {}
-    for label in sorted(set(one.values()) & set(other.values())):
-        own = [text for text in both if one[text] == label]
-        wrong = [(text, other[text]) for text in own if other[text] != label]
-        if len(wrong) >= FEWEST and len(wrong) > SENSES * len(own):
-            found[label] = wrong
-    return found
-
-
-def rename_entities(doc: Doc, names: Mapping[str, str]) -> None:
-    """Rename entity labels, in the entities and in the arguments of relations.
-
-    names: The new label of each old one; labels not named stay.
-    """
+    def named(label: str) -> str:
+        return names.get(label, label)
 
     def rename(span: Span) -> Span:
-        label = names.get(span.label_, span.label_)
-        return Span(doc, span.start, span.end, label)
+        ids: Any = {"kb_id": span.kb_id, "span_id": span.id}
+        return Span(doc, span.start, span.end, named(span.label_), **ids)
 
-    ents = [rename(ent) for ent in doc.ents]
+    ents = list(map(rename, doc.ents))
     relations = [
-        Relation(rename(each.head), rename(each.tail), each.label, each.score)
+        Relation(rename(each.head), rename(each.tail), named(each.label), each.score)
         for each in get_relations(doc)
     ]
     doc.set_ents(ents, default="unmodified")
     if has_relations(doc):
         set_relations(doc, relations)
+    for key, group in layers_of(doc):
+        settings: Any = {"name": group.name, "attrs": group.attrs}
+        doc.spans[key] = type(group)(doc, spans=list(map(rename, group)), **settings)
+    cats = doc.cats
+    doc.cats = {}
+    for label, value in cats.items():
+        doc.cats[named(label)] = max(value, doc.cats.get(named(label), value))
+
+
+def layers_of(doc: Doc) -> list[tuple[str, SpanGroup]]:
+    """The span groups that hold spans, not relations."""
+    return [(k, group) for k, group in doc.spans.items() if TRIPLES not in group.attrs]

@@ -84,7 +84,8 @@ def tell_of_data(data: Path, *, task: str = "", lang: str = "") -> Told:
         raise UserError(
             f"{data} does not tell what to train: it holds entities and categories, or "
             "neither",
-            "Name it: init-config ner, rel, rel-given, textcat or multilabel.",
+            "Name it: init-config ner, rel, rel-given, textcat or multilabel; joint "
+            "takes a corpus for each.",
         )
     if (lang or told.language) is None:
         raise UserError(

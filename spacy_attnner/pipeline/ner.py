@@ -11,7 +11,7 @@ from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
-from ..annotated import KEY
+from ..annotated import ENTITIES, KEY, annotated_labels, layer, set_annotated_labels
 from ..confidence import CONFIDENCES_KEY, scores_of, set_confidences
 from ..confidence.calibration import MARGIN, Calibration
 from ..extensions import register_confidence
@@ -111,6 +111,9 @@ class AttnNER(AttnPipe):
             return example
         reference = example.reference.copy()
         reference.user_data = {k: v for k, v in reference.user_data.items() if k != KEY}
+        looked_for = annotated_labels(example.reference, layer(self.spans_key))
+        if looked_for is not None:
+            set_annotated_labels(reference, ENTITIES, looked_for)
         group = reference.spans.get(self.spans_key)
         if group is None:
             reference.set_ents([], default="missing")

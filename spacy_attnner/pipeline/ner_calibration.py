@@ -8,6 +8,7 @@ from spacy.training import Example
 from thinc.api import Model
 from tqdm import tqdm
 
+from ..annotated import ENTITIES, annotated_labels
 from ..confidence.calibration import Calibration, TooFewPredicted, calibrate
 from ..models.crf_decode import crf_decode, sequences_of
 from .biluo import drop_broken, entity_tags, gold_tags
@@ -76,10 +77,14 @@ def _judge(
     for example, spans in zip(examples, decoded, strict=True):
         tags = drop_broken(gold_tags(example))
         n_gold += sum(tag is not None and tag != "O" for tag in tags)
+        looked_for = annotated_labels(example.reference, ENTITIES)
         for span in spans:
-            gold = tags[span.start : span.end]
-            own = entity_tags(span.end - span.start, labels[span.label])
-            correct.append(numpy.nan if None in gold else float(gold == own))
+            gold, label = tags[span.start : span.end], labels[span.label]
+            own = entity_tags(span.end - span.start, label)
+            unknown = None in gold or (
+                looked_for is not None and label not in looked_for
+            )
+            correct.append(numpy.nan if unknown else float(gold == own))
     if not n_gold:
         raise ValueError(
             f"none of the {len(examples)} documents has annotated entities: calibrate "

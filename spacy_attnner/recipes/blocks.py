@@ -9,6 +9,8 @@ from thinc.api import Config
 ENCODER = "spacy-attnner.AttentionEncoder.v1"
 WORDS = "spacy-attnner.WordEmbed.v1"
 TRANSFORMERS = "spacy-attnner.TransformerEncoder.v1"
+# of an embedding of words, what is learnt with the rest
+LEARNT = ("word_width", "shape_width", "affix_width", "subword_width")
 
 
 def blocks_of(config: dict[str, Any], architecture: str) -> Iterator[dict[str, Any]]:
@@ -23,13 +25,16 @@ def blocks_of(config: dict[str, Any], architecture: str) -> Iterator[dict[str, A
 def leave_out_vectors(config: Config, donor: Config | None = None) -> None:
     """Have a model do without static vectors.
 
-    donor: Gives the embedding of words that takes their place; without it nothing does.
+    donor: Gives the embedding of words that takes their place; without it nothing does,
+        or learnt words where there was nothing else.
     """
     for block in blocks_of(config, WORDS):
         if donor is not None and block["vector_width"]:
             (words,) = blocks_of(donor, WORDS)
             block.clear()
             block.update(deepcopy(words))
+        elif not any(block.get(name) for name in LEARNT):
+            block["word_width"] = block["vector_width"]
         block["vector_width"] = 0
 
 
@@ -48,3 +53,17 @@ def put_transformer(config: Config, donor: Config) -> None:
     config["paths"]["encoder"] = donor["paths"]["encoder"]
     for name in ("dropout", "optimizer"):
         config["training"][name] = deepcopy(donor["training"][name])
+
+
+def freeze(config: Config) -> None:
+    """Keep a transformer as it is, the mean of its last four layers; what is above it
+    learns as it does without one.
+    """
+    for block in blocks_of(config, TRANSFORMERS):
+        if block["tuning"]["frozen"] == "all":
+            continue
+        block["tuning"]["frozen"] = "all"
+        block["top_layers"] = 4
+        optimizer = config["training"]["optimizer"]
+        optimizer["grad_clip"] = 5.0
+        optimizer["learn_rate"]["initial_rate"] *= 2

@@ -15,11 +15,19 @@ from ..atomic import check_apart, check_file, write_text
 from ..errors import UserError, sound
 from ..loading import load_pipeline
 from ..terminal import visible
-from .blocks import TRANSFORMERS, WORDS, blocks_of, leave_out_vectors, put_transformer
+from .blocks import (
+    TRANSFORMERS,
+    WORDS,
+    blocks_of,
+    freeze,
+    leave_out_vectors,
+    put_transformer,
+)
 from .sizes import fit_to_size
 from .templates import (
     DONORS,
     FAST,
+    FEW,
     NO_VECTORS,
     TASKS,
     TRANSFORMER,
@@ -32,7 +40,6 @@ STDOUT = Path("-")
 GLOVE = "en"  # the language of `spacy attn vectors`
 STATIC = ("glove", VECTORS)
 SPACY = "python -m spacy"
-PARTS = ("train", "dev")
 
 
 @dataclass(frozen=True)
@@ -65,11 +72,13 @@ class Recipe:
     """A config, as text, and what was chosen.
 
     warnings: What is missing for a training with it.
+    hint: What would be better, if anything.
     """
 
     text: str
     choice: str
     warnings: list[str]
+    hint: str = ""
 
 
 def write_recipe(wish: Wish, output: Path, *, force: bool = False) -> Recipe:
@@ -123,7 +132,7 @@ def make_recipe(wish: Wish, output: Path = STDOUT) -> Recipe:
         )
     choice = _choice(wish, kind, config)
     text = "\n".join([*_header(wish, kind, choice, output), config.to_str(), ""])
-    return Recipe(text, choice, warnings)
+    return Recipe(text, choice, warnings, _hint(wish, kind))
 
 
 # what is asked for
@@ -139,6 +148,11 @@ def _kind(wish: Wish) -> str:
         raise UserError(
             f"--size {wish.size} is no number of documents",
             "Give how many documents are labelled for the training, or leave it out.",
+        )
+    if wish.train is not None and _has_parts(wish):
+        raise UserError(
+            f"{wish.task} learns from several corpora, and --data {wish.train} is one",
+            "Leave it out: the config begins with the command that takes all of them.",
         )
     kind = TRANSFORMER
     if wish.encoder in STATIC or (
@@ -228,7 +242,13 @@ def _template(wish: Wish, kind: str) -> Config:
                 f"{wish.vectors}",
                 "Leave out one of the two.",
             )
+        if task.frozen and _is_small(wish):
+            freeze(config)
     return config
+
+
+def _is_small(wish: Wish) -> bool:
+    return wish.size is not None and wish.size <= FEW
 
 
 def _name_transformer(config: Config, name: str) -> None:
@@ -262,6 +282,9 @@ def _choice(wish: Wish, kind: str, config: Config) -> str:
     if kind == TRANSFORMER:
         encoder = f"the transformer {wish.encoder}"
         encoder += " beside static vectors" if wish.vectors else ""
+        tunings = [block["tuning"] for block in blocks_of(config, TRANSFORMERS)]
+        if all(each["frozen"] == "all" for each in tunings):
+            encoder += ", kept as it is"
     elif kind == VECTORS:
         encoder = f"static vectors ({'as given' if wish.vectors else why})"
     else:
@@ -270,6 +293,19 @@ def _choice(wish: Wish, kind: str, config: Config) -> str:
     steps = f"at most {config['training']['max_steps']:,} steps"
     size = "(--size fits them)" if wish.size is None else f"for {wish.size:,} documents"
     return f"{TASKS[wish.task].title}: {encoder}; {steps} {size}"
+
+
+def _hint(wish: Wish, kind: str) -> str:
+    """One line on a pretrained encoder, where it was not asked for and would help."""
+    if kind == TRANSFORMER or wish.encoder or wish.fast or not _is_small(wish):
+        return ""
+    example = "FacebookAI/xlm-roberta-base"
+    if wish.lang == GLOVE:
+        example = f"the folder that {SPACY} attn encoder encoder makes"
+    return (
+        f"{wish.size:,} documents lack most words; a pretrained encoder knows them: "
+        f"--encoder NAME takes one, such as {example}"
+    )
 
 
 def _header(wish: Wish, kind: str, choice: str, output: Path) -> list[str]:
@@ -286,6 +322,7 @@ def _header(wish: Wish, kind: str, choice: str, output: Path) -> list[str]:
     for part, path in _parts(wish).items():
         if wish.train is None or not path.exists():
             convert = ["attn", "convert", f"{part}.jsonl", str(path)]
+            convert += ["--split", "80/10/10"] if _has_parts(wish) else []
             lines.append(f"  {SPACY} {shlex.join(convert)}")
     if kind == VECTORS and not wish.vectors:
         lines.append(f"  {_vectors(wish)}")
@@ -293,11 +330,19 @@ def _header(wish: Wish, kind: str, choice: str, output: Path) -> list[str]:
     return [f"# {visible(line)}".rstrip() for line in lines]
 
 
+def _has_parts(wish: Wish) -> bool:
+    """Whether it takes folders, each of which has its own train and dev."""
+    return "train" not in TASKS[wish.task].paths
+
+
 def _parts(wish: Wish) -> dict[str, Path]:
-    """Where train is, and dev: beside it."""
+    """Where train is, and dev: beside it; or the folders of several corpora."""
+    paths = TASKS[wish.task].paths
+    if _has_parts(wish):
+        return {part: Path(part) for part in paths}
     if wish.train is None:
-        return {part: Path(f"{part}.spacy") for part in PARTS}
-    train, dev = PARTS
+        return {part: Path(f"{part}.spacy") for part in paths}
+    train, dev = paths
     name = f"{dev}{wish.train.suffix}"
     return {train: wish.train, dev: wish.train.with_name(name)}
 

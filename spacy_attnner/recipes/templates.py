@@ -15,6 +15,7 @@ VECTORS = "vectors"  # static vectors
 FAST = "fast"  # the same, smaller
 NO_VECTORS = "none"
 TRANSFORMER = "transformer"
+FEW = 100  # documents
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class Task:
         is changed: it takes the words or the transformer of that in `DONORS`.
     renamed: Names in the template, and what stands in their place.
     changes: Values of the component that differ, by their path.
+    paths: What a training is given, files or folders, by their names in the config.
+    frozen: Whether a transformer is kept as it is where documents are `FEW`: measured
+        on 50 of CoNLL-2003 (`benchmarks/little_data.py`).
     """
 
     title: str
@@ -34,6 +38,8 @@ class Task:
     templates: dict[str, str]
     renamed: dict[str, str] = field(default_factory=dict)
     changes: dict[str, Any] = field(default_factory=dict)
+    paths: tuple[str, ...] = ("train", "dev")
+    frozen: bool = False
 
 
 DONORS = {NO_VECTORS: "ner_no_vectors", TRANSFORMER: "rel_trf"}
@@ -49,6 +55,7 @@ TASKS = {
             NO_VECTORS: "ner_no_vectors",
             TRANSFORMER: "ner_trf",
         },
+        frozen=True,
     ),
     "rel": Task(
         "Named entities and relations between them",
@@ -69,6 +76,12 @@ TASKS = {
             f"{_MULTILABEL}.scorer.@scorers": "spacy.textcat_multilabel_scorer.v2",
             f"{_MULTILABEL}.model.exclusive_classes": False,
         },
+    ),
+    "joint": Task(
+        "Entities, relations and a category, of three corpora",
+        8800,
+        {VECTORS: "joint", TRANSFORMER: "joint_trf"},
+        paths=("entities", "relations", "categories"),
     ),
 }
 

@@ -3,6 +3,7 @@
 Source of its parts: Mitchell et al. (2019), "Model Cards for Model Reporting".
 """
 
+import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
@@ -14,7 +15,8 @@ from spacy.language import Language
 from spacy.util import dot_to_object
 from thinc.compat import has_torch_cuda_gpu, torch
 
-from ..atomic import write_text
+from ..atomic import write_json, write_text
+from ..corpora.mixing import move_entities
 from ..corpora.training_data import make_corpus
 from ..errors import UserError, sound
 from ..loading import load_pipeline, running, use_gpu
@@ -57,35 +59,71 @@ TAGS = {
 
 
 def write_card(
-    model: Path, data: Iterable[Path] = (), *, gpu_id: int = -1
+    model: Path, data: Iterable[str] = (), *, name: str = "", gpu_id: int = -1
 ) -> dict[str, Any]:
     """Write MODEL/README.md; returns the scores on `data`, by file.
 
     model: The folder of a pipeline.
-    data: `.spacy` files to score it on: test sets, of all that is annotated there.
+    data: `.spacy` files to score it on: test sets, of all that is annotated there. With
+        KEY=FILE, the entities of the file are taken for spans of the group KEY.
+    name: What the pipeline is called, without its language, from now on; as its
+        meta.json says if empty.
 
-    Raises UserError if it is no pipeline, or a file cannot be used.
+    Raises UserError if it is no pipeline, or a file or the name cannot be used.
     """
     use_gpu(gpu_id)
+    if name and not name.isidentifier():
+        raise UserError(
+            f"the name {name!r} is none that a package can have",
+            "Name it with letters, digits and underscores, such as news or joint_2.",
+        )
     if not (model / "meta.json").is_file():
         raise UserError(
             f"{model} is no folder of a pipeline",
             "Give one, such as training/joint/model-best.",
         )
     nlp = load_pipeline(str(model))
+    if name:
+        nlp.meta["name"] = name
     scores = {}
-    for path in data:
-        scores[path.name] = _evaluate(nlp, path, str(model))
+    for given in data:
+        path, key = _of_layer(given, nlp)
+        scores[str(path)] = _evaluate(nlp, path, key, str(model))
+    if name:
+        meta = json.loads((model / "meta.json").read_text("utf8"))
+        write_json(model / "meta.json", meta | {"name": name})
     write_text(model / CARD, card(nlp, scores))
     return scores
 
 
-def _evaluate(nlp: Language, path: Path, model: str) -> dict[str, Any]:
+def _of_layer(given: str, nlp: Language) -> tuple[Path, str]:
+    """A file, and the span group its entities belong into; "" if that is `doc.ents`.
+
+    Raises UserError for a group that no component sets.
+    """
+    key, equals, path = given.partition("=")
+    if not equals or Path(given).exists():
+        return Path(given), ""
+    settings = (getattr(pipe, "cfg", {}) for _, pipe in nlp.pipeline)
+    known = [each.get("spans_key") for each in settings if not each.get("set_ents")]
+    known = [each for each in known if each]
+    if key not in known:
+        raise UserError(
+            f"no component sets the span group {key!r}, as {given} says",
+            f"The groups are {', '.join(known) or 'none'}; of a file whose entities "
+            "are in doc.ents, leave out the name before =.",
+        )
+    return Path(path), key
+
+
+def _evaluate(nlp: Language, path: Path, key: str, model: str) -> dict[str, Any]:
     """All scores of a pipeline on the documents of a file."""
     with sound(f"{path} cannot be read", "Give a .spacy file."):
         examples = list(make_corpus(path, gold_preproc=False, gold_sents=False)(nlp))
     if not examples:
         raise UserError(f"{path} holds no document", "Give one with documents.")
+    for example in examples if key else ():
+        move_entities(example, key)
     with running(model):
         return score_pipeline(nlp, examples, path.name)
 
@@ -96,7 +134,7 @@ def card(nlp: Language, scores: Mapping[str, Mapping[str, Any]]) -> str:
     scores: What `nlp.evaluate` found, by test set.
     """
     meta, config = nlp.meta, nlp.config.interpolate()
-    name = f"{meta['lang']}_{meta['name']}"
+    name = _package_name(meta)
     parts = [
         _front(meta, name),
         f"# {name}",
@@ -106,13 +144,19 @@ def card(nlp: Language, scores: Mapping[str, Mapping[str, Any]]) -> str:
         "## Scores\n\n" + "\n\n".join(_scores(nlp, scores)),
         "## Data\n\n" + _data(meta, config),
         "## Training\n\n" + _training(config),
-        "## Made with\n\n" + _made_with(),
+        "## Written with\n\n" + _written_with(),
     ]
     stated = config.get(SECTION, {})
     for key in STATED:
         title = key.replace("_", " ").capitalize()
         parts.append(f"## {title}\n\n{stated.get(key) or NOT_STATED}")
     return "\n\n".join(parts) + "\n"
+
+
+def _package_name(meta: Mapping[str, Any]) -> str:
+    """As `spacy package` has it."""
+    lang, name = meta["lang"], meta["name"]
+    return name if name.startswith(f"{lang}_") else f"{lang}_{name}"
 
 
 def _front(meta: Mapping[str, Any], name: str) -> str:
@@ -217,7 +261,7 @@ def _training(config: Mapping[str, Any]) -> str:
     return table(("setting", "value"), rows) if rows else "Not stated."
 
 
-def _made_with() -> str:
+def _written_with() -> str:
     rows = []
     for package in PACKAGES:
         try:
@@ -226,7 +270,8 @@ def _made_with() -> str:
             continue
     rows += [("Python", platform.python_version()), ("platform", platform.platform())]
     rows.append(("processor", _processor()))
-    return "The card was written with\n\n" + table(("what", "which"), rows)
+    about = "The card was written with these; the training may have had others."
+    return f"{about}\n\n" + table(("what", "which"), rows)
 
 
 def _processor() -> str:

@@ -16,6 +16,7 @@ from spacy_attnner.annotated import (
     ENTITIES,
     RELATIONS,
     annotated_labels,
+    layer,
     set_annotated_labels,
 )
 from spacy_attnner.corpora.mixing import counts, create_mixed_corpus
@@ -115,6 +116,56 @@ def test_labels_that_a_corpus_does_not_have_are_missing():
     assert annotated_labels(found[4].reference, RELATIONS) is None
 
 
+@pytest.fixture
+def layer_of_two():
+    """The entities of two corpora, which know other labels, in one span group."""
+    corpora = {"news": reader(*news()), "drugs": reader(*medicine())}
+    spans = {"news": "layer", "drugs": "layer"}
+    return list(create_mixed_corpus(corpora, spans=spans)(NLP))
+
+
+def make_layer():
+    nlp = spacy.blank("en")
+    config = make_config("tagger")["components"]["attn_ner"]
+    config.pop("factory")
+    settings = {"set_ents": False, "spans_key": "layer"}
+    return nlp, nlp.add_pipe("attn_ner", config=config | settings)
+
+
+def test_labels_of_a_layer_that_a_corpus_does_not_have_are_missing(layer_of_two):
+    news_labels, drug_labels = layer_of_two[0].reference, layer_of_two[4].reference
+    assert annotated_labels(news_labels, layer("layer")) == {"LOC", "PER"}
+    assert annotated_labels(drug_labels, layer("layer")) == {"DRUG"}
+    assert annotated_labels(drug_labels, ENTITIES) is None
+    _, pipe = make_layer()
+    labels = {"DRUG": 0, "LOC": 1, "PER": 2}
+    drug = slice(1, 5)
+    allowed = allowed_tags(pipe.view(layer_of_two[4]), labels, "layer")
+    assert allowed[0].sum() == 9  # O, a LOC or a PER
+    assert not allowed[0, drug].any()
+    assert allowed[2].sum() == 1
+    allowed = allowed_tags(pipe.view(layer_of_two[0]), labels, "layer")
+    assert allowed[1, drug].all()
+
+
+def test_a_layer_learns_nothing_of_what_was_not_looked_for(layer_of_two):
+    """A word is a name in one corpus, and no drug in the other: no contradiction."""
+    nlp, pipe = make_layer()
+    sgd = nlp.initialize(lambda: layer_of_two)
+    sgd.learn_rate = 0.05
+    for _ in range(20):
+        nlp.update(layer_of_two, sgd=sgd)
+    doc = nlp(Doc(nlp.vocab, words=["Ada", "took", "aspirin", "0"]))
+    found = {(span.text, span.label_) for span in doc.spans["layer"]}
+    assert found >= {("Ada", "PER"), ("aspirin", "DRUG")}
+    example = Example(doc, layer_of_two[4].reference)
+    scored = {"set_ents": False, "spans_key": "layer"}
+    assert score_entities_looked_for([example], **scored)["spans_layer_f"] == 1.0
+    assert len(doc.spans["layer"]) == len(found)
+    result = pipe.calibrate([example], margin=0.0)
+    assert (result.n_entities, result.accuracy) == (1, 1.0)
+
+
 def test_the_same_labels_are_all_looked_for():
     corpora = {"one": reader(*news(2)), "two": reader(*news(3))}
     for example in create_mixed_corpus(corpora)(NLP):
@@ -126,10 +177,13 @@ def test_new_names():
     doc = make_doc(
         "Ada left Bergen",
         [("Ada", "Peop"), ("Bergen", "Loc")],
-        [("Ada", "Left", "Bergen")],
+        [("Ada", "left", "Bergen")],
+        {"pos": 1.0, "very pos": 0.5, "neg": 0.0},
     )
+    doc.spans["layer"] = [Span(doc, 0, 1, "Peop", span_id="a"), doc[0:2]]
     corpora = {"mine": reader(doc), "news": reader(*news())}
-    names = {"mine": {"Peop": "PER", "Loc": "LOC"}}
+    cats = {"pos": "POS", "very pos": "POS"}
+    names = {"mine": {"Peop": "PER", "Loc": "LOC", "left": "Left"} | cats}
     example = next(iter(create_mixed_corpus(corpora, labels=names)(NLP)))
     reference = example.reference
     assert [ent.label_ for ent in reference.ents] == ["PER", "LOC"]
@@ -138,6 +192,20 @@ def test_new_names():
         *("PER", "Left", "LOC"),
     )
     assert annotated_labels(reference, ENTITIES) is None
+    first, second = reference.spans["layer"]
+    assert (first.label_, first.id_, second.label_) == ("PER", "a", "")
+    assert reference.cats == {"POS": 1.0, "neg": 0.0}
+
+
+def test_gold_entities_of_training_get_the_new_names_too():
+    doc = make_doc("Ada left Bergen", [("Ada", "Peop")], [])
+
+    def gold_entities(nlp):
+        return [Example(doc.copy(), doc)]
+
+    mixed = create_mixed_corpus({"x": gold_entities}, labels={"x": {"Peop": "PER"}})
+    (example,) = mixed(NLP)
+    assert [ent.label_ for ent in example.predicted.ents] == ["PER"]
 
 
 def test_a_new_name_leaves_missing_tokens_missing():
@@ -278,6 +346,41 @@ def test_a_label_in_two_senses():
         list(create_mixed_corpus(corpora, labels={"one": {"LOC": "GPE"}})(NLP))
 
 
+def test_a_label_of_a_layer_in_two_senses():
+    def corpus(label):
+        docs = [make_doc(f"Place{i} voted") for i in range(12)]
+        for doc in docs:
+            # one of the layers says what the other does
+            doc.spans["one"] = doc.spans["two"] = [Span(doc, 0, 1, label)]
+        bergen = make_doc("Bergen")
+        bergen.spans["one"] = bergen.spans["two"] = [Span(bergen, 0, 1, "LOC")]
+        return reader(*docs, bergen)
+
+    mixed = create_mixed_corpus({"one": corpus("LOC"), "two": corpus("ORG")})
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        list(mixed(NLP))
+    (message,) = (str(each.message) for each in found)
+    assert message.startswith("the label 'LOC' seems to have two senses")
+
+
+def test_a_relation_in_two_senses():
+    def corpus(head, tail, n=12):
+        ents = [("Ada", head), ("Bergen", tail)]
+        triples = [("Ada", "based", "Bergen")]
+        return reader(*(make_doc("Ada left Bergen", ents, triples) for _ in range(n)))
+
+    corpora = {"one": corpus("PER", "LOC"), "two": corpus("ORG", "LOC")}
+    with pytest.warns(UserWarning, match="'based' .* joins PER → LOC in 'one', ORG →"):
+        list(create_mixed_corpus(corpora)(NLP))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        few = {**corpora, "two": corpus("ORG", "LOC", 9)}
+        list(create_mixed_corpus(few)(NLP))
+        for new in ({"based": "based_in"}, {"ORG": "PER"}):
+            list(create_mixed_corpus(corpora, labels={"two": new})(NLP))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -321,6 +424,32 @@ def test_a_corpus_that_has_nothing():
         list(mixed(nlp))
     nlp.add_pipe("attn_textcat")
     assert len(list(mixed(nlp))) == 5
+
+
+def test_a_corpus_that_has_nothing_beside_other_components():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec")
+    nlp.add_pipe("attn_ner")
+    nlp.add_pipe("tagger")
+    plain = make_doc("It rains", cats={"weather": 1.0})
+    mixed = create_mixed_corpus({"news": reader(*news()), "talk": reader(plain)})
+    with pytest.raises(ValueError, match="'talk' annotates no TAG and no entities"):
+        list(mixed(nlp))
+    tagged = Doc(NLP.vocab, words=["It", "rains"], tags=["PRP", "VBZ"])
+    mixed = create_mixed_corpus({"news": reader(*news()), "tags": reader(tagged)})
+    assert len(list(mixed(nlp))) == 5
+
+
+def test_components_that_are_switched_off():
+    corpora = {
+        "news": reader(*news()),
+        "talk": reader(make_doc("It rains", cats={"weather": 1.0})),
+    }
+    nlp = spacy.blank("en")
+    nlp.add_pipe("attn_ner")
+    nlp.add_pipe("attn_textcat")
+    with nlp.select_pipes(disable=["attn_textcat"]):  # one that goes on learning
+        assert len(list(create_mixed_corpus(corpora)(nlp))) == 5
 
 
 def test_entities_by_other_guidelines_are_a_layer_of_their_own():

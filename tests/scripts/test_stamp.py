@@ -4,7 +4,15 @@ import json
 
 import pytest
 import stamp
+from confection import Config
 from source import SOURCE_FILE
+
+CONFIG = """
+[paths]
+train = null
+[training]
+path = ${paths.train}
+"""
 
 
 @pytest.fixture
@@ -16,6 +24,7 @@ def place(tmp_path, monkeypatch):
         "licence": "CC0-1.0",
         "sources": [{"name": "corpus"}],
         "files": {},
+        "card": {"intended_use": "None.", "limits": "All."},
     }
     for name, content in {
         SOURCE_FILE: source,
@@ -26,6 +35,7 @@ def place(tmp_path, monkeypatch):
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(json.dumps(content))
+    (tmp_path / "model/config.cfg").write_text(CONFIG)
     return tmp_path
 
 
@@ -46,3 +56,15 @@ def test_sources_and_requirements(place, encoder):
     required = meta.get("requirements", [])
     assert len(required) == pretrained
     assert all(each.startswith("spacy-attnner[transformers]>=") for each in required)
+
+
+def test_what_it_is_good_for(place):
+    path = place / "model/config.cfg"
+    stamp.stamp(place / "model", place / SOURCE_FILE)
+    config = Config().from_disk(path, interpolate=False)
+    assert config["card"] == {"intended_use": "None.", "limits": "All."}
+    assert config["training"]["path"] == "${paths.train}"
+    path.write_text(CONFIG + '[card]\nintended_use = "Chats."\nlimits = null\n')
+    stamp.stamp(place / "model", place / SOURCE_FILE)
+    card = Config().from_disk(path)["card"]
+    assert card == {"intended_use": "Chats.", "limits": "All."}
