@@ -32,9 +32,15 @@ class Picture:
     def _repr_svg_(self) -> str:
         return self.svg
 
-    def save(self, path: str | Path) -> None:
-        """Write it to a file, whole or not at all."""
-        write_text(Path(path), self.svg + "\n")
+    def save(self, path: str | Path, *, dark: bool = False) -> None:
+        """Write it to a file, whole or not at all.
+
+        dark: Light ink on dark paper. An image does not know the page that shows it, so
+            that it has colours of its own.
+        """
+        ink, paper = ("#e4e8ee", "#0d1117") if dark else ("#1d2530", "#ffffff")
+        style = f'style="color: {ink}; background: {paper}"'
+        write_text(Path(path), self.svg.replace("<svg ", f"<svg {style} ", 1) + "\n")
 
 
 def picture(

@@ -355,5 +355,12 @@ def test_an_explanation_as_html():
 def test_pictures_in_notebooks_and_files(doc, tmp_path):
     found = picture(doc)
     assert found._repr_svg_() == found.svg
-    found.save(tmp_path / "new" / "doc.svg")
-    assert (tmp_path / "new" / "doc.svg").read_text("utf8") == found.svg + "\n"
+    papers = []
+    for dark in (False, True):
+        path = tmp_path / "new" / "doc.svg"
+        found.save(path, dark=dark)
+        root = read(path.read_text("utf8"))
+        papers.append(root.attrib.pop("style"))
+        assert ET.tostring(root) == ET.tostring(read(found.svg))
+    assert "background: #ffffff" in papers[0]
+    assert "background: #0d1117" in papers[1]
