@@ -75,10 +75,9 @@ def picture(
 def _of_explanation(explanation: Explanation, width: float) -> Drawing:
     tokens = explanation.tokens
     most = max((abs(weight) for weight in explanation.weights), default=0.0)
-    lines = lay_out(
-        tokens, explanation.spaces, width, right_to_left=_is_right_to_left(tokens)
-    )
-    drawing = Drawing(tokens, lines, width)
+    rtl = _is_right_to_left(tokens)
+    lines = lay_out(tokens, explanation.spaces, width, right_to_left=rtl)
+    drawing = Drawing(tokens, lines, width, rtl)
     drawing.targets, drawing.caption = targets_of(explanation), caption(explanation)
     for weight in explanation.weights:
         share = 0.7 * abs(weight) / most if most else 0.0
@@ -106,7 +105,7 @@ def _of_document(
             spans.append(span)
     needs = [(span.start, span.end, label_width(span.label_)) for span in spans]
     lines = lay_out(tokens, spaces, width, right_to_left=rtl, needs=needs)
-    drawing = Drawing(tokens, lines, width)
+    drawing = Drawing(tokens, lines, width, rtl)
     numbers = {}
     for span in spans:
         numbers[span.start, span.end, span.label_] = len(drawing.boxes)

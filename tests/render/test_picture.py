@@ -162,6 +162,23 @@ def test_joiners_and_wide_spaces_are_part_of_the_text():
     assert text_width("\u202eabc") == text_width("\ufffdabc") > text_width("abc")
 
 
+def test_arcs_go_on_where_a_line_ends():
+    words = ["Mira", *["long"] * 12, "Oslo"]
+    hebrew = ["מירה", *["ארוך"] * 12, "אוסלו"]
+    for lang, tokens, edges in (
+        ("en", words, (200.0, 0.0)),
+        ("he", hebrew, (0.0, 200.0)),
+    ):
+        doc = Doc(spacy.blank(lang).vocab, words=tokens)
+        doc.ents = [Span(doc, 0, 1, label="PER"), Span(doc, 13, 14, label="LOC")]
+        set_relations(doc, [Relation(*doc.ents, "Live_In", 0.9)])
+        root = read(picture(doc, width=200).svg)
+        paths = [path.get("d") for path in of_class(root, "arc", "path")]
+        assert len(paths) == 2
+        for path, edge in zip(paths, edges, strict=True):
+            assert f"H{edge:.1f}" in path or path.startswith(f"M{edge:.1f} ")
+
+
 def test_right_to_left_and_wide_characters():
     arabic = spacy.blank("ar")("تعمل ميرا في بيرغن")
     tokens = of_class(read(picture(arabic, width=300).svg), "token")
