@@ -369,6 +369,22 @@ def test_an_explanation_as_html():
     assert "relation In from “Mira” to “Bergen”, probability 0.900" in said
 
 
+def test_long_stretches_that_do_not_count_are_folded():
+    def folds(weights):
+        n = len(weights)
+        target = {"kind": "category", "label": "GOOD"}
+        about = {"tokens": ["word"] * n, "spaces": [True] * n, "target": target}
+        root = ET.fromstring(heat(replace(EXPLAINED, weights=weights, **about)))
+        assert len(list(root.iter("span"))) == n
+        return [len(fold.findall("span")) for fold in root.findall("details")]
+
+    quiet = [0.001] * 300
+    assert folds([*quiet, 0.5, *quiet]) == [280, 280]
+    assert folds([0.5, *quiet, -0.4]) == [260]
+    assert folds([0.5, *quiet[:99], 0.4]) == []
+    assert folds([0.0] * 300) == []
+
+
 def test_pictures_in_notebooks_and_files(doc, tmp_path):
     found = picture(doc)
     assert found._repr_svg_() == found.svg
