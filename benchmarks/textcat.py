@@ -16,7 +16,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import spacy
-from ablation import Ablation, Change, main, setting
+from ablation import Ablation, Change, instead_of, main, setting
 from spacy.cli.init_config import init_config
 from spacy.pipeline.textcat import DEFAULT_SINGLE_TEXTCAT_MODEL
 from spacy.training import Corpus
@@ -28,6 +28,7 @@ from spacy_attnner.report.evaluation import score_pipeline
 ROOT = Path(__file__).parent.parent
 TUNING = "components.attn_textcat.model.tok2vec.tuning"
 MODEL = "components.attn_textcat.model"
+EMBED, WORDS = f"{MODEL}.tok2vec.embed", "spacy-attnner.WordEmbed.v1"
 # of configs/textcat_trf.cfg for the 77,616 phrases of SST: a lower rate, for longer
 MANY = [
     setting(f"{TUNING}.learn_rate_scale", 0.1),
@@ -36,6 +37,14 @@ MANY = [
     setting("training.max_steps", 3200),
     setting("training.patience", 3200),
     setting("training.eval_frequency", 400),
+]
+
+# of configs/textcat.cfg: the phrases of SST five times over, in larger batches
+MANY_PHRASES = [
+    setting("training.batcher.size", 1000),
+    setting("training.max_steps", 4000),
+    setting("training.patience", 4000),
+    setting("training.eval_frequency", 200),
 ]
 
 
@@ -93,12 +102,14 @@ ROWS: dict[str, list[Change]] = {
     "spaCy, ensemble of the accuracy preset": [spacy_preset],
     "spaCy, parametric attention": [spacy_attention],
     "many texts": MANY,
+    "many phrases": MANY_PHRASES,
     "learn rate 0.002": [setting("training.optimizer.learn_rate.initial_rate", 0.002)],
     "batches of 200 words": [setting("training.batcher.size", 200)],
     "dropout 0.3": [setting("training.dropout", 0.3)],
     "no self-attention in the encoder": [setting(f"{MODEL}.tok2vec.n_heads", 0)],
     "two BiLSTMs": [setting(f"{MODEL}.tok2vec.depth", 2)],
     "words learnt wider": [setting(f"{MODEL}.tok2vec.embed.word_width", 200)],
+    "affixes": [instead_of(EMBED, "@architectures", WORDS, affix_width=16)],
     "words hidden less": [setting(f"{MODEL}.tok2vec.embed.word_dropout", 0.2)],
     "self-attention": [setting(f"{MODEL}.attention", "self")],
     "attention of labels": [setting(f"{MODEL}.attention", "labels")],
