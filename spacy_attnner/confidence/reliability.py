@@ -63,7 +63,8 @@ def log_loss(confidences: numpy.ndarray, targets: numpy.ndarray) -> float:
     """Mean binary log loss, in nats; targets are 0, 1, or between; NaN of nothing."""
     if not len(confidences):
         return math.nan
-    p = confidences.clip(TINY, 1.0 - TINY)
+    p = confidences.astype("float64")  # 1 - TINY is 1 in float32
+    p = p.clip(TINY, 1.0 - TINY)
     return float(-(targets * numpy.log(p) + (1 - targets) * numpy.log1p(-p)).mean())
 
 

@@ -15,7 +15,7 @@ from ..loading import load_pipeline, running, use_gpu
 from ..texts.given import DocInfo, read_texts
 from ..texts.inputs import check_places, find_inputs
 from .page import page
-from .picture import WIDTH, picture
+from .picture import WIDTH, Picture, picture
 
 FORMATS = ("html", "svg")
 
@@ -52,12 +52,12 @@ def render_texts(
                 f"there is no span group {spans_key!r}",
                 f"The pipeline writes {sorted(doc.spans)}.",
             )
-        svg = picture(doc, width=width, spans_key=spans_key, layers=layers).svg
-        found.append((len(found) if info.id is None else info.id, svg))
+        drawn = picture(doc, width=width, spans_key=spans_key, layers=layers)
+        found.append((len(found) if info.id is None else info.id, drawn))
     if format == "html":
         write_text(output, page(f"What {model} finds", _sections(found)))
     elif len(found) == 1:
-        write_text(output, found[0][1] + "\n")
+        found[0][1].save(output)
     else:
         raise UserError(
             f"{texts} has {len(found):,} texts, and an .svg file holds one",
@@ -101,7 +101,7 @@ def _layers(nlp: Language) -> list[str]:
     ]
 
 
-def _sections(found: list[tuple[str | int, str]]) -> Iterator[str]:
-    for name, svg in found:
+def _sections(found: list[tuple[str | int, Picture]]) -> Iterator[str]:
+    for name, drawn in found:
         yield f"<h2>{escape(str(name))}</h2>"
-        yield svg
+        yield drawn.svg

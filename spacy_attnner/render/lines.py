@@ -31,7 +31,30 @@ ADVANCES = {
     1000: "—…",
     1015: "@",
 }
-ADVANCE = {letter: n / 1000 for n, letters in ADVANCES.items() for letter in letters}
+# and about those of other scripts, in Hebrew and Arabic of DejaVu Sans
+OTHER_SCRIPTS = {
+    222: "ιіјי",
+    278: "ΙІוןا",
+    360: "гזג",
+    400: "τנ",
+    460: "εζξςзктء",
+    490: "Јدذ",
+    583: "К",
+    620: "σЗъעפبتثجحخ",
+    665: "πφжмאהחטםמסףתقك",
+    720: "ΩψЦыюקש",
+    778: "ΘΟΦωОФЪшف",
+    833: "ΜΨЋМфщњ",
+    890: "ЂЫљطظ",
+    930: "ЖШЩ",
+    1040: "ЉЊЮسشصض",
+}
+ADVANCE = {
+    letter: n / 1000
+    for table in (ADVANCES, OTHER_SCRIPTS)
+    for n, letters in table.items()
+    for letter in letters
+}
 UPPER, OTHER = ADVANCE["B"], ADVANCE["n"]
 SPACE = ADVANCE[" "]
 # of Unicode's kinds of characters

@@ -32,9 +32,15 @@ class Picture:
     def _repr_svg_(self) -> str:
         return self.svg
 
-    def save(self, path: str | Path) -> None:
-        """Write it to a file, whole or not at all."""
-        write_text(Path(path), self.svg + "\n")
+    def save(self, path: str | Path, *, dark: bool = False) -> None:
+        """Write it to a file, whole or not at all.
+
+        dark: Light ink on dark paper. An image does not know the page that shows it, so
+            that it has colours of its own.
+        """
+        ink, paper = ("#e4e8ee", "#0d1117") if dark else ("#1d2530", "#ffffff")
+        style = f'style="color: {ink}; background: {paper}"'
+        write_text(Path(path), self.svg.replace("<svg ", f"<svg {style} ", 1) + "\n")
 
 
 def picture(
@@ -69,10 +75,9 @@ def picture(
 def _of_explanation(explanation: Explanation, width: float) -> Drawing:
     tokens = explanation.tokens
     most = max((abs(weight) for weight in explanation.weights), default=0.0)
-    lines = lay_out(
-        tokens, explanation.spaces, width, right_to_left=_is_right_to_left(tokens)
-    )
-    drawing = Drawing(tokens, lines, width)
+    rtl = _is_right_to_left(tokens)
+    lines = lay_out(tokens, explanation.spaces, width, right_to_left=rtl)
+    drawing = Drawing(tokens, lines, width, rtl)
     drawing.targets, drawing.caption = targets_of(explanation), caption(explanation)
     for weight in explanation.weights:
         share = 0.7 * abs(weight) / most if most else 0.0
@@ -100,7 +105,7 @@ def _of_document(
             spans.append(span)
     needs = [(span.start, span.end, label_width(span.label_)) for span in spans]
     lines = lay_out(tokens, spaces, width, right_to_left=rtl, needs=needs)
-    drawing = Drawing(tokens, lines, width)
+    drawing = Drawing(tokens, lines, width, rtl)
     numbers = {}
     for span in spans:
         numbers[span.start, span.end, span.label_] = len(drawing.boxes)

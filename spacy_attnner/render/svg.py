@@ -75,6 +75,7 @@ class Drawing:
     tokens: Sequence[str]
     lines: list[Line]
     width: float
+    right_to_left: bool = False
     boxes: list[Box] = field(default_factory=list)
     arcs: list[Arc] = field(default_factory=list)
     heat: list[tuple[str, float, str]] = field(default_factory=list)
@@ -158,13 +159,13 @@ def _segments(
             x[end] = line, left + (right - left) * place / (len(arcs) + 1)
     found: dict[int, list[Segment]] = defaultdict(list)
     for i, arc in enumerate(drawing.arcs):
-        for line, segment in _parts(arc, x[i, True], x[i, False], drawing.width):
+        for line, segment in _parts(arc, x[i, True], x[i, False], drawing):
             found[line].append(segment)
     return found
 
 
 def _parts(
-    arc: Arc, head: tuple[int, float], tail: tuple[int, float], width: float
+    arc: Arc, head: tuple[int, float], tail: tuple[int, float], drawing: Drawing
 ) -> list[tuple[int, Segment]]:
     """One part on a line with both ends; else one from each of them to the edge."""
     if head[0] == tail[0]:
@@ -177,9 +178,9 @@ def _parts(
     for (line, x), other, is_tail in ((head, tail, False), (tail, head, True)):
         elsewhere = f"← {arc.texts[0]}" if is_tail else f"→ {arc.texts[1]}"
         about = f"{arc.label} {elsewhere}", arc.title
-        if other[0] > line:  # goes on to the right
+        if (other[0] > line) != drawing.right_to_left:  # to the right edge
             down, arrows = (True, False), (is_tail, False)
-            segment = Segment(x, width, down, arrows, *about)
+            segment = Segment(x, drawing.width, down, arrows, *about)
         else:
             down, arrows = (False, True), (False, is_tail)
             segment = Segment(0.0, x, down, arrows, *about)
@@ -274,7 +275,7 @@ def _line(
         left, right = min(a for a, _ in here), max(b for _, b in here)
         parts.append(
             f'<g class="entity"><title>{markup(box.title)}</title>'
-            f'<rect x="{left - 2:.1f}" y="{y:.1f}" width="{right - left + 4:.1f}" '
+            f'<rect x="{left - 1:.1f}" y="{y:.1f}" width="{right - left + 2:.1f}" '
             f'height="{height - 2:.1f}" rx="3" fill="{escape(box.color)}"/>'
             f'<text class="label in" x="{left:.1f}" y="{y + height - 4:.1f}">'
             f"{markup(box.label)}</text></g>"

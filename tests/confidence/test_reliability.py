@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from spacy_attnner.confidence.reliability import (
     error_by_chance,
     expected_calibration_error,
+    log_loss,
     measure_reliability,
 )
 
@@ -91,6 +92,12 @@ def test_no_probability(score):
 def test_nothing_to_calibrate():
     with pytest.raises(ValueError, match="no confidence"):
         measure_reliability([], [], n_gold=2)
+
+
+def test_log_loss_of_certain_predictions_in_float32():
+    certain = numpy.array([1.0, 0.0], dtype="float32")
+    assert log_loss(certain, numpy.array([1.0, 0.0])) < 1e-6
+    assert numpy.isfinite(log_loss(certain, numpy.array([0.0, 1.0])))
 
 
 @pytest.mark.parametrize("n", [300, 3000])

@@ -33,6 +33,27 @@ for (const text of document.querySelectorAll("text.token")) {
 document.title = JSON.stringify(out);
 </script>
 """
+MEASURE_ARCS = """
+<script>
+const ends = shape => { const b = shape.getBBox(); return [b.x, b.x + b.width]; };
+const title = group => group.querySelector("title").textContent;
+const all = (kind, inner) => Object.fromEntries(
+  [...document.querySelectorAll(kind)]
+    .map(g => [title(g), ends(g.querySelector(inner))])
+);
+document.title = JSON.stringify(
+  [all(".entity", "rect"), all(".relation", "path"), all(".relation", "polygon")]
+);
+</script>
+"""
+MEASURE_COLORS = """
+<script>
+const spans = [...document.querySelectorAll(".heat span")];
+document.title = JSON.stringify(
+  spans.map(s => [s.title, getComputedStyle(s).backgroundColor])
+);
+</script>
+"""
 MEASURE_HEAT = """
 <script>
 const spans = [...document.querySelectorAll(".heat span")];
@@ -122,6 +143,36 @@ def test_tokens_are_as_wide_as_they_were_laid_out(doc, tmp_path):
     assert [place[0] for place in places] == shown
     for (_, _, end), (_, start, _) in pairwise(places):
         assert end <= start + 1.0
+
+
+def test_arcs_join_their_entities(doc, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(page("p", [picture(doc).svg, MEASURE_ARCS]), "utf8")
+    boxes, arcs, arrows = json.loads(read(opened(path.as_uri()))["title"][0])
+    ((title, (left, right)),) = arcs.items()
+    assert title == 'Mira Work_For "Kestrel", 0.900'
+    assert boxes["PER"][0] < left < boxes["PER"][1]
+    assert boxes["ORG"][0] < right < boxes["ORG"][1]
+    assert sum(arrows[title]) / 2 == pytest.approx(right, abs=0.5)
+
+
+def test_heat_has_the_colours_of_its_weights(tmp_path):
+    found = Explanation(
+        component="attn_textcat",
+        target={"kind": "category", "label": "GOOD"},
+        probability=0.9,
+        method="attention",
+        tokens=["A", "fine", "ship"],
+        spaces=[True, True, False],
+        weights=[0.5, -0.25, 0.0],
+    )
+    path = tmp_path / "page.html"
+    path.write_text(page("why", [heat(found), MEASURE_COLORS], CSS), "utf8")
+    assert json.loads(read(opened(path.as_uri()))["title"][0]) == [
+        ["0.500", "rgba(232, 135, 58, 0.7)"],
+        ["-0.250", "rgba(66, 105, 208, 0.35)"],
+        ["0.000", "rgba(0, 0, 0, 0)"],
+    ]
 
 
 def test_heat_runs_as_the_text_does(tmp_path):

@@ -162,6 +162,23 @@ def test_joiners_and_wide_spaces_are_part_of_the_text():
     assert text_width("\u202eabc") == text_width("\ufffdabc") > text_width("abc")
 
 
+def test_arcs_go_on_where_a_line_ends():
+    words = ["Mira", *["long"] * 12, "Oslo"]
+    hebrew = ["מירה", *["ארוך"] * 12, "אוסלו"]
+    for lang, tokens, edges in (
+        ("en", words, (200.0, 0.0)),
+        ("he", hebrew, (0.0, 200.0)),
+    ):
+        doc = Doc(spacy.blank(lang).vocab, words=tokens)
+        doc.ents = [Span(doc, 0, 1, label="PER"), Span(doc, 13, 14, label="LOC")]
+        set_relations(doc, [Relation(*doc.ents, "Live_In", 0.9)])
+        root = read(picture(doc, width=200).svg)
+        paths = [path.get("d") for path in of_class(root, "arc", "path")]
+        assert len(paths) == 2
+        for path, edge in zip(paths, edges, strict=True):
+            assert f"H{edge:.1f}" in path or path.startswith(f"M{edge:.1f} ")
+
+
 def test_right_to_left_and_wide_characters():
     arabic = spacy.blank("ar")("تعمل ميرا في بيرغن")
     tokens = of_class(read(picture(arabic, width=300).svg), "token")
@@ -352,8 +369,31 @@ def test_an_explanation_as_html():
     assert "relation In from “Mira” to “Bergen”, probability 0.900" in said
 
 
+def test_long_stretches_that_do_not_count_are_folded():
+    def folds(weights):
+        n = len(weights)
+        target = {"kind": "category", "label": "GOOD"}
+        about = {"tokens": ["word"] * n, "spaces": [True] * n, "target": target}
+        root = ET.fromstring(heat(replace(EXPLAINED, weights=weights, **about)))
+        assert len(list(root.iter("span"))) == n
+        return [len(fold.findall("span")) for fold in root.findall("details")]
+
+    quiet = [0.001] * 300
+    assert folds([*quiet, 0.5, *quiet]) == [280, 280]
+    assert folds([0.5, *quiet, -0.4]) == [260]
+    assert folds([0.5, *quiet[:99], 0.4]) == []
+    assert folds([0.0] * 300) == []
+
+
 def test_pictures_in_notebooks_and_files(doc, tmp_path):
     found = picture(doc)
     assert found._repr_svg_() == found.svg
-    found.save(tmp_path / "new" / "doc.svg")
-    assert (tmp_path / "new" / "doc.svg").read_text("utf8") == found.svg + "\n"
+    papers = []
+    for dark in (False, True):
+        path = tmp_path / "new" / "doc.svg"
+        found.save(path, dark=dark)
+        root = read(path.read_text("utf8"))
+        papers.append(root.attrib.pop("style"))
+        assert ET.tostring(root) == ET.tostring(read(found.svg))
+    assert "background: #ffffff" in papers[0]
+    assert "background: #0d1117" in papers[1]
