@@ -86,7 +86,7 @@ def tune_cli(
         ..., "--output", "-o", help="The folder of the study", file_okay=False
     ),
     trials: int = typer.Option(30, "--trials", "-n", min=1, help="How many more"),
-    seed: int = typer.Option(0, "--seed", "-s", help="Of the search"),
+    seed: int = typer.Option(0, "--seed", "-s", min=0, help="Of the search"),
     prune: bool = typer.Option(
         True, "--prune/--no-prune", help="Give up trials that are behind"
     ),
@@ -108,8 +108,13 @@ def tune_cli(
     overrides (--paths.train FILE, --corpora.train.limit 300) are those of `spacy
     train`. The folder holds the study, to which the same command adds trials, from
     several processes at once if you like; trials.json; best.cfg; and study.svg.
+
+    Once 5 trials have come to their end, one is given up whose best score so far is
+    below the median of theirs at the same step, from its third evaluation on. A trial
+    that fails is recorded with the reason and the search goes on; it stops with an
+    error if three in a row fail.
     """
-    from ..training.tune import BEST, finished, importances, tune
+    from ..training.tune import BEST, importances, tune
 
     overrides = overrides_of(ctx, code)
     with stoppable("The same command goes on with the study."):
@@ -123,9 +128,6 @@ def tune_cli(
             seed=seed,
             prune=prune,
         )
-    if not finished(study):
-        msg.warn("No trial came to its end: there is no best config")
-        return
     found = importances(study)
     msg.table(
         [
