@@ -148,13 +148,16 @@ def crossval_cli(
         ..., help="The config", exists=True, dir_okay=False
     ),
     data: Path = typer.Argument(
-        ..., help="All annotated documents, a .spacy file", exists=True, dir_okay=False
+        ..., help="All annotated documents, a .spacy file; or a folder", exists=True
     ),
-    output: Path = typer.Option(
-        ..., "--output", "-o", help="The folder to write", file_okay=False
+    output: Path | None = typer.Option(
+        None, "--output", "-o", help="The folder, else crossval/CONFIG", file_okay=False
     ),
     folds: int = typer.Option(5, "--folds", "-k", help="Parts, each held out once"),
     seed: int = typer.Option(0, "--seed", "-s", help="Of the parts"),
+    group_key: str | None = typer.Option(
+        None, "--group-key", help="Key of user_data or meta: one part if equal"
+    ),
     keep: bool = typer.Option(False, "--keep", help="Keep the pipelines"),
     code: Path | None = typer.Option(
         None, "--code", "-c", help="A Python file to import: registered functions"
@@ -167,10 +170,16 @@ def crossval_cli(
     others and scored on it. Nothing is chosen by the part that is held out: trainings
     run to their last step, and their last weights count. A run that was cut off goes on
     where it was, within a training, too.
+
+    For a config that mixes corpora, as joint.cfg does, DATA is a folder that holds a
+    file for each (entities.spacy, relations.spacy, categories.spacy), which is cut by
+    itself. Sentences of one document (convert --sentences) and documents of one
+    --group-key, such as a patient or an author, stay in one part.
     """
     from ..training.crossval import RESULTS, cross_validate
 
     overrides = overrides_of(ctx, code)
+    output = output or Path("crossval") / config_path.stem
     with stoppable("The same command goes on where it was."):
         found = cross_validate(
             config_path,
@@ -178,6 +187,7 @@ def crossval_cli(
             output,
             folds=folds,
             seed=seed,
+            group_key=group_key,
             overrides=overrides,
             gpu_id=gpu_id,
             keep=keep,
