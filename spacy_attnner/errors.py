@@ -66,7 +66,12 @@ def sound(problem: str, way_out: str) -> Iterator[None]:
     except (UserError, MemoryError):
         raise
     except Exception as error:
-        what = str(error) or type(error).__name__
-        if not isinstance(error, OSError | ValueError):  # such as a key alone
-            what = f"{type(error).__name__}: {what}"
-        raise UserError(f"{problem}: {what}", way_out) from error
+        raise UserError(f"{problem}: {message_of(error)}", way_out) from error
+
+
+def message_of(error: BaseException) -> str:
+    """What an error says, and of which kind it is where that is not clear."""
+    kind, words = type(error).__name__, str(error)
+    if not words or isinstance(error, UserError | OSError | ValueError):
+        return words or kind
+    return f"{kind}: {words}"  # such as a key alone

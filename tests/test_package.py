@@ -113,7 +113,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("render", "scoring", *COMMANDS),
     },
     "inspection": {"models", "relations", "recipes", "render", "report", *COMMANDS},
-    "training": {"models", "corpora", "report", *COMMANDS},
+    "training": {"models", "corpora", "report", "wheels", *COMMANDS},
     "cli": {
         *("annotations", "batch", "confidence", "corpora", "crf", "export", "fitting"),
         *("glove", "inspection", "layers", "minilm", "native", "onnx", "recipes"),

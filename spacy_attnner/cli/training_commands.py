@@ -86,7 +86,7 @@ def tune_cli(
         ..., "--output", "-o", help="The folder of the study", file_okay=False
     ),
     trials: int = typer.Option(30, "--trials", "-n", min=1, help="How many more"),
-    seed: int = typer.Option(0, "--seed", "-s", help="Of the search"),
+    seed: int = typer.Option(0, "--seed", "-s", min=0, help="Of the search"),
     prune: bool = typer.Option(
         True, "--prune/--no-prune", help="Give up trials that are behind"
     ),
@@ -108,8 +108,13 @@ def tune_cli(
     overrides (--paths.train FILE, --corpora.train.limit 300) are those of `spacy
     train`. The folder holds the study, to which the same command adds trials, from
     several processes at once if you like; trials.json; best.cfg; and study.svg.
+
+    Once 5 trials have come to their end, one is given up whose best score so far is
+    below the median of theirs at the same step, from its third evaluation on. A trial
+    that fails is recorded with the reason and the search goes on; it stops with an
+    error if three in a row fail.
     """
-    from ..training.tune import BEST, finished, importances, tune
+    from ..training.tune import BEST, importances, tune
 
     overrides = overrides_of(ctx, code)
     with stoppable("The same command goes on with the study."):
@@ -123,9 +128,6 @@ def tune_cli(
             seed=seed,
             prune=prune,
         )
-    if not finished(study):
-        msg.warn("No trial came to its end: there is no best config")
-        return
     found = importances(study)
     msg.table(
         [
@@ -146,13 +148,16 @@ def crossval_cli(
         ..., help="The config", exists=True, dir_okay=False
     ),
     data: Path = typer.Argument(
-        ..., help="All annotated documents, a .spacy file", exists=True, dir_okay=False
+        ..., help="All annotated documents, a .spacy file; or a folder", exists=True
     ),
-    output: Path = typer.Option(
-        ..., "--output", "-o", help="The folder to write", file_okay=False
+    output: Path | None = typer.Option(
+        None, "--output", "-o", help="The folder, else crossval/CONFIG", file_okay=False
     ),
     folds: int = typer.Option(5, "--folds", "-k", help="Parts, each held out once"),
     seed: int = typer.Option(0, "--seed", "-s", help="Of the parts"),
+    group_key: str | None = typer.Option(
+        None, "--group-key", help="Key of user_data or meta: one part if equal"
+    ),
     keep: bool = typer.Option(False, "--keep", help="Keep the pipelines"),
     code: Path | None = typer.Option(
         None, "--code", "-c", help="A Python file to import: registered functions"
@@ -165,10 +170,16 @@ def crossval_cli(
     others and scored on it. Nothing is chosen by the part that is held out: trainings
     run to their last step, and their last weights count. A run that was cut off goes on
     where it was, within a training, too.
+
+    For a config that mixes corpora, as joint.cfg does, DATA is a folder that holds a
+    file for each (entities.spacy, relations.spacy, categories.spacy), which is cut by
+    itself. Sentences of one document (convert --sentences) and documents of one
+    --group-key, such as a patient or an author, stay in one part.
     """
     from ..training.crossval import RESULTS, cross_validate
 
     overrides = overrides_of(ctx, code)
+    output = output or Path("crossval") / config_path.stem
     with stoppable("The same command goes on where it was."):
         found = cross_validate(
             config_path,
@@ -176,6 +187,7 @@ def crossval_cli(
             output,
             folds=folds,
             seed=seed,
+            group_key=group_key,
             overrides=overrides,
             gpu_id=gpu_id,
             keep=keep,

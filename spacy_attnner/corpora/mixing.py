@@ -1,5 +1,6 @@
 """A reader that mixes corpora, each of which annotates a part of what is learnt."""
 
+import math
 import random
 import warnings
 from collections import Counter, defaultdict
@@ -194,15 +195,15 @@ def _check(
     for name in named:
         if name not in corpora:
             raise ValueError(f"there is no corpus {name!r}; the corpora are {known}")
-    if temperature <= 0.0:
-        raise ValueError(f"temperature {temperature} is not above 0")
+    if not 0.0 < temperature < math.inf:
+        raise ValueError(f"temperature {temperature} is no number above 0")
     if shares is None:
         return
     if temperature != 1.0:
         raise ValueError(f"give shares or temperature {temperature}, not both")
     if set(shares) != set(corpora):
         raise ValueError(f"shares are of {', '.join(shares)}; the corpora are {known}")
-    if any(share <= 0.0 for share in shares.values()):
+    if not all(share > 0.0 for share in shares.values()):  # or not a number
         raise ValueError(f"shares {dict(shares)} are not all above 0")
     if abs(sum(shares.values()) - 1.0) > 1e-6:
         raise ValueError(

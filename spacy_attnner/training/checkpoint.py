@@ -29,7 +29,7 @@ from .optimizer_state import put_state, take_state
 FOLDER = "checkpoint"
 STATE = "state.json"
 TENSORS = "arrays.safetensors"
-VERSION = 1
+VERSION = 2
 AGAIN = "Name another --output, or give what it was begun with."
 DAMAGED = "Restore the folder from a copy, or begin anew by --force."
 
@@ -43,12 +43,14 @@ class Progress:
     results: Each evaluation's score and its step.
     epochs: The number of each epoch's first batch, and the states of Python's and
         NumPy's generators before it was made.
+    files: The digests of the corpora's files.
     """
 
     step: int = 0
     words: int = 0
     results: list[tuple[float, int]] = field(default_factory=list)
     epochs: dict[int, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
 
 class Checkpoint:
@@ -104,6 +106,7 @@ class Checkpoint:
             ],
             "random": randomness.states_to_plain(randomness.states()),
             "optimizer": counts,
+            "files": progress.files,
             "components": names,
             "performance": nlp.meta.get("performance", {}),
         }
@@ -136,6 +139,7 @@ class Checkpoint:
                     number: randomness.states_from_plain(x)
                     for number, x in state["epochs"]
                 },
+                state["files"],
             )
 
     def restore(self, nlp: Language, optimizer: Optimizer) -> None:

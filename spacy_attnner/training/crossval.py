@@ -7,7 +7,6 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,37 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training.loop import DIR_MODEL_LAST, create_evaluation_callback
-from spacy.util import load_config, resolve_dot_names
+from spacy.util import dot_to_object, resolve_dot_names
 from spacy.vocab import Vocab
 from thinc.api import Config
 
 from ..atomic import check_apart, check_folder, write_bytes, write_json
+from ..corpora.documents import META
 from ..corpora.formats import GROUP
 from ..errors import UserError, sound
 from ..terminal import msg
+from ..wheels import sha256_of
 from .checkpoint import AGAIN, Checkpoint, require_same
+from .config import read_config
 from .resumable import run_training
 
 RESULTS = "crossval.json"
 PARTS = ("train", "test")
+MIXED = "spacy-attnner.MixedCorpus.v1"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Documents that are cut into parts, and where the config reads them.
+
+    file: A `.spacy` file.
+    name: Of the corpus in the mixture; empty without one.
+    settings: Paths into the config, of the file to train on and of the one to score on.
+    """
+
+    file: Path
+    name: str
+    settings: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -48,6 +65,7 @@ def cross_validate(
     *,
     folds: int = 5,
     seed: int = 0,
+    group_key: str | None = None,
     overrides: dict[str, Any] | None = None,
     gpu_id: int = -1,
     keep: bool = False,
@@ -57,48 +75,53 @@ def cross_validate(
     Nothing is chosen by the part that is held out: trainings do not stop early, and the
     last weights count, not the best.
 
-    data: A `.spacy` file. Documents that say of which one they were a sentence stay
-        together (`convert --sentences` writes it).
+    data: A `.spacy` file; for a config that mixes corpora, a folder of one for each,
+        which is cut by itself. Documents that say of which one they were a sentence
+        stay together (`convert --sentences` writes it).
     output: The folder for crossval.json, and for pipelines if `keep`. What is there
         already, of the same config and data, is not done again.
     seed: Of the parts; trainings have the config's own.
+    group_key: A key of `doc.user_data`, such as "id", of its "meta", or an extension:
+        documents with the same value stay together, too.
     overrides: Of values in the config, by their paths.
 
     Returns the spread of each score of the config's `score_weights`, in [0, 1], and of
     "score", their weighted sum. Raises UserError if there are fewer documents than
-    folds, the config has no `paths.train` and `paths.dev` or does not end by itself, or
-    the folder holds the folds of something else.
+    folds, none has the key, the config does not read such data or does not end by
+    itself, or the folder holds the folds of something else.
     """
     check_folder(output)
     check_apart(output, {"data": data, "config": config_path})
     overrides = {**(overrides or {}), "training.patience": 0}
-    config = load_config(config_path, overrides=overrides, interpolate=False)
-    _check_config(config, config_path)
-    docs = _read(data)
-    parts = split(docs, folds, seed)
+    config = read_config(config_path, overrides)
+    _check_end(config, config_path)
+    sources = find_sources(config, config_path, data)
+    docs = [_read(source.file) for source in sources]
+    _check_key(docs, group_key, data)
+    parts = [split(own, folds, seed, group_key) for own in docs]
+    digests = {source.name: sha256_of(source.file) for source in sources}
     about = {
         "folds": folds,
         "seed": seed,
-        "documents": sha256(data.read_bytes()).hexdigest(),
+        "group_key": group_key,
+        "documents": digests.get("", digests),
         "config": json.loads(json.dumps(config.interpolate())),
     }
     scores = _scores_before(output, about)
-    for number, held_out in enumerate(parts):
+    for number in range(folds):
         if str(number) in scores:
             msg.info(f"Fold {number + 1} of {folds} is done")
             continue
         msg.divider(f"Fold {number + 1} of {folds}")
         folder = output / f"fold{number + 1}"
-        others = [i for part in parts if part is not held_out for i in part]
-        for name, part in zip(PARTS, (others, held_out), strict=True):
-            chosen = DocBin(docs=[docs[i] for i in part], store_user_data=True)
-            write_bytes(folder / f"{name}.spacy", chosen.to_bytes())
-        paths = {
-            "paths.train": str(folder / "train.spacy"),
-            "paths.dev": str(folder / "test.spacy"),
-        }
         model = folder / DIR_MODEL_LAST
         cut_off = Checkpoint(folder).is_unfinished
+        paths: dict[str, str] = {}
+        for source, own, cut in zip(sources, docs, parts, strict=True):
+            files = [folder / source.name / f"{name}.spacy" for name in PARTS]
+            paths |= zip(source.settings, map(str, files), strict=True)
+            if not cut_off:
+                _write_fold(files, own, cut, number)
         if cut_off or not model.exists():
             run_training(
                 config_path,
@@ -114,7 +137,8 @@ def cross_validate(
     return spread_of_folds(list(scores.values()))
 
 
-def _check_config(config: Config, path: Path) -> None:
+def _check_end(config: Config, path: Path) -> None:
+    """Raises UserError for a training that does not end by itself."""
     training = config["training"]
     if not training.get("max_steps") and training.get("max_epochs", 0) <= 0:
         raise UserError(
@@ -122,13 +146,74 @@ def _check_config(config: Config, path: Path) -> None:
             "never end, without a part to stop by",
             "Set one, such as --training.max_steps 1000.",
         )
+
+
+def find_sources(config: Config, path: Path, data: Path) -> list[Source]:
+    """What is cut into parts: a file, or one for each corpus of a mixture.
+
+    Raises UserError if the config does not read such data.
+    """
     text = Config(config.get("corpora", {})).to_str()
-    for name in ("paths.train", "paths.dev"):
-        if f"${{{name}}}" not in text:
-            raise UserError(
-                f"the corpora of {path} do not read ${{{name}}}",
-                f"Let a reader in [corpora] have: path = ${{{name}}}",
-            )
+    paths = ("paths.train", "paths.dev")
+    unread = [name for name in paths if f"${{{name}}}" not in text]
+    training = config["training"]
+    readers = [training.get(f"{x}_corpus", f"corpora.{x}") for x in ("train", "dev")]
+    if unread and _mixed(config, readers[0]):
+        return _sources_of_mixture(config, readers, path, data)
+    if unread:
+        raise UserError(
+            f"the corpora of {path} do not read ${{{unread[0]}}}",
+            f"Let a reader in [corpora] have: path = ${{{unread[0]}}}",
+        )
+    if data.is_dir():
+        raise UserError(
+            f"{data} is a folder, which is for configs that mix corpora",
+            "Give a .spacy file of all documents.",
+        )
+    return [Source(data, "", paths)]
+
+
+def _mixed(config: Config, reader: str) -> list[str]:
+    """The names of the corpora that a reader of the config mixes."""
+    try:
+        block = dot_to_object(config, reader)
+    except KeyError:
+        return []
+    return list(block["corpora"]) if block.get("@readers") == MIXED else []
+
+
+def _sources_of_mixture(
+    config: Config, readers: Sequence[str], path: Path, data: Path
+) -> list[Source]:
+    names, others = (_mixed(config, reader) for reader in readers)
+    if set(names) != set(others):
+        raise UserError(
+            f"{path} mixes {', '.join(names)} in {readers[0]}, but not in {readers[1]}",
+            f"Let {readers[1]} be a {MIXED} of corpora by the same names.",
+        )
+    files = [data / f"{name}.spacy" for name in names]
+    if missing := [file.name for file in files if not file.is_file()]:
+        what = f"{data} holds no" if data.is_dir() else f"{data} is no folder with"
+        raise UserError(
+            f"{path} mixes {', '.join(names)}, and {what} {missing[0]}",
+            "Give a folder with a file of all documents of each corpus: "
+            f"{', '.join(file.name for file in files)}.",
+        )
+    train, dev = (f"{reader}.corpora" for reader in readers)
+    return [
+        Source(file, name, (f"{train}.{name}.path", f"{dev}.{name}.path"))
+        for file, name in zip(files, names, strict=True)
+    ]
+
+
+def _write_fold(
+    files: Sequence[Path], docs: Sequence[Doc], parts: list[list[int]], number: int
+) -> None:
+    """Write the documents to train on, and those of the part of this number."""
+    others = [i for part in parts if part is not parts[number] for i in part]
+    for file, chosen in zip(files, (others, parts[number]), strict=True):
+        bin_ = DocBin(docs=[docs[i] for i in chosen], store_user_data=True)
+        write_bytes(file, bin_.to_bytes())
 
 
 def _read(data: Path) -> list[Doc]:
@@ -136,19 +221,46 @@ def _read(data: Path) -> list[Doc]:
         return list(DocBin().from_disk(data).get_docs(Vocab()))
 
 
-def split(docs: Sequence[Doc], folds: int, seed: int) -> list[list[int]]:
+def _check_key(docs: Sequence[Sequence[Doc]], key: str | None, data: Path) -> None:
+    """Raises UserError if no document has the key."""
+    if key and all(_group_of(doc, key) is None for own in docs for doc in own):
+        raise UserError(
+            f"--group-key {key}: no document of {data} has this key in its user_data, "
+            "its meta or as an extension",
+            "Name one that they have, such as id.",
+        )
+
+
+def _group_of(doc: Doc, key: str) -> str | None:
+    """The value of a key of `user_data`, of its meta or of an extension, if any."""
+    data: Any = doc.user_data
+    meta = data.get(META)
+    own = meta.get(key) if isinstance(meta, dict) else None
+    for value in (data.get(key), own, data.get(("._.", key, None, None))):
+        if value is not None:
+            return str(value)
+    return None
+
+
+def split(
+    docs: Sequence[Doc], folds: int, seed: int, group_key: str | None = None
+) -> list[list[int]]:
     """The numbers of the documents in each of so many parts.
 
-    Sentences of one document stay together; parts hold about as many tokens each.
+    Sentences of one document stay together, and documents with the same value of the
+    key; parts hold about as many tokens each.
 
     Raises UserError if there are fewer documents than parts.
     """
     groups: dict[Any, list[int]] = defaultdict(list)
     for number, doc in enumerate(docs):
-        groups[doc.user_data.get(GROUP, ("alone", number))].append(number)
+        keyed = _group_of(doc, group_key) if group_key else None
+        own = doc.user_data.get(GROUP, ("alone", number))
+        groups[own if keyed is None else ("keyed", keyed)].append(number)
     if not 2 <= folds <= len(groups):
+        what = f"groups by {group_key}" if group_key else "documents"
         raise UserError(
-            f"{folds} folds of {len(groups)} documents",
+            f"{folds} folds of {len(groups)} {what}",
             f"Set --folds to a number from 2 to {len(groups)}.",
         )
     drawn = list(groups.values())

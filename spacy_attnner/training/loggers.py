@@ -1,5 +1,6 @@
 """Loggers of trainings: TensorBoard's, and trackers that a training does not need."""
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -82,7 +83,7 @@ def create_trackers(
     """spaCy's console logger, and others that a training can go on without.
 
     A tracker that fails, for want of its package, of a key or of the network, is warned
-    about once and left alone from then on.
+    about once and left alone from then on. None can ask for what it wants.
 
     trackers: By a name of yours, each the name of its `logger` in the registry, such as
         "spacy.WandbLogger.v5", and the settings of that.
@@ -122,6 +123,18 @@ def create_trackers(
     return setup
 
 
+@contextmanager
+def _unanswered() -> Iterator[None]:
+    """Within this, nobody waits for an answer of the terminal."""
+    stdin = sys.stdin
+    with open(os.devnull) as nothing:
+        sys.stdin = nothing
+        try:
+            yield
+        finally:
+            sys.stdin = stdin
+
+
 class _Tracker:
     """A logger that is left alone after its first error.
 
@@ -139,7 +152,8 @@ class _Tracker:
 
     def _set_up(self, settings: dict[str, Any], context: tuple) -> Any:
         block = {"logger": {"@loggers": self.logger, **settings}}
-        return registry.resolve(block)["logger"](*context)
+        with _unanswered():
+            return registry.resolve(block)["logger"](*context)
 
     def log_step(self, info: Info) -> None:
         """As of a logger."""

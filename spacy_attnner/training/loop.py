@@ -35,6 +35,7 @@ from ..errors import UserError
 from ..terminal import msg
 from . import randomness
 from .checkpoint import Checkpoint, Progress
+from .config import reading
 
 Batch = list[Example]
 
@@ -175,7 +176,11 @@ def train(
     if gpu_id >= 0 and config["training"]["gpu_allocator"]:
         set_gpu_allocator(config["training"]["gpu_allocator"])
     T = registry.resolve(config["training"], schema=ConfigSchemaTraining)
-    corpora = resolve_dot_names(config, [T["train_corpus"], T["dev_corpus"]])
+    names = [T["train_corpus"], T["dev_corpus"]]
+    corpora = [
+        reading(name, corpus)
+        for name, corpus in zip(names, resolve_dot_names(config, names), strict=True)
+    ]
     optimizer: Optimizer = T["optimizer"]
     steps = Steps(nlp, progress, lambda: checkpoint.restore(nlp, optimizer))
     loop = train_while_improving(

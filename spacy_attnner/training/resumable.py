@@ -4,10 +4,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from spacy.cli._util import show_validation_error
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
-from spacy.util import load_config, load_model_from_config
+from spacy.util import load_model_from_config
 from thinc.api import Config
 
 from ..atomic import check_folder
@@ -15,6 +14,8 @@ from ..errors import UserError
 from ..loading import use_gpu
 from ..terminal import msg
 from .checkpoint import Checkpoint, Progress
+from .config import read_config, wrong_values
+from .corpus_files import corpus_digests, require_unchanged
 from .loop import train
 
 MODELS = (DIR_MODEL_LAST, DIR_MODEL_BEST)
@@ -38,7 +39,8 @@ def run_training(
     force: Begin anew where there is one.
 
     Raises UserError if a training that was cut off would be lost, there is none to go
-    on with, or it was begun with another config.
+    on with, it was begun with another config or other files of the corpora, or a value
+    of the config is wrong.
     """
     check_folder(output)
     checkpoint = Checkpoint(output)
@@ -51,18 +53,20 @@ def run_training(
             "Go on with it by --resume, or begin anew by --force.",
         )
     use_gpu(gpu_id)
-    with show_validation_error(config_path):
-        config = load_config(config_path, overrides=overrides or {}, interpolate=False)
+    config = read_config(config_path, overrides)
     going_on = resume and checkpoint.exists
     msg.divider("Loading checkpoint" if going_on else "Initializing pipeline")
     if going_on:
-        with show_validation_error(config_path, hint_fill=False):
+        with wrong_values(config_path):
             checkpoint.check_config(_filled(config))
         nlp, progress = checkpoint.pipeline(), checkpoint.progress()
+        now = corpus_digests(nlp.config.interpolate())
+        require_unchanged(progress.files, now, output)
         msg.good("Loaded checkpoint")
     else:
-        with show_validation_error(config_path, hint_fill=False):
-            nlp, progress = init_nlp(config, use_gpu=gpu_id), Progress()
+        with wrong_values(config_path):
+            nlp = init_nlp(config, use_gpu=gpu_id)
+        progress = Progress(files=corpus_digests(nlp.config.interpolate()))
         msg.good("Initialized pipeline")
         for name in MODELS:
             if (output / name).exists():

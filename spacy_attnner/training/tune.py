@@ -6,30 +6,31 @@ spaCy's own evaluation steps.
 """
 
 import io
-import json
+import math
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from spacy.cli._util import show_validation_error
+from confection import ConfigValidationError
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train as spacy_train
-from spacy.util import load_config
 from thinc.api import Config
 
 from ..atomic import check_folder, write_json, write_text
-from ..errors import UserError
+from ..errors import UserError, message_of
 from ..loading import use_gpu
 from ..terminal import msg, visible
-from .checkpoint import AGAIN, require_same
+from .config import read_config
 from .loggers import TRIAL, reporting
 from .space import Space, read_space
+from .study import STARTUP, WHY, finished, require_optuna, study_in, why_failed
 
-STORAGE = "study.db"
 BEST = "best.cfg"
 TRIALS = "trials.json"
 PICTURE = "study.svg"
-STARTUP = 5  # trials that are not pruned, and drawn at random
+WARM_UP = 2  # evaluations at which no trial is pruned
+FAILED = 3  # trials in a row, after which the search stops
 
 
 def tune(
@@ -52,69 +53,77 @@ def tune(
     prune: Give up trials that are behind the median of those before at the same step.
 
     Raises UserError if the space does not fit the config, the study in the folder is of
-    another config or space, or Optuna is not installed.
+    another config or space, or damaged, so many trials in a row fail, or Optuna is not
+    installed.
     """
     optuna = require_optuna()
     check_folder(output)
     use_gpu(gpu_id)
-    with show_validation_error(config_path):
-        config = load_config(config_path, overrides=overrides or {}, interpolate=False)
+    config = read_config(config_path, overrides)
     space = read_space(space_path, config)
     output.mkdir(parents=True, exist_ok=True)
-    study = _open_study(output, config, space, seed=seed, prune=prune)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-    def objective(trial: Any) -> float:
-        values = {path: each.suggest(trial, path) for path, each in space.items()}
-        return _run_trial(config, values, trial, gpu_id)
-
-    def told(study: Any, trial: Any) -> None:
-        write_found(study, config, output)
-        _show_trial(study, trial)
-
-    study.optimize(objective, n_trials=n_trials, callbacks=[told])
-    return study
-
-
-def require_optuna() -> Any:
-    """The package; raises UserError where it is not installed."""
-    try:
-        import optuna
-    except ImportError as error:
-        raise UserError(
-            f"a search needs Optuna, which does not import: {error}",
-            'Install it: pip install "spacy-attnner[tune]"',
-        ) from error
-    return optuna
-
-
-def _open_study(
-    output: Path, config: Config, space: Space, *, seed: int, prune: bool
-) -> Any:
-    optuna = require_optuna()
-    median = optuna.pruners.MedianPruner(n_startup_trials=STARTUP)
-    study = optuna.create_study(
-        storage=f"sqlite:///{(output / STORAGE).resolve()}",
-        study_name="tune",
-        direction="maximize",
-        load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP),
-        pruner=median if prune else optuna.pruners.NopPruner(),
-    )
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     about = {
         "space": {path: each.plain() for path, each in space.items()},
         "config": config.interpolate(),
     }
-    about = json.loads(json.dumps(about))
-    for what, now in about.items():
-        before = study.user_attrs.get(what)
-        if before is None:
-            study.set_user_attr(what, now)
-        else:
-            require_same(
-                before, now, f"the study in {output} is of another {what}", AGAIN
+    failed: list[str] = []  # why, since a trial came to its end
+
+    def told(study: Any, trial: Any) -> None:
+        write_found(study, config, output)
+        _show_trial(study, trial)
+        why = why_failed(trial)
+        failed[:] = [*failed, why] if why else []
+        if len(failed) == FAILED:
+            study.stop()
+
+    with study_in(output, about, seed=seed, prune=prune) as study:
+        try:
+            study.optimize(
+                _objective(config, space, gpu_id),
+                n_trials=n_trials,
+                callbacks=[told],
+                catch=(Exception,),
             )
+        except KeyboardInterrupt:
+            write_found(study, config, output)
+            raise
+    if len(failed) >= min(FAILED, n_trials):
+        which = f"{len(failed)} trials in a row" if len(failed) > 1 else "the trial"
+        raise UserError(
+            f"{which} failed: {failed[-1]}",
+            f"Change what it names, in {config_path} or {space_path}; "
+            f"{output / TRIALS} lists all trials.",
+        )
     return study
+
+
+def _objective(config: Config, space: Space, gpu_id: int) -> Callable[[Any], float]:
+    """A function that runs a trial and, if it fails, keeps why."""
+    pruned = require_optuna().TrialPruned
+
+    def run(trial: Any) -> float:
+        values = {path: each.suggest(trial, path) for path, each in space.items()}
+        try:
+            return _run_trial(config, values, trial, gpu_id)
+        except pruned:
+            raise
+        except BaseException as error:
+            trial.set_user_attr(WHY, _why(error))
+            if isinstance(error, SystemExit):  # Optuna would leave the trial running
+                raise RuntimeError(_why(error)) from error
+            raise
+
+    return run
+
+
+def _why(error: BaseException) -> str:
+    """What made a trial fail, in one line."""
+    if isinstance(error, KeyboardInterrupt):
+        return "it was interrupted"
+    if isinstance(error, ConfigValidationError):
+        error = ConfigValidationError.from_error(error, show_config=False)
+    return ": ".join(" ".join(x.split()) for x in message_of(error).split("\n") if x)
 
 
 def _run_trial(
@@ -128,12 +137,13 @@ def _run_trial(
 
     def report(info: dict[str, Any]) -> None:
         scores.append(float(info["score"]))
+        if math.isnan(scores[-1]):
+            raise ValueError(f"the score is no number at step {info['step']}")
         trial.report(max(scores), info["step"])
-        if trial.should_prune():
+        if len(scores) > WARM_UP and trial.should_prune():
             raise optuna.TrialPruned
 
-    with show_validation_error(hint_fill=False):
-        nlp = init_nlp(changed, use_gpu=gpu_id)
+    nlp = init_nlp(changed, use_gpu=gpu_id)
     silent = io.StringIO()
     with reporting(report):
         spacy_train(nlp, None, use_gpu=gpu_id, stdout=silent, stderr=silent)
@@ -142,12 +152,6 @@ def _run_trial(
 
 def _with_values(config: Config, values: dict[str, Any]) -> Config:
     return Config().from_str(config.to_str(), interpolate=False, overrides=values)
-
-
-def finished(study: Any) -> list[Any]:
-    """The trials that have a score."""
-    states = require_optuna().trial.TrialState
-    return [each for each in study.trials if each.state == states.COMPLETE]
 
 
 def importances(study: Any) -> dict[str, float]:
@@ -176,6 +180,7 @@ def write_found(study: Any, config: Config, output: Path) -> None:
                 {
                     "number": each.number,
                     "state": each.state.name.lower(),
+                    "why": why_failed(each),
                     "score": each.value if each.number in scored else None,
                     "values": each.params,
                     "steps": max(each.intermediate_values, default=0),
@@ -196,7 +201,11 @@ def write_found(study: Any, config: Config, output: Path) -> None:
 def _show_trial(study: Any, trial: Any) -> None:
     values = ", ".join(f"{path} {value!r}" for path, value in trial.params.items())
     done = finished(study)
-    score = f"{trial.value:.4f}" if trial in done else trial.state.name.lower()
     best = f" (best {study.best_value:.4f})" if done else ""
-    msg.info(f"Trial {trial.number}: {score}{best}")
+    if why := why_failed(trial):
+        msg.warn(f"Trial {trial.number}: failed, {why}")
+    elif trial in done:
+        msg.info(f"Trial {trial.number}: {trial.value:.4f}{best}")
+    else:
+        msg.info(f"Trial {trial.number}: pruned{best}")
     msg.text(visible(values))

@@ -16,7 +16,7 @@ def study_picture(study: Any, done: list[Any], importances: dict[str, float]) ->
     pruned = [
         (each.number, max(each.intermediate_values.values()))
         for each in study.trials
-        if each not in done and each.intermediate_values
+        if each.state.name == "PRUNED" and each.intermediate_values
     ]
     names = list(importances)
     with drawing(7.2, 3.0 + 0.3 * len(names)) as (figure, axes):

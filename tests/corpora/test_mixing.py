@@ -1,5 +1,6 @@
 """`MixedCorpus.v1`: shares, missing labels, and corpora that do not go together."""
 
+import math
 import random
 import warnings
 from collections import Counter
@@ -387,7 +388,9 @@ def test_a_relation_in_two_senses():
         ({"shares": {"news": 0.5, "drugs": 0.4}}, "add up to 0.9, not to 1"),
         ({"shares": {"news": 1.0}}, "shares are of news; the corpora are news, drugs"),
         ({"shares": {"news": 1.5, "drugs": -0.5}}, "are not all above 0"),
-        ({"temperature": 0.0}, "temperature 0.0 is not above 0"),
+        ({"shares": {"news": math.nan, "drugs": 0.5}}, "are not all above 0"),
+        ({"temperature": 0.0}, "temperature 0.0 is no number above 0"),
+        ({"temperature": math.nan}, "temperature nan is no number above 0"),
         (
             {"temperature": 2.0, "shares": {"news": 0.5, "drugs": 0.5}},
             "give shares or temperature 2.0",

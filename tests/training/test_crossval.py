@@ -2,17 +2,21 @@
 
 import json
 import statistics
+from copy import deepcopy
+from itertools import product
 from pathlib import Path
 
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
+from spacy.util import load_config
+from spacy.vocab import Vocab
 
 from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.corpora.formats import GROUP
 from spacy_attnner.errors import UserError
 from spacy_attnner.training import crossval
-from spacy_attnner.training.crossval import cross_validate, split
+from spacy_attnner.training.crossval import cross_validate, find_sources, split
 from tests.commands import invoke
 from tests.training.trainings import make_config
 
@@ -133,6 +137,126 @@ def test_sentences_of_a_document_stay_together(tmp_path):
     assert sum(map(len, owners)) == len(set(groups))
     sizes = [sum(len(docs[i]) for i in part) for part in parts]
     assert max(sizes) < 1.2 * min(sizes)
+
+
+def test_documents_of_a_key_stay_together():
+    vocab, patients = spacy.blank("en").vocab, [i % 7 for i in range(40)]
+    docs = [Doc(vocab, words=["a"] * (1 + i % 3)) for i in range(40)]
+    for i, (doc, value) in enumerate(zip(docs, patients, strict=True)):
+        places = (
+            {"patient": value},
+            {"meta": {"patient": value}},
+            {("._.", "patient", None, None): value},
+        )
+        doc.user_data.update(places[i % 3])
+    parts = split(docs, 3, 0, "patient")
+    assert sorted(i for part in parts for i in part) == list(range(40))
+    owners = [{patients[i] for i in part} for part in parts]
+    assert sum(map(len, owners)) == 7
+    with pytest.raises(UserError, match="8 folds of 7 groups by patient"):
+        split(docs, 8, 0, "patient")
+
+
+def test_a_group_key(tmp_path):
+    result = run(tmp_path / "none", "--group-key", "patient", *SHORT)
+    assert result.exit_code == 1
+    problem = "--group-key patient: no document of train.spacy has this key"
+    assert problem in said(result)
+    assert not (tmp_path / "none").exists()
+    docs = list(DocBin().from_disk("train.spacy").get_docs(spacy.blank("en").vocab))
+    for i, doc in enumerate(docs):
+        doc.user_data["patient"] = i % 2
+    keyed = tmp_path / "keyed.spacy"
+    DocBin(docs=docs, store_user_data=True).to_disk(keyed)
+    args = ["folds.cfg", str(keyed), "-o", str(tmp_path / "out"), "--folds", "2"]
+    result = invoke("crossval", [*args, "--group-key", "patient", "--keep", *SHORT])
+    assert result.exit_code == 0, result.output
+    for number in (1, 2):
+        part = DocBin().from_disk(tmp_path / f"out/fold{number}/test.spacy")
+        texts = {doc.text for doc in part.get_docs(spacy.blank("en").vocab)}
+        assert texts in ({doc.text for doc in docs[i::2]} for i in (0, 1))
+
+
+def test_where_it_writes_if_nothing_is_said(tmp_path, monkeypatch):
+    found = []
+    monkeypatch.setattr(crossval, "run_training", lambda _, at, **__: found.append(at))
+    monkeypatch.setattr(crossval, "_score", lambda model: {"score": 0.5})
+    result = invoke("crossval", ["folds.cfg", "train.spacy", "--folds", "2"])
+    assert result.exit_code == 0, result.output
+    assert found == [Path("crossval/folds/fold1"), Path("crossval/folds/fold2")]
+    assert "Wrote crossval/folds/crossval.json" in said(result)
+
+
+@pytest.fixture
+def mixture(tmp_path):
+    """A config that mixes two corpora, and a folder of both."""
+    config = make_config("mixed")
+    config["paths"] = {"whole": None, "few": None}
+    config["corpora"]["dev"] = deepcopy(config["corpora"]["train"])
+    for part, name in product(("train", "dev"), ("whole", "few")):
+        path = f"${{paths.{name}}}/{part}.spacy"
+        config["corpora"][part]["corpora"][name]["path"] = path
+    config.to_disk("mixed.cfg")
+    docs = list(DocBin().from_disk("train.spacy").get_docs(spacy.blank("en").vocab))
+    folder = tmp_path / "all"
+    folder.mkdir()
+    DocBin(docs=docs[:8]).to_disk(folder / "whole.spacy")
+    DocBin(docs=docs[8:]).to_disk(folder / "few.spacy")
+    return folder
+
+
+def run_mixed(data, out, *args):
+    return invoke("crossval", ["mixed.cfg", str(data), "-o", str(out), *args])
+
+
+def test_every_corpus_of_a_mixture_is_cut(tmp_path, mixture):
+    out = tmp_path / "out"
+    result = run_mixed(mixture, out, "--folds", "2", "--keep", *SHORT)
+    assert result.exit_code == 0, result.output
+    found = json.loads((out / "crossval.json").read_text())
+    assert len(found["scores"]) == 2
+    assert set(found["documents"]) == {"whole", "few"}
+    for name, n in (("whole", 8), ("few", 4)):
+        held_out = []
+        for number in (1, 2):
+            parts = [
+                {doc.text for doc in DocBin().from_disk(path).get_docs(Vocab())}
+                for path in sorted((out / f"fold{number}/{name}").iterdir())
+            ]
+            assert len(parts[0] | parts[1]) == n
+            assert not parts[0] & parts[1]
+            held_out.append(parts[0])
+        assert len(held_out[0] | held_out[1]) == n
+    nlp = spacy.load(out / "fold1/model-last")
+    corpora = nlp.config["corpora"]["dev"]["corpora"]
+    assert corpora["few"]["path"] == str(out / "fold1/few/test.spacy")
+
+
+def test_the_corpora_of_the_joint_config(tmp_path):
+    path = Path(__file__).parents[2] / "configs/joint.cfg"
+    names = ("entities", "relations", "categories")
+    for name in names:
+        (tmp_path / f"{name}.spacy").touch()
+    found = find_sources(load_config(path), path, tmp_path)
+    assert [source.file for source in found] == [tmp_path / f"{x}.spacy" for x in names]
+    assert found[0].settings == (
+        "corpora.train.corpora.entities.path",
+        "corpora.dev.corpora.entities.path",
+    )
+
+
+def test_data_that_do_not_fit_a_mixture(tmp_path, mixture):
+    result = run_mixed("train.spacy", tmp_path / "out", *SHORT)
+    assert result.exit_code == 1
+    problem = "mixes whole, few, and train.spacy is no folder with whole.spacy"
+    assert problem in said(result)
+    assert "documents of each corpus: whole.spacy, few.spacy" in said(result)
+    (mixture / "few.spacy").unlink()
+    result = run_mixed(mixture, tmp_path / "out", *SHORT)
+    assert f"{mixture} holds no few.spacy" in said(result)
+    result = invoke("crossval", ["folds.cfg", str(mixture), "-o", str(tmp_path / "o")])
+    assert "all is a folder, which is for configs that mix corpora" in said(result)
+    assert not (tmp_path / "out").exists()
 
 
 def test_parts_follow_the_seed():

@@ -4,15 +4,18 @@ import io
 import json
 import struct
 import sys
+from pathlib import Path
 
 import pytest
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 from spacy.util import registry
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from thinc.api import Config
 
 from tests.training.trainings import make_config
 
+README = Path(__file__).parents[2] / "README.md"
 TRACKERS = "spacy-attnner.Trackers.v1"
 STEPS = [0, 4, 8, 12]
 
@@ -131,6 +134,36 @@ def test_wandb_without_a_key(tmp_path, monkeypatch):
     assert list(rows_of(printed)) == STEPS
 
 
+class Terminal(io.StringIO):
+    """Where somebody could be asked, who must not be."""
+
+    def isatty(self):
+        return True
+
+    def readline(self, *_):
+        raise AssertionError("somebody is asked")
+
+    read = __iter__ = __next__ = readline
+
+
+def test_wandb_without_a_key_asks_nobody(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    wandb.teardown()
+    for name, value in (("MODE", "online"), ("DIR", tmp_path), ("SILENT", "false")):
+        monkeypatch.setenv(f"WANDB_{name}", str(value))
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    for name in ("stdin", "stderr"):
+        monkeypatch.setattr(sys, name, Terminal())
+    with pytest.warns(UserWarning, match="API key") as caught:
+        printed = tracked(
+            bias={"logger": "spacy.WandbLogger.v5", "project_name": "tests"}
+        )
+    assert len(caught) == 1
+    assert isinstance(sys.stdin, Terminal)
+    assert list(rows_of(printed)) == STEPS
+
+
 @pytest.mark.parametrize("missing", ["tensorboard", "wandb", "mlflow"])
 def test_a_tracker_without_its_package(missing, monkeypatch, tmp_path):
     module = "torch.utils.tensorboard" if missing == "tensorboard" else missing
@@ -181,6 +214,15 @@ def test_a_tracker_that_fails(when):
     assert len(caught) == 1
     assert len(calls) == {"setup": 0, "step": 1, "end": 14}[when]
     assert list(rows_of(printed)) == STEPS
+
+
+def test_the_readme_s_example():
+    text = README.read_text("utf8").partition("[training.logger]\n")[2]
+    block = Config().from_str(
+        "[logger]\n" + text.partition("```")[0].replace("[training.", "[")
+    )
+    assert list(block["logger"]["trackers"]) == ["board", "wandb"]
+    registry.resolve(block)
 
 
 def test_a_tracker_that_names_no_logger():

@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 import spacy
 from spacy.cli.train import train as spacy_train
-from spacy.tokens import Doc
-from spacy.training import Example
+from spacy.tokens import Doc, DocBin
+from spacy.training import Corpus, Example
 from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
 from spacy.util import registry
 
 from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.errors import UserError
 from spacy_attnner.training.checkpoint import Checkpoint
+from spacy_attnner.training.corpus_files import corpus_digests, require_unchanged
 from spacy_attnner.training.optimizer_state import put_state, take_state
 from spacy_attnner.training.resumable import run_training
 from tests.commands import invoke
@@ -128,15 +129,15 @@ def test_killed(tmp_path):
         "            os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return kill\n"
     )
-    command = [sys.executable, "-m", "spacy", "attn", "train", "tagger.cfg"]
+    command = [sys.executable, "-m", "spacy", "attn", "train", "mixed.cfg"]
     arguments = ["--output", str(out), "--code", str(code)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     ended = subprocess.run([*command, *arguments], env=environment, check=False)
     assert ended.returncode == -signal.SIGKILL
-    result = invoke("train", ["tagger.cfg", "--output", str(out), "--resume"])
+    result = invoke("train", ["mixed.cfg", "--output", str(out), "--resume"])
     assert result.exit_code == 0, result.output
     assert "Going on after step 4" in said(result)
-    run_training(Path("tagger.cfg"), tmp_path / "whole")
+    run_training(Path("mixed.cfg"), tmp_path / "whole")
     same(tmp_path / "whole", out)
 
 
@@ -223,17 +224,67 @@ def test_another_config(tmp_path):
     assert "corpora.train.augmenter.single was 0.3 and is 0.5" in said(result)
 
 
-def test_other_documents(tmp_path, place):
+@pytest.fixture
+def corpus(place):
+    """The training documents, which come back at the end."""
+    path = place / "train.spacy"
+    before = path.read_bytes()
+    yield path
+    path.write_bytes(before)
+
+
+def test_other_annotation(tmp_path, corpus):
     cut(tmp_path)
-    before = (place / "train.spacy").read_bytes()
+    docs = list(DocBin().from_disk(corpus).get_docs(spacy.blank("en").vocab))
+    docs[3].set_ents([], default="outside")
+    DocBin(docs=docs).to_disk(corpus)
+    before = contents(tmp_path)
+    result = invoke("train", ["tagger.cfg", "--output", str(tmp_path), "--resume"])
+    assert result.exit_code == 1
+    problem = f"since the training in {tmp_path} began, train.spacy has changed"
+    assert problem in said(result)
+    assert "begin anew by --force" in said(result)
+    assert contents(tmp_path) == before
+
+
+def test_other_files_of_a_folder(tmp_path, corpus):
+    folder = tmp_path / "corpus"
+    for name in ("a", "b/c"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(corpus, folder / f"{name}.spacy")
+    config = make_config("tagger", corpora__train__path=str(folder))
+    before = corpus_digests(config)
+    assert list(before) == [f"{folder}/a.spacy", f"{folder}/b/c.spacy", "train.spacy"]
+    require_unchanged(before, corpus_digests(config), tmp_path)
+    (folder / "a.spacy").rename(folder / "d.spacy")
+    (folder / "b/c.spacy").write_bytes(b"")
+    with pytest.raises(UserError, match="since the training in") as caught:
+        require_unchanged(before, corpus_digests(config), tmp_path)
+    found = caught.value.problem.partition(" began, ")[2].split(", ")
+    assert found == [
+        f"{folder}/a.spacy is gone",
+        f"{folder}/b/c.spacy has changed",
+        f"{folder}/d.spacy is new",
+    ]
+
+
+@registry.readers("tests.Elsewhere")
+def create_reader_without_a_path():
+    return Corpus("train.spacy")
+
+
+def test_other_documents_of_a_reader_without_a_path(tmp_path, corpus):
+    name = "elsewhere.cfg"
+    config = make_config("tagger", training__before_update={"@callbacks": CUT})
+    for part in ("train", "dev"):
+        config["corpora"][part] = {"@readers": "tests.Elsewhere"}
+    config.to_disk(name)
+    cut(tmp_path, name)
     lines = SAMPLE.read_text("utf8").splitlines()[3:20]
-    (place / "other.jsonl").write_text("\n".join(lines), "utf8")
-    convert(place / "other.jsonl", place / "train.spacy")
-    try:
-        args = ["tagger.cfg", "--output", str(tmp_path), "--resume"]
-        result = invoke("train", args)
-    finally:
-        (place / "train.spacy").write_bytes(before)
+    other = tmp_path / "other.jsonl"
+    other.write_text("\n".join(lines), "utf8")
+    convert(other, corpus)
+    result = invoke("train", [name, "--output", str(tmp_path), "--resume"])
     assert result.exit_code == 1
     assert "the training documents have changed: 5 batches" in said(result)
 

@@ -2,9 +2,12 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree
 
+import optuna
 import pytest
 from spacy.util import dot_to_object, load_config
 
@@ -48,7 +51,7 @@ def quick(monkeypatch):
     """Trials whose score is known without a training."""
 
     def score(config, values, trial, gpu_id):
-        return 1.0 - abs(values[DROPOUT] - 0.3) - abs(values[RATE] - 0.01)
+        return 1.0 - abs(values[DROPOUT] - 0.3) - abs(values[RATE] - 0.01) / 10
 
     monkeypatch.setattr(tune_module, "_run_trial", score)
 
@@ -87,12 +90,44 @@ def test_it_goes_on(tmp_path, quick):
     assert DROPOUT in text
 
 
+def values_of(out):
+    return [trial["values"] for trial in trials_of(out)["trials"]]
+
+
+def test_draws_follow_the_seed_and_the_trial(tmp_path, quick):
+    for name, seed, parts in (("a", 1, [9]), ("b", 1, [2, 3, 4]), ("c", 2, [9])):
+        for n in parts:  # as many processes, one after another
+            args = ["--trials", str(n), "--seed", str(seed)]
+            assert run(tmp_path / name, *args).exit_code == 0
+    a, b, c = (values_of(tmp_path / name) for name in "abc")
+    assert a == b
+    assert len({values[DROPOUT] for values in a}) == 9
+    assert not {values[DROPOUT] for values in a} & {values[DROPOUT] for values in c}
+
+
+def test_processes_at_once_draw_other_values(tmp_path, quick, monkeypatch):
+    drawn, score = [], tune_module._run_trial
+
+    def with_another(config, values, trial, gpu_id):
+        drawn.append(values[DROPOUT])
+        if len(drawn) == 1:  # a second process begins while a trial runs
+            assert run(tmp_path, "--trials", "3").exit_code == 0
+        return score(config, values, trial, gpu_id)
+
+    monkeypatch.setattr(tune_module, "_run_trial", with_another)
+    assert run(tmp_path, "--trials", "3").exit_code == 0
+    assert len(set(drawn)) == 6
+    trials = trials_of(tmp_path)["trials"]
+    assert [trial["state"] for trial in trials] == ["complete"] * 6
+
+
 def test_trials_that_are_behind_are_pruned(tmp_path, monkeypatch):
-    scores = iter([0.9, 0.9, 0.9, 0.9, 0.9, 0.1, 0.95])
+    scores, steps = iter([0.9, 0.9, 0.9, 0.9, 0.9, 0.1, 0.95]), []
 
     def train(nlp, *_, **__):
         score = next(scores)
-        for step in (0, 4, 8):
+        for step in (0, 4, 8, 12):
+            steps.append(step)
             loggers._report.get()({"score": score, "step": step})
 
     monkeypatch.setattr(tune_module, "spacy_train", train)
@@ -101,6 +136,119 @@ def test_trials_that_are_behind_are_pruned(tmp_path, monkeypatch):
     states = [trial["state"] for trial in trials_of(tmp_path)["trials"]]
     assert states == ["complete"] * 5 + ["pruned", "complete"]
     assert "Trial 5: pruned" in said(result)
+    assert steps[20:23] == [0, 4, 8]  # not at its first two evaluations
+    assert steps[23] == 0
+
+
+def failing(monkeypatch, *errors):
+    """Trials that raise these, or have a score where one is None."""
+    left = iter(errors)
+
+    def train(nlp, *_, **__):
+        if error := next(left):
+            raise error
+        loggers._report.get()({"score": 0.5, "step": 0})
+
+    monkeypatch.setattr(tune_module, "spacy_train", train)
+
+
+def test_trials_that_fail_are_told_and_the_study_goes_on(tmp_path, monkeypatch):
+    errors = [ValueError("no\nmemory"), KeyError("x"), None, SystemExit(3), None]
+    failing(monkeypatch, *errors)
+    result = run(tmp_path, "--trials", "5")
+    assert result.exit_code == 0, result.output
+    trials = trials_of(tmp_path)["trials"]
+    states = [trial["state"] for trial in trials]
+    assert states == ["fail", "fail", "complete", "fail", "complete"]
+    why = ["no: memory", "KeyError: 'x'", None, "SystemExit: 3", None]
+    assert [trial["why"] for trial in trials] == why
+    assert "Trial 0: failed, no: memory" in said(result)
+
+
+def test_values_that_cannot_be_trained_are_told(tmp_path):
+    Path("space.yml").write_text("components.attn_ner.model.tok2vec.width: [7, 24]")
+    result = run(tmp_path, "--trials", "5")
+    assert result.exit_code == 0, result.output
+    for trial in trials_of(tmp_path)["trials"]:
+        (width,) = trial["values"].values()
+        assert trial["state"] == ("fail" if width == 7 else "complete")
+        assert ("width 7" in (trial["why"] or "")) == (width == 7)
+
+
+@pytest.mark.parametrize("n", [1, 2, 9])
+def test_trials_that_all_fail_end_the_search(tmp_path, n):
+    Path("space.yml").write_text(f"{DROPOUT}: [x, y]")
+    result = run(tmp_path, "--trials", str(n))
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    trials = trials_of(tmp_path)["trials"]
+    assert [trial["state"] for trial in trials] == ["fail"] * min(n, 3)
+    why = "dropout Input should be a valid number"
+    assert all(why in trial["why"] for trial in trials)
+    which = f"{min(n, 3)} trials in a row" if n > 1 else "the trial"
+    assert f"{which} failed: Config validation error: {why}" in said(result)
+
+
+def test_a_score_that_is_no_number(tmp_path, monkeypatch):
+    def train(nlp, *_, **__):
+        loggers._report.get()({"score": float("nan"), "step": 4})
+
+    monkeypatch.setattr(tune_module, "spacy_train", train)
+    assert run(tmp_path, "--trials", "1").exit_code == 1
+    (trial,) = trials_of(tmp_path)["trials"]
+    assert trial["why"] == "the score is no number at step 4"
+
+
+def test_a_search_that_is_interrupted(tmp_path, monkeypatch):
+    failing(monkeypatch, None, KeyboardInterrupt())
+    result = run(tmp_path)
+    assert result.exit_code == 130
+    trials = trials_of(tmp_path)["trials"]
+    assert [trial["state"] for trial in trials] == ["complete", "fail"]
+    assert trials[1]["why"] == "it was interrupted"
+
+
+def test_a_search_that_is_killed(tmp_path, quick):
+    assert run(tmp_path, "--trials", "1").exit_code == 0
+    killed = optuna.load_study(
+        study_name="tune", storage=f"sqlite:///{tmp_path}/study.db"
+    )
+    killed.ask()
+    result = run(tmp_path, "--trials", "1")
+    assert result.exit_code == 0, result.output
+    assert "Trial 1: failed, its process was killed" in said(result)
+    trials = trials_of(tmp_path)["trials"]
+    assert [trial["state"] for trial in trials] == ["complete", "fail", "complete"]
+    assert trials[1]["why"] == "its process was killed"
+
+
+def damage(path, kind):
+    data = path.read_bytes()
+    if kind == "text":
+        path.write_text("no database")
+    elif kind == "cut off":
+        path.write_bytes(data[: len(data) // 2])
+    elif kind == "overwritten":
+        path.write_bytes(data[:4096] + b"x" * (len(data) - 4096))
+    elif kind == "a folder":
+        path.unlink()
+        path.mkdir()
+    else:
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute("update alembic_version set version_num = 'v0.9.0.a'")
+
+
+@pytest.mark.parametrize(
+    "kind", ["text", "cut off", "overwritten", "a folder", "another version"]
+)
+def test_a_damaged_study(tmp_path, quick, kind):
+    assert run(tmp_path, "--trials", "1").exit_code == 0
+    damage(tmp_path / "study.db", kind)
+    result = run(tmp_path, "--trials", "1")
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == 1
+    assert "study.db" in said(result)
+    assert "Restore the file from a copy, or name another --output." in said(result)
 
 
 def test_another_space_or_config(tmp_path, quick):
@@ -114,11 +262,6 @@ def test_another_space_or_config(tmp_path, quick):
     assert result.exit_code == 1
     assert f"another space: {DROPOUT}.high was 0.5 and is 0.6" in said(result)
     assert (tmp_path / "study.db").read_bytes() == before
-
-
-def test_a_training_that_fails(tmp_path):
-    result = run(tmp_path, "--training.eval_frequency", "0")
-    assert result.exit_code != 0
 
 
 def test_what_a_space_may_hold():
@@ -164,8 +307,6 @@ def test_optuna_that_is_not_installed(tmp_path, monkeypatch):
 
 
 def test_whole_numbers_stay_whole():
-    import optuna
-
     study = optuna.create_study()
     trial = study.ask()
     assert isinstance(Range(1, 9).suggest(trial, "a"), int)

@@ -1,6 +1,7 @@
 """Trainings of a few steps, of pipelines that are small, for configs."""
 
 import json
+from copy import deepcopy
 from typing import Any
 
 from thinc.api import Config
@@ -103,12 +104,37 @@ warmup_steps = 3
 total_steps = 12
 initial_rate = 0.01
 """
+WHOLE = {"@readers": "spacy.Corpus.v1", "gold_preproc": False, "max_length": 0}
+MIXED = {
+    "@readers": "spacy-attnner.MixedCorpus.v1",
+    "shares": {"whole": 0.3, "few": 0.7},
+    "corpora": {
+        "whole": {
+            **WHOLE,
+            "path": "train.spacy",
+            "limit": 0,
+            "augmenter": {
+                "@augmenters": "spacy-attnner.GoldSentences.v1",
+                "share": 0.5,
+                "max_tokens": 20,
+            },
+        },
+        # read several times in an epoch, some of them once more, which are drawn
+        "few": {**WHOLE, "path": "train.spacy", "limit": 5, "augmenter": None},
+    },
+}
 PIPELINES = {
     "tagger": (["attn_ner"], NER, {}),
     "classifier": (["attn_textcat"], TEXTCAT, {}),
     "transformer": (["attn_ner"], NER + TRANSFORMER, {}),
     "spaCy's": (["tok2vec", "ner"], SPACY, {}),
     "streamed": (["attn_ner"], NER, {"training.max_epochs": -1}),
+    "mixed": (["attn_ner"], NER, {"corpora.train": MIXED}),
+    "mixed, streamed": (
+        ["attn_ner"],
+        NER,
+        {"corpora.train": MIXED, "training.max_epochs": -1},
+    ),
     "RAdam": (["attn_ner"], NER, {"training.optimizer.@optimizers": "RAdam.v1"}),
 }
 
@@ -125,5 +151,5 @@ def make_config(name: str, **changes: Any) -> Config:
         block = config
         for section in sections:
             block = block[section]
-        block[last] = value
+        block[last] = deepcopy(value)
     return config
