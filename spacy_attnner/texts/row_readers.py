@@ -85,7 +85,9 @@ def read_csv_rows(
     csv.field_size_limit(LONGEST_CELL)
     text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
     cells = csv.reader(text, strict=True)
-    header = next(cells, [])
+    header = next(cells, None)
+    if header is None:  # an empty file, as an exporter leaves it that had no rows
+        return
     check_columns(header, columns, name)
     while (row := _next_cells(cells, name)) is not None:
         place, values = row
