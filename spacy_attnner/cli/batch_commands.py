@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..batch.engine import Applied
 
 STDOUT = Path("-")
+WRITTEN = "Whole rows are on stdout; the rest was not read."
 SOME_FAILED = 3  # exit status
 RESUME = "The same command with --resume goes on after the last part that was finished."
 
@@ -139,7 +140,7 @@ def apply_cli(
     )
 
     def run(place: Path | BinaryIO) -> None:
-        advice = RESUME if isinstance(place, Path) else ""
+        advice = RESUME if isinstance(place, Path) else WRITTEN
         with stoppable(advice):
             done = apply_pipeline(
                 model, texts, place, options, resume=resume, overwrite=overwrite
