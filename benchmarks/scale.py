@@ -4,13 +4,15 @@
 
 The command reads invented texts of about 20 words in one process and in two; its memory
 (resident, that of its workers added) is looked at twice a second, beside how many
-rows are finished. Reported are the highest memory up to 50,000 rows and up to the end,
-and words a second from the first finished part on, without the start.
+rows are finished. Reported are the highest memory up to 50,000 rows (`--early`) and up
+to the end, words a second from the first finished part on, without the start, and words
+a second of the processors' time, which other work hardly changes, with the start.
 """
 
 import argparse
 import json
 import random
+import resource
 import subprocess
 import sys
 import time
@@ -19,7 +21,6 @@ from pathlib import Path
 from record import called, write_result
 
 RESULTS = Path(__file__).parent / "results"
-EARLY = 50_000  # rows, with whose memory that at the end is compared
 SYLLABLES = [
     "ka",
     "lo",
@@ -61,6 +62,12 @@ def resident(pid: int) -> int:
     return total
 
 
+def processor_seconds() -> float:
+    """Time that processes took that this one has started, and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def finished(output: Path) -> tuple[int, int]:
     """Rows and words that the manifest counts."""
     rows = words = 0
@@ -84,13 +91,14 @@ def measure(options: argparse.Namespace, n_process: int) -> dict[str, float]:
             *("--n-process", str(n_process)),
         ]
     )
+    used = processor_seconds()
     early = late = 0
     first: tuple[float, int] | None = None
     while process.poll() is None:
         memory, (rows, words) = resident(process.pid), finished(output)
         if first is None and rows:
             first = time.monotonic(), words
-        if rows <= EARLY:
+        if rows <= options.early:
             early = max(early, memory)
         late = max(late, memory)
         time.sleep(0.5)
@@ -101,7 +109,9 @@ def measure(options: argparse.Namespace, n_process: int) -> dict[str, float]:
         "rows": rows,
         "words": words,
         "words_per_second": (words - before) / (time.monotonic() - begin),
-        "mib_at_50000": early / 2**20,
+        "words_per_processor_second": words / (processor_seconds() - used),
+        "early_rows": options.early,
+        "mib_early": early / 2**20,
         "mib_at_the_end": late / 2**20,
         "growth": late / early,
     }
@@ -116,6 +126,7 @@ def main() -> None:
     add("model", metavar="MODEL", help="pipeline: a folder or a package")
     add("--work", type=Path, required=True, help="folder to write to, not there yet")
     add("--texts", type=int, default=1_000_000)
+    add("--early", type=int, default=50_000, help="rows to compare memory with")
     add("--processes", type=int, nargs="+", default=[1, 2])
     add("--output", type=Path, default=RESULTS / "scale.json")
     options = parser.parse_args()

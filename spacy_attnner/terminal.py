@@ -9,8 +9,8 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, redirect_stdout
+from typing import Any, BinaryIO
 
 import typer
 from wasabi.printer import Printer
@@ -98,6 +98,17 @@ def reported() -> Iterator[None]:
         msg.fail(first)
         echo("\n".join([*others, error.way_out, ""]))  # msg would wrap its lines
         raise typer.Exit(1) from error
+
+
+@contextmanager
+def saying_on_stderr() -> Iterator[BinaryIO]:
+    """The stream of stdout for results alone: what is said, errors included, and what
+    others print goes to stderr.
+    """
+    open_streams()
+    stream = sys.stdout.buffer
+    with redirect_stdout(sys.stderr), reported():
+        yield stream
 
 
 class Commands(typer.Typer):

@@ -295,7 +295,7 @@ def _call(func: Any, *args: Any, crosses: bool = False, **kwargs: Any) -> Any:
             _counts.transfers += 1
             return x.copy()
         if isinstance(x, (list, tuple)):
-            return type(x)(map(unwrap, x))
+            return (list if isinstance(x, list) else tuple)(map(unwrap, x))
         return x
 
     kwargs = {name: unwrap(x) for name, x in kwargs.items()}

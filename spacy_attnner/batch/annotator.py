@@ -21,6 +21,7 @@ from .part_files import Layout
 HOPELESS = 20  # texts of a part; if a pipeline fails on all of them, it is to blame
 TEMPORARY = ".part-"  # what the names of unfinished files begin with
 MAX_REASON = 500  # characters
+TOO_LONG = "split it, or raise --max-length"
 GOES_ON = " Once it can be written, --resume goes on after the finished parts."
 
 
@@ -154,7 +155,8 @@ class _Reading:
         """Numbers of texts, from the shortest to the longest, and their tokens."""
         readable = []
         for i, row in enumerate(self.rows):
-            problem = row.problem or text_problem(row.text, self.nlp.max_length)
+            longest = self.nlp.max_length
+            problem = row.problem or text_problem(row.text, longest, TOO_LONG)
             if problem:
                 self._problems[i] = problem
             else:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from spacy.cli._util import import_code
 from spacy.language import Language
@@ -31,6 +31,7 @@ from .part_files import FORMATS, Layout
 from .processes import make_parts, n_workers
 from .ray_parts import Cluster, import_ray, make_parts_on_ray
 from .results import choose_fields
+from .streamed import Streamed
 from .unfinished import Unfinished
 
 ENGINES = ("local", "ray")
@@ -50,6 +51,7 @@ class Options:
     columns: Where the texts and their ids are.
     batch_tokens: How many tokens the pipeline reads at a time.
     part_rows: Rows of a part, which is finished or not.
+    max_length: Characters that a text may have; the pipeline's own limit if None.
     engine: "local", or "ray" for a cluster of machines that share a disk.
     ray_address: Of the cluster, as `batch.ray_parts.Cluster` has it.
     n_process: Worker processes; -1 for one a core, or a GPU of the cluster.
@@ -65,6 +67,7 @@ class Options:
     columns: Columns = field(default_factory=Columns)
     batch_tokens: int = BATCH_TOKENS
     part_rows: int = PART_ROWS
+    max_length: int | None = None
     engine: str = "local"
     ray_address: str | None = None
     n_process: int = 1
@@ -75,15 +78,20 @@ class Options:
 
 @dataclass(frozen=True)
 class Applied:
-    """What came of it: how many rows there are, how many of them failed, and where."""
+    """What came of it: how many rows there are, how many of them failed, and where.
+
+    errors: The file of those that failed; None where stderr has told them.
+    was_complete: Whether an earlier run had done all of it.
+    """
 
     rows: int
     words: int
     failed: int
     parts: int
     seconds: float
-    errors: Path
+    errors: Path | None
     examples: tuple[str, ...]
+    was_complete: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,8 @@ class Worker:
             for _, pipe in nlp.pipeline:
                 if isinstance(model := getattr(pipe, "model", None), Model):
                     set_mixed_precision(model, self.options.precision == "bf16")
+        if self.options.max_length is not None:
+            nlp.max_length = self.options.max_length
         tokens = self.options.batch_tokens
         return Annotator(nlp, self.layout, tokens, self.folder)
 
@@ -114,7 +124,7 @@ class Worker:
 def apply_pipeline(
     model: str,
     texts: str,
-    output: Path,
+    output: Path | BinaryIO,
     options: Options | None = None,
     *,
     resume: bool = False,
@@ -122,13 +132,16 @@ def apply_pipeline(
 ) -> Applied:
     """Let a pipeline read all rows of texts, and write what it finds.
 
-    output: A file that ends in .jsonl, .csv, .parquet or .spacy, or a folder for parts.
+    output: A file that ends in .jsonl, .csv, .parquet or .spacy, a folder for parts, or
+        a stream for lines of JSON: it tells failures on stderr, and is not resumed.
     resume: Go on with a run that was cut off, if there is one.
     overwrite: Begin anew, whatever was there.
 
     Raises UserError for what cannot be read or written; what was finished is kept.
     """
     options = options or Options()
+    if not isinstance(output, Path):
+        return _apply_to_stream(model, texts, output, options, resume)
     format, single = choose_output(output, options.format)
     inputs = find_inputs(texts, options.input_format)
     check_places(output, model, texts, inputs)
@@ -147,18 +160,64 @@ def apply_pipeline(
         worker = Worker(_absolute(model), layout, folder.absolute(), worker_options)
         run = _Run(manifest, inputs, options, worker)
         begin = time.monotonic()
-        whole = manifest.finished and single and output.exists()
-        if not whole and (manifest.forget_missing() or not manifest.finished):
+        complete = _is_complete(manifest, output if single else None)
+        if not complete:
             run.annotate(nlp)
-            if not manifest.parts:
-                raise UserError(f"{texts} holds no text", "Give at least one.")
             if single:
                 _write_whole(layout, manifest, output)
-            manifest.finish()
+            manifest.finish(output.stat().st_size if single else None)
         if single:
             with writing(folder):
                 manifest.remove_parts(format)
+        done = run.summary(time.monotonic() - begin)
+        return replace(done, was_complete=complete)
+
+
+def _apply_to_stream(
+    model: str, texts: str, stream: BinaryIO, options: Options, resume: bool
+) -> Applied:
+    """Raises UserError for what needs files."""
+    for asked, flag in (
+        (resume, "--resume"),
+        (options.format not in (None, FORMATS[0]), f"--format {options.format}"),
+        (options.engine != ENGINES[0], f"--engine {options.engine}"),
+    ):
+        if asked:
+            raise UserError(
+                f"{flag} needs an output that is a file or a folder, and - is stdout",
+                f"Name one, or leave out {flag}: stdout gets lines of JSON.",
+            )
+    inputs = find_inputs(texts, options.input_format)
+    _options_of_worker(options, inputs)
+    import_code(options.code)
+    nlp = load_pipeline(model)
+    layout = _layout(nlp, FORMATS[0], inputs, options)
+    with Streamed(stream) as streamed:
+        worker = Worker(_absolute(model), layout, streamed.folder, options)
+        run = _Run(streamed, inputs, options, worker)
+        begin = time.monotonic()
+        run.annotate(nlp)
         return run.summary(time.monotonic() - begin)
+
+
+def _is_complete(manifest: Manifest, output: Path | None) -> bool:
+    """Whether an earlier run has made it all.
+
+    output: The one file that it became, if it did.
+
+    Raises UserError if that is not what was written.
+    """
+    if not manifest.finished:
+        return False
+    if output is None or not output.exists():
+        return not manifest.forget_missing()
+    if manifest.size != (size := output.stat().st_size):
+        raise UserError(
+            f"{output} was changed after the run had finished: it had "
+            f"{manifest.size:,} bytes and has {size:,}",
+            "Add --overwrite to make it again, or name another file.",
+        )
+    return True
 
 
 def choose_output(output: Path, format: str | None) -> tuple[str, bool]:
@@ -216,7 +275,8 @@ def _check_single(output: Path, folder: Path, resume: bool, overwrite: bool) -> 
         raise UserError(
             f"{output} is there"
             + (f", and {folder}, with what was finished, is not" if resume else ""),
-            "Add --overwrite to replace it, or name another file.",
+            "Add --overwrite to replace it, or name another file."
+            + (" --resume goes on with a run that was cut off." * folder.exists()),
         )
 
 
@@ -242,6 +302,7 @@ def _settings(nlp: Language, layout: Layout, options: Options) -> dict[str, Any]
         "--id": options.columns.id,
         "--batch-tokens": options.batch_tokens,
         "--part-rows": options.part_rows,
+        "--max-length": options.max_length,
         "--precision": options.precision,
         "the device": "cpu" if options.gpu_id < 0 else "gpu",
         "the content of --code": options.code and _digest([options.code]),
@@ -272,7 +333,7 @@ class _Run:
 
     def __init__(
         self,
-        manifest: Manifest,
+        manifest: Manifest | Streamed,
         inputs: Sequence[Input],
         options: Options,
         worker: Worker,
@@ -283,7 +344,7 @@ class _Run:
         self.worker = worker
 
     def annotate(self, nlp: Language) -> None:
-        """Make all parts that are missing."""
+        """Make all parts that are missing; raises UserError if there is none at all."""
         options = self.options
         parts = Unfinished(
             self.inputs,
@@ -303,6 +364,9 @@ class _Run:
             for done in found:
                 self.manifest.add(done)
                 bar.add(done)
+        if not self.manifest.parts:
+            names = ", ".join(each.path for each in self.inputs[:5])
+            raise UserError(f"there is no text in {names}", "Give at least one.")
 
     @contextmanager
     def _bar(self) -> Iterator["_Bar"]:
@@ -333,7 +397,7 @@ class _Run:
             failed=sum(part.n_errors for part in parts),
             parts=len(parts),
             seconds=seconds,
-            errors=self.manifest.folder / "errors.jsonl",
+            errors=self.manifest.errors_path,
             examples=tuple(examples),
         )
 

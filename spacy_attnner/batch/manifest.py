@@ -4,7 +4,7 @@
         {"settings": {…}, "n_inputs": 2}      what the results depend on
         {"input": ["a.txt", "/…", "txt", 12, 345]}
         {"part": 0, "stop": [0, 5000], …, "errors": […]}   as soon as its file is there
-        {"finished": true}
+        {"finished": true, "size": 678}     in bytes, where the output is one file
 
 A part's file is complete under its name before its line is written; the line holds its
 errors, so that one write and one fsync say both. A line that was cut off is none, and
@@ -58,6 +58,7 @@ class Manifest:
 
     folder: Where parts, errors and the manifest lie.
     format: The ending of part files.
+    size: Of the one file that the whole run has become.
     """
 
     def __init__(self, folder: Path, format: str) -> None:
@@ -65,6 +66,7 @@ class Manifest:
         self.format = format
         self.parts: dict[int, Finished] = {}
         self.finished = False
+        self.size: int | None = None
         self._file: FileIO | None = None
 
     def __enter__(self) -> "Manifest":
@@ -121,6 +123,11 @@ class Manifest:
                 self._write_head(settings, inputs)
             self._write_errors()
 
+    @property
+    def errors_path(self) -> Path:
+        """Where the rows that failed are listed."""
+        return self.folder / ERRORS
+
     def part_path(self, number: int) -> Path:
         """Where the file of a part lies."""
         return self.folder / f"{PART}{number:06}.{self.format}"
@@ -162,16 +169,16 @@ class Manifest:
             }
             offset = self._append(line)
             if errors:
-                with (self.folder / ERRORS).open("ab") as file:
+                with self.errors_path.open("ab") as file:
                     file.writelines(map(_to_line, errors))
-        self.parts[done.number] = _finished(line, offset)
+        self.parts[done.number] = finished_part(done, offset)
 
-    def finish(self) -> None:
+    def finish(self, size: int | None) -> None:
         """Count the whole run as finished, with its errors in the order of rows."""
         with writing(self.folder, GOES_ON):
             self._write_errors()
-            self._append({"finished": True})
-        self.finished = True
+            self._append({"finished": True, "size": size})
+        self.finished, self.size = True, size
 
     def remove_parts(self, format: str) -> None:
         """Delete the files of parts, because another file has all rows, or none has."""
@@ -200,6 +207,7 @@ class Manifest:
             elif "part" in line:
                 self.parts[line["part"]] = _finished(line, offset)
             self.finished = "finished" in line
+            self.size = line.get("size") if self.finished else None
             offset += len(raw)  # of whole lines
         if n_inputs is None or lines < n_inputs:
             self.parts = {}
@@ -214,7 +222,7 @@ class Manifest:
         self.file.truncate(0)
         for format in FORMATS:
             self.remove_parts(format)
-        (self.folder / ERRORS).unlink(missing_ok=True)
+        self.errors_path.unlink(missing_ok=True)
         head = {"settings": dict(settings), "n_inputs": len(inputs)}
         self.file.seek(0)
         self._write(_to_line(head))
@@ -223,7 +231,7 @@ class Manifest:
         _sync_folder(self.folder)
 
     def _write_errors(self) -> None:
-        path, new = self.folder / ERRORS, self.folder / f"{TEMPORARY}errors"
+        path, new = self.errors_path, self.folder / f"{TEMPORARY}errors"
         with new.open("wb") as file:
             file.writelines(map(_to_line, self.errors()))
             file.flush()
@@ -259,11 +267,14 @@ class Manifest:
 
 def _check_place(folder: Path, goes_on: bool) -> None:
     check_folder(folder.parent)
-    if (folder / MANIFEST).exists():
+    if (path := folder / MANIFEST).exists():
         if not goes_on:
+            complete = any("finished" in line for line, _ in _lines_of(path))
             raise UserError(
-                f"{folder} holds the results of an earlier run",
-                "Add --resume to go on with it, or --overwrite to begin anew.",
+                f"{folder} holds the {'whole ' * complete}results of an earlier run",
+                "Add --overwrite to begin anew, or name another output."
+                if complete
+                else "Add --resume to go on with it, or --overwrite to begin anew.",
             )
     elif folder.exists():
         found = sorted(os.listdir(folder)) if folder.is_dir() else [folder.name]
@@ -335,6 +346,16 @@ def _lines_of(path: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
             except ValueError:
                 return
             yield line, raw
+
+
+def finished_part(done: Done, offset: int = 0) -> Finished:
+    """What a manifest knows of a part.
+
+    offset: Where its line begins.
+    """
+    names = set(Finished._fields) & set(Done._fields)
+    values = {name: getattr(done, name) for name in names}
+    return Finished(n_errors=len(done.failures), offset=offset, **values)
 
 
 def _finished(line: Mapping[str, Any], offset: int) -> Finished:

@@ -16,7 +16,7 @@ from spacy.tokens import Doc, DocBin
 
 from ..errors import UserError
 from ..texts.json_lines import json_line
-from ..texts.row_readers import Row
+from ..texts.row_readers import Row, unnested
 from .parquet_tables import document_schema, flat_schema, join_tables, table_bytes
 from .results import PER, columns_of, flat_records, plain_id, record_of
 
@@ -130,8 +130,8 @@ def _cells(records: Iterable[dict[str, Any]], columns: Sequence[str]) -> str:
 def _stored(doc: Doc, row: Row) -> DocBin:
     """A document by itself, with id and metadata as JSON has them in its user data."""
     doc.user_data["id"] = plain_id(row)
-    if row.meta is not None:
-        doc.user_data["meta"] = json.loads(json_line(row.meta))
+    if (meta := unnested(row.meta)) is not None:
+        doc.user_data["meta"] = json.loads(json_line(meta))
     return DocBin(docs=[doc], store_user_data=True)
 
 

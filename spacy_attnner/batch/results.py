@@ -15,7 +15,7 @@ from spacy.tokens import Doc
 from ..errors import UserError
 from ..export.found import category_records, entity_records, relation_records
 from ..texts.json_lines import storable
-from ..texts.row_readers import Row
+from ..texts.row_readers import Row, unnested
 
 FIELDS = ("text", "entities", "relations", "cats", "tokens", "meta")
 SET_BY = {
@@ -82,8 +82,8 @@ def record_of(doc: Doc, row: Row, fields: Sequence[str]) -> dict[str, Any]:
             record["tokens"] = [
                 {"text": t.text, "start": t.idx, "end": t.idx + len(t)} for t in doc
             ]
-        elif row.meta is not None:
-            record["meta"] = row.meta
+        elif (meta := unnested(row.meta)) is not None:
+            record["meta"] = meta
     return record
 
 
@@ -94,7 +94,8 @@ def flat_records(
     found = (
         entity_records(doc) if per == "entity" else map(_flat, relation_records(doc))
     )
-    end = {"meta": row.meta} if "meta" in fields and row.meta is not None else {}
+    meta = unnested(row.meta) if "meta" in fields else None
+    end = {} if meta is None else {"meta": meta}
     for each in found:
         yield {"id": plain_id(row), **each, **end}
 

@@ -2,14 +2,21 @@
 
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import typer
 
-from ..terminal import msg
+from ..terminal import msg, saying_on_stderr
 from .app import attn_cli
 from .text_commands import TEXTS, TextFormat
 from .training_commands import stoppable
 
+if TYPE_CHECKING:
+    from ..batch.engine import Applied
+
+STDOUT = Path("-")
+WRITTEN = "Whole rows are on stdout; the rest was not read."
+SOME_FAILED = 3  # exit status
 RESUME = "The same command with --resume goes on after the last part that was finished."
 
 
@@ -49,7 +56,7 @@ def apply_cli(
     model: str = typer.Argument(..., help="An installed pipeline, or its folder"),
     texts: str = typer.Argument(..., metavar="INPUT", help=TEXTS),
     output: Path = typer.Argument(
-        ..., help="A .jsonl, .csv, .parquet or .spacy file, or a folder for parts"
+        ..., help="A .jsonl, .csv, .parquet or .spacy file, a folder for parts, or -"
     ),
     resume: bool = typer.Option(
         False, "--resume", "-r", help="Go on with a run that was cut off"
@@ -74,6 +81,9 @@ def apply_cli(
         8000, "--batch-tokens", "-b", min=1, help="Tokens that MODEL reads at a time"
     ),
     part_rows: int = typer.Option(5000, min=1, help="Rows a part"),
+    max_length: int | None = typer.Option(
+        None, min=1, help="Characters of a text; MODEL's own limit if left out"
+    ),
     n_process: int = typer.Option(
         1, "--n-process", "-p", min=-1, help="Workers, -1 for one a core (ray: or GPU)"
     ),
@@ -95,7 +105,12 @@ def apply_cli(
 
     INPUT may be compressed (gzip, zstd). Rows that fail go to errors.jsonl, the others
     on. Parts of the results are finished one by one: after a crash, --resume goes on,
-    and the results are the same bytes as those of a run that was not cut off.
+    and the results are the same bytes as those of a run that was not cut off. With - as
+    OUTPUT, lines of JSON go to stdout, all else to stderr, and there is no --resume.
+
+    Exit status: 0, every row is written; 3, the run is complete, and some rows are in
+    errors.jsonl; 1, it is not complete; 2, wrong options; 130, stopped by Ctrl+C. After
+    1, 130 or a signal, --resume goes on.
     """
     from ..batch.engine import Options, apply_pipeline
     from ..texts.row_readers import Columns
@@ -117,18 +132,38 @@ def apply_cli(
         columns=Columns(text, id, meta=not named or "meta" in named),
         batch_tokens=batch_tokens,
         part_rows=part_rows,
+        max_length=max_length,
         n_process=n_process,
         gpu_id=gpu_id,
         precision=precision.value if precision else None,
         code=code,
     )
-    with stoppable(RESUME):
-        done = apply_pipeline(
-            model, texts, output, options, resume=resume, overwrite=overwrite
-        )
+
+    def run(place: Path | BinaryIO) -> None:
+        advice = RESUME if isinstance(place, Path) else WRITTEN
+        with stoppable(advice):
+            done = apply_pipeline(
+                model, texts, place, options, resume=resume, overwrite=overwrite
+            )
+        _tell(done, "stdout" if output == STDOUT else str(output))
+
+    if output == STDOUT:
+        with saying_on_stderr() as stream:
+            run(stream)
+    else:
+        run(output)
+
+
+def _tell(done: "Applied", output: str) -> None:
+    """Say what came of it, in the exit status, too."""
     for problem in done.examples:
         msg.warn(problem)
-    written = done.rows - done.failed
-    msg.good(f"Wrote {written:,} of {done.rows:,} rows to {output}")
+    rows = f"{done.rows - done.failed:,} of {done.rows:,} rows"
+    if done.was_complete:
+        msg.good(f"{output} was complete already: {rows}; nothing was changed")
+    else:
+        msg.good(f"Wrote {rows} to {output}")
     if done.failed:
-        msg.fail(f"{done.failed:,} rows failed: see {done.errors}", exits=1)
+        where = f": see {done.errors}" if done.errors else ""
+        msg.fail(f"{done.failed:,} rows failed{where}")
+        raise typer.Exit(SOME_FAILED)

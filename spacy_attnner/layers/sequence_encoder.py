@@ -114,9 +114,10 @@ class SequenceEncoder(nn.Module):
         most = PIECE_GPU if X.is_cuda else PIECE_CPU
         size = len(windows.lengths) if self.training else most
         pieces = list(windows.pieces(size))
-        if words is not None and self._loop(X, pieces[0].sizes, notes) is None:
-            X, words = X[upload(X.device, words)[0]], None
-        indices = iter(upload(X.device, *self._indices(pieces)))
+        loop = self._loop(X, pieces[0].sizes, notes)
+        of = words if loop is None else None
+        indices = iter(upload(X.device, *self._indices(pieces, of)))
+        words = words if of is None else None
         encoded = (self._encode(X, p, windows, indices, notes, words) for p in pieces)
         if self.training:
             ((H, rows),) = encoded
@@ -126,11 +127,15 @@ class SequenceEncoder(nn.Module):
             Y[rows] = H.to(Y.dtype)
         return Y
 
-    def _indices(self, pieces: list[Packed]) -> list[Ints]:
-        """What `_encode` asks for of each piece, in this order."""
+    def _indices(self, pieces: list[Packed], words: Ints | None) -> list[Ints]:
+        """What `_encode` asks for of each piece, in this order.
+
+        words: The distinct word of each token, where those are what is encoded.
+        """
         found = []
         for piece in pieces:
-            found += [piece.rows, piece.owned, piece.rows[piece.owned]]
+            tokens = piece.rows if words is None else words[piece.rows]
+            found += [tokens, piece.owned, piece.rows[piece.owned]]
             if self.training:
                 found.append(piece.windows)
             if self.attention is not None:

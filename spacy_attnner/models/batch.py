@@ -20,6 +20,8 @@ class Batch(list[Doc]):
     are given the rows of words alone.
     """
 
+    _words_there: Any = None
+
     @classmethod
     def of(cls, docs: Iterable[Doc]) -> "Batch":
         """The batch that documents are already, or a new one."""
@@ -47,6 +49,14 @@ class Batch(list[Doc]):
         """Places of words among the tokens, (n_words,); None where all are words."""
         spaces = self.column(IS_SPACE)
         return numpy.flatnonzero(spaces == 0) if spaces.any() else None
+
+    def words_of(self, xp: Any) -> Any:
+        """`words` as an array of NumPy's or CuPy's, copied to a device once."""
+        if xp is numpy or self.words is None:
+            return self.words
+        if self._words_there is None:
+            self._words_there = xp.asarray(self.words)
+        return self._words_there
 
     @cached_property
     def document_lengths(self) -> numpy.ndarray:

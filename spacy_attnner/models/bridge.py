@@ -24,6 +24,7 @@ from thinc.shims.shim import Shim
 from thinc.util import convert_recursive, is_cupy_array
 
 from ..layers.dropout import set_dropout
+from ..layers.layout import upload
 from .fine_tuning import FineTuning, ModuleOptimizer, check_leader, is_adam, is_large
 from .workers import one_thread_in_workers, trim_heap
 
@@ -468,10 +469,10 @@ def linear(ops: Ops, X: Any, W: Any, b: Any = None) -> Any:
     return Y if b is None else Y + b
 
 
-def ints_to_torch(model: Model, X: Any) -> torch.Tensor:
-    """Integers as int64 on the module's device."""
+def ints_to_torch(model: Model, *arrays: Any) -> list[torch.Tensor]:
+    """Integers of the host as int64 on the module's device, in one transfer."""
     one_thread_in_workers()
-    return torch.as_tensor(X, dtype=torch.int64).to(device_of(model))
+    return upload(device_of(model), *arrays)
 
 
 def apply_function(

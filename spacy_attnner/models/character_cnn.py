@@ -60,8 +60,8 @@ def _inputs(
     """The characters of the distinct words, and the word of each token."""
     distinct, own = words.distinct()
     characters = character_ids(distinct.strings(), max_length)
-    args = (ints_to_torch(model, characters), ints_to_torch(model, own))
-    return ArgsKwargs(args=args, kwargs={}), lambda d_inputs: []
+    args = ints_to_torch(model, characters, own)
+    return ArgsKwargs(args=tuple(args), kwargs={}), lambda d_inputs: []
 
 
 def _predict(model: Model, words: Words, *, max_length: int) -> Floats2d:

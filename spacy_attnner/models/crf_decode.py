@@ -8,6 +8,7 @@ Neural Networks".
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy
@@ -15,7 +16,7 @@ import torch
 from spacy.tokens import Doc
 from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import Floats2d
-from thinc.util import is_cupy_array
+from thinc.util import get_array_module, is_cupy_array
 
 from ..crf import kernel
 from ..crf.chain import FORBIDDEN, Chain, biluo_chain, bounded
@@ -78,8 +79,8 @@ def make_problem(
     sequences: Tokens of each sequence, an array per document; whole documents if None.
     on_host: Whether to compute on the host what there is no kernel for.
     """
-    arrays = (flatten(model, emissions), *_params(model))
-    flat, *params = (_placed(each, on_host=on_host) for each in arrays)
+    arrays = [flatten(model, emissions), *_params(model)]
+    flat, *params = _placed(arrays, on_host=on_host)
     device = device_of_array(flat)
     X, *chain = (xp2torch(each, device=device) for each in (flat, *params))
     return Problem(
@@ -94,11 +95,15 @@ def _params(model: Model) -> list[Any]:
     return [layer.get_param(name) for name in CRF_PARAMS]
 
 
-def _placed(array: Any, *, on_host: bool = False) -> Any:
-    """The array where the CRF is computed: the host, unless the GPU has the kernel."""
-    if is_cupy_array(array) and (on_host or not kernel.is_usable()):
-        return array.get()
-    return array
+def _placed(arrays: list[Any], *, on_host: bool = False) -> list[Any]:
+    """Arrays where the CRF is computed: the host, unless the GPU has the kernel."""
+    if not is_cupy_array(arrays[0]) or (kernel.is_usable() and not on_host):
+        return arrays
+    xp: Any = get_array_module(arrays[0])
+    joined = xp.concatenate([each.ravel() for each in arrays]).get()  # one copy
+    ends = list(accumulate(each.size for each in arrays))
+    parts = numpy.split(joined, ends[:-1])
+    return [part.reshape(x.shape) for part, x in zip(parts, arrays, strict=True)]
 
 
 def _lengths(emissions: list[Floats2d], sequences: Sequences | None) -> numpy.ndarray:
@@ -157,7 +162,7 @@ def _decode(
     temperature: float,
     offset: float,
 ) -> list[list[DecodedSpan]]:
-    flat, *params = map(_placed, (flatten(model, emissions), *_params(model)))
+    flat, *params = _placed([flatten(model, emissions), *_params(model)])
     if is_cupy_array(flat):
         flat, *params = (
             xp2torch(x, device=device_of_array(x)) for x in (flat, *params)

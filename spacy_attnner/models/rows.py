@@ -400,6 +400,10 @@ def vectors_of_words(
     tok2vec: Tok2Vec, batch: Batch, is_train: bool
 ) -> tuple[list[Floats2d], Callable]:
     """What a tok2vec says of the words of each document, (n_words, width)."""
+    if not is_train and _sees_words(tok2vec) and any(batch.lengths):
+        X = _of_distinct(tok2vec, batch)
+        own: Any = tok2vec.ops.xp.asarray(X.own)
+        return Parts(X.rows[own], batch.document_lengths), no_backprop
     Xs, bp_tok2vec = tok2vec(batch, is_train)
     if batch.words is None:
         return Xs, bp_tok2vec
@@ -427,7 +431,7 @@ def given_documents(model: Model) -> list[Model] | None:
 
 def of_words(model: Model, X: Any, batch: Batch) -> Any:
     """The rows of words among those of all tokens."""
-    return X if batch.words is None else X[model.ops.xp.asarray(batch.words)]
+    return X if batch.words is None else X[batch.words_of(model.ops.xp)]
 
 
 def of_tokens(model: Model, X: Any, batch: Batch) -> Any:
@@ -436,7 +440,7 @@ def of_tokens(model: Model, X: Any, batch: Batch) -> Any:
         return X
     xp: Any = model.ops.xp
     Y = xp.zeros((sum(batch.lengths), X.shape[1]), dtype=X.dtype)
-    Y[xp.asarray(batch.words)] = X
+    Y[batch.words_of(xp)] = X
     return Y
 
 

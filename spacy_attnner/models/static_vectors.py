@@ -156,12 +156,12 @@ def _lookup(ops: Ops, words: Words) -> Floats2d:
     if len(unknown):
         rows[unknown] = find_rows(vectors, words.column(LOWER)[unknown])
     # the table may be on the GPU and the model not, or the other way round
-    xp = get_array_module(vectors.data)
-    V: Any = ops.asarray2f(vectors.data[xp.asarray(rows)])
-    unknown = unknown[rows[unknown] < 0]
-    if len(unknown):  # row -1 is the last word's
-        V[ops.xp.asarray(unknown)] = 0.0
-    return V
+    xp: Any = get_array_module(vectors.data)
+    own = xp.asarray(rows)
+    V = vectors.data[own]
+    if (rows < 0).any():  # row -1 is the last word's
+        V = xp.where((own >= 0)[:, None], V, V.dtype.type(0))
+    return ops.asarray2f(V)
 
 
 def find_rows(vectors: Vectors, keys: numpy.ndarray) -> numpy.ndarray:

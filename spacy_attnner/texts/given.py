@@ -10,10 +10,8 @@ from spacy.tokens import Doc
 from ..errors import UserError
 from .inputs import Input
 from .json_lines import jsonable
-from .row_readers import HALF, Columns, Row, text_problem
+from .row_readers import HALF, META, Columns, Row, text_problem
 from .row_stream import RowStream
-
-META = "meta"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from io import BytesIO, FileIO
 from typing import Any, BinaryIO
 
 from ..errors import UserError, import_extra
-from .row_readers import Columns, Row, check_columns, id_or, not_utf8, row_of
+from .row_readers import META, Columns, Row, check_columns, id_or, not_utf8, row_of
 
 PARQUET_ROWS = 1000  # that are decoded at a time
 
@@ -83,10 +83,19 @@ def type_of_ids(table: Any, columns: Columns) -> Any:
 
 
 def type_of_others(table: Any, columns: Columns) -> Any:
-    """The type of all columns beside text and id together, None if there are none."""
+    """The type of all columns beside text and id together, None if there are none.
+
+    A struct `meta` is taken apart as `row_readers.unnested` does it.
+    """
+    pa = import_pyarrow()
     known = (columns.text, columns.id)
-    others = [each for each in table.schema_arrow if each.name not in known]
-    return import_pyarrow().struct(others) if others and columns.meta else None
+    others = {each.name: each for each in table.schema_arrow if each.name not in known}
+    if META in others and pa.types.is_struct(others[META].type):
+        inner = {each.name: each for each in others[META].type}
+        if not inner.keys() & (others.keys() - {META}):
+            del others[META]
+            others |= inner
+    return pa.struct(list(others.values())) if others and columns.meta else None
 
 
 def _may_lack(table: Any, name: str) -> bool:

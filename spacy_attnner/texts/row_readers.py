@@ -17,6 +17,7 @@ from ..errors import UserError
 BOM = b"\xef\xbb\xbf"
 LONGEST_CELL = 2**28  # characters; Python's csv stops at 131,072 otherwise
 NOT_UTF8 = "is not UTF-8"
+META = "meta"
 HALF = "half of a surrogate pair"
 
 
@@ -84,7 +85,9 @@ def read_csv_rows(
     csv.field_size_limit(LONGEST_CELL)
     text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
     cells = csv.reader(text, strict=True)
-    header = next(cells, [])
+    header = next(cells, None)
+    if header is None:  # an empty file, as an exporter leaves it that had no rows
+        return
     check_columns(header, columns, name)
     while (row := _next_cells(cells, name)) is not None:
         place, values = row
@@ -131,14 +134,17 @@ def check_columns(found: Iterable[str], columns: Columns, name: str) -> None:
         )
 
 
-def text_problem(text: Any, max_length: int) -> str:
-    """Why a pipeline does not take a text, "" if it does."""
+def text_problem(text: Any, max_length: int, way_out: str = "split it") -> str:
+    """Why a pipeline does not take a text, "" if it does.
+
+    way_out: What to do about one that is too long.
+    """
     if not isinstance(text, str):
         return f"the text is {repr(text)[:40]}, not a string"
     if len(text) > max_length:
         return (
             f"the text has {len(text):,} characters, and the pipeline takes "
-            f"{max_length:,}: split it"
+            f"{max_length:,}: {way_out}"
         )
     try:
         text.encode("utf-8")
@@ -193,6 +199,17 @@ def row_of(place: str, record: dict[str, Any], columns: Columns) -> Row:
         return Row(place, id, problem=what)
     meta = record if columns.meta and record else None
     return Row(place, id, text, meta, named=is_id(given))
+
+
+def unnested(meta: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Metadata, of which an object `meta` is taken apart: its keys stand beside the
+    others, unless one of them is there already.
+    """
+    inner = (meta or {}).get(META)
+    if meta is None or not isinstance(inner, dict):
+        return meta
+    others = {name: value for name, value in meta.items() if name != META}
+    return meta if inner.keys() & others.keys() else {**others, **inner}
 
 
 def is_id(given: Any) -> bool:

@@ -4,6 +4,7 @@ import json
 import random
 import sys
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -148,14 +149,15 @@ def apply(model, _loaded, monkeypatch) -> Callable[..., Applied]:
 
     def run(
         texts: Path | str,
-        output: Path,
+        output: Path | BytesIO,
         *,
         resume: bool = False,
         overwrite: bool = False,
         pipeline: Path = model,
         **options,
     ) -> Applied:
-        once = load_pipeline if options.get("precision") else load
+        changed = options.get("precision") or options.get("max_length")
+        once = load_pipeline if changed else load
         monkeypatch.setattr(engine, "load_pipeline", once)
         return apply_pipeline(
             str(pipeline),

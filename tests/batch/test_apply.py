@@ -2,7 +2,12 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
+import tempfile
 import tracemalloc
+from io import BytesIO
 from pathlib import Path
 from threading import Event
 
@@ -15,8 +20,9 @@ from spacy.tokens import Doc, DocBin
 
 from spacy_attnner import get_confidence, get_relations
 from spacy_attnner.batch import engine
-from spacy_attnner.batch.annotator import Annotator, in_batches
+from spacy_attnner.batch.annotator import Annotator, Done, Failure, in_batches
 from spacy_attnner.batch.part_files import Layout
+from spacy_attnner.batch.streamed import Streamed
 from spacy_attnner.errors import UserError
 from spacy_attnner.texts.row_readers import Row
 from spacy_attnner.texts.row_stream import Part
@@ -324,15 +330,66 @@ def test_a_text_of_50_mb(tmp_path, apply):
     assert (done.rows, done.failed) == (3, 1)
     assert done.examples == (
         "in.jsonl:2: the text has 50,000,000 characters, and the pipeline takes "
-        "1,000,000: split it",
+        "1,000,000: split it, or raise --max-length",
     )
     found = [record["text"] for record in read_jsonl(tmp_path / "out.jsonl")]
     assert found == ["Mira left", "Nils left"]
 
 
+def test_a_text_that_the_pipeline_would_not_take(tmp_path, apply):
+    (tmp_path / "in.txt").write_text("word " * 250_000 + "\nMira left\n")
+    for output in ("own.jsonl", "raised.jsonl"):
+        longest = {"max_length": 2_000_000} if output == "raised.jsonl" else {}
+        apply(tmp_path / "in.txt", tmp_path / output, **longest)
+    assert len(read_jsonl(tmp_path / "own.jsonl")) == 1
+    assert len(read_jsonl(tmp_path / "raised.jsonl")) == 2
+    with pytest.raises(UserError, match="--max-length was null and is 9"):
+        apply(tmp_path / "in.txt", tmp_path / "own.jsonl", resume=True, max_length=9)
+
+
+def test_metadata_does_not_nest(tmp_path, apply):
+    """Keys of an object `meta` stand beside the others, where that loses nothing."""
+    given = [
+        {"text": "Mira", "id": "a", "meta": {"year": 1990}},
+        {"text": "Nils", "id": "b", "page": 2, "meta": {"year": 1991}},
+        {"text": "Oslo", "id": "c", "year": 1, "meta": {"year": 1992}},
+        {"text": "rain", "id": "d", "meta": None},
+    ]
+    meta = [
+        {"year": 1990},
+        {"page": 2, "year": 1991},
+        {"year": 1, "meta": {"year": 1992}},
+        {"meta": None},
+    ]
+    lines = "".join(json.dumps(each) + "\n" for each in given)
+    (tmp_path / "in.jsonl").write_text(lines)
+    for format in ("jsonl", "csv", "parquet", "spacy"):
+        apply(tmp_path / "in.jsonl", tmp_path / f"out.{format}")
+    assert [each["meta"] for each in read_jsonl(tmp_path / "out.jsonl")] == meta
+    found = read_docs(tmp_path / "out.spacy")
+    assert [doc.user_data["meta"] for doc in found] == meta
+    table = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [json.loads(each["meta"]) for each in table] == meta
+    apply(tmp_path / "in.jsonl", tmp_path / "fields.jsonl", fields=("text", "meta"))
+    apply(tmp_path / "fields.jsonl", tmp_path / "again.jsonl")
+    assert [each["meta"] for each in read_jsonl(tmp_path / "again.jsonl")] == meta
+
+
+@pytest.mark.parametrize("other", ["page", "year"])
+def test_a_struct_of_metadata_in_parquet(other, tmp_path, apply):
+    records = [{"text": t, "meta": {"year": 1990}, other: 2} for t in make_texts(3)]
+    pq.write_table(pa.Table.from_pylist(records), tmp_path / "in.parquet")
+    apply(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    expected = {"year": 1990, "page": 2}
+    if other == "year":
+        expected = {"year": 2, "meta": {"year": 1990}}
+    for row in pq.read_table(tmp_path / "out.parquet").to_pylist():
+        assert row["meta"] == expected
+
+
 def test_nothing_to_read(tmp_path, apply):
     (tmp_path / "in.jsonl").write_text("\n\n")
-    with pytest.raises(UserError, match="holds no text"):
+    with pytest.raises(UserError, match="there is no text in"):
         apply(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
     (tmp_path / "in.txt").write_text("\n\n")
     assert apply(tmp_path / "in.txt", tmp_path / "out.jsonl", overwrite=True).rows == 2
@@ -404,6 +461,61 @@ def test_the_next_batch_is_tokenized_meanwhile(tmp_path):
     assert annotate(part).words == 3
 
 
+@pytest.mark.parametrize("n_process", [1, 2])
+def test_a_stream(n_process, rows, tmp_path, apply, capsys, monkeypatch):
+    """The same bytes as a file gets, whichever part is finished first."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    with rows.open("a") as file:
+        file.write("{\n")
+    apply(rows, tmp_path / "out.jsonl")
+    stream = BytesIO()
+    done = apply(rows, stream, n_process=n_process)
+    assert stream.getvalue() == (tmp_path / "out.jsonl").read_bytes()
+    assert (done.rows, done.failed, done.errors) == (31, 1, None)
+    assert capsys.readouterr().err.startswith("rows.jsonl:31: invalid JSON")
+    assert os.listdir(tmp_path / "temporary") == []
+
+
+def test_a_stream_gets_parts_in_order(tmp_path, capsys):
+    stream = BytesIO()
+    with Streamed(stream) as streamed:
+        for number in (2, 0, 3, 1):
+            path = streamed.folder / str(number)
+            path.write_bytes(b"%d" % number)
+            failure = Failure(number, f"in.txt:{number}", "\x1b")
+            done = Done(number, (0, 0), str(path), 1, 1, 1, [failure], "", 0)
+            streamed.add(done)
+    assert stream.getvalue() == b"0123"
+    told = capsys.readouterr().err.splitlines()
+    assert told == [f"in.txt:{number}: \\x1b" for number in range(4)]
+
+
+def test_the_command_to_stdout(model, rows, tmp_path):
+    with rows.open("a") as file:
+        file.write("{\n")
+    command = [sys.executable, "-m", "spacy", "attn", "apply", str(model), "-", "-"]
+    done = subprocess.run(
+        [*command, "-i", "jsonl"],
+        input=rows.read_bytes(),
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 3
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["id"] for each in records] == [f"r{i}" for i in range(30)]
+    assert b"Wrote 30 of 31 rows to stdout" in done.stderr
+    assert os.listdir(tmp_path) == [rows.name]
+
+
+@pytest.mark.parametrize("flags", ["--resume", "--format csv", "--engine ray"])
+def test_what_stdout_cannot_be(flags, rows, tmp_path):
+    result = invoke("apply", ["MODEL", str(rows), "-", *flags.split()])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"{flags} needs an output that is a file" in " ".join(result.stderr.split())
+
+
 def test_the_command(model, rows, tmp_path):
     args = [str(model), str(rows), str(tmp_path / "out.jsonl")]
     result = invoke("apply", args)
@@ -412,10 +524,15 @@ def test_the_command(model, rows, tmp_path):
     with rows.open("a") as file:
         file.write("{\n")
     again = invoke("apply", [*args, "--overwrite", "--fields", "entities, cats"])
-    assert again.exit_code == 1
+    assert again.exit_code == 3
     said = " ".join(again.output.split())
     assert "rows.jsonl:31: invalid JSON" in said
     assert "1 rows failed: see" in said
     assert list(read_jsonl(tmp_path / "out.jsonl")[0]) == ["id", "entities", "cats"]
+    once_more = invoke("apply", [*args, "--resume", "--fields", "entities,cats"])
+    assert once_more.exit_code == 3
+    said = " ".join(once_more.output.split())
+    assert "was complete already: 30 of 31 rows; nothing was changed" in said
+    assert invoke("apply", args).exit_code == 1
     for wrong in (["-p", "0"], ["--resume", "--overwrite"]):
         assert invoke("apply", [*args, *wrong]).exit_code == 2

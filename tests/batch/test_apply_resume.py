@@ -150,6 +150,27 @@ def test_resume_of_a_finished_run_does_nothing(rows, tmp_path, apply, monkeypatc
             patch.setattr(annotator.Annotator, "__call__", None)
             again = apply(rows, tmp_path / name, resume=True)
         assert (again.rows, again.words) == (first.rows, first.words)
+        assert (first.was_complete, again.was_complete) == (False, True)
+
+
+def test_a_finished_output_that_was_changed(rows, tmp_path, apply):
+    """It is the user's now: neither called complete nor replaced unasked."""
+    apply(rows, tmp_path / "out.jsonl")
+    (tmp_path / "out.jsonl").write_text("mine")
+    with pytest.raises(UserError, match=r"it had .* bytes and has 4") as error:
+        apply(rows, tmp_path / "out.jsonl", resume=True)
+    assert "--overwrite" in error.value.way_out
+    assert (tmp_path / "out.jsonl").read_text() == "mine"
+    (tmp_path / "out.jsonl").unlink()
+    assert not apply(rows, tmp_path / "out.jsonl", resume=True).was_complete
+    assert len(read_jsonl(tmp_path / "out.jsonl")) == 30
+
+
+def test_what_is_complete_is_not_to_be_resumed(rows, tmp_path, apply):
+    apply(rows, tmp_path / "out")
+    with pytest.raises(UserError, match="the whole results of") as error:
+        apply(rows, tmp_path / "out")
+    assert "--resume" not in error.value.way_out
 
 
 def test_what_was_deleted_is_made_again(rows, tmp_path, apply):

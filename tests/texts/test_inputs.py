@@ -269,6 +269,16 @@ def test_a_table_without_the_column(tmp_path):
         looked_at(tmp_path / "in.parquet", id="tags")
 
 
+def test_an_empty_file_has_no_rows(tmp_path):
+    """One of many files, of an exporter that had nothing to write."""
+    for name in ("a.csv", "b.jsonl", "c.csv.gz"):
+        content = gzip.compress(b"") if name.endswith("gz") else b""
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "d.csv").write_text("text\nMira\n")
+    assert looked_at(tmp_path) == (None, None)
+    assert [row.text for row in rows_of(read_all(tmp_path))] == ["Mira"]
+
+
 def test_tables_that_do_not_fit_together(tmp_path):
     (tmp_path / "a.parquet").write_bytes(as_parquet([{"text": "a", "x": 1}]))
     (tmp_path / "b.parquet").write_bytes(as_parquet([{"text": "a", "x": "1"}]))
