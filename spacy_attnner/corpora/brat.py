@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .complaints import CorpusError, Flaws
+from .complaints import CorpusError
 from .reading import Source
 from .recognition import Format, Glimpse
-from .record import Link, Mention, Record
+from .record import FLAWED, Link, Mention, Record
 
 NAME = re.compile(r"[TREAMN]\d+\S*|#\S*|\*")
 ENTITY = re.compile(r"(\S+) (-?\d+ -?\d+(?:;-?\d+ -?\d+)*)")
@@ -71,15 +71,10 @@ def _read_file(path: Path, source: Source) -> Record:
     found: Found = {}
     links: list[Link] = []
     meta: dict[str, Any] = {}
-    flaws: list[tuple[int | None, str]] = []
     # relations may stand before what they join
     for source.line, line in sorted(lines, key=lambda item: item[1][:1] != "T"):
-        try:
-            _read_line(line, text, found, links, meta, source)
-        except ValueError as error:
-            flaws.append((source.line, str(error)))
-    if flaws:
-        raise Flaws(flaws)
+        with source.flaws.of(source.line):
+            _read_line(line, found, links, meta, source)
     source.line = 1
     mentions = list(found.values())
     meta = _renumber(meta, found, links)
@@ -129,7 +124,6 @@ def _read_text(path: Path, source: Source) -> str:
 
 def _read_line(
     line: str,
-    text: str,
     found: Found,
     links: list[Link],
     meta: dict[str, Any],
@@ -142,6 +136,7 @@ def _read_line(
     if kind == "T":
         if name in found:
             raise ValueError(f"{name} is given twice; number them anew")
+        found[name] = FLAWED  # for relations of it
         found[name] = _read_entity(name, rest, source)
     elif kind == "R":
         links.append(_read_relation(name, rest, list(found), source))

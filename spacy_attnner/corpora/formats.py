@@ -12,7 +12,7 @@ from spacy.tokens import Doc, Span
 from ..relations import get_relations, split_sentences
 from .brat import BRAT
 from .columns import COLUMNS
-from .complaints import CorpusError, Rejects, Repairs
+from .complaints import CorpusError, Flaws, Rejects, Repairs
 from .conll import CONLL04, CONLL2003
 from .doccano import DOCCANO
 from .docred import DOCRED
@@ -208,10 +208,9 @@ class Corpus:
 
     def _make(self, record: Record) -> Doc | None:
         try:
-            return self.maker.make(record)
-        except ValueError as error:
-            self.source.line = self.source.start
-            self.source.reject(error)
+            return self.maker.make(record, self.source.flaws)
+        except Flaws:
+            self.source.reject()
             return None
 
     def _settle_categories(self) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 from ..errors import import_extra
 from .reading import Source
 from .recognition import Format, Glimpse
-from .record import Link, Mention, Record
+from .record import FLAWED, Link, Mention, Record
 
 TYPE_SYSTEM = "TypeSystem.xml"
 ANNOTATION, STRING = "uima.tcas.Annotation", "uima.cas.String"
@@ -130,8 +130,11 @@ def _make_record(cas: Any, path: Path, source: Source) -> Record:
         elif _is_own(kind.name) and not kind.get_feature(CHAIN):
             places[id(item)] = len(mentions)
             places.setdefault((item.begin, item.end), len(mentions))
-            label = _read_label(item, source)
-            mentions.append(Mention(item.begin, item.end, label, _layer(item)))
+            mention = FLAWED
+            with source.flaws.of():
+                label = _read_label(item, source)
+                mention = Mention(item.begin, item.end, label, _layer(item))
+            mentions.append(mention)
     related = any(
         map(_joins, filter(lambda t: _is_own(t.name), cas.typesystem.get_types()))
     )
@@ -187,7 +190,8 @@ def _read_links(
         if head is None or tail is None:
             source.repaired(NO_SPAN, f"{_layer(item)} at {item.begin}")
         else:
-            yield Link(head, tail, _read_label(item, source), _layer(item))
+            with source.flaws.of():
+                yield Link(head, tail, _read_label(item, source), _layer(item))
 
 
 def _find_place(end: Any, places: dict[Any, int]) -> int | None:

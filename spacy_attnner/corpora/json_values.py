@@ -52,17 +52,6 @@ def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def read_label(item: Any, name: str) -> str:
-    """The label of an entity or a relation that came out of JSON.
-
-    Raises ValueError if it is no string, or empty.
-    """
-    label = check_type(item["label"], str, f"{name} label")
-    if not label:
-        raise ValueError(f"{name} label is empty; name its type")
-    return label
-
-
 def read_sentences(value: Any, name: str) -> list[list[str]]:
     """The tokens of each sentence.
 
@@ -104,11 +93,14 @@ def check_keys(
 ) -> None:
     """Raises ValueError if this is no object, lacks a key or has an unknown one."""
     keys = set(check_type(value, dict, name))
-    allowed = ", ".join([*required, *optional])
-    for flaw, wrong in (
-        ("unknown", keys.difference(required, optional)),
-        ("missing", set(required) - keys),
-    ):
-        if wrong:
-            listed = ", ".join(repr(key) for key in sorted(wrong))
-            raise ValueError(f"{flaw} key {listed} in {name}; its keys are {allowed}")
+    flaws = [
+        f"{flaw} key {', '.join(repr(key) for key in sorted(wrong))}"
+        for flaw, wrong in (
+            ("unknown", keys.difference(required, optional)),
+            ("missing", set(required) - keys),
+        )
+        if wrong
+    ]
+    if flaws:
+        allowed = ", ".join([*required, *optional])
+        raise ValueError(f"{' and '.join(flaws)} in {name}; its keys are {allowed}")

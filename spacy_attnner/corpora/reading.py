@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .complaints import CorpusError, Flaws, Rejects, Repairs
+from .complaints import OTHER_TYPES, Collector, CorpusError, Rejects, Repairs
 from .json_values import check_type, goes_on, parse_json
 from .record import Record
 
@@ -37,7 +37,6 @@ PACKED = {
 }
 WIDE = "file in UTF-16 or UTF-32, by its byte order mark: read as such"
 OTHER_ENCODING = "line with characters that are not ASCII: read as"
-OTHER_TYPE = "a value is of no type that the format has there"
 BETWEEN = re.compile(r"\s*")
 
 
@@ -58,6 +57,7 @@ class Source:
         another.
     start: The first line of the record.
     raw: The record as the file has it.
+    flaws: What is wrong in the record so far.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Source:
         self.foreign = foreign
         self.line = self.start = 1
         self.raw = ""
+        self.flaws = Collector()
 
     def lines(self, encoding: str = UTF8) -> Iterator[str]:
         """The text of each line, without its end, which is a line feed.
@@ -193,14 +194,11 @@ class Source:
     ) -> list[T]:
         """Parse each line of a block; raises Flaws with all that is wrong."""
         found: list[T] = []
-        flaws: list[tuple[int | None, str]] = []
+        flaws = Collector()
         for self.line, line in block:
-            try:
+            with flaws.of(self.line):
                 found.append(parse(line))
-            except ValueError as error:
-                flaws.append((self.line, str(error)))
-        if flaws:
-            raise Flaws(flaws)
+        flaws.check()
         return found
 
     def values(self) -> Iterator[str]:
@@ -286,20 +284,19 @@ class Source:
         """The records of the units of a file: its lines, blocks of lines, files.
 
         What `parse` raises as ValueError puts the unit aside, and so do values of
-        another type than it takes them for.
+        another type than it takes them for. What it keeps in `flaws` puts a record
+        aside once it is known what else is wrong in it.
         """
         for unit in units:
             self.start = self.line
+            self.flaws = Collector()
             try:
                 self._check_decoded()
                 yield from parse(unit)
-            except CorpusError:
-                raise
-            except ValueError as error:
+            except (ValueError, *OTHER_TYPES) as error:
                 self.reject(error)
-            except (TypeError, KeyError, AttributeError) as error:
-                what = f"{type(error).__name__}: {error}"
-                self.reject(ValueError(f"{OTHER_TYPE} ({what}); check path and format"))
+            if self.flaws.items:
+                self.reject()
 
     def _check_decoded(self) -> None:
         if self.raw.isascii():
@@ -314,14 +311,14 @@ class Source:
                 "encoding, such as --encoding latin-1"
             )
 
-    def reject(self, error: ValueError) -> None:
-        """Put the record aside, which has an error, or `Flaws`."""
-        items = error.items if isinstance(error, Flaws) else [(self.line, str(error))]
-        errors = [
-            CorpusError(self.file, line or self.start, message)
-            for line, message in items
-        ]
-        self.rejects.add(errors, self.raw)
+    def reject(self, error: Exception | None = None) -> None:
+        """Put the record aside, for what was kept of it and for an error."""
+        if error:
+            self.flaws.keep(error, self.line)
+        items = [(line or self.start, message) for line, message in self.flaws.items]
+        items.sort(key=lambda item: item[0])
+        self.rejects.add([CorpusError(self.file, *item) for item in items], self.raw)
+        self.flaws = Collector()
 
     def check_file(self) -> None:
         """Raises CorpusError if there is no such file, or it is compressed."""
