@@ -9,8 +9,8 @@
 counted. `R` are relations from their first argument to the second, `*<TAB>Equiv T1 T2`
 and events (`E`) are left out and counted, but for their triggers, which are entities.
 Attributes (`A`, `M`), normalizations (`N`) and notes (`#`) go to `meta`, with
-entities and relations numbered by their order. A text without `.ann` is not annotated;
-other files of the folder are passed over.
+entities and relations numbered by their order. A text without `.ann` is not annotated,
+nor are relations if no text has one; other files of the folder are passed over.
 
 https://brat.nlplab.org/standoff.html
 """
@@ -62,12 +62,11 @@ def _read_file(path: Path, source: Source) -> Record:
         raise ValueError(f"there is no {path.with_suffix('.txt').name}; add the text")
     text = _read_text(path, source)
     name = source.name_of(path)
-    source.file = path.with_suffix(".ann")
-    if not source.file.exists():
-        source.file = path
+    annotations = path.with_suffix(".ann")
+    if not annotations.exists():
         source.repaired(NO_ANN, path.name)
         return Record(text, id=name)
-    lines = list(enumerate(_read_text(source.file, source).split("\n"), 1))
+    lines = list(enumerate(_read_text(annotations, source).split("\n"), 1))
     found: Found = {}
     links: list[Link] = []
     meta: dict[str, Any] = {}
@@ -108,8 +107,8 @@ def brat_order(mention: Mention) -> tuple[int, int, str]:
 
 
 def _read_text(path: Path, source: Source) -> str:
-    raw = path.read_bytes()
-    source.read(len(raw))
+    source.file = path
+    raw = source.content()
     encoding = source.encoding or "utf-8-sig"
     try:
         return raw.decode(encoding)
@@ -188,4 +187,4 @@ def fits_brat(glimpse: Glimpse) -> bool:
     return glimpse.path.is_dir() and any(glimpse.path.rglob("*.ann"))
 
 
-BRAT = Format("brat", read_brat, fits_brat, folder=True)
+BRAT = Format("brat", read_brat, fits_brat, folder=True, joined=True)

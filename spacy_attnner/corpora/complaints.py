@@ -13,6 +13,7 @@ T = TypeVar("T")
 Labels = Collection[str] | None  # those allowed; None allows any
 MAX_SHOWN = 20  # errors in a message
 MAX_KEPT = 10_000  # errors and places of repairs that are kept; all are counted
+STDIN = "(stdin)"  # the name of the file that stdin is copied to
 OTHER_TYPE = "a value is of no type that the format has there"
 # what readers raise for a value of another type than they take it for
 OTHER_TYPES = (TypeError, KeyError, AttributeError)
@@ -33,7 +34,9 @@ class CorpusError(ValueError):
         self.message = message
 
     def __str__(self) -> str:
-        where = f"{self.path}" if self.line is None else f"{self.path}:{self.line}"
+        where = called(self.path)
+        if self.line is not None:
+            where += f":{self.line}"
         return f"{where}: {self.message}"
 
 
@@ -162,7 +165,7 @@ class Repairs(Counter[str]):
         self[kind] += n
         self.n_places += 1
         if len(self.notes) < MAX_KEPT:
-            self.notes.append(f"{path}:{line}: {detail}")
+            self.notes.append(f"{called(path)}:{line}: {detail}")
 
 
 class Rejects:
@@ -186,19 +189,26 @@ class Rejects:
         if self.write:
             first = errors[0]
             messages = [str(error) for error in errors]
-            item = {"file": str(first.path), "line": first.line, "errors": messages}
+            item = {"file": called(first.path), "line": first.line, "errors": messages}
             self.write({**item, "record": raw})
 
     def stop(self, error: CorpusError) -> None:
         """Raises what ends the reading, with all that was wrong before."""
         if self.write or not self.errors:
             raise error
-        raise CorpusErrors([*self.errors, error], self.n_errors + 1, self.n_records + 1)
+        n = min(len(self.errors), MAX_SHOWN - 1)  # so that it is shown
+        errors = [*self.errors[:n], error, *self.errors[n:]]
+        raise CorpusErrors(errors, self.n_errors + 1, self.n_records + 1)
 
     def check(self, *, nothing_left: bool) -> None:
         """Raises CorpusErrors if there are any that were not taken, or none is left."""
         if self.errors and (nothing_left or not self.write):
             raise CorpusErrors(self.errors, self.n_errors, self.n_records)
+
+
+def called(path: str | Path) -> str:
+    """What a file is called; the copy of stdin has no folder."""
+    return STDIN if Path(path).name == STDIN else str(path)
 
 
 def check_label(label: str, labels: Labels, name: str | None = None) -> None:

@@ -57,7 +57,7 @@ def _open(source: Source) -> Any:
     try:
         return parquet.ParquetFile(source.path)
     except (OSError, ValueError) as error:
-        raise source.error(f"no Parquet, {error}; load the file anew") from error
+        raise source.error(f"no Parquet, {error}; load it anew, unpacked") from error
 
 
 def _rows(table: Any, source: Source) -> Iterator[dict[str, Any]]:

@@ -1,10 +1,12 @@
 """Values of JSON, and whether they are what a format has there."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+ARRAY = re.compile(r'\s*\[\s*(?!["\s])')  # not of a text and what is said of it
 TYPE_NAMES = {
     str: "a string",
     int: "a whole number",
@@ -32,12 +34,15 @@ def goes_on(line: str) -> bool:
 
     It is an array of records, unless it is a record such as `["text", {…}]`, or an
     object that ends on a later line.
+
+    line: As much of it as is known.
     """
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:
-        begins = line.lstrip()[:1]
-        return begins == "[" or (begins == "{" and error.pos >= len(line.rstrip()))
+        if ARRAY.match(line):
+            return True
+        return line.lstrip()[:1] == "{" and error.pos >= len(line.rstrip())
     except RecursionError:
         return False
     return isinstance(value, list) and not (value and isinstance(value[0], str))
