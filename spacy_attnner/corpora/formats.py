@@ -1,6 +1,6 @@
 """The formats by name, and reading a file that has one of them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
@@ -187,12 +187,14 @@ class Corpus:
 
         Raises CorpusError for all that is wrong, at the end.
         """
-        self._settle_categories()
+        unjoined = not self._settle()
         sinks = {"repairs": self.repairs, "rejects": self.rejects, "read": self.read}
         self.source = self._open(**sinks)
         made = False
         try:
             for number, record in enumerate(self.format.read(self.source)):
+                if unjoined:
+                    record = replace(record, relations=None)
                 doc = self._make(record)
                 if doc is not None:
                     made = True
@@ -213,15 +215,23 @@ class Corpus:
             self.source.reject()
             return None
 
-    def _settle_categories(self) -> None:
-        """What categories every document has."""
+    def _settle(self) -> bool:
+        """Settle what categories documents have; whether relations are annotated."""
         rules, which = self.maker.rules, self.format.categories
-        if not which or rules.categories:
-            return
-        found = rules.labels or which(self.options)
-        if found is None:
-            found = {label for _, each in self.survey() for label in each.cats or ()}
+        found: Collection[str] | None = rules.categories or ()
+        if which and not rules.categories:
+            found = rules.labels or which(self.options)
+        joined = not self.format.joined
+        if found is None or not joined:
+            labels: set[str] = set()
+            for _, record in self.survey():
+                labels.update(record.cats or ())
+                joined = joined or bool(record.relations)
+                if joined and found is not None:
+                    break
+            found = labels if found is None else found
         self.maker.rules = replace(rules, categories=sorted(found))
+        return joined
 
 
 def read_corpus(

@@ -11,6 +11,8 @@
      "labels": ["PER"]}], "topic": "news", "annotator": 1, "annotation_id": 5, …}
 
 The text is `text` of `data`, or the only string there; `--text-column` names another.
+An `id` in `data` goes before the task's, which Label Studio gives. Relations are not
+annotated if no task has one.
 Of several annotations of a task the first that was not cancelled is read, others are
 counted. A relation goes from `from_id` to `to_id`, by its direction the other way round
 or both ways; one without a label is left out, as choices of a region and results of
@@ -80,6 +82,7 @@ def _find_text(data: dict[str, Any], source: Source) -> tuple[str, str]:
 def _read_task(task: dict[str, Any], source: Source) -> Record | None:
     data = check_type(task["data"], dict, "data")
     key, text = _find_text(data, source)
+    name = data.get("id", task.get("id"))
     items = task.get("annotations", task.get("completions")) or []
     valid = [each for each in items if not each.get("was_cancelled")]
     if not valid:
@@ -98,8 +101,8 @@ def _read_task(task: dict[str, Any], source: Source) -> Record | None:
         entities=mentions if has_spans else None,
         relations=_read_links(results, ids, source) if has_spans else None,
         cats=cats or None,
-        id=task.get("id"),
-        meta={name: value for name, value in data.items() if name != key},
+        id=name,
+        meta={k: value for k, value in data.items() if k not in (key, "id")},
     )
 
 
@@ -241,4 +244,5 @@ LABEL_STUDIO = Format(
     claims=claims_label_studio,
     options=("text_column", "label_column"),
     categories=lambda options: None,
+    joined=True,
 )

@@ -31,16 +31,11 @@ N_COLUMNS, N_OF_RELATION = (5, 6, 7), (4, 5)
 
 def read_pubtator(source: Source) -> Iterator[Record]:
     """Read PubTator's documents."""
-    source.check_file()
-    has_relations = any(
-        _is_relation(line.split("\t"))
-        for line in Source(source.path, encoding=source.encoding).lines()
-    )
 
     def parse(block: list[Numbered]) -> Iterator[Record]:
         lines = [(at, line) for at, line in block if line.strip()]
         if lines:
-            yield _make_record(lines, has_relations, source)
+            yield _make_record(lines, source)
 
     return source.records(source.blocks(_begins), parse)
 
@@ -54,7 +49,7 @@ def _is_relation(row: list[str]) -> bool:
     return len(row) in N_OF_RELATION and not OFFSET.fullmatch(row[1])
 
 
-def _make_record(lines: list[Numbered], has_relations: bool, source: Source) -> Record:
+def _make_record(lines: list[Numbered], source: Source) -> Record:
     passages: dict[str, str] = {}
     rows: list[tuple[int, list[str]]] = []
     name = lines[0][1].partition("|")[0]
@@ -82,8 +77,7 @@ def _make_record(lines: list[Numbered], has_relations: bool, source: Source) -> 
         for at, row in rows
         if _is_relation(row) and (link := _link(row, at, mentions, concepts, source))
     ]
-    relations = links if has_relations else None
-    return Record(text, entities=mentions, relations=relations, id=name)
+    return Record(text, entities=mentions, relations=links, id=name)
 
 
 def _mention(row: list[str], line: int, source: Source) -> Mention:
@@ -118,4 +112,4 @@ def _link(
     return Link(*near, label, f"{label} {ends}", line)
 
 
-PUBTATOR = Format("pubtator", read_pubtator, first_line(r"[^|\t]+\|t\|"))
+PUBTATOR = Format("pubtator", read_pubtator, first_line(r"[^|\t]+\|t\|"), joined=True)
