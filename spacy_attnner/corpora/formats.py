@@ -173,14 +173,14 @@ class Corpus:
         self.repairs.record(kind, self.source.file, where, detail, n)
 
     def survey(self) -> Iterator[tuple[int, Record]]:
-        """The records, read once before, each with the line that it begins on.
+        """The records, read once before, each with the number of its unit of the file.
 
         Nothing is counted, and no error is raised: what ends a file early ends this.
         """
         source = self._open()
         with suppress(CorpusError):
             for record in self.format.read(source):
-                yield source.start, record
+                yield source.unit, record
 
     def docs(self) -> Iterator[tuple[int, Doc]]:
         """Documents, each with the number of its record, from 0.

@@ -8,6 +8,7 @@ BETWEEN = re.compile(r"\s*")
 DECODER = json.JSONDecoder()
 # what text can end with that is no value yet, and is one with what follows
 LONGEST_CUT = len("-Infinity")
+LONGEST_REST = len("e-")  # what may be left behind a number that goes on, as in 1e-5
 
 
 class JSONStream:
@@ -81,7 +82,7 @@ class JSONStream:
                 self.line += self._text.count("\n", self._at, error.pos)
                 near = self._text[error.pos : error.pos + 40]
                 raise ValueError(f"{error.msg}: {near!r}") from error
-            if end < len(self._text) or not self._read_on():
+            if end + LONGEST_REST < len(self._text) or not self._read_on():
                 raw = self._text[self._at : end]
                 self._go_to(end)
                 return raw

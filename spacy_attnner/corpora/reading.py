@@ -56,6 +56,7 @@ class Source:
     line: The line that they are about, from 1: the one read last, unless a reader sets
         another.
     start: The first line of the record.
+    unit: The number of the unit of the file that the record is of, see `records`.
     raw: The record as the file has it.
     flaws: What is wrong in the record so far.
     """
@@ -81,6 +82,7 @@ class Source:
         self.read = read
         self.foreign = foreign
         self.line = self.start = 1
+        self.unit = 0
         self.raw = ""
         self.flaws = Collector()
 
@@ -315,7 +317,7 @@ class Source:
         another type than it takes them for. What it keeps in `flaws` puts a record
         aside once it is known what else is wrong in it.
         """
-        for unit in units:
+        for self.unit, unit in enumerate(units, 1):
             self.start = self.line
             self.flaws = Collector()
             try:

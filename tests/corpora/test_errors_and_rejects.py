@@ -278,6 +278,13 @@ def test_shares_by_label_are_the_same_each_time(write, tmp_path, nlp):
     assert found[0] == found[1] != found[2]
 
 
+def test_an_array_on_one_line_is_dealt(write, tmp_path, nlp):
+    records = [{k: v for k, v in each.items() if k != "id"} for each in corpus_of(20)]
+    convert(write(json.dumps(records)), tmp_path / "split", split="70/30")
+    parts = shares(tmp_path / "split", nlp)
+    assert {name: len(docs) for name, docs in parts.items()} == {"train": 14, "dev": 6}
+
+
 def test_groups_stay_together(write, tmp_path, nlp):
     path = write(lines(*corpus_of(60)))
     convert(path, tmp_path / "split", split="2/1", group_key="author")
