@@ -12,12 +12,12 @@ from spacy_attnner.corpora.complaints import CorpusError
 from spacy_attnner.corpora.json_stream import JSONStream
 from spacy_attnner.corpora.reading import Source
 
-SLOW = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=9,
+    max_leaves=5,
 )
 
 
