@@ -1,11 +1,12 @@
-"""Speed and memory of `spacy attn convert`.
+"""Speed and memory of `spacy attn convert`, `export` and `data`.
 
     python benchmarks/convert.py --work DIR --megabytes 1000
 
 Texts are invented. Documents a second are those of a BRAT folder (237 tokens, 20
 entities and 10 relations a document), by the time of the processor, in this process.
-The memory is that of the command while it turns JSONL into a folder of parts, and a
-small one into one file: the highest resident set in each tenth of what is read.
+The memory is that of a command, the highest resident set in each tenth of its time:
+JSONL and one array become a folder of parts, which is exported as JSONL and looked
+over, and a small corpus one file.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from record import called, write_result
 from scale import RESULTS, resident
@@ -84,44 +86,85 @@ def measure_speed(work: Path, n: int) -> dict[str, float]:
     return {"documents": n, "per_second": n / (time.process_time() - begin)}
 
 
-def place_in(path: Path, pid: int) -> int:
-    """How far a process has read a file, in bytes."""
-    for fd in Path(f"/proc/{pid}/fd").glob("*"):
-        try:
-            if os.readlink(fd) == str(path):
-                info = Path(f"/proc/{pid}/fdinfo/{fd.name}").read_text()
-                return int(info.split()[1])
-        except OSError:  # closed since
-            continue
-    return 0
-
-
-def measure_memory(work: Path, n_bytes: int, name: str) -> dict[str, object]:
-    """The highest memory in each tenth of a file that becomes what is named."""
-    path, output = (work / "corpus.jsonl").absolute(), work / name
-    write_jsonl(path, n_bytes)
-    command = [sys.executable, "-m", "spacy", "attn", "convert", str(path), str(output)]
-    peaks = [0] * 10
-    place = 0
+def measure(output: Path, *args: str | Path) -> dict[str, object]:
+    """Time and memory of a command of `spacy attn`, which writes something."""
+    command = [sys.executable, "-m", "spacy", "attn", *map(str, args)]
+    found: list[int] = []
     begin = os.times().children_user
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     while process.poll() is None:
-        place = max(place, place_in(path, process.pid))  # it is closed before the end
-        tenth = min(place * 10 // n_bytes, 9)
-        peaks[tenth] = max(peaks[tenth], resident(process.pid))
+        found.append(resident(process.pid))
         time.sleep(0.2)
-    found = {
-        "bytes": path.stat().st_size,
-        "files": len(list(output.glob("*.spacy"))) or 1,
+    if process.returncode:
+        raise SystemExit(f"{command} failed")
+    tenths = [
+        found[len(found) * i // 10 : len(found) * (i + 1) // 10] for i in range(10)
+    ]
+    files = list(output.glob("*.spacy")) if output.is_dir() else [output]
+    return {
         "seconds": os.times().children_user - begin,
-        "mib_by_tenth": [round(peak / 2**20) for peak in peaks],
+        "mib_by_tenth": [round(max(each, default=0) / 2**20) for each in tenths],
+        "files": len(files),
+        "bytes_written": sum(each.stat().st_size for each in files),
     }
-    path.unlink()
-    return found
+
+
+def as_array(path: Path) -> Path:
+    """The same documents as one array, on one line."""
+    array = path.with_suffix(".json")
+    with path.open() as lines, array.open("w") as file:
+        for i, line in enumerate(lines):
+            file.write(("," if i else "[") + line.rstrip())
+        file.write("]")
+    return array
+
+
+def measure_large(work: Path, n_bytes: int) -> dict[str, object]:
+    """From lines and from an array to parts, back to lines, and looked over."""
+    lines, parts, again = work / "corpus.jsonl", work / "parts", work / "again.jsonl"
+    write_jsonl(lines, n_bytes)
+    array = as_array(lines)
+    page = work / "data.json"
+    return {
+        "bytes": n_bytes,
+        "convert_lines": measure(parts, "convert", lines, parts),
+        "convert_array": measure(parts, "convert", array, parts),
+        "export": measure(again, "export", parts, again, "-f", "jsonl"),
+        "data": measure(page, "data", parts, "--json", page),
+    }
+
+
+def table(content: dict[str, Any]) -> str:
+    """The results for people."""
+    brat, large = content["brat"], content["large"]
+    rows = [
+        "# `spacy attn convert`, `export` and `data`",
+        "",
+        f"BRAT: {brat['per_second']:.0f} documents a second of processor time.",
+        "",
+        f"Documents of {large['bytes'] / 1e6:,.0f} MB of JSONL; memory (MiB) is the "
+        "highest resident set in each tenth of the time.",
+        "",
+        "| command | seconds of processor time | memory |",
+        "|---|---|---|",
+    ]
+    for name, found in {**large, "one file": content["one_file"]}.items():
+        if name != "bytes":
+            memory = " ".join(map(str, found["mib_by_tenth"]))
+            rows.append(f"| {name} | {found['seconds']:.0f} | {memory} |")
+    what = f"`one file` is {ONE_FILE / 1e6:.0f} MB of JSONL as one .spacy file."
+    return "\n".join([*rows, "", what, ""])
+
+
+def measure_one_file(work: Path) -> dict[str, object]:
+    """A small corpus, held until its only file is written."""
+    lines, output = work / "small.jsonl", work / "small.spacy"
+    write_jsonl(lines, ONE_FILE)
+    return measure(output, "convert", lines, output)
 
 
 def main() -> None:
-    """Measure both."""
+    """Measure all."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -134,11 +177,12 @@ def main() -> None:
     options.work.mkdir(parents=True)
     content = {
         "brat": measure_speed(options.work, options.documents),
-        "parts": measure_memory(options.work, options.megabytes * 1_000_000, "parts"),
-        "one_file": measure_memory(options.work, ONE_FILE, "corpus.spacy"),
+        "large": measure_large(options.work, options.megabytes * 1_000_000),
+        "one_file": measure_one_file(options.work),
     }
     shutil.rmtree(options.work)
     write_result(options.output, called(), content)
+    options.output.with_suffix(".md").write_text(table(content))
     sys.stdout.write(json.dumps(content, indent=1) + "\n")
 
 

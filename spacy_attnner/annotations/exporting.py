@@ -14,12 +14,12 @@ from spacy.vocab import Vocab
 from tqdm import tqdm
 
 from ..atomic import check_file, replacing, replacing_parts
+from ..compressed import decompressed
 from ..corpora.documents import ALL_ENTITIES, ID, META
 from ..corpora.record import Record
 from ..errors import UserError, sound
 from ..loading import load_pipeline, running, use_gpu
 from ..terminal import visible
-from ..texts.compressed import decompressed
 from ..texts.given import given_texts
 from ..texts.inputs import Input, check_places, find_inputs
 from ..texts.json_lines import SURROGATE

@@ -25,6 +25,7 @@ KINDS = {
     "text": "spaces of a document's text: the format has none",
     "tokens": "document of tokens whose spaces are unknown: one is put between them",
 }
+NONE_APPLIES = "document to which no category applies: written without one"
 KEY = "key of meta that has a meaning in the format: left out"
 RENAMED = "label with whitespace: written with _"
 

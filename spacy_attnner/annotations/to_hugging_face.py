@@ -10,12 +10,20 @@ from typing import Any
 
 from ..corpora.hugging_face import TAGS
 from ..corpora.record import Record
-from .layouts import KINDS, Layout, Sheet, as_line, chosen, in_tokens, with_meta
+from .layouts import (
+    KINDS,
+    NONE_APPLIES,
+    Layout,
+    Sheet,
+    as_line,
+    chosen,
+    in_tokens,
+    with_meta,
+)
 
 RESERVED = frozenset(("id", "tokens", "text", "sentence", "label", *TAGS))
 BESIDE = "category of a document that has entities: the format has no place for both"
 SEVERAL = "category beside a likelier one: the format has one of a document"
-NONE = "document to which no category applies: written without one"
 
 
 def lay_out_hugging_face(record: Record, sheet: Sheet) -> str:
@@ -35,7 +43,7 @@ def lay_out_hugging_face(record: Record, sheet: Sheet) -> str:
     names = sorted(chosen(cats), key=lambda name: -cats[name])
     value["label"] = names[0] if names else None
     if cats and not names:
-        note(NONE, start, 1)
+        note(NONE_APPLIES, start, 1)
     if names[1:]:
         note(SEVERAL, start, len(names) - 1)
     return as_line(with_meta(value, record, RESERVED, note))

@@ -14,8 +14,8 @@ The names are those of this labelling configuration:
     <Text name="text" value="$text"/></View>
 
 The score of a prediction is the lowest in it, so that tasks can be sorted by what has
-to be looked at. Metadata go to `data`, and so does an id that is no number: Label
-Studio numbers tasks anew.
+to be looked at. Metadata go to `data`, and so does the id: Label Studio numbers tasks
+anew.
 
 https://labelstud.io/guide/predictions and https://labelstud.io/guide/task_format
 """
@@ -26,20 +26,23 @@ from typing import Any
 
 from ..corpora.record import Record
 from ..texts.json_lines import json_line
-from .layouts import Layout, Sheet, chosen, with_meta, with_score
+from .layouts import NONE_APPLIES, Layout, Sheet, chosen, with_meta, with_score
 
 NONE = "document with categories and without entities: reads as not annotated with any"
 
 
 def lay_out_label_studio(record: Record, sheet: Sheet) -> str:
     task: dict[str, Any] = {} if record.id is None else {"id": record.id}
-    data = with_meta({"text": record.text}, record, (), sheet.note)
-    if isinstance(record.id, str):
-        data.setdefault("id", record.id)
+    reserved = () if record.id is None else ("id",)
+    data = with_meta({"text": record.text}, record, reserved, sheet.note)
+    if record.id is not None:
+        data["id"] = record.id
     task["data"] = data
     results = [*_regions(record), *_relations(record), *_choices(record)]
     if record.entities == [] and record.cats:
         sheet.note(NONE, repr((record.text or "")[:40]), 1)
+    if record.cats and not chosen(record.cats):
+        sheet.note(NONE_APPLIES, repr((record.text or "")[:40]), 1)
     if sheet.model is not None:
         scores = [each["score"] for each in results if "score" in each]
         name = "/".join(Path(sheet.model).parts[-2:])  # not all folders

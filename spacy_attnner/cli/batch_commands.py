@@ -103,8 +103,8 @@ def apply_cli(
 ) -> None:
     """Write what MODEL finds in INPUT, every row of it exactly once.
 
-    INPUT may be compressed (gzip, zstd). Rows that fail go to errors.jsonl, the others
-    on. Parts of the results are finished one by one: after a crash, --resume goes on,
+    INPUT may be compressed (gzip, bzip2, xz, zstd). Rows that fail go to errors.jsonl,
+    the others on. Parts of the results are finished one by one: after a crash, --resume goes on,
     and the results are the same bytes as those of a run that was not cut off. With - as
     OUTPUT, lines of JSON go to stdout, all else to stderr, and there is no --resume.
 

@@ -28,7 +28,7 @@ def _list_formats(context: typer.Context, name: str | None) -> str | None:
 
 @attn_cli.command("convert")
 def convert_cli(
-    input: Path = typer.Argument(..., help="The corpus: a file, or a tool's folder"),
+    input: Path = typer.Argument(..., help="A file, - for stdin, or a tool's folder"),
     output: Path = typer.Argument(..., help="The .spacy file, or a folder of parts"),
     format: str | None = typer.Option(
         *(None, "--format", "-f"),
@@ -104,9 +104,10 @@ def convert_cli(
 ) -> None:
     """Convert a corpus into the .spacy format of `spacy train`.
 
-    Its format is told from its content. All that is wrong is said at once, with file
-    and line, and nothing is written; --rejects goes on without it. What is repaired is
-    counted and listed. Formats have options of their own, see --format ?.
+    Its format is told from its content; a file may be compressed (gzip, bzip2, xz,
+    zstd). All that is wrong is said at once, with file and line, and nothing is
+    written; --rejects goes on without it. What is repaired is counted and listed.
+    Formats have options of their own, see --format ?.
     """
     from ..corpora.complaints import CorpusError
     from ..corpora.conversion import convert

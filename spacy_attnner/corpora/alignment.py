@@ -135,17 +135,20 @@ def split_tokens(doc: Doc, offsets: Collection[int]) -> Doc:
         the space between tokens, change nothing.
 
     Returns the document itself if nothing is to be split, else a new one that holds
-    words and spaces only, and the categories.
+    words, spaces and the starts of sentences, and the categories.
     """
     words: list[str] = []
     spaces: list[bool] = []
+    starts: list[bool | int | None] = []
     for token in doc:
         inside = {at - token.idx for at in offsets if 0 < at - token.idx < len(token)}
         cuts = [0, *sorted(inside), len(token)]
         words += [token.text[start:end] for start, end in pairwise(cuts)]
         spaces += [False] * len(inside) + [bool(token.whitespace_)]
+        starts += [token.is_sent_start] + [False] * len(inside)
     if len(words) == len(doc):
         return doc
-    made = Doc(doc.vocab, words=words, spaces=spaces)
+    known = starts if doc.has_annotation("SENT_START") else None
+    made = Doc(doc.vocab, words=words, spaces=spaces, sent_starts=known)
     made.cats = doc.cats
     return made

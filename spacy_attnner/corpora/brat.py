@@ -9,8 +9,8 @@
 counted. `R` are relations from their first argument to the second, `*<TAB>Equiv T1 T2`
 and events (`E`) are left out and counted, but for their triggers, which are entities.
 Attributes (`A`, `M`), normalizations (`N`) and notes (`#`) go to `meta`, with
-entities and relations numbered by their order. A text without `.ann` is not annotated;
-other files of the folder are passed over.
+entities and relations numbered by their order. A text without `.ann` is not annotated,
+nor are relations if no text has one; other files of the folder are passed over.
 
 https://brat.nlplab.org/standoff.html
 """
@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .complaints import CorpusError, Flaws
+from .complaints import CorpusError
 from .reading import Source
 from .recognition import Format, Glimpse
-from .record import Link, Mention, Record
+from .record import FLAWED, Link, Mention, Record
 
 NAME = re.compile(r"[TREAMN]\d+\S*|#\S*|\*")
 ENTITY = re.compile(r"(\S+) (-?\d+ -?\d+(?:;-?\d+ -?\d+)*)")
@@ -62,24 +62,18 @@ def _read_file(path: Path, source: Source) -> Record:
         raise ValueError(f"there is no {path.with_suffix('.txt').name}; add the text")
     text = _read_text(path, source)
     name = source.name_of(path)
-    source.file = path.with_suffix(".ann")
-    if not source.file.exists():
-        source.file = path
+    annotations = path.with_suffix(".ann")
+    if not annotations.exists():
         source.repaired(NO_ANN, path.name)
         return Record(text, id=name)
-    lines = list(enumerate(_read_text(source.file, source).split("\n"), 1))
+    lines = list(enumerate(_read_text(annotations, source).split("\n"), 1))
     found: Found = {}
     links: list[Link] = []
     meta: dict[str, Any] = {}
-    flaws: list[tuple[int | None, str]] = []
     # relations may stand before what they join
     for source.line, line in sorted(lines, key=lambda item: item[1][:1] != "T"):
-        try:
-            _read_line(line, text, found, links, meta, source)
-        except ValueError as error:
-            flaws.append((source.line, str(error)))
-    if flaws:
-        raise Flaws(flaws)
+        with source.flaws.of(source.line):
+            _read_line(line, found, links, meta, source)
     source.line = 1
     mentions = list(found.values())
     meta = _renumber(meta, found, links)
@@ -113,8 +107,8 @@ def brat_order(mention: Mention) -> tuple[int, int, str]:
 
 
 def _read_text(path: Path, source: Source) -> str:
-    raw = path.read_bytes()
-    source.read(len(raw))
+    source.file = path
+    raw = source.content()
     encoding = source.encoding or "utf-8-sig"
     try:
         return raw.decode(encoding)
@@ -129,7 +123,6 @@ def _read_text(path: Path, source: Source) -> str:
 
 def _read_line(
     line: str,
-    text: str,
     found: Found,
     links: list[Link],
     meta: dict[str, Any],
@@ -142,6 +135,7 @@ def _read_line(
     if kind == "T":
         if name in found:
             raise ValueError(f"{name} is given twice; number them anew")
+        found[name] = FLAWED  # for relations of it
         found[name] = _read_entity(name, rest, source)
     elif kind == "R":
         links.append(_read_relation(name, rest, list(found), source))
@@ -193,4 +187,4 @@ def fits_brat(glimpse: Glimpse) -> bool:
     return glimpse.path.is_dir() and any(glimpse.path.rglob("*.ann"))
 
 
-BRAT = Format("brat", read_brat, fits_brat, folder=True)
+BRAT = Format("brat", read_brat, fits_brat, folder=True, joined=True)

@@ -1,13 +1,22 @@
 """What is said of what is wrong in a corpus file, and of what was repaired in it."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from .json_values import check_type
+
+T = TypeVar("T")
 
 Labels = Collection[str] | None  # those allowed; None allows any
 MAX_SHOWN = 20  # errors in a message
 MAX_KEPT = 10_000  # errors and places of repairs that are kept; all are counted
+STDIN = "(stdin)"  # the name of the file that stdin is copied to
+OTHER_TYPE = "a value is of no type that the format has there"
+# what readers raise for a value of another type than they take it for
+OTHER_TYPES = (TypeError, KeyError, AttributeError)
 
 
 class CorpusError(ValueError):
@@ -25,7 +34,9 @@ class CorpusError(ValueError):
         self.message = message
 
     def __str__(self) -> str:
-        where = f"{self.path}" if self.line is None else f"{self.path}:{self.line}"
+        where = called(self.path)
+        if self.line is not None:
+            where += f":{self.line}"
         return f"{where}: {self.message}"
 
 
@@ -66,6 +77,70 @@ class Flaws(ValueError):
         self.items = list(items)
 
 
+class Collector:
+    """Keeps what is wrong in one record, so that all of it is told, once.
+
+    items: As those of `Flaws`.
+    """
+
+    def __init__(self) -> None:
+        self.items: list[tuple[int | None, str]] = []
+        self._seen: set[tuple[int | None, str]] = set()
+
+    @contextmanager
+    def of(self, line: int | None = None) -> Iterator[None]:
+        """Keep the flaw that ends what is done inside, and go on behind it.
+
+        line: The line that it is about; None for the record's.
+        """
+        try:
+            yield
+        except (ValueError, *OTHER_TYPES) as error:
+            self.keep(error, line)
+
+    def keep(self, error: Exception, line: int | None = None) -> None:
+        """Keep an error; raises one that is about the file."""
+        if isinstance(error, CorpusError):
+            raise error
+        if isinstance(error, Flaws):
+            found = error.items
+        elif isinstance(error, ValueError):
+            found = [(line, str(error))]
+        else:
+            what = f"{type(error).__name__}: {error}"
+            found = [(line, f"{OTHER_TYPE} ({what}); check path and format")]
+        self.items += [item for item in found if item not in self._seen]
+        self._seen.update(found)
+
+    def each(
+        self,
+        items: Any,
+        name: str,
+        make: Callable[[Any, str], T],
+        instead: T | None = None,
+    ) -> list[T]:
+        """What is made of each item of a list of JSON.
+
+        name: That of the list; items are called `name[0]` and so on.
+        make: Is given an item and what it is called.
+        instead: What takes the place of an item that is wrong; None leaves it out.
+        """
+        found: list[T] = []
+        with self.of():
+            for i, item in enumerate(check_type(items, list, name)):
+                made = instead
+                with self.of():
+                    made = make(item, f"{name}[{i}]")
+                if made is not None:
+                    found.append(made)
+        return found
+
+    def check(self) -> None:
+        """Raises Flaws if something is wrong."""
+        if self.items:
+            raise Flaws(self.items)
+
+
 class Repairs(Counter[str]):
     """How often each kind of flaw was repaired.
 
@@ -90,7 +165,7 @@ class Repairs(Counter[str]):
         self[kind] += n
         self.n_places += 1
         if len(self.notes) < MAX_KEPT:
-            self.notes.append(f"{path}:{line}: {detail}")
+            self.notes.append(f"{called(path)}:{line}: {detail}")
 
 
 class Rejects:
@@ -114,19 +189,26 @@ class Rejects:
         if self.write:
             first = errors[0]
             messages = [str(error) for error in errors]
-            item = {"file": str(first.path), "line": first.line, "errors": messages}
+            item = {"file": called(first.path), "line": first.line, "errors": messages}
             self.write({**item, "record": raw})
 
     def stop(self, error: CorpusError) -> None:
         """Raises what ends the reading, with all that was wrong before."""
         if self.write or not self.errors:
             raise error
-        raise CorpusErrors([*self.errors, error], self.n_errors + 1, self.n_records + 1)
+        n = min(len(self.errors), MAX_SHOWN - 1)  # so that it is shown
+        errors = [*self.errors[:n], error, *self.errors[n:]]
+        raise CorpusErrors(errors, self.n_errors + 1, self.n_records + 1)
 
     def check(self, *, nothing_left: bool) -> None:
         """Raises CorpusErrors if there are any that were not taken, or none is left."""
         if self.errors and (nothing_left or not self.write):
             raise CorpusErrors(self.errors, self.n_errors, self.n_records)
+
+
+def called(path: str | Path) -> str:
+    """What a file is called; the copy of stdin has no folder."""
+    return STDIN if Path(path).name == STDIN else str(path)
 
 
 def check_label(label: str, labels: Labels, name: str | None = None) -> None:

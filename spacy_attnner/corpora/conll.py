@@ -276,19 +276,22 @@ def _resolve(rows: list[Row], spans: list[TaggedSpan], source: Source) -> list[L
     for i, row in enumerate(rows):
         source.line = row.line
         for label, j in row.relations:
-            detail = f"{label} from token {i} to token {j}"
-            if not 0 <= j < len(rows):
-                last = len(rows) - 1
-                raise ValueError(f"{detail}: the document has the tokens 0 to {last}")
-            head, tail = entity_at.get(i), entity_at.get(j)
-            repair = DROPPED
-            if head and tail:
-                key = head, tail, label
-                moved = head.end != i + 1 or tail.end != j + 1
-                repair = _place(found, key, moved, detail)
-                lines.setdefault(key, row.line)
-            if repair:
-                source.repaired(repair, detail)
+            with source.flaws.of(row.line):
+                detail = f"{label} from token {i} to token {j}"
+                if not 0 <= j < len(rows):
+                    last = len(rows) - 1
+                    raise ValueError(
+                        f"{detail}: the document has the tokens 0 to {last}"
+                    )
+                head, tail = entity_at.get(i), entity_at.get(j)
+                repair = DROPPED
+                if head and tail:
+                    key = head, tail, label
+                    moved = head.end != i + 1 or tail.end != j + 1
+                    repair = _place(found, key, moved, detail)
+                    lines.setdefault(key, row.line)
+                if repair:
+                    source.repaired(repair, detail)
     return [
         Link(spans.index(head), spans.index(tail), label, line=lines[head, tail, label])
         for head, tail, label in found

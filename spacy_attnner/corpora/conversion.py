@@ -1,12 +1,15 @@
 """From a corpus file in any format to a `.spacy` file, counting what it holds."""
 
 import json
+import shutil
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import spacy
@@ -17,7 +20,7 @@ from tqdm import tqdm
 from ..atomic import check_apart, check_file, check_files, replacing
 from ..relations import get_relations, has_relations
 from ..terminal import visible
-from .complaints import CorpusError, Rejects, Repairs
+from .complaints import STDIN, CorpusError, Rejects, Repairs, called
 from .documents import ID, Rules
 from .formats import Corpus, detect_format, split_document
 from .recognition import Options
@@ -126,7 +129,7 @@ def convert(
 ) -> Summary:
     """Convert a corpus into spaCy's format and count what it holds.
 
-    input: The corpus file, or folder.
+    input: The corpus file, which may be compressed, or folder; "-" for stdin.
     output: The `.spacy` file to write, or a folder, which gets files of a part each;
         with `split` the folder of `train.spacy`, `dev.spacy` and `test.spacy`.
     format: One of `formats.FORMATS`; None tells it from the content.
@@ -151,13 +154,14 @@ def convert(
     """
     output = Path(output)
     shares = _check_output(Path(input), output, split, group_key, rejects)
-    _check_size(Path(input), output, split)
     told = Options(**options)
-    summary = Summary(format or detect_format(input, told))
-    summary.rejects = Path(rejects) if rejects else None
     names = dict(label_map or {})
     rules = Rules(trim=trim, labels=labels or None, label_map=names, cats=cats)
     with ExitStack() as stack:
+        input = stack.enter_context(_given(input))
+        _check_size(input, output, split)
+        summary = Summary(format or detect_format(input, told))
+        summary.rejects = Path(rejects) if rejects else None
         corpus = Corpus(
             input,
             _make_tokenizer(input, lang),
@@ -185,6 +189,21 @@ def convert(
         _fill(sink, corpus, summary, sentences)
         _check_named(corpus)
     return summary
+
+
+@contextmanager
+def _given(input: str | Path) -> Iterator[Path]:
+    """The corpus; of stdin a copy, as files are read more than once."""
+    if str(input) != "-":
+        yield Path(input)
+        return
+    if sys.stdin is None:
+        raise CorpusError("-", None, "stdin is closed; pipe a corpus into it")
+    with TemporaryDirectory() as folder:
+        path = Path(folder, STDIN)
+        with path.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+        yield path
 
 
 def _check_output(
@@ -223,9 +242,10 @@ def _check_size(input: Path, output: Path, split: str | None) -> None:
     size = _n_bytes(input)
     if size > LARGE and (output.suffix or split):
         warnings.warn(
-            f"{input} has {size / 1e9:,.1f} GB, and what becomes one file is held in "
-            f"memory, about {size * BYTES_HELD / 1e9:,.0f} GB: give a folder as output "
-            "and no --split; it gets files of a part each, one of which is held",
+            f"{called(input)} has {size / 1e9:,.1f} GB, and what becomes one file is "
+            f"held in memory, about {size * BYTES_HELD / 1e9:,.0f} GB: give a folder "
+            "as output and no --split; it gets files of a part each, one of which is "
+            "held",
             stacklevel=3,
         )
 

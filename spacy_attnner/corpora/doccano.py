@@ -22,10 +22,11 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+from .complaints import Collector
 from .json_values import check_type, parse_json
 from .reading import Source
 from .recognition import N_VALUES, Format
-from .record import Link, Mention, Record
+from .record import FLAWED, Link, Mention, Record
 
 LISTS = ("label", "labels", "annotations")
 MINE = frozenset(("Comments", "comments", "annotation_approver"))
@@ -35,7 +36,7 @@ KEYS = frozenset(("id", "text", "data", "entities", "relations", "cats", *LISTS,
 def read_doccano(source: Source) -> Iterator[Record]:
     """Read an export of Doccano, of entities, relations or categories."""
     categories = _are_categories(source)
-    return source.objects(lambda value: _make_record(value, categories))
+    return source.objects(lambda value: _make_record(value, categories, source.flaws))
 
 
 def _are_categories(source: Source) -> bool:
@@ -52,75 +53,76 @@ def _are_categories(source: Source) -> bool:
     return False
 
 
-def _make_record(value: dict[str, Any], categories: bool) -> Record:
+def _make_record(value: dict[str, Any], categories: bool, flaws: Collector) -> Record:
     text = check_type(value.get("text", value.get("data")), str, "text")
     meta = {key: item for key, item in value.items() if key not in KEYS}
     if isinstance(meta.get("meta"), dict):  # where old exports have the other keys
         meta |= meta.pop("meta")
     name = value.get("id")
     if "cats" in value:  # of a project for intents and slots
-        cats = _read_names(value["cats"], "cats")
-        items = check_type(value.get("entities", []), list, "entities")
-        mentions = _read_triples(items, "entities")
+        cats = _read_names(value["cats"], "cats", flaws)
+        items = value.get("entities", [])
+        mentions = flaws.each(items, "entities", _read_triple, FLAWED)
         return Record(text, entities=mentions, cats=cats, id=name, meta=meta)
     if "entities" in value:
-        mentions, ids = _read_objects(value["entities"], "entities")
-        links = _read_links(value.get("relations"), ids)
+        mentions, ids = _read_objects(value["entities"], "entities", flaws)
+        links = _read_links(value.get("relations"), ids, flaws)
         return Record(text, entities=mentions, relations=links, id=name, meta=meta)
     key = next((key for key in LISTS if key in value), None)
     if key is None:
         return Record(text, id=name, meta=meta)
     items = check_type(value[key], list, key)
     if any(isinstance(item, str) for item in items) or (not items and categories):
-        return Record(text, cats=_read_names(items, key), id=name, meta=meta)
+        return Record(text, cats=_read_names(items, key, flaws), id=name, meta=meta)
     if key != "annotations":
-        return Record(text, entities=_read_triples(items, key), id=name, meta=meta)
+        mentions = flaws.each(items, key, _read_triple, FLAWED)
+        return Record(text, entities=mentions, id=name, meta=meta)
     if any("start_offset" not in item for item in items):
         cats = {str(item.get("label")): 1.0 for item in items}
         return Record(text, cats=cats, id=name, meta=meta)
-    mentions, _ = _read_objects(items, key)
+    mentions, _ = _read_objects(items, key, flaws)
     return Record(text, entities=mentions, id=name, meta=meta)
 
 
-def _read_names(items: Any, key: str) -> dict[str, float]:
-    """Categories; raises ValueError if they are no list of strings."""
-    names = check_type(items, list, key)
-    return {check_type(name, str, f"{key}[]"): 1.0 for name in names}
+def _read_names(items: Any, key: str, flaws: Collector) -> dict[str, float]:
+    """Categories, a list of strings."""
+    names = flaws.each(items, key, lambda item, name: check_type(item, str, name))
+    return dict.fromkeys(names, 1.0)
 
 
-def _read_triples(items: list[Any], key: str) -> list[Mention]:
-    found = []
-    for i, item in enumerate(items):
-        if not isinstance(item, list) or len(item) != 3:
-            raise ValueError(f"{key}[{i}] is {item!r}; give [start, end, label]")
-        start, end = (check_type(at, int, f"{key}[{i}]") for at in item[:2])
-        found.append(Mention(start, end, str(item[2]), f"{key}[{i}]"))
-    return found
+def _read_triple(item: Any, name: str) -> Mention:
+    if not isinstance(item, list) or len(item) != 3:
+        raise ValueError(f"{name} is {item!r}; give [start, end, label]")
+    start, end = (check_type(at, int, name) for at in item[:2])
+    return Mention(start, end, str(item[2]), name)
 
 
-def _read_objects(items: Any, key: str) -> tuple[list[Mention], dict[Any, int]]:
+def _read_objects(
+    items: Any, key: str, flaws: Collector
+) -> tuple[list[Mention], dict[Any, int]]:
     """Entities, and the place of each by its id."""
-    found: list[Mention] = []
     ids: dict[Any, int] = {}
     for i, item in enumerate(check_type(items, list, key)):
-        name = f"{key}[{i}]"
-        check_type(item, dict, name)
+        if isinstance(item, dict):
+            ids.setdefault(item.get("id", i), i)
+    seen: set[Any] = set()
+
+    def read(item: Any, name: str) -> Mention:
+        given = check_type(item, dict, name).get("id", name)
+        if given in seen:
+            raise ValueError(f"{name} id is {given!r}, which is given twice")
+        seen.add(given)
         start, end = (
             check_type(item.get(at), int, f"{name} {at}")
             for at in ("start_offset", "end_offset")
         )
-        if ids.setdefault(item.get("id", f"{key} {i}"), i) != i:
-            raise ValueError(f"{name} id is {item['id']!r}, which is given twice")
-        found.append(Mention(start, end, str(item.get("label") or ""), name))
-    return found, ids
+        return Mention(start, end, str(item.get("label") or ""), name)
+
+    return flaws.each(items, key, read, FLAWED), ids
 
 
-def _read_links(items: Any, ids: dict[Any, int]) -> list[Link] | None:
-    if items is None:
-        return None
-    found = []
-    for i, item in enumerate(check_type(items, list, "relations")):
-        name = f"relations[{i}]"
+def _read_links(items: Any, ids: dict[Any, int], flaws: Collector) -> list[Link] | None:
+    def read(item: Any, name: str) -> Link:
         check_type(item, dict, name)
         for key in ("from_id", "to_id"):
             if item.get(key) not in ids:
@@ -129,8 +131,9 @@ def _read_links(items: Any, ids: dict[Any, int]) -> list[Link] | None:
                     "export the document anew"
                 )
         head, tail = ids[item["from_id"]], ids[item["to_id"]]
-        found.append(Link(head, tail, str(item.get("type") or ""), name))
-    return found
+        return Link(head, tail, str(item.get("type") or ""), name)
+
+    return None if items is None else flaws.each(items, "relations", read)
 
 
 def claims_doccano(value: dict[str, Any]) -> bool:

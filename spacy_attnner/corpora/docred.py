@@ -15,31 +15,36 @@ from itertools import accumulate, chain
 from typing import Any
 
 from .alignment import nearest
+from .complaints import Collector
 from .json_values import check_type, read_sentences
 from .reading import Source
 from .recognition import Format
-from .record import Link, Mention, Record, first_of_each
+from .record import FLAWED, Link, Mention, Record, first_of_each
 
 
 def read_docred(source: Source) -> Iterator[Record]:
     """Read DocRED's JSON, also Re-DocRED's and DWIE's in its form."""
-    return source.objects(_make_record)
+    return source.objects(lambda value: _make_record(value, source.flaws))
 
 
-def _make_record(value: dict[str, Any]) -> Record:
+def _make_record(value: dict[str, Any], flaws: Collector) -> Record:
     sentences = read_sentences(value.get("sents"), "sents")
     starts = [0, *accumulate(map(len, sentences))]
     mentions: list[Mention] = []
     entities: list[list[int]] = []
     for i, vertex in enumerate(check_type(value.get("vertexSet"), list, "vertexSet")):
-        entities.append([])
-        for j, item in enumerate(check_type(vertex, list, f"vertexSet[{i}]")):
-            entities[-1].append(len(mentions))
-            mentions.append(_mention(item, f"vertexSet[{i}][{j}]", starts))
+        name, n_before = f"vertexSet[{i}]", len(mentions)
+        mentions += flaws.each(
+            vertex, name, lambda item, name: _mention(item, name, starts), FLAWED
+        )
+        entities.append([*range(n_before, len(mentions))])
+
+    def read_relation(item: Any, name: str) -> Link:
+        return _link(item, name, entities, mentions)
+
     links = None
     if "labels" in value:
-        items = enumerate(check_type(value["labels"], list, "labels"))
-        links = [_link(item, f"labels[{i}]", entities, mentions) for i, item in items]
+        links = flaws.each(value["labels"], "labels", read_relation)
     return Record(
         words=list(chain.from_iterable(sentences)),
         sent_starts=first_of_each(sentences),

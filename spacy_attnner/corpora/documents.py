@@ -5,7 +5,7 @@ token, hold a space at their edge, lie in each other, or have offsets that some 
 language counted. All that is changed here is counted and listed, see `reading.Repairs`.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +22,8 @@ from .alignment import (
     split_tokens,
     trim,
 )
-from .complaints import Flaws, Labels, check_label
-from .record import Link, Mention, Record
+from .complaints import Collector, Labels, check_label
+from .record import FLAWED, Link, Mention, Record
 
 ALIGN = ("strict", "expand", "contract", "split")
 ALL_ENTITIES = "all_entities"  # the span group where entities overlap
@@ -43,6 +43,7 @@ TWICE = "entity given twice: one left out"
 MERGED = "relation that aligned entities made a self relation or a duplicate: dropped"
 UNITS = "offsets that count {}: turned into characters, by the text that is stored"
 Key = tuple[int, int, int]  # what makes two spans of a document the same one
+Spans = list[Span | None]  # of each entity; None for one that is wrong
 Note = Callable[[int | None, str, str, int], None]  # line, kind, detail, how many
 
 
@@ -93,21 +94,35 @@ class DocumentMaker:
         self.ent_labels: set[str] = set()
         self.cat_labels: set[str] = set()
 
-    def make(self, record: Record) -> Doc:
+    def make(self, record: Record, flaws: Collector | None = None) -> Doc:
         """Make a document.
 
-        Raises ValueError, `Flaws` where there may be several, if an entity or a
-        relation cannot be, or a label is not allowed.
+        flaws: What is known to be wrong in the record.
+
+        Raises Flaws if there are some, if an entity or a relation cannot be, or a label
+        is not allowed, with all that is wrong.
         """
+        flaws = Collector() if flaws is None else flaws
+        doc = None
+        with flaws.of():
+            doc = self._make(record, flaws)
+        flaws.check()
+        assert doc is not None
+        return doc
+
+    def _make(self, record: Record, flaws: Collector) -> Doc:
+        cats = self._cats(record, flaws)
         doc = self._make_tokens(record)
-        doc.cats = self._cats(record)
-        spans: list[Span] = []
+        doc.cats = cats
+        spans: Spans = []
         ents: set[Key] = set()
         if record.entities is not None:
-            doc, spans = self._place(doc, record, record.entities)
+            doc, spans = self._place(doc, record, record.entities, flaws)
             ents = self._set_entities(doc, record, spans)
-        if record.relations is not None:
-            set_relations(doc, self._relations(record.relations, spans, ents))
+        if record.relations is not None and (spans or not flaws.items):
+            links = self._relations(record.relations, spans, ents, flaws)
+            if not flaws.items:
+                set_relations(doc, links)
         if record.id is not None:
             doc.user_data[ID] = record.id
         if record.meta:
@@ -131,12 +146,13 @@ class DocumentMaker:
             )
         return doc
 
-    def _cats(self, record: Record) -> dict[str, float]:
+    def _cats(self, record: Record, flaws: Collector) -> dict[str, float]:
         if record.cats is None:
             return {}
         self.cat_labels.update(record.cats)
         for label in record.cats:
-            check_label(label, self.rules.labels)
+            with flaws.of():
+                check_label(label, self.rules.labels)
         cats = dict.fromkeys(sorted(self.rules.categories), 0.0)
         self.cat_labels.update(cats)
         cats.update({label: float(value) for label, value in record.cats.items()})
@@ -145,40 +161,45 @@ class DocumentMaker:
         return cats
 
     def _place(
-        self, doc: Doc, record: Record, mentions: Iterable[Mention]
-    ) -> tuple[Doc, list[Span]]:
+        self, doc: Doc, record: Record, given: Sequence[Mention], flaws: Collector
+    ) -> tuple[Doc, Spans]:
         """The document, whose tokens may be split anew, and a span for each mention."""
-        mentions = list(mentions)
         text = record.text  # which is that of the document
-        if text is None:
-            places = [(mention.start, mention.end) for mention in mentions]
-        else:
-            places = self._characters(text, mentions)
-        flaws = _Collected()
-        for i, mention in enumerate(mentions):
+        sound = [mention for mention in given if mention is not FLAWED]
+        found = [(mention.start, mention.end) for mention in sound]
+        if text is not None:
+            found = self._characters(text, sound)
+        mentions: list[Mention] = []
+        places: list[Place] = []
+        for mention, place in zip(sound, found, strict=True):
             with flaws.of(mention.line):
-                self._check(mention, places[i], doc, text)
+                self._check_label(mention)
+            with flaws.of(mention.line):
+                self._check_place(mention, place, doc, text)
                 if text is not None and self.rules.trim:
-                    places[i] = self._trim(doc, text, mention, places[i])
-        flaws.check()
+                    place = self._trim(doc, text, mention, place)
+                mentions.append(mention)
+                places.append(place)
         if text is not None and self.rules.align == "split":
             doc = self._split(doc, mentions, places)
-        spans: list[Span] = []
+        spans: dict[int, Span] = {}  # by the identity of the mention
         for mention, place in zip(mentions, places, strict=True):
             with flaws.of(mention.line):
-                spans.append(self._span(doc, mention, place, text is None))
-        flaws.check()
-        return doc, spans
+                spans[id(mention)] = self._span(doc, mention, place, text is None)
+        return doc, [spans.get(id(mention)) for mention in given]
 
-    def _check(
-        self, mention: Mention, place: Place, doc: Doc, text: str | None
-    ) -> None:
-        """Raises ValueError for a label or offsets that cannot be."""
-        name, old, (start, end) = mention.place, mention.label, place
+    def _check_label(self, mention: Mention) -> None:
+        name, old = mention.place, mention.label
         self.ent_labels.add(old)
         if not old:
             raise ValueError(f"{name} label is empty; name its type")
         check_label(old, self.rules.labels, self.rules.label_map.get(old))
+
+    def _check_place(
+        self, mention: Mention, place: Place, doc: Doc, text: str | None
+    ) -> None:
+        """Raises ValueError for offsets that cannot be."""
+        name, old, (start, end) = mention.place, mention.label, place
         size = len(doc if text is None else text)
         if not 0 <= start < end <= size:
             raise ValueError(
@@ -244,7 +265,7 @@ class DocumentMaker:
             raise ValueError(describe_misaligned(doc, mention.place, place, mode))
         return span
 
-    def _set_entities(self, doc: Doc, record: Record, spans: list[Span]) -> set[Key]:
+    def _set_entities(self, doc: Doc, record: Record, spans: Spans) -> set[Key]:
         """The longest into the entities, all into a span group if some overlap.
 
         Returns what is in the entities.
@@ -252,6 +273,8 @@ class DocumentMaker:
         given: dict[Key, Span] = {}
         lines: dict[Key, int | None] = {}
         for mention, span in zip(record.entities or (), spans, strict=True):
+            if span is None:
+                continue
             if given.setdefault(_key(span), span) is not span:
                 detail = f"{span.text!r} ({span.label_})"
                 self.note(mention.line, TWICE, detail, 1)
@@ -268,25 +291,27 @@ class DocumentMaker:
         return ents
 
     def _relations(
-        self, links: Iterable[Link], spans: list[Span], ents: set[Key]
+        self, links: Iterable[Link], spans: Spans, ents: set[Key], flaws: Collector
     ) -> list[Relation]:
-        found: dict[Any, Link] = {}
-        flaws = _Collected()
+        found: dict[Any, Relation] = {}
+        places: dict[Any, tuple[int, int]] = {}
         for link in links:
             with flaws.of(link.line):
-                self._add(found, link, spans, ents)
-        flaws.check()
-        return [
-            Relation(spans[link.head], spans[link.tail], link.label)
-            for link in found.values()
-        ]
+                if not link.label:
+                    raise ValueError(f"{link.place} label is empty; name its type")
+                check_label(link.label, self.rules.labels)
+            with flaws.of(link.line):
+                self._add(found, places, link, spans, ents)
+        return list(found.values())
 
     def _add(
-        self, found: dict[Any, Link], link: Link, spans: list[Span], ents: set
+        self,
+        found: dict[Any, Relation],
+        places: dict[Any, tuple[int, int]],
+        link: Link,
+        spans: Spans,
+        ents: set[Key],
     ) -> None:
-        if not link.label:
-            raise ValueError(f"{link.place} label is empty; name its type")
-        check_label(link.label, self.rules.labels)
         for name, index in (("head", link.head), ("tail", link.tail)):
             if not 0 <= index < len(spans):
                 raise ValueError(
@@ -294,45 +319,23 @@ class DocumentMaker:
                     f"has {len(spans)}; give its place in entities, counted from 0"
                 )
         head, tail = spans[link.head], spans[link.tail]
+        if head is None or tail is None:  # whose flaw is told
+            return
         key = _key(head), _key(tail), link.label
-        other = found.get(key)
+        ends = link.head, link.tail
         flaw = "joins an entity to itself" if link.head == link.tail else ""
-        if other and (other.head, other.tail) == (link.head, link.tail):
+        if places.get(key) == ends:
             flaw = "is given twice"
         if flaw:
             what = _describe(link, head, tail)
             raise ValueError(f"{link.place} {what} {flaw}; remove it")
-        if key[0] == key[1] or other:
+        if key[0] == key[1] or key in found:
             self.note(link.line, MERGED, _describe(link, head, tail), 1)
             return
         if not {key[0], key[1]} <= ents:
             self.note(link.line, NESTED, _describe(link, head, tail), 1)
-        found[key] = link
-
-
-class _Collected:
-    """Flaws of one record, as they come."""
-
-    def __init__(self) -> None:
-        self.items: list[tuple[int | None, str]] = []
-        self.line: int | None = None
-
-    def of(self, line: int | None) -> "_Collected":
-        self.line = line
-        return self
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: Any, _: Any) -> bool:
-        if not isinstance(error, ValueError):
-            return False
-        self.items.append((self.line, str(error)))
-        return True
-
-    def check(self) -> None:
-        if self.items:
-            raise Flaws(self.items)
+        found[key] = Relation(head, tail, link.label)
+        places[key] = ends
 
 
 def _key(span: Span) -> Key:

@@ -1,6 +1,6 @@
 """The formats by name, and reading a file that has one of them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from spacy.tokens import Doc, Span
 from ..relations import get_relations, split_sentences
 from .brat import BRAT
 from .columns import COLUMNS
-from .complaints import CorpusError, Rejects, Repairs
+from .complaints import CorpusError, Flaws, Rejects, Repairs
 from .conll import CONLL04, CONLL2003
 from .doccano import DOCCANO
 from .docred import DOCRED
@@ -173,26 +173,28 @@ class Corpus:
         self.repairs.record(kind, self.source.file, where, detail, n)
 
     def survey(self) -> Iterator[tuple[int, Record]]:
-        """The records, read once before, each with the line that it begins on.
+        """The records, read once before, each with the number of its unit of the file.
 
         Nothing is counted, and no error is raised: what ends a file early ends this.
         """
         source = self._open()
         with suppress(CorpusError):
             for record in self.format.read(source):
-                yield source.start, record
+                yield source.unit, record
 
     def docs(self) -> Iterator[tuple[int, Doc]]:
         """Documents, each with the number of its record, from 0.
 
         Raises CorpusError for all that is wrong, at the end.
         """
-        self._settle_categories()
+        unjoined = not self._settle()
         sinks = {"repairs": self.repairs, "rejects": self.rejects, "read": self.read}
         self.source = self._open(**sinks)
         made = False
         try:
             for number, record in enumerate(self.format.read(self.source)):
+                if unjoined:
+                    record = replace(record, relations=None)
                 doc = self._make(record)
                 if doc is not None:
                     made = True
@@ -208,21 +210,28 @@ class Corpus:
 
     def _make(self, record: Record) -> Doc | None:
         try:
-            return self.maker.make(record)
-        except ValueError as error:
-            self.source.line = self.source.start
-            self.source.reject(error)
+            return self.maker.make(record, self.source.flaws)
+        except Flaws:
+            self.source.reject()
             return None
 
-    def _settle_categories(self) -> None:
-        """What categories every document has."""
+    def _settle(self) -> bool:
+        """Settle what categories documents have; whether relations are annotated."""
         rules, which = self.maker.rules, self.format.categories
-        if not which or rules.categories:
-            return
-        found = rules.labels or which(self.options)
-        if found is None:
-            found = {label for _, each in self.survey() for label in each.cats or ()}
+        found: Collection[str] | None = rules.categories or ()
+        if which and not rules.categories:
+            found = rules.labels or which(self.options)
+        joined = not self.format.joined
+        if found is None or not joined:
+            labels: set[str] = set()
+            for _, record in self.survey():
+                labels.update(record.cats or ())
+                joined = joined or bool(record.relations)
+                if joined and found is not None:
+                    break
+            found = labels if found is None else found
         self.maker.rules = replace(rules, categories=sorted(found))
+        return joined
 
 
 def read_corpus(

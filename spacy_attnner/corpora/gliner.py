@@ -16,52 +16,54 @@ https://github.com/jackboyla/GLiREL
 from collections.abc import Iterator
 from typing import Any
 
+from .complaints import Collector
 from .json_values import check_type
 from .reading import Source
 from .recognition import Format
-from .record import Link, Mention, Record
+from .record import FLAWED, Link, Mention, Record
 
 
 def read_gliner(source: Source) -> Iterator[Record]:
     """Read GLiNER's JSON."""
-    return source.objects(_make_record)
+    return source.objects(lambda value: _make_record(value, source.flaws))
 
 
-def _make_record(value: dict[str, Any]) -> Record:
+def _make_record(value: dict[str, Any], flaws: Collector) -> Record:
     words = check_type(value.get("tokenized_text"), list, "tokenized_text")
-    mentions = [
-        Mention(start, end + 1, label, f"ner[{i}]")
-        for i, (start, end, label, *_) in enumerate(_triples(value, "ner", str))
-    ]
+    for i, word in enumerate(words):
+        check_type(word, str, f"tokenized_text[{i}]")
+    mentions = flaws.each(value.get("ner", []), "ner", _read_entity, FLAWED)
     places = {(mention.start, mention.end - 1): i for i, mention in enumerate(mentions)}
-    items = check_type(value.get("relations", []), list, "relations")
-    if any(isinstance(item, dict) for item in items):
-        links = [_link(item, f"relations[{i}]", places) for i, item in enumerate(items)]
-    else:
-        links = [
-            Link(head, tail, label, f"relations[{i}]")
-            for i, (head, tail, label) in enumerate(_triples(value, "relations"))
-        ]
+
+    def read_relation(item: Any, name: str) -> Link:
+        if isinstance(item, dict):
+            return _link(item, name, places)
+        return Link(*_triple(item, name), name)
+
+    links = flaws.each(value.get("relations", []), "relations", read_relation)
     return Record(
-        words=[check_type(word, str, "tokenized_text[]") for word in words],
+        words=words,
         entities=mentions if "ner" in value else None,
         relations=links if "relations" in value else None,
     )
 
 
-def _triples(value: dict[str, Any], key: str, *fourth: type) -> list[Any]:
-    """Lists of two numbers and a label; `fourth` is of what may stand behind it."""
-    items = check_type(value.get(key, []), list, key)
-    for i, item in enumerate(items):
-        kinds = [type(each) for each in item] if isinstance(item, list) else []
-        if kinds not in ([int, int, str], [int, int, str, *fourth]):
-            raise ValueError(f"{key}[{i}] is {item!r}; write [0, 0, 'type']")
-    return items
+def _read_entity(item: Any, name: str) -> Mention:
+    start, end, label = _triple(item, name, str)
+    return Mention(start, end + 1, label, name)
 
 
-def _link(item: Any, name: str, places: dict[tuple, int]) -> Link:
+def _triple(item: Any, name: str, *fourth: type) -> tuple[int, int, str]:
+    """Two numbers and a label; `fourth` is of what may stand behind it."""
+    kinds = [type(each) for each in item] if isinstance(item, list) else []
+    if kinds not in ([int, int, str], [int, int, str, *fourth]):
+        raise ValueError(f"{name} is {item!r}; write [0, 0, 'type']")
+    first, second, label = item[:3]
+    return first, second, label
+
+
+def _link(item: dict[str, Any], name: str, places: dict[tuple, int]) -> Link:
     """A relation of GLiREL's, whose arguments are given by their places."""
-    check_type(item, dict, name)
 
     def find(key: str) -> int:
         place = check_type(item.get(key), dict, f"{name} {key}").get("position")

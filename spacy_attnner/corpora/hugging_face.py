@@ -25,7 +25,7 @@ from .json_values import check_type
 from .reading import Source
 from .recognition import Format, Options, begins_with
 from .record import Record
-from .tags import read_tags
+from .tags import OUTSIDE, read_tags
 
 WORDS, TEXTS = "tokens", ("text", "sentence")
 TAGS, LABELS = ("ner_tags", "tags", "labels"), ("label", "labels")
@@ -57,7 +57,7 @@ def _open(source: Source) -> Any:
     try:
         return parquet.ParquetFile(source.path)
     except (OSError, ValueError) as error:
-        raise source.error(f"no Parquet, {error}; load the file anew") from error
+        raise source.error(f"no Parquet, {error}; load it anew, unpacked") from error
 
 
 def _rows(table: Any, source: Source) -> Iterator[dict[str, Any]]:
@@ -110,7 +110,9 @@ def _make_record(row: dict[str, Any], class_labels: Names, source: Source) -> Re
         raise ValueError(f"{key} has {len(items)} tags for {len(words)} tokens")
     for i, word in enumerate(words):
         check_type(word, str, f"{text_key}[{i}]")
-    tags = [_name(item, f"{key}[{i}]", names) for i, item in enumerate(items)]
+    tags = source.flaws.each(
+        items, key, lambda item, name: _name(item, name, names), OUTSIDE[0]
+    )
     return Record(words=words, entities=read_tags(tags, key, source), **about)
 
 
@@ -159,7 +161,10 @@ def _read_cats(
             f"{key} is {value}: a number is given twice; give the number of each label "
             "that applies, or 0 or 1 for each of --label-names"
         )
-    return {_name(item, key, names): 1.0 for item in items}
+    if not isinstance(value, list):
+        return {_name(value, key, names): 1.0}
+    found = source.flaws.each(items, key, lambda item, name: _name(item, name, names))
+    return dict.fromkeys(found, 1.0)
 
 
 def _name(value: Any, place: str, names: Sequence[str] | None) -> str:

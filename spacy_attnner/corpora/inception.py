@@ -3,31 +3,35 @@
     TypeSystem.xml and NAME.xmi, or NAME.json alone
 
 Layers of spans are entities: `NamedEntity` and those of the project's own, not tokens,
-sentences, lemmas and the like. Their label is the feature `value` or `label`, or the
-only string that they have; `--label-column` names another. Layers of relations have the
-features `Governor`, from which a relation goes, and `Dependent`. What has no label gets
-the name of its layer, and is counted, as other features are that are left out. A folder
-is read with the folders in it; unpack archives before. Of an exported project each
-document is read once, as it was curated, else as its first user annotated it; the other
-files are counted.
+lemmas and the like. Their label is the feature `value` or `label`, or the only string
+that they have; `--label-column` names another. Sentences begin with the tokens of the
+tokenizer that begin where they do, or behind. Layers of relations have the features
+`Governor`, from which a relation goes, and `Dependent`. What has no label gets the name
+of its layer, and is counted, as other features are that are left out. A folder is read
+with the folders in it; unpack archives before. Of an exported project each document is
+read once, as it was curated, else as its first user annotated it; the other files are
+counted.
 
 https://inception-project.github.io/releases/latest/docs/user-guide.html#sect_formats;
 https://github.com/dkpro/dkpro-cassis reads the files and makes offsets, which count
 UTF-16 units, characters.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from io import BytesIO
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from ..errors import import_extra
 from .reading import Source
 from .recognition import Format, Glimpse
-from .record import Link, Mention, Record
+from .record import FLAWED, Link, Mention, Record
 
 TYPE_SYSTEM = "TypeSystem.xml"
 ANNOTATION, STRING = "uima.tcas.Annotation", "uima.cas.String"
+SENTENCE = "de.tudarmstadt.ukp.dkpro.core.api.segmentation.type.Sentence"
 BUILT_IN, ENTITIES = ("uima.", "de.tudarmstadt.ukp.", "org.dkpro."), ".ner.type."
 HEAD, TAIL, CHAIN = "Governor", "Dependent", "next"
 LABELS = ("value", "label")
@@ -88,8 +92,7 @@ def _load(
     path: Path, cassis: Any, type_systems: dict[Path, Any], source: Source
 ) -> Any:
     """The CAS of a file; raises ValueError if it is none."""
-    raw = path.read_bytes()
-    source.read(len(raw))
+    raw = source.content()
     try:
         if raw.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
             return cassis.load_cas_from_json(raw.decode("utf-8-sig"))
@@ -130,17 +133,43 @@ def _make_record(cas: Any, path: Path, source: Source) -> Record:
         elif _is_own(kind.name) and not kind.get_feature(CHAIN):
             places[id(item)] = len(mentions)
             places.setdefault((item.begin, item.end), len(mentions))
-            label = _read_label(item, source)
-            mentions.append(Mention(item.begin, item.end, label, _layer(item)))
+            mention = FLAWED
+            with source.flaws.of():
+                label = _read_label(item, source)
+                mention = Mention(item.begin, item.end, label, _layer(item))
+            mentions.append(mention)
     related = any(
         map(_joins, filter(lambda t: _is_own(t.name), cas.typesystem.get_types()))
     )
     return Record(
         text,
+        **_read_sentences(cas, text, source),
         entities=mentions,
         relations=list(_read_links(joins, places, source)) if related else None,
         id=source.name_of(path),
     )
+
+
+def _read_sentences(cas: Any, text: str, source: Source) -> dict[str, Any]:
+    """The tokens of a text, where it is known which of them begin a sentence."""
+    if not cas.typesystem.contains_type(SENTENCE) or source.tokenize is None:
+        return {}
+    sentences = sorted((each.begin, each.end) for each in cas.select(SENTENCE))
+    if not sentences:
+        return {}
+    words, spaces = source.tokenize(text)
+    sizes = (len(word) + space for word, space in zip(words, spaces, strict=True))
+    offsets = list(accumulate(sizes, initial=0))[:-1]
+    starts = [i == 0 for i in range(len(words))]
+    end = 0
+    for begin, stop in [*sentences, (len(text), len(text))]:
+        outside = text[end:begin].lstrip()  # of no sentence
+        for cut in {begin - len(outside), begin}:
+            first = bisect_left(offsets, cut)
+            if first < len(starts):
+                starts[first] = True
+        end = max(end, stop)
+    return {"words": words, "spaces": spaces, "sent_starts": starts}
 
 
 def _is_own(name: str) -> bool:
@@ -187,7 +216,8 @@ def _read_links(
         if head is None or tail is None:
             source.repaired(NO_SPAN, f"{_layer(item)} at {item.begin}")
         else:
-            yield Link(head, tail, _read_label(item, source), _layer(item))
+            with source.flaws.of():
+                yield Link(head, tail, _read_label(item, source), _layer(item))
 
 
 def _find_place(end: Any, places: dict[Any, int]) -> int | None:

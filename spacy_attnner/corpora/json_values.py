@@ -1,10 +1,12 @@
 """Values of JSON, and whether they are what a format has there."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+ARRAY = re.compile(r'\s*\[\s*(?!["\s])')  # not of a text and what is said of it
 TYPE_NAMES = {
     str: "a string",
     int: "a whole number",
@@ -32,12 +34,15 @@ def goes_on(line: str) -> bool:
 
     It is an array of records, unless it is a record such as `["text", {…}]`, or an
     object that ends on a later line.
+
+    line: As much of it as is known.
     """
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:
-        begins = line.lstrip()[:1]
-        return begins == "[" or (begins == "{" and error.pos >= len(line.rstrip()))
+        if ARRAY.match(line):
+            return True
+        return line.lstrip()[:1] == "{" and error.pos >= len(line.rstrip())
     except RecursionError:
         return False
     return isinstance(value, list) and not (value and isinstance(value[0], str))
@@ -50,17 +55,6 @@ def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key in keys if keys.count(key) > 1)
         raise ValueError(f"key {twice!r} is given twice")
     return made
-
-
-def read_label(item: Any, name: str) -> str:
-    """The label of an entity or a relation that came out of JSON.
-
-    Raises ValueError if it is no string, or empty.
-    """
-    label = check_type(item["label"], str, f"{name} label")
-    if not label:
-        raise ValueError(f"{name} label is empty; name its type")
-    return label
 
 
 def read_sentences(value: Any, name: str) -> list[list[str]]:
@@ -104,11 +98,14 @@ def check_keys(
 ) -> None:
     """Raises ValueError if this is no object, lacks a key or has an unknown one."""
     keys = set(check_type(value, dict, name))
-    allowed = ", ".join([*required, *optional])
-    for flaw, wrong in (
-        ("unknown", keys.difference(required, optional)),
-        ("missing", set(required) - keys),
-    ):
-        if wrong:
-            listed = ", ".join(repr(key) for key in sorted(wrong))
-            raise ValueError(f"{flaw} key {listed} in {name}; its keys are {allowed}")
+    flaws = [
+        f"{flaw} key {', '.join(repr(key) for key in sorted(wrong))}"
+        for flaw, wrong in (
+            ("unknown", keys.difference(required, optional)),
+            ("missing", set(required) - keys),
+        )
+        if wrong
+    ]
+    if flaws:
+        allowed = ", ".join([*required, *optional])
+        raise ValueError(f"{' and '.join(flaws)} in {name}; its keys are {allowed}")

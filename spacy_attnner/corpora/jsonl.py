@@ -20,12 +20,12 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from .complaints import Labels
+from .complaints import Collector, Labels
 from .documents import DocumentMaker, Rules
-from .json_values import check_keys, check_type, read_label
+from .json_values import check_keys, check_type
 from .reading import Source
 from .recognition import OWN, Format
-from .record import Link, Mention, Record
+from .record import FLAWED, Link, Mention, Record
 
 TOKEN_KEYS = ("text", "tokens", "spaces", "sent_starts")
 KEYS = (*TOKEN_KEYS, "entities", "relations", "cats", "id", "meta")
@@ -35,7 +35,7 @@ RELATION_KEYS = {"head", "tail", "label"}
 
 def read_jsonl(source: Source) -> Iterator[Record]:
     """Read a JSONL corpus, each record annotated as far as its line says."""
-    return source.objects(parse_record)
+    return source.objects(lambda value: parse_record(value, source.flaws))
 
 
 def claims_jsonl(value: dict[str, Any]) -> bool:
@@ -65,33 +65,49 @@ def record_to_doc(
 
     Raises ValueError if it is malformed or carries a label that is not allowed.
     """
-    return DocumentMaker(nlp, Rules(labels=labels)).make(parse_record(record))
+    flaws = Collector()
+    made = parse_record(record, flaws)
+    return DocumentMaker(nlp, Rules(labels=labels)).make(made, flaws)
 
 
-def parse_record(value: Any) -> Record:
-    """Make a record of one object; raises ValueError if it is malformed."""
-    check_keys(value, "document", optional=KEYS)
+def parse_record(value: dict[str, Any], flaws: Collector) -> Record:
+    """Make a record of one object.
+
+    flaws: Keeps what is wrong in it.
+
+    Raises ValueError if it has no text, or words that cannot be.
+    """
+    with flaws.of():
+        check_keys(value, "document", optional=KEYS)
+    others: dict[str, Any] = {}
+    with flaws.of():
+        name = others["id"] = value.get("id")
+        if name is not None and type(name) not in (str, int):
+            raise ValueError(f"id is {name!r}; give a string or a whole number")
+    with flaws.of():
+        others["meta"] = check_type(value.get("meta", {}), dict, "meta")
+    if "entities" in value:
+        items = value["entities"]
+        others["entities"] = flaws.each(items, "entities", _read_entity, FLAWED)
+    if "relations" in value:
+        items = value["relations"]
+        others["relations"] = flaws.each(items, "relations", _read_relation)
+    if "cats" in value:
+        with flaws.of():
+            others["cats"] = _read_cats(value["cats"], flaws)
     if ("text" in value) == ("tokens" in value):
         raise ValueError(f"give either text or tokens; the keys are {sorted(value)}")
-    entities, relations, cats, name = (
-        value.get(key) for key in ("entities", "relations", "cats", "id")
-    )
-    if name is not None and type(name) not in (str, int):
-        raise ValueError(f"id is {name!r}; give a string or a whole number")
     return Record(
-        **(_read_text(value) if "text" in value else _read_tokens(value)),
-        entities=None if "entities" not in value else _read_entities(entities),
-        relations=None if "relations" not in value else _read_relations(relations),
-        cats=None if "cats" not in value else _read_cats(cats),
-        id=name,
-        meta=check_type(value.get("meta", {}), dict, "meta"),
+        **(_read_text(value, flaws) if "text" in value else _read_tokens(value)),
+        **others,
     )
 
 
-def _read_text(value: dict[str, Any]) -> dict[str, Any]:
+def _read_text(value: dict[str, Any], flaws: Collector) -> dict[str, Any]:
     for key in ("spaces", "sent_starts"):
-        if key in value:
-            raise ValueError(f"{key} goes with tokens, not with text; remove it")
+        with flaws.of():
+            if key in value:
+                raise ValueError(f"{key} goes with tokens, not with text; remove it")
     return {"text": check_type(value["text"], str, "text")}
 
 
@@ -115,40 +131,35 @@ def _read_tokens(value: dict[str, Any]) -> dict[str, Any]:
     return {"words": words, **flags}
 
 
-def _read_cats(value: Any) -> dict[str, float]:
-    cats = check_type(value, dict, "cats")
-    for label, given in cats.items():
-        if not isinstance(given, int | float) or not 0 <= given <= 1:
-            raise ValueError(
-                f"cats[{label!r}] is {given!r}; write true, false or a number "
-                "from 0 to 1"
-            )
-    return {label: float(given) for label, given in cats.items()}
-
-
-def _read_entities(items: Any) -> list[Mention]:
-    found = []
-    for i, item in enumerate(check_type(items, list, "entities")):
-        name = f"entities[{i}]"
-        check_keys(item, name, required=("start", "end", "label"))
-        start, end = (
-            check_type(item[key], int, f"{name} {key}") for key in ("start", "end")
-        )
-        found.append(Mention(start, end, read_label(item, name), name))
+def _read_cats(value: Any, flaws: Collector) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for label, given in check_type(value, dict, "cats").items():
+        with flaws.of():
+            if not isinstance(given, int | float) or not 0 <= given <= 1:
+                raise ValueError(
+                    f"cats[{label!r}] is {given!r}; write true, false or a number "
+                    "from 0 to 1"
+                )
+            found[label] = float(given)
     return found
 
 
-def _read_relations(items: Any) -> list[Link]:
-    found = []
-    for i, item in enumerate(check_type(items, list, "relations")):
-        name = f"relations[{i}]"
-        check_keys(item, name, required=("head", "tail", "label"))
-        label = read_label(item, name)
-        head, tail = (
-            check_type(item[key], int, f"{name} {key}") for key in ("head", "tail")
-        )
-        found.append(Link(head, tail, label, name))
-    return found
+def _read_entity(item: Any, name: str) -> Mention:
+    check_keys(item, name, required=("start", "end", "label"))
+    start, end = (
+        check_type(item[key], int, f"{name} {key}") for key in ("start", "end")
+    )
+    label = check_type(item["label"], str, f"{name} label")
+    return Mention(start, end, label, name)
+
+
+def _read_relation(item: Any, name: str) -> Link:
+    check_keys(item, name, required=("head", "tail", "label"))
+    label = check_type(item["label"], str, f"{name} label")
+    head, tail = (
+        check_type(item[key], int, f"{name} {key}") for key in ("head", "tail")
+    )
+    return Link(head, tail, label, name)
 
 
 JSONL = Format(OWN, read_jsonl, claims=claims_jsonl)

@@ -11,6 +11,8 @@
      "labels": ["PER"]}], "topic": "news", "annotator": 1, "annotation_id": 5, …}
 
 The text is `text` of `data`, or the only string there; `--text-column` names another.
+An `id` in `data` goes before the task's, which Label Studio gives. Relations are not
+annotated if no task has one.
 Of several annotations of a task the first that was not cancelled is read, others are
 counted. A relation goes from `from_id` to `to_id`, by its direction the other way round
 or both ways; one without a label is left out, as choices of a region and results of
@@ -28,7 +30,7 @@ from .complaints import CorpusError
 from .json_values import check_type
 from .reading import Source
 from .recognition import Format
-from .record import Link, Mention, Record
+from .record import FLAWED, Link, Mention, Record
 
 BARE = "string beside the text of a JSON-MIN task: kept in meta; --label-column"
 BARE += " reads it as a choice"
@@ -80,6 +82,7 @@ def _find_text(data: dict[str, Any], source: Source) -> tuple[str, str]:
 def _read_task(task: dict[str, Any], source: Source) -> Record | None:
     data = check_type(task["data"], dict, "data")
     key, text = _find_text(data, source)
+    name = data.get("id", task.get("id"))
     items = task.get("annotations", task.get("completions")) or []
     valid = [each for each in items if not each.get("was_cancelled")]
     if not valid:
@@ -98,8 +101,8 @@ def _read_task(task: dict[str, Any], source: Source) -> Record | None:
         entities=mentions if has_spans else None,
         relations=_read_links(results, ids, source) if has_spans else None,
         cats=cats or None,
-        id=task.get("id"),
-        meta={name: value for name, value in data.items() if name != key},
+        id=name,
+        meta={k: value for k, value in data.items() if k not in (key, "id")},
     )
 
 
@@ -115,24 +118,26 @@ def _read_mentions(
         elif kind == "labels":
             # results of several controls for one region share its id
             ids.setdefault(result.get("id"), len(found))
-            value = check_type(result.get("value"), dict, f"result[{i}] value")
-            found += _read_value(value, f"result[{i}]")
+            found += _read_value(result.get("value"), f"result[{i}]", source)
     return found, ids
 
 
-def _read_value(value: dict[str, Any], name: str) -> list[Mention]:
+def _read_value(value: Any, name: str, source: Source) -> list[Mention]:
     """An entity of each label of a region."""
-    start, end = (
-        check_type(value.get(key), int, f"{name} {key}") for key in ("start", "end")
-    )
-    labels = check_type(value.get("labels"), list, f"{name} labels")
-    if not labels:
-        raise ValueError(f"{name} has no label; label it, or delete the region")
-    stored = value.get("text")
-    return [
-        Mention(start, end, check_type(label, str, f"{name} label"), name, stored)
-        for label in labels
-    ]
+    with source.flaws.of():
+        check_type(value, dict, f"{name} value")
+        start, end = (
+            check_type(value.get(key), int, f"{name} {key}") for key in ("start", "end")
+        )
+        labels = check_type(value.get("labels"), list, f"{name} labels")
+        if not labels:
+            raise ValueError(f"{name} has no label; label it, or delete the region")
+        stored = value.get("text")
+        return [
+            Mention(start, end, check_type(label, str, f"{name} label"), name, stored)
+            for label in labels
+        ]
+    return [FLAWED]
 
 
 def _read_links(
@@ -142,22 +147,30 @@ def _read_links(
     for i, result in enumerate(results):
         if result.get("type") != "relation":
             continue
-        name = f"result[{i}]"
-        for key in ("from_id", "to_id"):
-            if result.get(key) not in ids:
-                raise ValueError(
-                    f"{name} {key} is {result.get(key)!r}, which is no id of a region"
-                )
-        ends = ids[result["from_id"]], ids[result["to_id"]]
-        if not result.get("labels"):
-            source.repaired(UNNAMED, name)
-        for label in result.get("labels") or []:
-            direction = result.get("direction", "right")
-            ways = [ends] if direction != "left" else []
-            ways += [ends[::-1]] if direction in ("left", "bi") else []
-            for head, tail in ways:
-                found[head, tail, label] = Link(head, tail, label, name)
+        with source.flaws.of():
+            for link in _read_relation(result, f"result[{i}]", ids, source):
+                found[link.head, link.tail, link.label] = link
     return list(found.values())
+
+
+def _read_relation(
+    result: dict[str, Any], name: str, ids: dict[str, int], source: Source
+) -> Iterator[Link]:
+    """Those of each label, in the direction that it has, or in both."""
+    for key in ("from_id", "to_id"):
+        if result.get(key) not in ids:
+            raise ValueError(
+                f"{name} {key} is {result.get(key)!r}, which is no id of a region"
+            )
+    ends = ids[result["from_id"]], ids[result["to_id"]]
+    if not result.get("labels"):
+        source.repaired(UNNAMED, name)
+    for label in result.get("labels") or []:
+        direction = result.get("direction", "right")
+        if direction != "left":
+            yield Link(ends[0], ends[1], label, name)
+        if direction in ("left", "bi"):
+            yield Link(ends[1], ends[0], label, name)
 
 
 def _read_choices(results: list[Any], source: Source) -> dict[str, float]:
@@ -165,12 +178,13 @@ def _read_choices(results: list[Any], source: Source) -> dict[str, float]:
     for i, result in enumerate(results):
         if result.get("type") != "choices":
             continue
-        value = check_type(result.get("value"), dict, f"result[{i}] value")
-        choices = check_type(value.get("choices"), list, f"result[{i}] choices")
-        if "start" in value:
-            source.repaired(OF_REGION, f"{choices} of {value.get('text')!r}")
-        else:
-            cats.update(dict.fromkeys(choices, 1.0))
+        with source.flaws.of():
+            value = check_type(result.get("value"), dict, f"result[{i}] value")
+            choices = check_type(value.get("choices"), list, f"result[{i}] choices")
+            if "start" in value:
+                source.repaired(OF_REGION, f"{choices} of {value.get('text')!r}")
+            else:
+                cats.update(dict.fromkeys(choices, 1.0))
     return cats
 
 
@@ -188,10 +202,11 @@ def _read_min(task: dict[str, Any], source: Source) -> Record:
         if isinstance(value, list) and all(isinstance(item, dict) for item in value):
             mentions = mentions or []
             for i, item in enumerate(value):
-                mentions += _read_value(item, f"{key}[{i}]")
+                mentions += _read_value(item, f"{key}[{i}]", source)
         elif isinstance(value, dict) and "choices" in value:
-            choices = check_type(value["choices"], list, f"{key} choices")
-            cats.update(dict.fromkeys(choices, 1.0))
+            with source.flaws.of():
+                choices = check_type(value["choices"], list, f"{key} choices")
+                cats.update(dict.fromkeys(choices, 1.0))
         elif key not in MIN_KEYS and key not in ("id", "updated_at"):
             data[key] = value
     key, text = _find_text(data, source)
@@ -229,4 +244,5 @@ LABEL_STUDIO = Format(
     claims=claims_label_studio,
     options=("text_column", "label_column"),
     categories=lambda options: None,
+    joined=True,
 )

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from .json_values import check_type
 from .reading import Source
 from .recognition import Format
-from .record import Link, Mention, Record
+from .record import FLAWED, Link, Mention, Record
 
 WRONG = "annotation that a reviewer found wrong: left out"
 WHOLE = "annotation of a whole example: left out"
@@ -85,10 +85,8 @@ def _make_record(
     example: dict[str, Any], edges: Edges | None, source: Source
 ) -> Record:
     mentions, places = _read_annotations(example, source)
-    items = check_type(example.get("classifications") or [], list, "classifications")
-    names = [
-        check_type(item, dict, "classifications[]").get("classname") for item in items
-    ]
+    items = example.get("classifications") or []
+    names = source.flaws.each(items, "classifications", _read_class)
     unseen = example.get("seen_by") == [] and not (mentions or names)
     links = None
     if edges is not None and not unseen:
@@ -97,10 +95,14 @@ def _make_record(
         check_type(example.get("content"), str, "content"),
         entities=None if unseen else mentions,
         relations=links,
-        cats={check_type(name, str, "classname"): 1.0 for name in names} or None,
+        cats=dict.fromkeys(names, 1.0) or None,
         id=example.get("example_id"),
         meta=check_type(example.get("metadata") or {}, dict, "metadata"),
     )
+
+
+def _read_class(item: Any, name: str) -> str:
+    return check_type(check_type(item, dict, name).get("classname"), str, name)
 
 
 def _read_annotations(
@@ -112,21 +114,28 @@ def _read_annotations(
     items = check_type(example.get("annotations"), list, "annotations")
     for i, item in enumerate(items):
         name = f"annotations[{i}]"
-        if check_type(item, dict, name).get("correct") is False:
-            source.repaired(WRONG, f"{name} {item.get('value')!r}")
-            continue
-        if item.get("start") is None:
-            source.repaired(WHOLE, f"{name} {item.get('tag')!r}")
-            continue
-        start, end = (
-            check_type(item.get(key), int, f"{name} {key}") for key in ("start", "end")
-        )
-        own = item.get("tagged_token_id", name)
-        if places.setdefault(own, len(found)) < len(found):
-            raise ValueError(f"{name}: a span of its tagged_token_id is given before")
-        label = check_type(item.get("tag"), str, f"{name} tag")
-        found.append(Mention(start, end, label, name, item.get("value")))
+        with source.flaws.of():
+            if check_type(item, dict, name).get("correct") is False:
+                source.repaired(WRONG, f"{name} {item.get('value')!r}")
+            elif item.get("start") is None:
+                source.repaired(WHOLE, f"{name} {item.get('tag')!r}")
+            else:
+                own = item.get("tagged_token_id", name)
+                if own in places:
+                    what = "a span of its tagged_token_id is given before"
+                    raise ValueError(f"{name}: {what}")
+                places[own] = len(found)
+                found.append(FLAWED)  # for relations of it
+                found[-1] = _read_span(item, name)
     return found, places
+
+
+def _read_span(item: dict[str, Any], name: str) -> Mention:
+    start, end = (
+        check_type(item.get(key), int, f"{name} {key}") for key in ("start", "end")
+    )
+    label = check_type(item.get("tag"), str, f"{name} tag")
+    return Mention(start, end, label, name, item.get("value"))
 
 
 def _read_links(edges: Edges, places: dict[Any, int], source: Source) -> Iterator[Link]:
@@ -137,8 +146,9 @@ def _read_links(edges: Edges, places: dict[Any, int], source: Source) -> Iterato
             elif name == head and label is None:
                 source.repaired(UNTYPED, f"of {name}")
             elif name == head:
-                label = check_type(label, str, "relation_type")
-                yield Link(places[head], places[tail], label, f"relation {label}")
+                with source.flaws.of():
+                    label = check_type(label, str, "relation_type")
+                    yield Link(places[head], places[tail], label, f"relation {label}")
 
 
 def claims_light_tag(value: dict[str, Any]) -> bool:

@@ -25,10 +25,10 @@ from typing import Any
 
 from .alignment import spaces_after
 from .complaints import CorpusError
-from .json_values import check_type, read_label
+from .json_values import check_type
 from .reading import Source
 from .recognition import Format
-from .record import Link, Mention, Record
+from .record import FLAWED, Link, Mention, Record
 from .semeval import ENTITY_LABEL
 
 # what no line of another format has
@@ -110,24 +110,25 @@ def _is_label(example: dict[str, Any]) -> bool:
     return not has and isinstance(example.get("label"), str)
 
 
-def _read_cats(example: dict[str, Any]) -> dict[str, float] | None:
+def _read_cats(example: dict[str, Any], source: Source) -> dict[str, float] | None:
     if _is_label(example):
         return {example["label"]: float(example.get("answer", "accept") == "accept")}
     if "options" not in example:
         return None
-    options = check_type(example["options"], list, "options")
-    names = [
-        str(check_type(option, dict, f"options[{i}]").get("id"))
-        for i, option in enumerate(options)
-    ]
-    chosen = [
-        str(each) for each in check_type(example.get("accept", []), list, "accept")
-    ]
-    for each in chosen:
-        if each not in names:
+    names = source.flaws.each(
+        example["options"],
+        "options",
+        lambda option, name: str(check_type(option, dict, name).get("id")),
+    )
+
+    def read_chosen(each: Any, name: str) -> str:
+        if str(each) not in names:
             raise ValueError(
-                f"accept has {each!r}, which is none of the options {names}"
+                f"accept has {str(each)!r}, which is none of the options {names}"
             )
+        return str(each)
+
+    chosen = source.flaws.each(example.get("accept", []), "accept", read_chosen)
     return {name: float(name in chosen) for name in names}
 
 
@@ -151,7 +152,7 @@ def _make_record(example: dict[str, Any], source: Source) -> Record:
         spaces=spaces,
         entities=mentions if "spans" in example else None,
         relations=links,
-        cats=_read_cats(example),
+        cats=_read_cats(example, source),
         id=name if type(name := example.get("id")) in (str, int) else None,
         meta=_read_meta(example),
     )
@@ -186,17 +187,18 @@ def _read_spans(
 
     bounds: The characters of each token.
     """
-    found = []
-    for i, item in enumerate(check_type(items, list, "spans")):
-        name = f"spans[{i}]"
+
+    def read(item: Any, name: str) -> Mention:
         check_type(item, dict, name)
         start, end = _read_offsets(item, name, bounds)
         if item.get("label") is None:
             source.repaired(UNLABELLED, f"{name} of {text[:40]!r}")
             label = source.options.entity_label
             item = {"label": ENTITY_LABEL if label is None else label}
-        found.append(Mention(start, end, read_label(item, name), name))
-    return found
+        label = check_type(item["label"], str, f"{name} label")
+        return Mention(start, end, label, name)
+
+    return source.flaws.each(items, "spans", read, FLAWED)
 
 
 def _read_offsets(item: dict[str, Any], name: str, bounds: list[Place]) -> Place:
@@ -227,11 +229,11 @@ def _read_relations(
 ) -> list[Link]:
     """Make links of a list of objects, repairing and counting what is flawed."""
     found: dict[tuple[int, int, str], Link] = {}
-    for i, item in enumerate(check_type(items, list, "relations")):
-        name = f"relations[{i}]"
+
+    def read(item: Any, name: str) -> None:
         if "label" not in check_type(item, dict, name):
             raise ValueError(f"missing key 'label' in {name}; name its type")
-        label = read_label(item, name)
+        label = check_type(item["label"], str, f"{name} label")
         places = [_read_token(item, key, name, bounds) for key in ARGUMENTS]
         head, tail = (
             _find(item, key, name, place, mentions, text)
@@ -249,6 +251,8 @@ def _read_relations(
         if flaw:
             texts = [repr(text[slice(*place)]) for place in places]
             source.repaired(flaw, f"{label} from {texts[0]} to {texts[1]}")
+
+    source.flaws.each(items, "relations", read)
     return list(found.values())
 
 

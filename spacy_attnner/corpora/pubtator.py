@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from .alignment import nearest
 from .reading import Numbered, Source
 from .recognition import Format, first_line
-from .record import Link, Mention, Record
+from .record import FLAWED, Link, Mention, Record
 
 PASSAGE = re.compile(r"([^|\t]+)\|([ta])\|(.*)")
 UNMARKED = "relation of a concept that is marked nowhere: left out"
@@ -31,16 +31,11 @@ N_COLUMNS, N_OF_RELATION = (5, 6, 7), (4, 5)
 
 def read_pubtator(source: Source) -> Iterator[Record]:
     """Read PubTator's documents."""
-    source.check_file()
-    has_relations = any(
-        _is_relation(line.split("\t"))
-        for line in Source(source.path, encoding=source.encoding).lines()
-    )
 
     def parse(block: list[Numbered]) -> Iterator[Record]:
         lines = [(at, line) for at, line in block if line.strip()]
         if lines:
-            yield _make_record(lines, has_relations, source)
+            yield _make_record(lines, source)
 
     return source.records(source.blocks(_begins), parse)
 
@@ -54,7 +49,7 @@ def _is_relation(row: list[str]) -> bool:
     return len(row) in N_OF_RELATION and not OFFSET.fullmatch(row[1])
 
 
-def _make_record(lines: list[Numbered], has_relations: bool, source: Source) -> Record:
+def _make_record(lines: list[Numbered], source: Source) -> Record:
     passages: dict[str, str] = {}
     rows: list[tuple[int, list[str]]] = []
     name = lines[0][1].partition("|")[0]
@@ -64,32 +59,36 @@ def _make_record(lines: list[Numbered], has_relations: bool, source: Source) -> 
             passages[found[2]] = found[3]
             continue
         row = line.split("\t")
-        if row[0] != name or len(row) not in {*N_COLUMNS, *N_OF_RELATION}:
-            raise ValueError(
-                f"{line[:40]!r} is neither `{name}|a|…` nor a line of {name} with 4 "
-                "to 7 columns, separated by tabs"
-            )
-        rows.append((source.line, row))
+        with source.flaws.of(source.line):
+            if row[0] != name or len(row) not in {*N_COLUMNS, *N_OF_RELATION}:
+                raise ValueError(
+                    f"{line[:40]!r} is neither `{name}|a|…` nor a line of {name} with "
+                    "4 to 7 columns, separated by tabs"
+                )
+            rows.append((source.line, row))
     if "t" not in passages:
         raise ValueError(f"{lines[0][1][:40]!r} precedes a title; write `ID|t|…` first")
     text = " ".join(passages[key] for key in ("t", "a") if key in passages)
     marked = [(at, row) for at, row in rows if not _is_relation(row)]
-    mentions = [_mention(row, at) for at, row in marked]
+    mentions = [_mention(row, at, source) for at, row in marked]
     concepts = [row[5] if len(row) > 5 else "" for _, row in marked]
     links = [
         link
         for at, row in rows
         if _is_relation(row) and (link := _link(row, at, mentions, concepts, source))
     ]
-    relations = links if has_relations else None
-    return Record(text, entities=mentions, relations=relations, id=name)
+    return Record(text, entities=mentions, relations=links, id=name)
 
 
-def _mention(row: list[str], line: int) -> Mention:
-    if len(row) not in N_COLUMNS or not OFFSET.fullmatch(row[2]):
-        raise ValueError(f"{row[1:3]} are no offsets of a mention of 5 to 7 columns")
-    start, end = int(row[1]), int(row[2])
-    return Mention(start, end, row[4], f"{row[3]!r}", row[3], line)
+def _mention(row: list[str], line: int, source: Source) -> Mention:
+    with source.flaws.of(line):
+        if len(row) not in N_COLUMNS or not all(map(OFFSET.fullmatch, row[1:3])):
+            raise ValueError(
+                f"{row[1:3]} are no offsets of a mention of 5 to 7 columns"
+            )
+        start, end = int(row[1]), int(row[2])
+        return Mention(start, end, row[4], f"{row[3]!r}", row[3], line)
+    return FLAWED
 
 
 def _link(
@@ -113,4 +112,4 @@ def _link(
     return Link(*near, label, f"{label} {ends}", line)
 
 
-PUBTATOR = Format("pubtator", read_pubtator, first_line(r"[^|\t]+\|t\|"))
+PUBTATOR = Format("pubtator", read_pubtator, first_line(r"[^|\t]+\|t\|"), joined=True)

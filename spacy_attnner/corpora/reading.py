@@ -5,13 +5,18 @@ record aside and goes on, so that one run tells all that is wrong.
 """
 
 import codecs
+import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar, cast
 
-from .complaints import CorpusError, Flaws, Rejects, Repairs
+from ..compressed import DAMAGED, decompressed
+from .complaints import OTHER_TYPES, Collector, CorpusError, Rejects, Repairs
+from .json_stream import JSONStream
 from .json_values import check_type, goes_on, parse_json
 from .record import Record
 
@@ -29,16 +34,10 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# what compressed files begin with, and what unpacks them
-PACKED = {
-    b"\x1f\x8b": "gunzip",
-    b"\x28\xb5\x2f\xfd": "unzstd",
-    b"PK\x03\x04": "unzip",
-}
+ARCHIVE = b"PK\x03\x04"  # zip's
+PIECE = 2**20  # characters that are read at a time, of a line or of JSON
 WIDE = "file in UTF-16 or UTF-32, by its byte order mark: read as such"
 OTHER_ENCODING = "line with characters that are not ASCII: read as"
-OTHER_TYPE = "a value is of no type that the format has there"
-BETWEEN = re.compile(r"\s*")
 
 
 class Source:
@@ -57,7 +56,9 @@ class Source:
     line: The line that they are about, from 1: the one read last, unless a reader sets
         another.
     start: The first line of the record.
+    unit: The number of the unit of the file that the record is of, see `records`.
     raw: The record as the file has it.
+    flaws: What is wrong in the record so far.
     """
 
     def __init__(
@@ -81,18 +82,21 @@ class Source:
         self.read = read
         self.foreign = foreign
         self.line = self.start = 1
+        self.unit = 0
         self.raw = ""
+        self.flaws = Collector()
 
-    def lines(self, encoding: str = UTF8) -> Iterator[str]:
+    def lines(self, encoding: str = UTF8, longest: int = -1) -> Iterator[str]:
         """The text of each line, without its end, which is a line feed.
 
         encoding: The format's own; a byte order mark or what was asked for goes before.
+        longest: Longer lines come as several; -1 for none.
 
         What cannot be decoded is an error of the record, see `records`. Raises
         CorpusError if there is no such file, or it cannot be decoded at all.
         """
         self.check_file()
-        lines = self._decoded(self.encoding or encoding)
+        lines = self._decoded(encoding, partial(self._lines, longest=longest))
         for self.line, line in enumerate(lines, 1):
             if self.line == 1:
                 line = line.removeprefix("\ufeff")
@@ -119,15 +123,35 @@ class Source:
         inside = path.relative_to(self.path) if path != self.path else Path(path.name)
         return str(inside.with_suffix(""))
 
-    def _decoded(self, encoding: str) -> Iterator[str]:
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """The content of the file, unpacked if it is compressed.
+
+        Raises CorpusError where it is damaged.
+        """
+        try:
+            with self.file.open("rb") as raw:
+                yield decompressed(raw, str(self.file))
+        except DAMAGED as error:
+            message = f"the file cannot be read: {error}; check it, or make it anew"
+            raise self.error(message) from error
+
+    def content(self) -> bytes:
+        """All of the file, unpacked if it is compressed."""
+        with self.opened() as file:
+            raw = file.read()
+        self.read(len(raw))
+        return raw
+
+    def _decoded(
+        self, encoding: str, split: Callable[[str], Iterator[str]]
+    ) -> Iterator[str]:
+        """The parts of the text that something splits it into, given the encoding."""
+        encoding = self.encoding or encoding
         mark = self._mark()
         try:
             codecs.lookup(encoding)
-            encoding = mark or encoding
-            if "16" in encoding or "32" in encoding:
-                yield from self._wide_lines(encoding)
-            else:
-                yield from self._narrow_lines(encoding)
+            yield from split(mark or encoding)
         except LookupError as error:
             message = f"there is no encoding {encoding!r}; give one such as latin-1"
             raise CorpusError(self.file, None, message) from error
@@ -135,7 +159,7 @@ class Source:
             raise self.error(f"the file cannot be decoded: {error}") from error
 
     def _beginning(self) -> bytes:
-        with self.file.open("rb") as file:
+        with self.opened() as file:
             return file.read(4)
 
     def _mark(self) -> str | None:
@@ -147,21 +171,41 @@ class Source:
                 return encoding
         return None
 
-    def _wide_lines(self, encoding: str) -> Iterator[str]:
-        unit = 4 if "32" in encoding else 2
-        with self.file.open(encoding=encoding, newline="\n") as file:
-            for line in file:
-                self.read(unit * len(line))
+    def _lines(self, encoding: str, longest: int) -> Iterator[str]:
+        if is_wide(encoding):
+            yield from self._texts(encoding, lambda file: file.readline(longest))
+            return
+        with self.opened() as file:
+            lines = file if longest < 0 else iter(partial(file.readline, longest), b"")
+            for raw in lines:
+                self.read(len(raw))
+                line = raw.decode(encoding, "surrogateescape")
+                self._count_other(line, encoding)
                 yield line
 
-    def _narrow_lines(self, encoding: str) -> Iterator[str]:
-        count = f"{OTHER_ENCODING} {encoding}" if self.encoding else None
-        with self.file.open("rb") as file:
-            for raw in file:
-                self.read(len(raw))
-                if count and encoding != UTF8 and not raw.isascii():
-                    self.repairs[count] += 1
-                yield raw.decode(encoding, "surrogateescape")
+    def _pieces(self, encoding: str) -> Iterator[str]:
+        for piece in self._texts(encoding, lambda file: file.read(PIECE)):
+            self._count_other(piece, encoding)
+            yield piece
+
+    def _texts(
+        self, encoding: str, take: Callable[[io.TextIOWrapper], str]
+    ) -> Iterator[str]:
+        """What is taken of the text until nothing is left."""
+        wide = is_wide(encoding)
+        unit = 1 if not wide else 4 if "32" in encoding else 2
+        errors = "strict" if wide else "surrogateescape"
+        with self.opened() as file:
+            text = io.TextIOWrapper(cast(Any, file), encoding, errors, newline="\n")
+            while taken := take(text):
+                self.read(unit * len(taken))
+                yield taken
+
+    def _count_other(self, text: str, encoding: str) -> None:
+        if self.encoding and not is_wide(encoding) and encoding != UTF8:
+            n = sum(not line.isascii() for line in text.split("\n"))
+            if n:
+                self.repairs[f"{OTHER_ENCODING} {encoding}"] += n
 
     def blocks(
         self, begins: Callable[[str], bool], lines: Iterable[str] | None = None
@@ -193,14 +237,11 @@ class Source:
     ) -> list[T]:
         """Parse each line of a block; raises Flaws with all that is wrong."""
         found: list[T] = []
-        flaws: list[tuple[int | None, str]] = []
+        flaws = Collector()
         for self.line, line in block:
-            try:
+            with flaws.of(self.line):
                 found.append(parse(line))
-            except ValueError as error:
-                flaws.append((self.line, str(error)))
-        if flaws:
-            raise Flaws(flaws)
+        flaws.check()
         return found
 
     def values(self) -> Iterator[str]:
@@ -208,38 +249,25 @@ class Source:
 
         Raises CorpusError if an array or such an object does not end well.
         """
-        lines = self.lines()
-        first = next(filter(str.strip, lines), "")
-        if goes_on(first):
-            at = self.line
-            yield from self._scan("\n".join([first, *lines]), at)
-        elif first:
-            yield first
-            yield from filter(str.strip, lines)
-
-    def _scan(self, text: str, line: int) -> Iterator[str]:
-        """The values of a text that begins on a line, with `line` at each."""
-        decoder = json.JSONDecoder()
-        end = "]" if text.lstrip().startswith("[") else ""
-        at = known = 0  # the place, and where `line` was counted up to
+        look = Source(self.file, encoding=self.encoding)
+        if not goes_on(next(filter(str.strip, look.lines(longest=PIECE)), "")):
+            yield from filter(str.strip, self.lines())
+            return
+        stream = JSONStream(self._without_mark(self._decoded(UTF8, self._pieces)))
         try:
-            at = _skip(text, text.index("[") + 1 if end else 0)
-            while text[at : at + 1] != end:
-                _, after = decoder.raw_decode(text, at)
-                line += text.count("\n", known, at)
-                self.line, self.raw, known = line, text[at:after], at
+            for self.raw in stream.values():
+                self.line = stream.line
                 yield self.raw
-                at = _skip(text, after)
-                if end:
-                    at = _next_item(text, at)
-            if text[at + 1 :].strip():
-                raise ValueError("text follows the end of the array")
+        except CorpusError:
+            raise
         except (ValueError, RecursionError) as error:
-            self.line = line + text.count("\n", known, at)
-            raise self.error(
-                f"invalid JSON, {error}: {text[at : at + 40]!r}; give one array, or "
-                "one object a line"
-            ) from error
+            self.line = stream.line
+            message = f"invalid JSON, {error}; give one array, or one object a line"
+            raise self.error(message) from error
+
+    def _without_mark(self, pieces: Iterator[str]) -> Iterator[str]:
+        yield next(pieces, "").removeprefix("\ufeff")
+        yield from pieces
 
     def objects(self, make: Callable[[dict[str, Any]], Record]) -> Iterator[Record]:
         """The records of a file of JSON, one of each object."""
@@ -286,20 +314,19 @@ class Source:
         """The records of the units of a file: its lines, blocks of lines, files.
 
         What `parse` raises as ValueError puts the unit aside, and so do values of
-        another type than it takes them for.
+        another type than it takes them for. What it keeps in `flaws` puts a record
+        aside once it is known what else is wrong in it.
         """
-        for unit in units:
+        for self.unit, unit in enumerate(units, 1):
             self.start = self.line
+            self.flaws = Collector()
             try:
                 self._check_decoded()
                 yield from parse(unit)
-            except CorpusError:
-                raise
-            except ValueError as error:
+            except (ValueError, *OTHER_TYPES) as error:
                 self.reject(error)
-            except (TypeError, KeyError, AttributeError) as error:
-                what = f"{type(error).__name__}: {error}"
-                self.reject(ValueError(f"{OTHER_TYPE} ({what}); check path and format"))
+            if self.flaws.items:
+                self.reject()
 
     def _check_decoded(self) -> None:
         if self.raw.isascii():
@@ -314,27 +341,27 @@ class Source:
                 "encoding, such as --encoding latin-1"
             )
 
-    def reject(self, error: ValueError) -> None:
-        """Put the record aside, which has an error, or `Flaws`."""
-        items = error.items if isinstance(error, Flaws) else [(self.line, str(error))]
-        errors = [
-            CorpusError(self.file, line or self.start, message)
-            for line, message in items
-        ]
-        self.rejects.add(errors, self.raw)
+    def reject(self, error: Exception | None = None) -> None:
+        """Put the record aside, for what was kept of it and for an error."""
+        if error:
+            self.flaws.keep(error, self.line)
+        items = [(line or self.start, message) for line, message in self.flaws.items]
+        items.sort(key=lambda item: item[0])
+        self.rejects.add([CorpusError(self.file, *item) for item in items], self.raw)
+        self.flaws = Collector()
 
     def check_file(self) -> None:
-        """Raises CorpusError if there is no such file, or it is compressed."""
+        """Raises CorpusError if there is no such file, or it is an archive."""
         if not self.file.is_file():
-            folder = self.file.is_dir()
-            what = "is a directory, not a file" if folder else "no such file"
-            message = f"{what}; give the path of a corpus file"
+            what = "is a pipe or a device; pipe it into - instead"
+            if self.file.is_dir() or not self.file.exists():
+                folder = self.file.is_dir()
+                what = "is a directory, not a file" if folder else "no such file"
+                what += "; give the path of a corpus file"
+            raise CorpusError(self.file, None, what)
+        if self._beginning() == ARCHIVE:
+            message = "is an archive; unpack it first, with unzip"
             raise CorpusError(self.file, None, message)
-        beginning = self._beginning()
-        for mark, command in PACKED.items():
-            if beginning.startswith(mark):
-                message = f"is compressed; unpack it first, with {command}"
-                raise CorpusError(self.file, None, message)
 
     def error(self, message: str) -> CorpusError:
         """What to raise about the line, and the file."""
@@ -345,19 +372,9 @@ class Source:
         self.repairs.record(kind, self.file, self.line, detail, n)
 
 
-def _skip(text: str, at: int) -> int:
-    """The place after what is between values."""
-    found = BETWEEN.match(text, at)
-    return found.end() if found else at
-
-
-def _next_item(text: str, at: int) -> int:
-    """The place of what follows an item of an array, or of the array's end."""
-    if text[at : at + 1] == ",":
-        return _skip(text, at + 1)
-    if text[at : at + 1] != "]":
-        raise ValueError("',' or ']' has to follow an item")
-    return at
+def is_wide(encoding: str) -> bool:
+    """Whether characters have two or four bytes."""
+    return "16" in encoding or "32" in encoding
 
 
 def split_columns(line: str) -> list[str]:

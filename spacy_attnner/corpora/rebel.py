@@ -55,11 +55,14 @@ def read_rebel(source: Source) -> Iterator[Record]:
 def _read_article(value: dict[str, Any], source: Source) -> Record:
     mentions: list[Mention] = []
     places: dict[tuple[int, int], int] = {}
-    for i, item in enumerate(check_type(value.get("entities"), list, "entities")):
-        _place(item, f"entities[{i}]", mentions, places, source)
+    source.flaws.each(
+        value.get("entities"),
+        "entities",
+        lambda item, name: _place(item, name, mentions, places, source),
+    )
     links: dict[tuple[int, int, str], Link] = {}
-    for i, item in enumerate(check_type(value["triples"], list, "triples")):
-        name = f"triples[{i}]"
+
+    def read(item: Any, name: str) -> None:
         check_type(item, dict, name)
         head, tail = (
             _place(item.get(key), f"{name} {key}", mentions, places, source)
@@ -68,6 +71,8 @@ def _read_article(value: dict[str, Any], source: Source) -> Record:
         predicate = check_type(item.get("predicate"), dict, f"{name} predicate")
         label = check_type(predicate.get("surfaceform"), str, f"{name} predicate")
         _add(links, Link(head, tail, label, name), source)
+
+    source.flaws.each(value["triples"], "triples", read)
     return Record(
         check_type(value.get("text"), str, "text"),
         entities=mentions,

@@ -8,12 +8,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ..compressed import ENDINGS
 from .complaints import CorpusError
 from .json_values import parse_json
 from .reading import Source
 from .record import Record
 
 N_LINES = 2_000  # that are looked at, of columns and lines of text
+N_CHARACTERS = 10_000_000  # of those lines
 N_VALUES = 1_000  # and of JSON
 JSON = re.compile(r"\s*[{\[]")
 OWN = "jsonl"
@@ -62,16 +64,24 @@ class Glimpse:
         self.first = 1
         if path.is_dir():
             return
-        for line in source.lines("iso-8859-1"):
+        n_left = N_CHARACTERS
+        for line in source.lines("iso-8859-1", longest=N_CHARACTERS):
             if line.strip():
                 self.first = self.first if self.lines else source.line
                 self.lines.append(line)
-            if len(self.lines) == N_LINES:
+            n_left -= len(line)
+            if len(self.lines) == N_LINES or n_left <= 0:
                 break
 
     @property
     def is_json(self) -> bool:
-        return self.path.suffix == ".jsonl" or bool(JSON.match(self.lines[0]))
+        return self.is_jsonl or bool(JSON.match(self.lines[0]))
+
+    @property
+    def is_jsonl(self) -> bool:
+        """By its name."""
+        suffixes = [each for each in self.path.suffixes if each not in ENDINGS]
+        return suffixes[-1:] == [".jsonl"]
 
     def values(self) -> Iterator[Any]:
         """The first values of a file of JSON.
@@ -101,6 +111,8 @@ class Format:
     magic: What its files begin with, if they are binary.
     categories: The categories that every document with categories gets, None for those
         of the file. A format without this says of each document which it has.
+    joined: Whether relations count as annotated only if some document of the file has
+        one, as the format does not tell.
     """
 
     name: str
@@ -112,13 +124,14 @@ class Format:
     folder: bool = False
     magic: bytes = b""
     categories: Callable[[Options], Collection[str] | None] | None = None
+    joined: bool = False
 
 
 def begins_with(path: str | Path, magic: bytes) -> bool:
     """Whether there is a file that begins so."""
     if not Path(path).is_file():
         return False
-    with Path(path).open("rb") as file:
+    with Source(path).opened() as file:
         return file.read(len(magic)) == magic
 
 
@@ -146,7 +159,7 @@ def recognize(
     glimpse = Glimpse(Path(path))
     if glimpse.path.is_dir():
         return _recognize_folder(glimpse, formats)
-    if glimpse.path.suffix != ".jsonl" and not glimpse.lines:
+    if not glimpse.is_jsonl and not glimpse.lines:
         raise CorpusError(path, 1, "the file is empty; check its path")
     if glimpse.is_json:
         return _recognize_json(glimpse, formats)

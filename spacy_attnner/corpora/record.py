@@ -31,6 +31,9 @@ class Mention:
     score: float | None = None
 
 
+FLAWED = Mention(-1, -1, "")  # in the place of an entity that could not be read
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """A relation.

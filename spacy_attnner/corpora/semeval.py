@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from html.entities import html5
 from typing import NamedTuple
 
-from .json_values import read_label
 from .reading import Numbered, Source
 from .recognition import Format, first_line
 from .record import Link, Mention, Record
@@ -28,6 +27,7 @@ SENTENCE = re.compile(r"\d+[ \t]+(.*)")
 RELATION = re.compile(r"([^\s()]+)\s*\(\s*(e[12])\s*,\s*(e[12])\s*\)")
 COMMENT = "Comment:"
 OTHER = "Other"
+NAMES = ("e1", "e2")
 TAG = re.compile(r"</?e[12]>")
 ORDERS = (
     ["<e1>", "</e1>", "<e2>", "</e2>"],
@@ -84,13 +84,17 @@ def _begins(line: str) -> bool:
 
 def _make_record(source: Source, entry: _Entry, label: str) -> Record:
     source.line = entry.line
-    read_label({"label": label}, "entity")
-    marked = read_marked_text(entry.sentence, source.repaired)
-    names = list(marked.places)
+    if not label:
+        raise ValueError("entity label is empty; name its type")
+    marked = MarkedText("", {})
+    with source.flaws.of(entry.line):
+        marked = read_marked_text(entry.sentence, source.repaired)
+    names = list(marked.places) or [*NAMES]
     links = None
     if entry.relation:
         source.line, text = entry.relation
-        links = _read_relation(text, names, source.line)
+        with source.flaws.of(source.line):
+            links = _read_relation(text, names, source.line)
     mentions = [
         Mention(*place, label, name, line=entry.line)
         for name, place in marked.places.items()

@@ -55,7 +55,7 @@ def _make_record(paragraph: dict[str, Any], name: str | None, source: Source) ->
         sent_starts=sent_starts,
         entities=read_biluo(tags, source),
         partial=any(tag in UNKNOWN for tag in tags),
-        cats=_read_cats(paragraph),
+        cats=_read_cats(paragraph, source),
         id=name,
     )
 
@@ -88,13 +88,12 @@ def read_biluo(tags: list[Any], source: Source) -> list[Mention] | None:
     return read_tags(known, "ner", source)
 
 
-def _read_cats(paragraph: dict[str, Any]) -> dict[str, float] | None:
-    found = {}
-    for i, item in enumerate(check_type(paragraph.get("cats") or [], list, "cats")):
-        name = f"cats[{i}]"
+def _read_cats(paragraph: dict[str, Any], source: Source) -> dict[str, float] | None:
+    def read(item: Any, name: str) -> tuple[str, float]:
         label = check_type(check_type(item, dict, name).get("label"), str, name)
-        found[label] = read_score(item.get("value"), f"{name} {label!r}")
-    return found or None
+        return label, read_score(item.get("value"), f"{name} {label!r}")
+
+    return dict(source.flaws.each(paragraph.get("cats") or [], "cats", read)) or None
 
 
 def claims_spacy_json(value: dict[str, Any]) -> bool:

@@ -22,7 +22,7 @@ from .alignment import spaces_after
 from .json_values import check_type, parse_json, read_score
 from .reading import Source
 from .recognition import Format
-from .record import Mention, Record
+from .record import FLAWED, Mention, Record
 from .spacy_json import UNKNOWN, read_biluo
 
 OTHER_KEY = "key {!r} of spaCy's training data: left out"
@@ -71,13 +71,16 @@ def _read_notes(text: str, notes: dict[str, Any], source: Source) -> Record:
     """A text and its dictionary."""
     _count_others(set(notes) - READ, text, source)
     items = check_type(notes.get("entities", []), list, "entities")
-    cats = _read_cats(notes) if "cats" in notes else None
+    cats = None
+    if "cats" in notes:
+        with source.flaws.of():
+            cats = _read_cats(notes, source)
     if items and all(isinstance(item, str) for item in items):
         words = notes.get("words")
         if words is None and source.tokenize:
             words, _ = source.tokenize(text)
         return _read_tags(text, words, items, source, cats=cats)
-    mentions = [_mention(item, f"entities[{i}]") for i, item in enumerate(items)]
+    mentions = source.flaws.each(items, "entities", _mention, FLAWED)
     return Record(text, entities=mentions if "entities" in notes else None, cats=cats)
 
 
@@ -115,7 +118,7 @@ def _read_example(value: dict[str, Any], source: Source) -> Record:
         *(None, words, tags, source),
         spaces=spaces if spaces is None else list(map(bool, spaces)),
         sent_starts=[i == 1 for i in starts] if starts.count(1) > 1 else None,
-        cats=_read_cats(notes) or None,
+        cats=_read_cats(notes, source) or None,
     )
 
 
@@ -126,18 +129,19 @@ def _read_doc(value: dict[str, Any], source: Source) -> Record:
     places = [_place(token, f"tokens[{i}]") for i, token in enumerate(tokens)]
     words = [text[start:end] for start, end in places]
     firsts = {_place(sent, "sents[]")[0] for sent in value.get("sents", [])}
-    mentions = [
-        _mention([*_place(ent, f"ents[{i}]"), ent.get("label")], f"ents[{i}]")
-        for i, ent in enumerate(value.get("ents", []))
-    ]
+    mentions = source.flaws.each(value.get("ents", []), "ents", _read_ent, FLAWED)
     return Record(
         text,
         words=words,
         spaces=spaces_after(words, text),
         sent_starts=[start in firsts for start, _ in places] if firsts else None,
         entities=mentions if "ents" in value else None,
-        cats=_read_cats(value) or None,
+        cats=_read_cats(value, source) or None,
     )
+
+
+def _read_ent(item: Any, name: str) -> Mention:
+    return _mention([*_place(item, name), item.get("label")], name)
 
 
 def _place(item: Any, name: str) -> tuple[int, int]:
@@ -153,9 +157,12 @@ def _count_others(keys: set[str], text: str, source: Source) -> None:
         source.repaired(OTHER_KEY.format(key), repr(text[:40]))
 
 
-def _read_cats(notes: dict[str, Any]) -> dict[str, float]:
-    cats = check_type(notes.get("cats", {}), dict, "cats")
-    return {k: read_score(value, f"cats[{k!r}]") for k, value in cats.items()}
+def _read_cats(notes: dict[str, Any], source: Source) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for label, value in check_type(notes.get("cats", {}), dict, "cats").items():
+        with source.flaws.of():
+            found[label] = read_score(value, f"cats[{label!r}]")
+    return found
 
 
 def _mention(item: Any, name: str) -> Mention:

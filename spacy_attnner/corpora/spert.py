@@ -11,27 +11,21 @@ https://arxiv.org/abs/1909.07755, https://github.com/lavis-nlp/spert
 from collections.abc import Iterator
 from typing import Any
 
+from .complaints import Collector
 from .json_values import check_type
 from .reading import Source
 from .recognition import Format
-from .record import Link, Mention, Record
+from .record import FLAWED, Link, Mention, Record
 
 
 def read_spert(source: Source) -> Iterator[Record]:
     """Read SpERT's JSON."""
-    return source.objects(_make_record)
+    return source.objects(lambda value: _make_record(value, source.flaws))
 
 
-def _make_record(value: dict[str, Any]) -> Record:
-    items = check_type(value.get("entities"), list, "entities")
-    mentions = [
-        Mention(*_numbers(item, name, "start", "end"), _type(item, name), name)
-        for item, name in _named(items, "entities")
-    ]
-    links = [
-        Link(*_numbers(item, name, "head", "tail"), _type(item, name), name)
-        for item, name in _named(value.get("relations", []), "relations")
-    ]
+def _make_record(value: dict[str, Any], flaws: Collector) -> Record:
+    mentions = flaws.each(value.get("entities"), "entities", _read_entity, FLAWED)
+    links = flaws.each(value.get("relations", []), "relations", _read_relation)
     return Record(
         words=[
             check_type(word, str, f"tokens[{i}]")
@@ -43,14 +37,16 @@ def _make_record(value: dict[str, Any]) -> Record:
     )
 
 
-def _named(items: Any, key: str) -> list[tuple[dict[str, Any], str]]:
-    return [
-        (check_type(item, dict, f"{key}[{i}]"), f"{key}[{i}]")
-        for i, item in enumerate(check_type(items, list, key))
-    ]
+def _read_entity(item: Any, name: str) -> Mention:
+    return Mention(*_numbers(item, name, "start", "end"), _type(item, name), name)
 
 
-def _numbers(item: dict[str, Any], name: str, *keys: str) -> tuple[int, int]:
+def _read_relation(item: Any, name: str) -> Link:
+    return Link(*_numbers(item, name, "head", "tail"), _type(item, name), name)
+
+
+def _numbers(item: Any, name: str, *keys: str) -> tuple[int, int]:
+    check_type(item, dict, name)
     first, second = (check_type(item.get(key), int, f"{name} {key}") for key in keys)
     return first, second
 

@@ -44,7 +44,7 @@ def plan_split(
 ) -> list[int]:
     """Which part each record of a corpus goes to.
 
-    records: Each with the line that it begins on: those of one line stay together.
+    records: Each with the number of its unit, whose records stay together.
     path: The file, for errors.
     group_key: A key of `meta`, or "id": records with the same value stay together.
 
@@ -53,10 +53,10 @@ def plan_split(
     groups: dict[Hashable, list[int]] = defaultdict(list)
     labels: dict[Hashable, set[str]] = defaultdict(set)
     keyed = 0
-    for number, (line, record) in enumerate(records):
+    for number, (unit, record) in enumerate(records):
         group = _group_of(record, group_key)
         keyed += group is not None
-        key = ("line", line, _alone(record)) if group is None else ("group", group)
+        key = ("unit", unit) if group is None else ("group", group)
         groups[key].append(number)
         labels[key] |= _labels_of(record)
     if group_key and not keyed and groups:
@@ -76,11 +76,6 @@ def _group_of(record: Record, group_key: str | None) -> str | None:
         return None
     value = record.id if group_key == ID else record.meta.get(group_key)
     return None if value is None else str(value)
-
-
-def _alone(record: Record) -> str | int | None:
-    """What else tells records apart that begin on the same line: of several files."""
-    return record.id
 
 
 def _labels_of(record: Record) -> set[str]:

@@ -115,7 +115,9 @@ def read_tags(tags: Sequence[str], name: str, source: Source) -> list[Mention]:
 
     name: What the format calls the list.
     """
-    split = [split_prefix(tag, True) for tag in tags]
+    split = source.flaws.each(
+        list(tags), name, lambda tag, _: split_prefix(tag, True), ("", "")
+    )
     spans = decode_scheme(split, 0, *marks([split]))
     for at in (at for span in spans for at in span.flaws):
         source.repaired(UNFITTING, f"{name}[{at}] {tags[at]!r}")

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .complaints import CorpusError
+from .complaints import Collector, CorpusError
 from .reading import Source
 from .recognition import Format, Glimpse
 from .record import Record
@@ -46,7 +46,7 @@ def read_table(source: Source) -> Iterator[Record]:
 
     def parse(cells: list[str]) -> Iterator[Record]:
         if cells:
-            yield _make_record(cells, names, text, labels)
+            yield _make_record(cells, names, text, labels, source.flaws)
 
     return source.records(_rows(source, lines, comma), parse)
 
@@ -112,7 +112,11 @@ def _column(
 
 
 def _make_record(
-    cells: list[str], names: list[str], text: str, labels: list[str]
+    cells: list[str],
+    names: list[str],
+    text: str,
+    labels: list[str],
+    flaws: Collector,
 ) -> Record:
     if len(cells) != len(names):
         raise ValueError(
@@ -134,8 +138,9 @@ def _make_record(
         several = label.split("#") if DOCCANO in names else [label]
         return Record(content, cats=dict.fromkeys(several, 1.0), id=name, meta=row)
     for label, value in found.items():
-        if value.lower() not in (*NO, *YES):
-            raise ValueError(f"{label} is {value!r}; write 0 or 1")
+        with flaws.of():
+            if value.lower() not in (*NO, *YES):
+                raise ValueError(f"{label} is {value!r}; write 0 or 1")
     cats = {label: float(value.lower() in YES) for label, value in found.items()}
     return Record(content, cats=cats, id=name, meta=row)
 

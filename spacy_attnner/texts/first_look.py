@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, BinaryIO, cast
 
+from ..compressed import decompressed
 from ..errors import UserError, sound
-from .compressed import decompressed
 from .inputs import STANDARD_INPUT, Input
 from .parquet_rows import open_table, type_of_ids, type_of_others
 from .row_readers import Columns, read_csv_rows

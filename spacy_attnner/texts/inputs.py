@@ -8,14 +8,14 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from ..atomic import check_apart
+from ..compressed import ENDINGS
 from ..errors import UserError, sound
-from .compressed import ENDINGS
 
 ROW_KINDS = ("txt", "jsonl", "csv", "parquet", "spacy")
 WHOLE_TEXT = "whole"  # a .txt file of a folder, which is one text
 STANDARD_INPUT = "-"
 EXPECTED = (
-    "Give a .txt, .jsonl, .csv, .parquet or .spacy file, also .gz or .zst, a folder, a "
+    "Give a .txt, .jsonl, .csv, .parquet or .spacy file, also compressed, a folder, a "
     "quoted pattern, or - for stdin; --input-format says what a name does not."
 )
 

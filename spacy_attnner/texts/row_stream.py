@@ -8,8 +8,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
+from ..compressed import decompressed
 from ..errors import UserError, sound
-from .compressed import decompressed
 from .inputs import STANDARD_INPUT, Input, check_unchanged
 from .parquet_rows import read_parquet_rows
 from .row_readers import (

@@ -125,8 +125,6 @@ def expected(doc: Doc, format: str) -> dict:
         found["meta"] = {}
     if "id" not in holds:
         found["id"] = None
-    if format == "label_studio":  # which numbers tasks anew
-        found["meta"] = {**found["meta"], "id": found["id"]}
     if format == "brat":  # where other metadata has no place
         found["meta"] = {}
     return found

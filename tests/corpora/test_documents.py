@@ -60,7 +60,7 @@ def test_all_flaws_of_a_record_are_told(make):
     mentions = [Mention(27, 31, "LOC", "T1", line=3), Mention(0, 99, "LOC", "T2")]
     with pytest.raises(Flaws) as caught:
         make(Record(TEXT, entities=[*mentions, Mention(1, 1, "", "T3", line=7)]))
-    assert [line for line, _ in caught.value.items] == [None, 7]
+    assert [line for line, _ in caught.value.items] == [None, 7, 7, 3]
     mentions = [Mention(27, 31, "A", line=1), Mention(28, 34, "B", line=2)]
     with pytest.raises(Flaws) as caught:
         make(Record(TEXT, entities=mentions))

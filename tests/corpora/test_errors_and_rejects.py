@@ -1,12 +1,16 @@
 """All that is wrong is told in one run, or put aside; encodings, arrays, shares."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
+import os
 import zipfile
 from collections import Counter
 
 import pytest
+import zstandard
 from spacy.tokens import DocBin
 
 from spacy_attnner.corpora import reading, storing
@@ -97,17 +101,73 @@ def test_another_encoding_is_asked_for_and_counted(write, out, nlp):
         convert(path, out, encoding="lattin")
 
 
-def test_compressed_files_are_to_be_unpacked(write, out):
+PACK = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+PACK["zst"] = zstandard.compress
+
+
+@pytest.mark.parametrize("ending", PACK)
+@pytest.mark.parametrize("array", [False, True])
+def test_compressed_files(write, out, ending, array):
+    """Of any format, told by what is in them, with the lines that they have there."""
+    content = json.dumps([GOOD, BAD], indent=1) if array else lines(GOOD, BAD)
+    path = write(PACK[ending](content.encode()), f"a.jsonl.{ending}")
+    with pytest.raises(CorpusError, match=r": entities\[0\] 'Osl'") as caught:
+        convert(path, out)
+    assert caught.value.line == (12 if array else 2)
+    assert convert(path, out, align="expand").entities == {"LOC": 2}
+    columns = write(PACK[ending](b"Ada\tB-PER\nleft\tO\n"), f"a.tsv.{ending}")
+    assert convert(columns, out).format == "columns"
+
+
+@pytest.mark.parametrize("ending", PACK)
+def test_compressed_files_that_are_cut_off(write, out, ending):
+    content = lines(*({**GOOD, "id": i, "meta": {"x": str(i**9)}} for i in range(999)))
+    packed = PACK[ending](content.encode())
+    path = write(packed[: len(packed) // 2], f"a.jsonl.{ending}")
+    for format in (None, "jsonl", "label_studio"):
+        with pytest.raises(CorpusError, match=r"the file cannot be read: .*; check it"):
+            convert(path, out, format=format)
+    assert not out.exists()
+
+
+def test_archives_are_to_be_unpacked(write, out):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("a.jsonl", lines(GOOD))
-    for content, command in (
-        (gzip.compress(lines(GOOD).encode()), "gunzip"),
-        (packed.getvalue(), "unzip"),
-    ):
-        for format in (None, "jsonl", "label_studio"):
-            with pytest.raises(CorpusError, match=f"unpack it first, with {command}"):
-                convert(write(content, "a.jsonl"), out, format=format)
+    for format in (None, "jsonl", "label_studio"):
+        with pytest.raises(CorpusError, match="an archive; unpack it first, with unz"):
+            convert(write(packed.getvalue(), "a.jsonl"), out, format=format)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_standard_input(pack, out, monkeypatch, tmp_path):
+    """It is read more than once: to tell the format, and to deal its shares."""
+
+    def pipe(content):
+        raw = io.BytesIO(pack(content.encode()))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(raw))
+
+    pipe("text,label\nAda won,sport\nOslo fell,news\n")
+    summary = convert("-", tmp_path / "split", split="50/50")
+    assert summary.format == "table"
+    assert summary.parts == {"train": 1, "dev": 1}
+    pipe(lines(GOOD, BAD, WORSE))
+    with pytest.raises(CorpusError) as caught:
+        convert("-", out)
+    assert str(caught.value).startswith("(stdin):2: entities[0] 'Osl'")
+    pipe(lines(GOOD, BAD))
+    convert("-", out, rejects=tmp_path / "wrong.jsonl")
+    rejected = json.loads((tmp_path / "wrong.jsonl").read_text())
+    assert rejected["file"] == "(stdin)"
+    pipe("")
+    with pytest.raises(CorpusError, match=r"^\(stdin\):1: the file is empty"):
+        convert("-", out)
+
+
+def test_a_pipe_is_not_read_twice(out, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CorpusError, match="is a pipe or a device; pipe it into -"):
+        convert(tmp_path / "pipe", out)
 
 
 def test_utf16_without_a_mark(write, out):
@@ -216,6 +276,13 @@ def test_shares_by_label_are_the_same_each_time(write, tmp_path, nlp):
         assert abs(counts["dev"]["a"] - 5) <= 1
         found.append([doc.user_data["id"] for doc in parts["dev"]])
     assert found[0] == found[1] != found[2]
+
+
+def test_an_array_on_one_line_is_dealt(write, tmp_path, nlp):
+    records = [{k: v for k, v in each.items() if k != "id"} for each in corpus_of(20)]
+    convert(write(json.dumps(records)), tmp_path / "split", split="70/30")
+    parts = shares(tmp_path / "split", nlp)
+    assert {name: len(docs) for name, docs in parts.items()} == {"train": 14, "dev": 6}
 
 
 def test_groups_stay_together(write, tmp_path, nlp):

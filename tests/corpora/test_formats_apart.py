@@ -40,7 +40,7 @@ def linked(start, end):
     return {"uri": "Q1", **place, "annotator": "Me"}
 
 
-def cas(text=TEXT):
+def cas(text=TEXT, ents=ENTS):
     """A document of INCEpTION, with a layer of spans and one of relations."""
     types = cassis.load_dkpro_core_typesystem()
     layers = []
@@ -53,7 +53,7 @@ def cas(text=TEXT):
     made.sofa_string, made.sofa_mime = text, "text/plain"
     head, tail = (
         layers[0](begin=text.index(word), end=text.index(word) + len(word), label=label)
-        for word, label in ENTS
+        for word, label in ents
     )
     begin, end = tail.begin, tail.end
     link = layers[1](begin=begin, end=end, Governor=head, Dependent=tail, label="Left")

@@ -172,5 +172,5 @@ def test_errors_name_the_row(read, rows, features, message):
 def test_a_damaged_file(write, tmp_path):
     path = write(table([{"text": "Ada", "label": "a"}])[:-20])
     assert detect_format(path) == "hugging_face"
-    with pytest.raises(CorpusError, match=r"no Parquet, .*; load the file anew"):
+    with pytest.raises(CorpusError, match=r"no Parquet, .*; load it anew, unpacked"):
         convert(path, tmp_path / "out.spacy")

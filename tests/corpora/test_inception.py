@@ -13,6 +13,7 @@ from .test_formats_apart import cas
 
 SHIP = "🚢 Ada left Oslo ."
 ENTITY = "de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity"
+SENTENCE = "de.tudarmstadt.ukp.dkpro.core.api.segmentation.type.Sentence"
 TOKEN = "de.tudarmstadt.ukp.dkpro.core.api.segmentation.type.Token"
 
 
@@ -104,6 +105,41 @@ def test_named_entities_and_the_tokens_beside_them(read, write):
         ("Oslo", "LOC"),
     ]
     assert summary.repairs == {inception.NO_LABEL: 1, inception.FEATURE: 1}
+
+
+def with_sentences(text, *sentences):
+    made = cas(text)
+    kind = made.typesystem.get_type(SENTENCE)
+    for sentence in sentences:
+        at = text.index(sentence)
+        made.add(kind(begin=at, end=at + len(sentence)))
+    return made
+
+
+@pytest.mark.parametrize("align", ["strict", "split"])
+def test_sentences_are_kept(read, write, align):
+    """Text of none, such as a title, is one of its own."""
+    text = "A  title\n🚢 Ada left Oslo.\n\nNobody-stayed there . Nobody else"
+    made = with_sentences(text, "🚢 Ada left Oslo.", "Nobody-stayed there .")
+    span = made.typesystem.get_type("custom.Span")
+    at = text.index("stayed")
+    if align == "split":
+        made.add(span(begin=at - 1, end=at + 4, label="PART"))
+    (doc,), summary = read(write(made.to_json()), align=align)
+    assert doc.text == text
+    assert [sent.text.strip() for sent in doc.sents] == [
+        "A  title",
+        "🚢 Ada left Oslo.",
+        "Nobody-stayed there .",
+        "Nobody else",
+    ]
+    assert summary.sentences == 4
+    assert ("Ada", "PER") in found(doc)[0]
+
+
+def test_a_document_without_sentences_has_none(read, write):
+    (doc,), _ = read(write(cas(SHIP).to_json()))
+    assert not doc.has_annotation("SENT_START")
 
 
 def test_the_feature_of_the_label(read, write):

@@ -1,14 +1,24 @@
-"""Files as they are, or compressed with gzip or zstd, told by their first bytes."""
+"""Files as they are, or compressed (gzip, bzip2, xz, zstd), told by their bytes."""
 
+import bz2
 import gzip
 import io
+import lzma
+import zlib
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
-from ..errors import UserError
+from .errors import UserError
 
-GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-ENDINGS = (".gz", ".zst")
+ZSTD = b"\x28\xb5\x2f\xfd"
+OPENERS: dict[bytes, Callable[[Any], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+ENDINGS = (".gz", ".bz2", ".xz", ".zst")
+# what reading a damaged file raises
+DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)
 CHUNK = 2**14  # bytes that are decompressed at a time
 
 
@@ -22,10 +32,11 @@ def decompressed(file: BinaryIO, name: str) -> BinaryIO:
     """
     raw = cast(Any, file)
     buffered = file if hasattr(file, "peek") else io.BufferedReader(raw)
-    start = cast(Any, buffered).peek(4)[:4]
-    if start.startswith(GZIP):
-        return cast(BinaryIO, gzip.open(buffered))
-    if start == ZSTD:
+    start = cast(Any, buffered).peek(6)
+    for magic, unpack in OPENERS.items():
+        if start.startswith(magic):
+            return cast(BinaryIO, unpack(buffered))
+    if start.startswith(ZSTD):
         return _zstd(buffered, name)
     return cast(BinaryIO, buffered)
 
@@ -38,7 +49,8 @@ def _zstd(file: Any, name: str) -> BinaryIO:
             f"{name} is compressed with zstd, and zstandard is not installed",
             'Install it: pip install "spacy-attnner[zstd]"',
         ) from error
-    frames = _Frames(file, zstandard.ZstdDecompressor().decompressobj)
+    begin = zstandard.ZstdDecompressor().decompressobj
+    frames = _Frames(file, begin, zstandard.ZstdError)
     return io.BufferedReader(frames)
 
 
@@ -47,8 +59,11 @@ class _Frames(io.RawIOBase):
     for a whole one.
     """
 
-    def __init__(self, file: Any, begin: Callable[[], Any]) -> None:
+    def __init__(
+        self, file: Any, begin: Callable[[], Any], wrong: type[Exception]
+    ) -> None:
         super().__init__()
+        self._wrong = wrong
         self._file = file
         self._begin = begin
         self._frame: Any = None  # that has begun
@@ -59,9 +74,7 @@ class _Frames(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Raises EOFError where the file is cut off, zstandard's ZstdError for what is
-        no zstd.
-        """
+        """Raises EOFError where the file is cut off, OSError for what is no zstd."""
         while not self._ready:
             chunk = self._next or self._file.read(CHUNK)
             if not chunk and self._frame is not None:
@@ -69,7 +82,10 @@ class _Frames(io.RawIOBase):
             if not chunk:
                 return 0
             frame = self._frame or self._begin()
-            self._ready = memoryview(frame.decompress(chunk))
+            try:
+                self._ready = memoryview(frame.decompress(chunk))
+            except self._wrong as error:
+                raise OSError(str(error)) from error
             self._frame = None if frame.eof else frame
             self._next = frame.unused_data if frame.eof else b""
         n = min(len(buffer), len(self._ready))
