@@ -104,9 +104,10 @@ def apply_cli(
     """Write what MODEL finds in INPUT, every row of it exactly once.
 
     INPUT may be compressed (gzip, bzip2, xz, zstd). Rows that fail go to errors.jsonl,
-    the others on. Parts of the results are finished one by one: after a crash, --resume goes on,
-    and the results are the same bytes as those of a run that was not cut off. With - as
-    OUTPUT, lines of JSON go to stdout, all else to stderr, and there is no --resume.
+    the others on. Parts of the results are finished one by one: after a crash, --resume
+    goes on, and the results are the same bytes as those of a run that was not cut off.
+    With - as OUTPUT, lines of JSON go to stdout, all else to stderr, and there is no
+    --resume.
 
     Exit status: 0, every row is written; 3, the run is complete, and some rows are in
     errors.jsonl; 1, it is not complete; 2, wrong options; 130, stopped by Ctrl+C. After

@@ -59,7 +59,7 @@ def flatten(model: Model, Xs: list[Floats2d], width: int | None = None) -> Float
     return model.ops.as_contig(X)
 
 
-def _whole(Xs: list[Floats2d]) -> Floats2d | None:
+def _whole(Xs: list[Any]) -> Any:
     """The rows of a flat array of which arrays are consecutive parts, if they are."""
     if len(Xs) == 1:
         return Xs[0]
