@@ -483,7 +483,7 @@ def test_neighbours_of_an_output_stay(place, command):
         assert result.exit_code == 0, result.output
     after = contents(place)
     changed = {name for name in before if after.get(name, "gone") != before[name]}
-    assert changed <= {"out/meta.json"}  # stamp
+    assert changed <= {"out/meta.json", "out/config.cfg"}  # stamp
     assert not [name for name in after if ".attn" in name]
 
 

@@ -84,7 +84,7 @@ def test_arrays_lines_and_objects_over_several_lines(read, name):
 def test_an_object_that_does_not_end(read):
     broken = json.dumps({"text": TEXT, "entities": []}, indent=1)[:-2]
     with pytest.raises(
-        CorpusError, match=r"txt:1: invalid JSON, .*; give one array, or"
+        CorpusError, match=r"txt:3: invalid JSON, .*; give one array, or"
     ):
         read(broken, "jsonl")
 

@@ -62,7 +62,7 @@ class Encoder(nn.Module):
 
 
 def ids_input(model, X, is_train):
-    ids = ints_to_torch(model, X)
+    (ids,) = ints_to_torch(model, X)
     return ArgsKwargs(args=(ids,), kwargs={}), lambda grads: []
 
 
@@ -661,7 +661,7 @@ def build_tuned_encoder(tuning: FineTuning | None = None):
 
     def words(model, docs, is_train):
         orths = [token.orth % ROWS for doc in docs for token in doc]
-        ids = ints_to_torch(model, numpy.array(orths, dtype="int64"))
+        (ids,) = ints_to_torch(model, numpy.array(orths, dtype="int64"))
         return ArgsKwargs((ids,), {}), lambda grads: docs
 
     def vectors(model, X_Y, is_train):
