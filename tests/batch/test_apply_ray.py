@@ -45,6 +45,26 @@ def test_the_same_bytes_as_from_one_process(rows, tmp_path, apply, ray_apply):
     assert not ray.is_initialized()
 
 
+def test_errors_of_nodes_are_said(difficult, tmp_path, ray_apply):
+    pipeline, code = difficult
+    source = tmp_path / "in.txt"
+    source.write_text("explode\n" * 25)
+    options = {"pipeline": pipeline, "code": code, "part_rows": 25}
+    with pytest.raises(UserError, match="fails on all 25 texts"):
+        ray_apply(source, tmp_path / "out.jsonl", **options)
+
+
+def test_what_there_is_not(rows, tmp_path, apply, ray_apply):
+    with pytest.raises(UserError, match="has 0 GPUs for 1 pipelines"):
+        ray_apply(rows, tmp_path / "a.jsonl", gpu_id=0)
+    with pytest.raises(UserError, match="CPUs for 99 pipelines"):
+        ray_apply(rows, tmp_path / "b.jsonl", n_process=99)
+    with pytest.raises(UserError, match="does not read stdin"):
+        ray_apply("-", tmp_path / "c.jsonl")
+    with pytest.raises(UserError, match=r"reached at 127\.0\.0\.1:1"):
+        apply(rows, tmp_path / "d.jsonl", engine="ray", ray_address="127.0.0.1:1")
+
+
 def test_lost_workers_and_nodes(difficult, tmp_path, cluster, apply, ray_apply):
     """A worker kills itself, then a node is lost: no row is, and none is doubled."""
     pipeline, code = difficult
@@ -85,23 +105,3 @@ def test_a_part_that_always_kills(difficult, tmp_path, apply, ray_apply):
     (tmp_path / "survives").touch()
     apply(source, tmp_path / "out.jsonl", resume=True, **options)
     assert [row["text"] for row in read_jsonl(tmp_path / "out.jsonl")] == texts
-
-
-def test_errors_of_nodes_are_said(difficult, tmp_path, ray_apply):
-    pipeline, code = difficult
-    source = tmp_path / "in.txt"
-    source.write_text("explode\n" * 25)
-    options = {"pipeline": pipeline, "code": code, "part_rows": 25}
-    with pytest.raises(UserError, match="fails on all 25 texts"):
-        ray_apply(source, tmp_path / "out.jsonl", **options)
-
-
-def test_what_there_is_not(rows, tmp_path, apply, ray_apply):
-    with pytest.raises(UserError, match="has 0 GPUs for 1 pipelines"):
-        ray_apply(rows, tmp_path / "a.jsonl", gpu_id=0)
-    with pytest.raises(UserError, match="CPUs for 99 pipelines"):
-        ray_apply(rows, tmp_path / "b.jsonl", n_process=99)
-    with pytest.raises(UserError, match="does not read stdin"):
-        ray_apply("-", tmp_path / "c.jsonl")
-    with pytest.raises(UserError, match=r"reached at 127\.0\.0\.1:1"):
-        apply(rows, tmp_path / "d.jsonl", engine="ray", ray_address="127.0.0.1:1")
