@@ -39,7 +39,7 @@ from thinc.api import Config
 from tqdm import tqdm
 from trainings import spacy_train
 
-from spacy_attnner.recipes.blocks import TRANSFORMERS, blocks_of
+from spacy_attnner.recipes.blocks import TRANSFORMERS, blocks_of, freeze
 from spacy_attnner.recipes.recipe import Wish, make_recipe
 from spacy_attnner.report.html import BLUE, GREEN, GREY, ORANGE, as_svg, drawing
 
@@ -81,14 +81,17 @@ def config_of(row: str, task: str, n_docs: int, options: argparse.Namespace) -> 
 
 def tune_transformer(config: Config, *, frozen: bool) -> None:
     """Keep the transformer as it is, or have it learn; what is above it follows."""
-    (transformer,) = blocks_of(config, TRANSFORMERS)
-    if frozen == (transformer["tuning"]["frozen"] == "all"):
+    if frozen:
+        freeze(config)
         return
-    transformer["tuning"]["frozen"] = "all" if frozen else 0
-    transformer["top_layers"] = 4 if frozen else 1
+    (transformer,) = blocks_of(config, TRANSFORMERS)
+    if transformer["tuning"]["frozen"] != "all":
+        return
+    transformer["tuning"]["frozen"] = 0
+    transformer["top_layers"] = 1
     optimizer = config["training"]["optimizer"]
-    optimizer["grad_clip"] = 5.0 if frozen else 1.0
-    optimizer["learn_rate"]["initial_rate"] *= 2 if frozen else 0.5
+    optimizer["grad_clip"] = 1.0
+    optimizer["learn_rate"]["initial_rate"] *= 0.5
 
 
 def draw(path: Path, n_docs: int, seed: int) -> list[Doc]:
