@@ -12,6 +12,8 @@ import logging
 import os
 import pickle
 import socket
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,9 +27,15 @@ from .processes import ATTEMPTS, DIED, Recipe
 
 LOCAL = "local"  # Ray's address for a cluster that is begun here and ends with the run
 PATIENCE = 10  # seconds, with a machine that does not answer
+THREADS = ("StreamingExecutor", "iter_threaded")  # of Ray Data, which use a connection
 COLUMN = "content"  # of the tables of one row that travel
-# read by Ray as it is imported: no usage statistics, no errors of its own C++ on stderr
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+# read by Ray as it is imported: no usage statistics, none of its own errors on stderr,
+# no new connection for a thread that outlives the one it was begun with
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_ENABLE_AUTO_CONNECT": "0",
+}
 
 
 class Cluster(NamedTuple):
@@ -68,14 +76,14 @@ def make_parts_on_ray(
                 compute=ray.data.ActorPoolStrategy(size=n_actors),
                 **resources,
             )
-            with _said(ray):
+            with _ended_threads(), _said(ray):
                 for batch in found.iter_batches(batch_size=1, batch_format="pyarrow"):
                     yield _checked(_unpacked(batch))
 
 
 def import_ray() -> Any:
     """Ray with its Data library; raises UserError where it is not installed."""
-    for name, value in QUIET.items():
+    for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     import_extra("ray.data", "ray", "--engine ray")
     return import_extra("ray", "ray", "--engine ray")
@@ -238,6 +246,20 @@ def _settings(ray: Any) -> Iterator[None]:
         logger.setLevel(level)
         for name, value in before.items():
             setattr(context, name, value)
+
+
+@contextmanager
+def _ended_threads() -> Iterator[None]:
+    """Wait for threads that use the connection after an iterator is closed: one that
+    is left without it may take the process with it.
+    """
+    try:
+        yield
+    finally:
+        until = time.monotonic() + PATIENCE
+        for thread in threading.enumerate():
+            if thread.name.startswith(THREADS):
+                thread.join(max(0.0, until - time.monotonic()))
 
 
 @contextmanager

@@ -15,12 +15,13 @@ from thinc.api import Config
 from ..errors import UserError
 
 Reader = Callable[[Language], Iterable[Example]]
+COUNTS = ("eval_frequency", "accumulate_gradient")  # in [training], of steps
 
 
 def read_config(path: Path, overrides: dict[str, Any] | None = None) -> Config:
     """A config, not interpolated, with values by their paths in place of its own.
 
-    Raises UserError, naming the path, for a number that is none.
+    Raises UserError, naming the path, for a number that is none and a count below 1.
     """
     with show_validation_error(path):
         config = load_config(path, overrides=overrides or {}, interpolate=False)
@@ -28,6 +29,12 @@ def read_config(path: Path, overrides: dict[str, Any] | None = None) -> Config:
         if not math.isfinite(value):
             raise UserError(
                 f"{path}: {name} is {value}, which is no number", "Set it to a number."
+            )
+    for name in COUNTS:
+        value = config.get("training", {}).get(name)
+        if isinstance(value, int) and value < 1:
+            raise UserError(
+                f"{path}: training.{name} is {value}", "Set it to a number of steps."
             )
     return config
 

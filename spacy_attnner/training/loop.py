@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
@@ -160,8 +160,6 @@ def train(
     progress: Progress,
     *,
     gpu_id: int = -1,
-    stdout: IO = sys.stdout,
-    stderr: IO = sys.stderr,
 ) -> None:
     """Train a pipeline as `spacy train` does, leaving a checkpoint at each evaluation.
 
@@ -209,7 +207,7 @@ def train(
                 shutil.copytree(last, best, dirs_exist_ok=True)
 
     with nlp.select_pipes(disable=T["frozen_components"]):
-        log_step, finalize = T["logger"](nlp, stdout, stderr)
+        log_step, finalize = T["logger"](nlp, sys.stdout, sys.stderr)
     try:
         for _, info, is_best in loop:
             if not steps.live:

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from spacy_attnner.batch.ray_parts import import_ray
 from spacy_attnner.errors import UserError
 from tests.batch.conftest import make_texts, read_jsonl
 
-ray = pytest.importorskip("ray")
+try:
+    ray = import_ray()
+except UserError as error:
+    pytest.skip(str(error), allow_module_level=True)
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 NODES = 3
 MEMORY = 80 * 2**20  # of a node's object store, the least that it takes

@@ -24,6 +24,8 @@ def shares(whole, few):
         (shares(math.nan, 0.5), "wrong.cfg: corpora.train.shares.whole is nan, which"),
         (shares(math.inf, 0.5), "wrong.cfg: corpora.train.shares.whole is inf, which"),
         ({"corpora.train.augmenter.single": 3.0}, "single 3.0 is not in [0, 1]"),
+        ({"training.eval_frequency": 0}, "wrong.cfg: training.eval_frequency is 0"),
+        ({"training.accumulate_gradient": 0}, "training.accumulate_gradient is 0"),
         ({"corpora.train.path": None}, "wrong.cfg: [E913]"),
         ({"corpora.train.path": "text.spacy"}, "wrong.cfg: [E1014]"),
         ({"corpora.dev.path": "text.spacy"}, "corpora.dev: [E1014]"),
