@@ -5,7 +5,7 @@
 CORPUS holds ner, rel and sentiment, as the project's step `corpus` writes them. The
 row "joint" is configs/joint.cfg (`--config configs/joint_trf.cfg --encoder ENCODER` for
 the other); the others are the same config with one task's components and corpus,
-trained for as many steps as make as many words of that corpus. Results are kept after
+trained in batches of up to 600 words on as many words of that corpus. Results are kept after
 every run, so an interrupted call goes on where it stopped.
 
 Scores, in percent: entity F1 on whole documents with gold sentence starts ("given") and
@@ -37,6 +37,7 @@ RELATIONS = {
     "strict": "rel_f",
     "gold arguments": "rel_gold_ents_f",
 }
+WORDS = 600  # at most, of a batch of one corpus alone
 corpora: list[Path] = []
 
 
@@ -53,7 +54,7 @@ def with_paths(config: Config) -> None:
 
 
 def alone(task: str) -> Change:
-    """One task's components and corpus, and its share of the steps."""
+    """One task's components and corpus, and its share of the words."""
 
     def change(config: Config) -> None:
         # of the words of an epoch, those that are of this corpus
@@ -69,8 +70,11 @@ def alone(task: str) -> Change:
                 own = config["corpora"]["train"][setting]
                 mixed[setting] = {k: v for k, v in own.items() if k == task}
         training = config["training"]
+        size = training["batcher"]["size"]
+        training["batcher"]["size"] = min(size, WORDS)
+        steps = share * size / training["batcher"]["size"]
         for name in ("max_steps", "patience", "eval_frequency"):
-            training[name] = round(training[name] * share)
+            training[name] = round(training[name] * steps)
         named = [n for n in training["annotating_components"] if n not in unused]
         training["annotating_components"] = named if named != ["tok2vec"] else []
 
