@@ -2,7 +2,8 @@
 
 What a file says and what spaCy's documents can hold differ: entities begin inside a
 token, hold a space at their edge, lie in each other, or have offsets that some other
-language counted. All that is changed here is counted and listed, see `reading.Repairs`.
+language counted. All that is changed here is counted and listed, see
+`complaints.Repairs`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

@@ -85,6 +85,7 @@ class Source:
         self.unit = 0
         self.raw = ""
         self.flaws = Collector()
+        self._repaired: list[tuple[str, Path, int, str, int]] = []  # in the record
 
     def lines(self, encoding: str = UTF8, longest: int = -1) -> Iterator[str]:
         """The text of each line, without its end, which is a line feed.
@@ -318,15 +319,19 @@ class Source:
         aside once it is known what else is wrong in it.
         """
         for self.unit, unit in enumerate(units, 1):
+            self._count_repairs()
             self.start = self.line
             self.flaws = Collector()
             try:
                 self._check_decoded()
-                yield from parse(unit)
+                for record in parse(unit):
+                    yield record
+                    self._count_repairs()
             except (ValueError, *OTHER_TYPES) as error:
                 self.reject(error)
             if self.flaws.items:
                 self.reject()
+        self._count_repairs()
 
     def _check_decoded(self) -> None:
         if self.raw.isascii():
@@ -342,7 +347,11 @@ class Source:
             )
 
     def reject(self, error: Exception | None = None) -> None:
-        """Put the record aside, for what was kept of it and for an error."""
+        """Put the record aside, for what was kept of it and for an error.
+
+        What was repaired in it does not count.
+        """
+        self._repaired = []
         if error:
             self.flaws.keep(error, self.line)
         items = [(line or self.start, message) for line, message in self.flaws.items]
@@ -367,9 +376,19 @@ class Source:
         """What to raise about the line, and the file."""
         return CorpusError(self.file, self.line, message)
 
-    def repaired(self, kind: str, detail: str, n: int = 1) -> None:
-        """Count flaws of the line, as `Repairs.record`."""
-        self.repairs.record(kind, self.file, self.line, detail, n)
+    def repaired(
+        self, kind: str, detail: str, n: int = 1, line: int | None = None
+    ) -> None:
+        """Count flaws of the line, as `Repairs.record`, unless the record is rejected.
+
+        line: None for the one that is read.
+        """
+        self._repaired.append((kind, self.file, line or self.line, detail, n))
+
+    def _count_repairs(self) -> None:
+        for each in self._repaired:
+            self.repairs.record(*each)
+        self._repaired = []
 
 
 def is_wide(encoding: str) -> bool:
