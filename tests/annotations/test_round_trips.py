@@ -242,6 +242,9 @@ def test_sentences_and_unknown_spaces(tmp_path):
         after, done, _ = through(format, source, "b")
         assert [doc.to_bytes() for doc in after] == [doc.to_bytes() for doc in before]
         assert not done.left_out
+    lines = (tmp_path / "b-conll2003").read_text().splitlines()
+    # other tools read a chunk of every other third column
+    assert lines[:3] == ["-DOCSTART- -X- O O", "", "Ada -X- O B-PER"]
     for format in ("brat", "doccano", "label_studio", "prodigy"):
         (doc, _), done, _ = through(format, source, "b")
         assert doc.text == "Ada left . Oslo slept ."
