@@ -211,6 +211,12 @@ def called(path: str | Path) -> str:
     return STDIN if Path(path).name == STDIN else str(path)
 
 
+def check_named(label: Any, name: str) -> None:
+    """Raises ValueError if the label of an entity or relation is no text, or empty."""
+    if not check_type(label, str, f"{name} label"):
+        raise ValueError(f"{name} label is empty; name its type")
+
+
 def check_label(label: str, labels: Labels, name: str | None = None) -> None:
     """Raises ValueError if a list of labels is given and does not hold this one.
 

@@ -23,7 +23,7 @@ from .alignment import (
     split_tokens,
     trim,
 )
-from .complaints import Collector, Labels, check_label
+from .complaints import Collector, Labels, check_label, check_named
 from .record import FLAWED, Link, Mention, Record
 
 ALIGN = ("strict", "expand", "contract", "split")
@@ -125,6 +125,8 @@ class DocumentMaker:
             if not flaws.items:
                 set_relations(doc, links)
         if record.id is not None:
+            if type(record.id) not in (str, int, float):
+                raise ValueError(f"id is {record.id!r}; give a string or a number")
             doc.user_data[ID] = record.id
         if record.meta:
             doc.user_data[META] = dict(record.meta)
@@ -133,6 +135,12 @@ class DocumentMaker:
     def _make_tokens(self, record: Record) -> Doc:
         if record.words is None:
             return self.nlp.make_doc(record.text or "")
+        if "" in record.words:
+            at = list(record.words).index("")
+            raise ValueError(
+                f"token {at}, counted from 0, is an empty string; leave it out, and "
+                "count the others anew where there are offsets"
+            )
         # without `spaces` spaCy trains on these words instead of tokenizing anew
         flags: dict[str, Any] = {}
         if record.spaces is not None:
@@ -191,9 +199,8 @@ class DocumentMaker:
 
     def _check_label(self, mention: Mention) -> None:
         name, old = mention.place, mention.label
+        check_named(old, name)
         self.ent_labels.add(old)
-        if not old:
-            raise ValueError(f"{name} label is empty; name its type")
         check_label(old, self.rules.labels, self.rules.label_map.get(old))
 
     def _check_place(
@@ -298,8 +305,7 @@ class DocumentMaker:
         places: dict[Any, tuple[int, int]] = {}
         for link in links:
             with flaws.of(link.line):
-                if not link.label:
-                    raise ValueError(f"{link.place} label is empty; name its type")
+                check_named(link.label, link.place)
                 check_label(link.label, self.rules.labels)
             with flaws.of(link.line):
                 self._add(found, places, link, spans, ents)

@@ -81,9 +81,10 @@ def parse_record(value: dict[str, Any], flaws: Collector) -> Record:
         check_keys(value, "document", optional=KEYS)
     others: dict[str, Any] = {}
     with flaws.of():
-        name = others["id"] = value.get("id")
+        name = value.get("id")
         if name is not None and type(name) not in (str, int):
             raise ValueError(f"id is {name!r}; give a string or a whole number")
+        others["id"] = name
     with flaws.of():
         others["meta"] = check_type(value.get("meta", {}), dict, "meta")
     if "entities" in value:

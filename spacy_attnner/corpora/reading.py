@@ -8,7 +8,7 @@ import codecs
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,7 @@ ARCHIVE = b"PK\x03\x04"  # zip's
 PIECE = 2**20  # characters that are read at a time, of a line or of JSON
 WIDE = "file in UTF-16 or UTF-32, by its byte order mark: read as such"
 OTHER_ENCODING = "line with characters that are not ASCII: read as"
+UNREAD_KEY = "key {!r} of a document: left out"
 
 
 class Source:
@@ -277,6 +278,13 @@ class Source:
             yield make(check_type(self.parse(raw), dict, "document"))
 
         return self.records(self.values(), parse)
+
+    def count_unread(self, value: dict[str, Any], read: Collection[str]) -> None:
+        """Count the keys of a document that hold something and are not read."""
+        for key in sorted(value.keys() - set(read)):
+            held = value[key]
+            if any(held) if isinstance(held, list) else held not in (None, "", {}):
+                self.repaired(UNREAD_KEY.format(key), repr(self.raw[:40]))
 
     def parts(
         self, key: str, *, alone: str | None = None
