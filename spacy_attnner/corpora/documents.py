@@ -135,12 +135,6 @@ class DocumentMaker:
     def _make_tokens(self, record: Record) -> Doc:
         if record.words is None:
             return self.nlp.make_doc(record.text or "")
-        if "" in record.words:
-            at = list(record.words).index("")
-            raise ValueError(
-                f"token {at}, counted from 0, is an empty string; leave it out, and "
-                "count the others anew where there are offsets"
-            )
         # without `spaces` spaCy trains on these words instead of tokenizing anew
         flags: dict[str, Any] = {}
         if record.spaces is not None:

@@ -17,7 +17,7 @@ and counted.
 from collections.abc import Iterator
 from typing import Any
 
-from .json_values import check_type
+from .json_values import check_type, read_words
 from .reading import Source
 from .recognition import Format
 from .record import FLAWED, Link, Mention, Record
@@ -33,9 +33,7 @@ def read_gliner(source: Source) -> Iterator[Record]:
 def _make_record(value: dict[str, Any], source: Source) -> Record:
     flaws = source.flaws
     source.count_unread(value, READ)
-    words = check_type(value.get("tokenized_text"), list, "tokenized_text")
-    for i, word in enumerate(words):
-        check_type(word, str, f"tokenized_text[{i}]")
+    words = read_words(value.get("tokenized_text"), "tokenized_text")
     mentions = flaws.each(value.get("ner", []), "ner", _read_entity, FLAWED)
     places = {(mention.start, mention.end - 1): i for i, mention in enumerate(mentions)}
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .alignment import spaces_after
-from .json_values import check_type, parse_json, read_score
+from .json_values import check_type, parse_json, read_score, read_words
 from .reading import Source
 from .recognition import Format
 from .record import FLAWED, Mention, Record
@@ -87,8 +87,7 @@ def _read_tags(
     text: str | None, words: Any, tags: list[str], source: Source, **others: Any
 ) -> Record:
     """Tokens and their tags."""
-    for i, word in enumerate(check_type(words, list, "words")):
-        check_type(word, str, f"words[{i}]")
+    words = read_words(words, "words")
     if len(tags) != len(words):
         counts = f"{len(tags)} tags for {len(words)} tokens"
         raise ValueError(f"entities has {counts}; give one of each, and `words`")

@@ -12,7 +12,7 @@ https://arxiv.org/abs/1909.07755, https://github.com/lavis-nlp/spert
 from collections.abc import Iterator
 from typing import Any
 
-from .json_values import check_type
+from .json_values import check_type, read_words
 from .reading import Source
 from .recognition import Format
 from .record import FLAWED, Link, Mention, Record
@@ -31,10 +31,7 @@ def _make_record(value: dict[str, Any], source: Source) -> Record:
     mentions = flaws.each(value.get("entities"), "entities", _read_entity, FLAWED)
     links = flaws.each(value.get("relations", []), "relations", _read_relation)
     return Record(
-        words=[
-            check_type(word, str, f"tokens[{i}]")
-            for i, word in enumerate(check_type(value.get("tokens"), list, "tokens"))
-        ],
+        words=read_words(value.get("tokens"), "tokens"),
         entities=mentions,
         relations=links if "relations" in value else None,
         id=value.get("orig_id"),
