@@ -116,13 +116,13 @@ class Collector:
         self,
         items: Any,
         name: str,
-        make: Callable[[Any, str], T],
+        make: Callable[[Any, str], T | None],
         instead: T | None = None,
     ) -> list[T]:
         """What is made of each item of a list of JSON.
 
         name: That of the list; items are called `name[0]` and so on.
-        make: Is given an item and what it is called.
+        make: Is given an item and what it is called; None leaves it out.
         instead: What takes the place of an item that is wrong; None leaves it out.
         """
         found: list[T] = []
