@@ -10,6 +10,7 @@ over, and a small corpus one file.
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -27,11 +28,10 @@ from spacy_attnner.corpora.conversion import convert
 
 NAMES = ("Ada Byron", "Bo Cy", "Dora", "Emil Fox")
 TOWNS = ("Oslo", "Bergen", "Turku", "Lund")
-SENTENCE = (
-    "On that morning {} left {} with the last ship, although the wind was strong "
-)
-SENTENCE += "and nobody came to the harbour. "
 N_SENTENCES = 10  # of a document
+N_WORDS = 8  # before and after the town in a sentence
+SYLLABLES = ("ba", "de", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu")
+VOCABULARY = ["".join(word) for word in itertools.product(SYLLABLES, repeat=4)]
 ONE_FILE = 10_000_000  # bytes
 
 
@@ -41,7 +41,8 @@ def make_document(draw: random.Random) -> tuple[str, list[tuple[int, int, str]]]
     spans = []
     for _ in range(N_SENTENCES):
         name, town = draw.choice(NAMES), draw.choice(TOWNS)
-        sentence = SENTENCE.format(name, town)
+        before, after = (" ".join(draw.choices(VOCABULARY, k=N_WORDS)) for _ in "ab")
+        sentence = f"{name} left {before} {town} {after}. "
         for found, label in ((name, "PER"), (town, "LOC")):
             start = len(text) + sentence.index(found)
             spans.append((start, start + len(found), label))

@@ -26,7 +26,7 @@ from ..texts.json_lines import SURROGATE
 from ..texts.row_readers import Columns
 from ..texts.row_stream import RowStream
 from .doc_records import make_record
-from .layouts import Layout, Sheet, fit
+from .layouts import KINDS, Layout, Sheet, chosen, fit
 from .to_brat import BRAT_LAYOUT
 from .to_columns import COLUMNS_LAYOUT, CONLL2003_LAYOUT, PREFIXES
 from .to_doccano import DOCCANO_LAYOUT
@@ -63,6 +63,7 @@ class Exported:
     docs: How many documents.
     entities, relations, cats: How many of each label; categories above 0.
     joined: The types that relations join: relation, head, tail.
+    unused: Whether each category applies to no document.
     left_out: What was left out, or changed, and how often.
     examples: The first place and value of each.
     """
@@ -72,6 +73,7 @@ class Exported:
     relations: Counter[str] = field(default_factory=Counter)
     cats: Counter[str] = field(default_factory=Counter)
     joined: set[tuple[str, str, str]] = field(default_factory=set)
+    unused: dict[str, bool] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
@@ -82,6 +84,9 @@ class Exported:
         self.entities.update(each.label for each in entities)
         self.relations.update(each.label for each in links)
         self.cats.update(name for name, value in (record.cats or {}).items() if value)
+        applying = chosen(record.cats or {})
+        for name in record.cats or {}:
+            self.unused[name] = self.unused.get(name, True) and name not in applying
         for each in links:
             ends = entities[each.head].label, entities[each.tail].label
             self.joined.add((each.label, *ends))
@@ -158,6 +163,9 @@ def export_annotations(
                 _put_document(doc, keys, layout, sheet, done, put)
             del doc
         _check_found(done, given, missing)
+        if "unused" not in layout.holds:
+            for name in (name for name, unused in done.unused.items() if unused):
+                done.note(given, KINDS["unused"], repr(name), 1)
     return done
 
 

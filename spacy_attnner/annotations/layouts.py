@@ -21,6 +21,7 @@ KINDS = {
     "meta": "meta: the format has no place for it",
     "scores": "confidence: the format has no place for it",
     "graded": "value of a category between 0 and 1: the format has no place for it",
+    "unused": "category that applies to no document: the format names the others only",
     "sentences": "sentences of a document: the format has no place for them",
     "text": "spaces of a document's text: the format has none",
     "tokens": "document of tokens whose spaces are unknown: one is put between them",

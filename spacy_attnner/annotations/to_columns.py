@@ -1,12 +1,12 @@
 """Columns: a token a line with its tag, a blank line after each sentence.
 
-    -DOCSTART- -X- -X- O            # newdoc id = a7
+    -DOCSTART- -X- O O              # newdoc id = a7
 
-    Ada -X- -X- B-PER               Ada<TAB>B-PER
-    left -X- -X- O                  left<TAB>O
+    Ada -X- O B-PER                 Ada<TAB>B-PER
+    left -X- O O                    left<TAB>O
 
 Left as CoNLL-2003's, right with as few columns as there can be. Tags are BIO, or what
---scheme says.
+--scheme says. Chunks are O, as INCEpTION reads `-X-` as one of the type X.
 """
 
 import re
@@ -32,8 +32,8 @@ LONG_ID = "id with whitespace: left out"
 
 
 def lay_out_conll2003(record: Record, sheet: Sheet) -> str:
-    begin = f"{DOCSTART} -X- -X- {OUTSIDE}\n\n"
-    return _document(record, sheet, begin, lambda word: f"{word} -X- -X- ")
+    begin = f"{DOCSTART} -X- {OUTSIDE} {OUTSIDE}\n\n"
+    return _document(record, sheet, begin, lambda word: f"{word} -X- {OUTSIDE} ")
 
 
 def lay_out_columns(record: Record, sheet: Sheet) -> str:

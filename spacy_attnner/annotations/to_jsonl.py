@@ -50,7 +50,7 @@ def _cats(cats: Mapping[str, float], sheet: Sheet) -> dict[str, float]:
 JSONL_LAYOUT = Layout(
     "jsonl",
     (
-        *("overlaps", "relations", "cats", "graded", "id", "meta"),
+        *("overlaps", "relations", "cats", "graded", "unused", "id", "meta"),
         *("sentences", "text", "tokens"),
     ),
     lay_out_jsonl,

@@ -87,6 +87,9 @@ def _options(record: Record) -> dict[str, Any]:
 
 PRODIGY_LAYOUT = Layout(
     "prodigy",
-    ("overlaps", "relations", "cats", "graded", "id", "meta", "scores", "text"),
+    (
+        *("overlaps", "relations", "cats", "graded", "unused", "id", "meta"),
+        *("scores", "text"),
+    ),
     lay_out_prodigy,
 )

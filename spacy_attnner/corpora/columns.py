@@ -60,6 +60,7 @@ class Layout(NamedTuple):
     tags: Columns of tags; of CoNLL-U's MISC, if `misc`.
     label: That of tags that are prefixes alone; None if they have their own.
     tabs: Whether tabs alone separate columns.
+    numbered: Whether the first column numbers the tokens of a sentence.
     prefixed, begins, ends: The scheme, see `tags`.
     unread: Columns of tags that are left alone.
     """
@@ -70,6 +71,7 @@ class Layout(NamedTuple):
     misc: bool = False
     label: str | None = None
     tabs: bool = False
+    numbered: bool = False
     prefixed: bool = True
     begins: bool = True
     ends: bool = False
@@ -112,7 +114,8 @@ def read_columns(source: Source) -> Iterator[Record]:
 
     def parse(block: list[Numbered]) -> Iterator[Record]:
         name = next((m[1] for _, line in block if (m := NEWDOC.match(line))), None)
-        tokens = source.parse_lines(block, lambda line: _parse(line, layout, source))
+        lines = [each for each in block if not _is_no_word(each[1], layout)]
+        tokens = source.parse_lines(lines, lambda line: _parse(line, layout, source))
         sentences = split_blank(tokens)
         if sentences:
             yield _make_record(sentences, layout, name, source)
@@ -151,10 +154,12 @@ def _tags(columns: list[str], layout: Layout) -> list[str]:
     return tags
 
 
+def _is_no_word(line: str, layout: Layout) -> bool:
+    """Whether it is a word of several tokens, or one left out, of CoNLL-U (Plus)."""
+    return layout.numbered and bool(RANGE.fullmatch(layout.split(line)[0]))
+
+
 def is_comment(line: str, columns: list[str], layout: Layout) -> bool:
-    """Also words of several tokens, and those left out, of CoNLL-U."""
-    if layout.n_columns == CONLLU and RANGE.fullmatch(columns[0]):
-        return True
     if not line.startswith("#"):
         return False
     return len(columns) != layout.n_columns or bool(SETTING.match(line))
@@ -206,6 +211,8 @@ def _choose(glimpse: Glimpse, options: Options) -> Layout | None:
         for line, row in zip(lines, rows, strict=True)
         if len(row) == width and not is_comment(line, row, bare)
     ]
+    bare = bare._replace(numbered=_are_numbered(rows))
+    rows = [row for row in rows if not (bare.numbered and RANGE.fullmatch(row[0]))]
     if not rows:
         return None
     if options.columns:
@@ -249,10 +256,9 @@ def _told(glimpse: Glimpse, rows: list[list[str]], bare: Layout) -> Layout | Non
         return None
     header = next((m[1] for line in glimpse.lines if (m := PLUS.match(line))), None)
     names = split_columns(header.upper()) if header else []
-    numbered = all(row[0].isdigit() or RANGE.fullmatch(row[0]) for row in rows)
-    token = names.index("FORM") if "FORM" in names else int(numbered)
+    token = names.index("FORM") if "FORM" in names else int(bare.numbered)
     bare = bare._replace(token=token)
-    if numbered and _are_misc([width - 1], rows):
+    if bare.numbered and _are_misc([width - 1], rows):
         return bare._replace(tags=(width - 1,), misc=True)
     named = [i for i, name in enumerate(names) if name.split(":")[-1] in TAG_NAMES]
     others = range(token + 1, width)
@@ -260,12 +266,20 @@ def _told(glimpse: Glimpse, rows: list[list[str]], bare: Layout) -> Layout | Non
     bare_tags = [i for i in others if are_bare(row[i] for row in rows)]
     if named:
         return bare._replace(tags=tuple(named))
-    if width == token + 3 and tagged[:1] == [token + 1] and _are_nested(rows, numbered):
+    nested = width == token + 3 and tagged[:1] == [token + 1]
+    if nested and _are_nested(rows, bare.numbered):
         return bare._replace(tags=(token + 1, token + 2))
     if not (tagged or bare_tags):
         return None
     *unread, last = tagged or bare_tags
     return bare._replace(tags=(last,), unread=tuple(unread))
+
+
+def _are_numbered(rows: list[list[str]]) -> bool:
+    """Whether the first column has numbers, and CoNLL-U's `1-2` or `1.1` among them."""
+    n_whole = sum(row[0].isdigit() for row in rows)
+    others = [row[0] for row in rows if not row[0].isdigit()]
+    return n_whole > len(others) and all(map(RANGE.fullmatch, others))
 
 
 def _are_nested(rows: list[list[str]], numbered: bool) -> bool:

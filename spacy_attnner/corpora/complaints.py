@@ -116,13 +116,13 @@ class Collector:
         self,
         items: Any,
         name: str,
-        make: Callable[[Any, str], T],
+        make: Callable[[Any, str], T | None],
         instead: T | None = None,
     ) -> list[T]:
         """What is made of each item of a list of JSON.
 
         name: That of the list; items are called `name[0]` and so on.
-        make: Is given an item and what it is called.
+        make: Is given an item and what it is called; None leaves it out.
         instead: What takes the place of an item that is wrong; None leaves it out.
         """
         found: list[T] = []
@@ -209,6 +209,12 @@ class Rejects:
 def called(path: str | Path) -> str:
     """What a file is called; the copy of stdin has no folder."""
     return STDIN if Path(path).name == STDIN else str(path)
+
+
+def check_named(label: Any, name: str) -> None:
+    """Raises ValueError if the label of an entity or relation is no text, or empty."""
+    if not check_type(label, str, f"{name} label"):
+        raise ValueError(f"{name} label is empty; name its type")
 
 
 def check_label(label: str, labels: Labels, name: str | None = None) -> None:

@@ -316,8 +316,13 @@ FOUR = re.compile(r"[^ \t]+[ \t]+[^ \t]+[ \t]+[^ \t]+[ \t]+(O|[BI]-[^ \t]+)$")
 
 
 def fits_conll2003(glimpse: Glimpse) -> bool:
-    """Whether most lines, the first one, too, have four columns, the last IOB tags."""
+    """Whether most lines, the first one, too, have four columns, the last IOB tags.
+
+    A first column of numbers is not CoNLL-2003's, but GermEval's.
+    """
     lines = [line for line in glimpse.lines if not _starts_document(line)]
+    if lines and all(split_columns(line)[0].isdigit() for line in lines):
+        return False
     fitting = sum(bool(FOUR.match(line)) for line in lines)
     others = len(lines) - fitting
     return bool(not lines or FOUR.match(lines[0])) and others * 10 <= len(lines)

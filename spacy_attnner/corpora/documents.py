@@ -2,7 +2,8 @@
 
 What a file says and what spaCy's documents can hold differ: entities begin inside a
 token, hold a space at their edge, lie in each other, or have offsets that some other
-language counted. All that is changed here is counted and listed, see `reading.Repairs`.
+language counted. All that is changed here is counted and listed, see
+`complaints.Repairs`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -22,7 +23,7 @@ from .alignment import (
     split_tokens,
     trim,
 )
-from .complaints import Collector, Labels, check_label
+from .complaints import Collector, Labels, check_label, check_named
 from .record import FLAWED, Link, Mention, Record
 
 ALIGN = ("strict", "expand", "contract", "split")
@@ -124,6 +125,8 @@ class DocumentMaker:
             if not flaws.items:
                 set_relations(doc, links)
         if record.id is not None:
+            if type(record.id) not in (str, int, float):
+                raise ValueError(f"id is {record.id!r}; give a string or a number")
             doc.user_data[ID] = record.id
         if record.meta:
             doc.user_data[META] = dict(record.meta)
@@ -190,9 +193,8 @@ class DocumentMaker:
 
     def _check_label(self, mention: Mention) -> None:
         name, old = mention.place, mention.label
+        check_named(old, name)
         self.ent_labels.add(old)
-        if not old:
-            raise ValueError(f"{name} label is empty; name its type")
         check_label(old, self.rules.labels, self.rules.label_map.get(old))
 
     def _check_place(
@@ -297,8 +299,7 @@ class DocumentMaker:
         places: dict[Any, tuple[int, int]] = {}
         for link in links:
             with flaws.of(link.line):
-                if not link.label:
-                    raise ValueError(f"{link.place} label is empty; name its type")
+                check_named(link.label, link.place)
                 check_label(link.label, self.rules.labels)
             with flaws.of(link.line):
                 self._add(found, places, link, spans, ents)

@@ -169,8 +169,7 @@ class Corpus:
         return [t.text for t in doc], [bool(t.whitespace_) for t in doc]
 
     def _note(self, line: int | None, kind: str, detail: str, n: int) -> None:
-        where = line or self.source.start
-        self.repairs.record(kind, self.source.file, where, detail, n)
+        self.source.repaired(kind, detail, n, line or self.source.start)
 
     def survey(self) -> Iterator[tuple[int, Record]]:
         """The records, read once before, each with the number of its unit of the file.

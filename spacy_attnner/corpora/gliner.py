@@ -10,28 +10,30 @@ newer versions. GLiREL's have the text as a fourth item of `ner`, and relations 
     {"head": {"position": [0, 0]}, "tail": {"position": [2, 2]},
      "relation_text": "left"}
 
-https://github.com/jackboyla/GLiREL
+https://github.com/jackboyla/GLiREL. Other keys, such as `ner_negatives`, are left out
+and counted.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from .complaints import Collector
-from .json_values import check_type
+from .json_values import check_type, read_words
 from .reading import Source
 from .recognition import Format
 from .record import FLAWED, Link, Mention, Record
 
+READ = ("id", "tokenized_text", "ner", "relations")
+
 
 def read_gliner(source: Source) -> Iterator[Record]:
     """Read GLiNER's JSON."""
-    return source.objects(lambda value: _make_record(value, source.flaws))
+    return source.objects(lambda value: _make_record(value, source))
 
 
-def _make_record(value: dict[str, Any], flaws: Collector) -> Record:
-    words = check_type(value.get("tokenized_text"), list, "tokenized_text")
-    for i, word in enumerate(words):
-        check_type(word, str, f"tokenized_text[{i}]")
+def _make_record(value: dict[str, Any], source: Source) -> Record:
+    flaws = source.flaws
+    source.count_unread(value, READ)
+    words = read_words(value.get("tokenized_text"), "tokenized_text")
     mentions = flaws.each(value.get("ner", []), "ner", _read_entity, FLAWED)
     places = {(mention.start, mention.end - 1): i for i, mention in enumerate(mentions)}
 
@@ -45,6 +47,7 @@ def _make_record(value: dict[str, Any], flaws: Collector) -> Record:
         words=words,
         entities=mentions if "ner" in value else None,
         relations=links if "relations" in value else None,
+        id=value.get("id"),
     )
 
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import import_extra
-from .json_values import check_type
+from .json_values import check_type, read_words
 from .reading import Source
 from .recognition import Format, Options, begins_with
 from .record import Record
@@ -104,12 +104,10 @@ def _make_record(row: dict[str, Any], class_labels: Names, source: Source) -> Re
             cats = dict(zip(names or (), map(float, value), strict=True))
             return Record(text, cats=cats, **about)
         return Record(text, cats=_read_cats(value, key, names, source), **about)
-    words = check_type(row[text_key], list, text_key)
+    words = read_words(row[text_key], text_key)
     items = check_type(row[key], list, key)
     if len(items) != len(words):
         raise ValueError(f"{key} has {len(items)} tags for {len(words)} tokens")
-    for i, word in enumerate(words):
-        check_type(word, str, f"{text_key}[{i}]")
     tags = source.flaws.each(
         items, key, lambda item, name: _name(item, name, names), OUTSIDE[0]
     )

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import import_extra
+from .json_values import check_type
 from .reading import Source
 from .recognition import Format, Glimpse
 from .record import FLAWED, Link, Mention, Record
@@ -135,8 +136,12 @@ def _make_record(cas: Any, path: Path, source: Source) -> Record:
             places.setdefault((item.begin, item.end), len(mentions))
             mention = FLAWED
             with source.flaws.of():
-                label = _read_label(item, source)
-                mention = Mention(item.begin, item.end, label, _layer(item))
+                name, label = _layer(item), _read_label(item, source)
+                start, end = (
+                    check_type(getattr(item, key), int, f"{name} {key}")
+                    for key in ("begin", "end")
+                )
+                mention = Mention(start, end, label, name)
             mentions.append(mention)
     related = any(
         map(_joins, filter(lambda t: _is_own(t.name), cas.typesystem.get_types()))

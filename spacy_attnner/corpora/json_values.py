@@ -63,10 +63,15 @@ def read_sentences(value: Any, name: str) -> list[list[str]]:
     Raises ValueError if it is no list of lists of strings.
     """
     sentences = check_type(value, list, name)
-    for i, sentence in enumerate(sentences):
-        for j, word in enumerate(check_type(sentence, list, f"{name}[{i}]")):
-            check_type(word, str, f"{name}[{i}][{j}]")
-    return sentences
+    return [read_words(each, f"{name}[{i}]") for i, each in enumerate(sentences)]
+
+
+def read_words(value: Any, name: str) -> list[str]:
+    """Tokens; raises ValueError if they are no list of strings that hold something."""
+    for i, word in enumerate(check_type(value, list, name)):
+        if not check_type(word, str, f"{name}[{i}]"):
+            raise ValueError(f"{name}[{i}] is empty; remove it, and mind the offsets")
+    return value
 
 
 def read_score(value: Any, name: str) -> float:

@@ -22,7 +22,7 @@ from spacy.tokens import Doc
 
 from .complaints import Collector, Labels
 from .documents import DocumentMaker, Rules
-from .json_values import check_keys, check_type
+from .json_values import check_keys, check_type, read_words
 from .reading import Source
 from .recognition import OWN, Format
 from .record import FLAWED, Link, Mention, Record
@@ -81,9 +81,10 @@ def parse_record(value: dict[str, Any], flaws: Collector) -> Record:
         check_keys(value, "document", optional=KEYS)
     others: dict[str, Any] = {}
     with flaws.of():
-        name = others["id"] = value.get("id")
+        name = value.get("id")
         if name is not None and type(name) not in (str, int):
             raise ValueError(f"id is {name!r}; give a string or a whole number")
+        others["id"] = name
     with flaws.of():
         others["meta"] = check_type(value.get("meta", {}), dict, "meta")
     if "entities" in value:
@@ -112,10 +113,7 @@ def _read_text(value: dict[str, Any], flaws: Collector) -> dict[str, Any]:
 
 
 def _read_tokens(value: dict[str, Any]) -> dict[str, Any]:
-    words = check_type(value["tokens"], list, "tokens")
-    for i, word in enumerate(words):
-        if not check_type(word, str, f"tokens[{i}]"):
-            raise ValueError(f"tokens[{i}] is empty; remove it")
+    words = read_words(value["tokens"], "tokens")
     flags: dict[str, Any] = {}
     for key in ("spaces", "sent_starts"):
         if key not in value:

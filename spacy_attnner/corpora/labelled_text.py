@@ -1,12 +1,15 @@
 """Text with a category, `label text` on a line: TREC's questions and SST-2."""
 
+import re
 from collections.abc import Iterator
 
 from .reading import Source, split_columns
-from .recognition import Format, first_line
+from .recognition import Format, Glimpse, first_line
 from .record import Record
 
 TREC_ENCODING = "iso-8859-1"
+# not SemEval's, which are in quotes, with tags
+SENTENCE = re.compile(r"[01][ \t]+(?!\".*</e[12]>)[^ \t]")
 SST2_LABELS = {"0": "NEGATIVE", "1": "POSITIVE"}
 
 
@@ -50,6 +53,12 @@ def _read_labelled(line: str) -> Iterator[tuple[str, list[str]]]:
         yield label, words
 
 
+def _are_sentences(glimpse: Glimpse) -> bool:
+    """Whether the first line is one of SST-2, and most others; not numbered tokens."""
+    fitting = [bool(SENTENCE.match(line)) for line in glimpse.lines]
+    return fitting[0] and sum(fitting) * 2 > len(fitting)
+
+
 TREC = Format(
     "trec",
     read_trec,
@@ -60,7 +69,6 @@ TREC = Format(
 SST2 = Format(
     "sst2",
     read_sst2,
-    # not SemEval's sentences, which are in quotes, with tags
-    first_line(r"[01][ \t]+(?!\".*</e[12]>)[^ \t]"),
+    _are_sentences,
     categories=lambda options: SST2_LABELS.values(),
 )

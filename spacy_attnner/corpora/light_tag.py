@@ -29,6 +29,7 @@ from .record import FLAWED, Link, Mention, Record
 WRONG = "annotation that a reviewer found wrong: left out"
 WHOLE = "annotation of a whole example: left out"
 UNTYPED = "relation without a type: left out"
+NOWHERE = "relation of a span that no example has: left out"
 APART = "end of a relation whose other end is not in the example: left out"
 
 
@@ -52,19 +53,26 @@ def read_light_tag(source: Source) -> Iterator[Record]:
         nonlocal job, edges
         whole, i, example = part
         if whole is not job:
-            job, edges = whole, _read_edges(whole) if "relations" in whole else None
+            job, edges = whole, None
+            if "relations" in whole:
+                edges = _read_edges(whole, source)
         check_type(example, dict, f"examples[{i}]")
         yield _make_record(example, edges, source)
 
     return source.records(source.parts("examples", alone="content"), parse)
 
 
-def _read_edges(job: dict[str, Any]) -> Edges:
+def _read_edges(job: dict[str, Any], source: Source) -> Edges:
     """What the trees of relations join: every node but the root has a parent."""
     items = check_type(job["relations"], list, "relations")
     nodes = {check_type(item, dict, "relations[]").get("id"): item for item in items}
     parents = {
         child: name for name in nodes for child in nodes[name].get("children") or []
+    }
+    spans = {
+        item.get("tagged_token_id")
+        for example in job["examples"]
+        for item in example.get("annotations") or []
     }
     edges: Edges = defaultdict(list)
     for name, node in nodes.items():
@@ -76,6 +84,9 @@ def _read_edges(job: dict[str, Any]) -> Edges:
                 f"relation {name!r} has the parent {parent!r}: no relation"
             )
         ends = nodes[parent].get("tagged_token_id"), node.get("tagged_token_id")
+        if not spans.issuperset(ends):
+            source.repaired(NOWHERE, f"{node.get('relation_type')} {name!r}")
+            continue
         for end in set(ends):
             edges[end].append(Edge(*ends, node.get("relation_type")))
     return edges
@@ -86,7 +97,9 @@ def _make_record(
 ) -> Record:
     mentions, places = _read_annotations(example, source)
     items = example.get("classifications") or []
-    names = source.flaws.each(items, "classifications", _read_class)
+    names = source.flaws.each(
+        items, "classifications", lambda item, name: _read_class(item, name, source)
+    )
     unseen = example.get("seen_by") == [] and not (mentions or names)
     links = None
     if edges is not None and not unseen:
@@ -101,8 +114,13 @@ def _make_record(
     )
 
 
-def _read_class(item: Any, name: str) -> str:
-    return check_type(check_type(item, dict, name).get("classname"), str, name)
+def _read_class(item: Any, name: str, source: Source) -> str | None:
+    """The class, None if a reviewer found it wrong."""
+    label = check_type(check_type(item, dict, name).get("classname"), str, name)
+    if item.get("correct") is not False:
+        return label
+    source.repaired(WRONG, f"{name} {label!r}")
+    return None
 
 
 def _read_annotations(
@@ -156,10 +174,8 @@ def claims_light_tag(value: dict[str, Any]) -> bool:
     if "examples" not in value:
         tagged = value.get("annotations") or [{}]
         return "content" in value and all("tag" in item for item in tagged)
-    return any(
-        "content" in example and "annotations" in example
-        for example in value["examples"]
-    )
+    keys = {"example_id", "content", "annotations"}
+    return any(len(keys & set(example)) > 1 for example in value["examples"])
 
 
 LIGHT_TAG = Format("light_tag", read_light_tag, claims=claims_light_tag)

@@ -7,7 +7,8 @@
 
 A title begins a document. Offsets count the title, one space and the abstract. What has
 offsets is a mention, of one concept or several (`D1|D2`, with their texts in a seventh
-column); BioRED's relations have a fifth column, which is passed over. A relation joins
+column). PubTator3's relations have types before concepts, `Chemical|D001241`, BioRED's
+a fifth column, which are passed over. A relation joins
 concepts: it is put on the two of their mentions that stand nearest to each other; one
 of a concept that is marked nowhere is left out and counted. A document without a
 relation counts as one that has none if another of the file has some.
@@ -55,11 +56,16 @@ def _make_record(lines: list[Numbered], source: Source) -> Record:
     name = lines[0][1].partition("|")[0]
     for source.line, line in lines:
         found = PASSAGE.fullmatch(line)
-        if found and not rows:
-            passages[found[2]] = found[3]
-            continue
         row = line.split("\t")
         with source.flaws.of(source.line):
+            if found and (rows or found[2] in passages):
+                raise ValueError(
+                    f"{line[:40]!r} follows the text of {name}; write one title and "
+                    "one abstract, before the mentions"
+                )
+            if found:
+                passages[found[2]] = found[3]
+                continue
             if row[0] != name or len(row) not in {*N_COLUMNS, *N_OF_RELATION}:
                 raise ValueError(
                     f"{line[:40]!r} is neither `{name}|a|…` nor a line of {name} with "
@@ -84,7 +90,8 @@ def _mention(row: list[str], line: int, source: Source) -> Mention:
     with source.flaws.of(line):
         if len(row) not in N_COLUMNS or not all(map(OFFSET.fullmatch, row[1:3])):
             raise ValueError(
-                f"{row[1:3]} are no offsets of a mention of 5 to 7 columns"
+                f"{row} is no mention; write 5 to 7 columns: ID, start, end, text, "
+                "type, concept"
             )
         start, end = int(row[1]), int(row[2])
         return Mention(start, end, row[4], f"{row[3]!r}", row[3], line)
@@ -101,7 +108,11 @@ def _link(
     """The two nearest mentions of two concepts; of `D1|D2` either counts."""
     _, label, *ends = row[:4]
     head, tail = (
-        [i for i, names in enumerate(concepts) if end in re.split(r"[|;,+]", names)]
+        [
+            i
+            for i, names in enumerate(concepts)
+            if end.rpartition("|")[2] in re.split(r"[|;,+]", names)
+        ]
         for end in ends
     )
     near = nearest(head, tail, start=lambda i: mentions[i].start)

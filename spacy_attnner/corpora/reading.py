@@ -8,7 +8,7 @@ import codecs
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,7 @@ ARCHIVE = b"PK\x03\x04"  # zip's
 PIECE = 2**20  # characters that are read at a time, of a line or of JSON
 WIDE = "file in UTF-16 or UTF-32, by its byte order mark: read as such"
 OTHER_ENCODING = "line with characters that are not ASCII: read as"
+UNREAD_KEY = "key {!r} of a document: left out"
 
 
 class Source:
@@ -85,6 +86,7 @@ class Source:
         self.unit = 0
         self.raw = ""
         self.flaws = Collector()
+        self._repaired: list[tuple[str, Path, int, str, int]] = []  # in the record
 
     def lines(self, encoding: str = UTF8, longest: int = -1) -> Iterator[str]:
         """The text of each line, without its end, which is a line feed.
@@ -277,6 +279,13 @@ class Source:
 
         return self.records(self.values(), parse)
 
+    def count_unread(self, value: dict[str, Any], read: Collection[str]) -> None:
+        """Count the keys of a document that hold something and are not read."""
+        for key in sorted(value.keys() - set(read)):
+            held = value[key]
+            if any(held) if isinstance(held, list) else held not in (None, "", {}):
+                self.repaired(UNREAD_KEY.format(key), repr(self.raw[:40]))
+
     def parts(
         self, key: str, *, alone: str | None = None
     ) -> Iterator[tuple[dict[str, Any], int, Any]]:
@@ -318,15 +327,19 @@ class Source:
         aside once it is known what else is wrong in it.
         """
         for self.unit, unit in enumerate(units, 1):
+            self._count_repairs()
             self.start = self.line
             self.flaws = Collector()
             try:
                 self._check_decoded()
-                yield from parse(unit)
+                for record in parse(unit):
+                    yield record
+                    self._count_repairs()
             except (ValueError, *OTHER_TYPES) as error:
                 self.reject(error)
             if self.flaws.items:
                 self.reject()
+        self._count_repairs()
 
     def _check_decoded(self) -> None:
         if self.raw.isascii():
@@ -342,7 +355,11 @@ class Source:
             )
 
     def reject(self, error: Exception | None = None) -> None:
-        """Put the record aside, for what was kept of it and for an error."""
+        """Put the record aside, for what was kept of it and for an error.
+
+        What was repaired in it does not count.
+        """
+        self._repaired = []
         if error:
             self.flaws.keep(error, self.line)
         items = [(line or self.start, message) for line, message in self.flaws.items]
@@ -367,9 +384,19 @@ class Source:
         """What to raise about the line, and the file."""
         return CorpusError(self.file, self.line, message)
 
-    def repaired(self, kind: str, detail: str, n: int = 1) -> None:
-        """Count flaws of the line, as `Repairs.record`."""
-        self.repairs.record(kind, self.file, self.line, detail, n)
+    def repaired(
+        self, kind: str, detail: str, n: int = 1, line: int | None = None
+    ) -> None:
+        """Count flaws of the line, as `Repairs.record`, unless the record is rejected.
+
+        line: None for the one that is read.
+        """
+        self._repaired.append((kind, self.file, line or self.line, detail, n))
+
+    def _count_repairs(self) -> None:
+        for each in self._repaired:
+            self.repairs.record(*each)
+        self._repaired = []
 
 
 def is_wide(encoding: str) -> bool:

@@ -30,6 +30,7 @@ from .record import Link, Mention, Record
 from .semeval import ENTITY_LABEL
 
 TEXTS, TRIPLETS = ("context", "text"), ("triplets", "generated_text")
+READ = ("docid", "title", "uri", "text", "entities", "triples")
 START = "<triplet>"
 SPECIAL = re.compile(r"</?s>|<pad>")
 MARK = re.compile(r"<(\w+)>")
@@ -73,6 +74,7 @@ def _read_article(value: dict[str, Any], source: Source) -> Record:
         _add(links, Link(head, tail, label, name), source)
 
     source.flaws.each(value["triples"], "triples", read)
+    source.count_unread(value, READ)
     return Record(
         check_type(value.get("text"), str, "text"),
         entities=mentions,
@@ -166,7 +168,7 @@ def _occurrences(surface: str, text: str) -> list[tuple[int, int]]:
 
 def claims_rebel(value: dict[str, Any]) -> bool:
     """Whether an object can be of no other format."""
-    if {"triples", "entities", "text"} <= set(value):
+    if {"triples", "entities"} <= set(value):
         return True
     lines = (value.get(key) for key in TRIPLETS)
     return any(isinstance(line, str) and START in line for line in lines)

@@ -71,7 +71,10 @@ def _read_tokens(paragraph: dict[str, Any]) -> tuple[list[dict[str, Any]], list[
         items = check_type(sentence.get("tokens"), list, f"{name} tokens")
         for j, item in enumerate(items):
             place = f"{name} tokens[{j}]"
-            check_type(check_type(item, dict, place).get("orth"), str, f"{place} orth")
+            if not check_type(
+                check_type(item, dict, place).get("orth"), str, f"{place} orth"
+            ):
+                raise ValueError(f"{place} orth is empty; remove the token")
             tokens.append(item)
             sent_starts.append(j == 0)
     return tokens, sent_starts

@@ -19,13 +19,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from .alignment import spaces_after
-from .json_values import check_type, parse_json, read_score
+from .json_values import check_type, parse_json, read_score, read_words
 from .reading import Source
 from .recognition import Format
 from .record import FLAWED, Mention, Record
 from .spacy_json import UNKNOWN, read_biluo
 
-OTHER_KEY = "key {!r} of spaCy's training data: left out"
 NO_EXAMPLE = "text that ner-annotator has null for: left out"
 READ = frozenset(("text", "words", "entities", "cats"))
 DOC_KEYS = frozenset(("text", "ents", "sents", "tokens", "cats"))
@@ -69,7 +68,7 @@ def _parse(value: Any, source: Source) -> Record:
 
 def _read_notes(text: str, notes: dict[str, Any], source: Source) -> Record:
     """A text and its dictionary."""
-    _count_others(set(notes) - READ, text, source)
+    source.count_unread(notes, READ)
     items = check_type(notes.get("entities", []), list, "entities")
     cats = None
     if "cats" in notes:
@@ -88,8 +87,7 @@ def _read_tags(
     text: str | None, words: Any, tags: list[str], source: Source, **others: Any
 ) -> Record:
     """Tokens and their tags."""
-    for i, word in enumerate(check_type(words, list, "words")):
-        check_type(word, str, f"words[{i}]")
+    words = read_words(words, "words")
     if len(tags) != len(words):
         counts = f"{len(tags)} tags for {len(words)} tokens"
         raise ValueError(f"entities has {counts}; give one of each, and `words`")
@@ -110,9 +108,7 @@ def _read_example(value: dict[str, Any], source: Source) -> Record:
     notes, tokens = value["doc_annotation"], value["token_annotation"]
     words = check_type(tokens.get("ORTH"), list, "ORTH")
     spaces, starts = tokens.get("SPACY"), tokens.get("SENT_START") or []
-    for key in ("spans", "links"):
-        if notes.get(key):
-            _count_others({key}, " ".join(map(str, words)), source)
+    source.count_unread(notes, ("entities", "cats"))
     tags = check_type(notes.get("entities"), list, "entities")
     return _read_tags(
         *(None, words, tags, source),
@@ -125,7 +121,7 @@ def _read_example(value: dict[str, Any], source: Source) -> Record:
 def _read_doc(value: dict[str, Any], source: Source) -> Record:
     """What `Doc.to_json` gives."""
     text, tokens = value["text"], value["tokens"]
-    _count_others(set(value) - DOC_KEYS, text, source)
+    source.count_unread(value, DOC_KEYS)
     places = [_place(token, f"tokens[{i}]") for i, token in enumerate(tokens)]
     words = [text[start:end] for start, end in places]
     firsts = {_place(sent, "sents[]")[0] for sent in value.get("sents", [])}
@@ -150,11 +146,6 @@ def _place(item: Any, name: str) -> tuple[int, int]:
         check_type(item.get(key), int, f"{name} {key}") for key in ("start", "end")
     )
     return start, end
-
-
-def _count_others(keys: set[str], text: str, source: Source) -> None:
-    for key in sorted(keys):
-        source.repaired(OTHER_KEY.format(key), repr(text[:40]))
 
 
 def _read_cats(notes: dict[str, Any], source: Source) -> dict[str, float]:

@@ -4,33 +4,34 @@
       "entities": [{"type": "Peop", "start": 0, "end": 1}, …],
       "relations": [{"type": "Left", "head": 0, "tail": 1}]}]
 
-Offsets count tokens, the end exclusive. Eberts & Ulges 2020,
+Offsets count tokens, the end exclusive. Other keys, such as `ltokens` and `dep`, are
+left out and counted. Eberts & Ulges 2020,
 https://arxiv.org/abs/1909.07755, https://github.com/lavis-nlp/spert
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from .complaints import Collector
-from .json_values import check_type
+from .json_values import check_type, read_words
 from .reading import Source
 from .recognition import Format
 from .record import FLAWED, Link, Mention, Record
 
+READ = ("tokens", "entities", "relations", "orig_id")
+
 
 def read_spert(source: Source) -> Iterator[Record]:
     """Read SpERT's JSON."""
-    return source.objects(lambda value: _make_record(value, source.flaws))
+    return source.objects(lambda value: _make_record(value, source))
 
 
-def _make_record(value: dict[str, Any], flaws: Collector) -> Record:
+def _make_record(value: dict[str, Any], source: Source) -> Record:
+    flaws = source.flaws
+    source.count_unread(value, READ)
     mentions = flaws.each(value.get("entities"), "entities", _read_entity, FLAWED)
     links = flaws.each(value.get("relations", []), "relations", _read_relation)
     return Record(
-        words=[
-            check_type(word, str, f"tokens[{i}]")
-            for i, word in enumerate(check_type(value.get("tokens"), list, "tokens"))
-        ],
+        words=read_words(value.get("tokens"), "tokens"),
         entities=mentions,
         relations=links if "relations" in value else None,
         id=value.get("orig_id"),
@@ -57,10 +58,9 @@ def _type(item: dict[str, Any], name: str) -> str:
 
 def claims_spert(value: dict[str, Any]) -> bool:
     """Whether an object can be of no other format."""
-    if not {"tokens", "entities"} <= set(value):
-        return False
-    return "orig_id" in value or any(
-        "type" in item and "start" in item for item in value["entities"]
+    return "tokens" in value and (
+        "orig_id" in value
+        or any({"type", "start"} <= set(item) for item in value.get("entities") or ())
     )
 
 

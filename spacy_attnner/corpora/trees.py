@@ -16,6 +16,7 @@ TWO = {
     3: SST2_LABELS["1"],
     4: SST2_LABELS["1"],
 }
+NEUTRAL = "neutral phrase: left out, as --fine is not given"
 PART = re.compile(r"[()]|[^()\s]+")
 # as the Penn Treebank writes them
 ESCAPED: dict[str, str] = {
@@ -46,19 +47,24 @@ def read_sst_trees(source: Source) -> Iterator[Record]:
 
     What the Penn Treebank escapes (`-LRB-`, `\\/`, quotes) is as it was written. With
     `options.fine` there are five categories, VERY_NEGATIVE to VERY_POSITIVE, instead of
-    NEGATIVE and POSITIVE alone, which leave neutral phrases out. With `options.phrases`
-    every phrase is a record (words that occur twice once), not whole sentences alone.
+    NEGATIVE and POSITIVE alone, which leave neutral phrases out, counted. With
+    `options.phrases` every phrase is a record (words that occur twice once), not whole
+    sentences alone.
     """
     fine, phrases = source.options.fine, source.options.phrases
     names: dict[int, str] = dict(enumerate(FIVE)) if fine else TWO
     seen: set[tuple[str, ...]] = set()
 
     def parse(line: str) -> Iterator[Record]:
-        nodes = parse_tree(line)
+        nodes, n_neutral = parse_tree(line), 0
         for node in nodes if phrases else nodes[:1]:
-            if node.label in names and not (phrases and node.words in seen):
+            if node.label not in names:
+                n_neutral += 1
+            elif not (phrases and node.words in seen):
                 seen.add(node.words)
                 yield Record(words=node.words, cats={names[node.label]: 1.0})
+        if n_neutral:
+            source.repaired(NEUTRAL, " ".join(nodes[0].words)[:40], n_neutral)
 
     return source.records(filter(str.strip, source.lines()), parse)
 

@@ -171,7 +171,21 @@ def test_values_of_categories_between_0_and_1(tmp_path):
     assert doc.cats == graded
     assert not done.left_out
     _, done, _ = through("doccano", source, "c")
-    assert done.left_out == {KINDS["graded"]: 2}
+    assert done.left_out == {KINDS["graded"]: 2, KINDS["unused"]: 1}
+
+
+@pytest.mark.parametrize("format", sorted(TEXT_CATS))
+def test_categories_that_apply_to_no_document(tmp_path, format):
+    records = [
+        {"text": "Ada won", "cats": {"news": 1, "sport": 0, "art": 0}},
+        {"text": "So dull", "cats": {"news": 0, "sport": 1, "art": 0}},
+    ]
+    source = write_spacy(records, tmp_path / "a.spacy")
+    docs, done, _ = through(format, source, "b")
+    kept = "art" in docs[0].cats
+    assert kept == (format in ("prodigy", "jsonl"))
+    assert done.left_out == ({} if kept else {KINDS["unused"]: 1})
+    assert kept or done.examples[KINDS["unused"]] == f"{source}: 'art'"
 
 
 @pytest.mark.parametrize("format", LAYOUTS)
@@ -228,6 +242,9 @@ def test_sentences_and_unknown_spaces(tmp_path):
         after, done, _ = through(format, source, "b")
         assert [doc.to_bytes() for doc in after] == [doc.to_bytes() for doc in before]
         assert not done.left_out
+    lines = (tmp_path / "b-conll2003").read_text().splitlines()
+    # other tools read a chunk of every other third column
+    assert lines[:3] == ["-DOCSTART- -X- O O", "", "Ada -X- O B-PER"]
     for format in ("brat", "doccano", "label_studio", "prodigy"):
         (doc, _), done, _ = through(format, source, "b")
         assert doc.text == "Ada left . Oslo slept ."

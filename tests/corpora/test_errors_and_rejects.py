@@ -16,6 +16,7 @@ from spacy.tokens import DocBin
 from spacy_attnner.corpora import reading, storing
 from spacy_attnner.corpora.complaints import CorpusError, CorpusErrors
 from spacy_attnner.corpora.conversion import SAME_ID, convert
+from spacy_attnner.corpora.documents import TRIMMED, TWICE
 from spacy_attnner.corpora.formats import detect_format
 from spacy_attnner.corpora.splitting import parse_shares
 from spacy_attnner.errors import UserError
@@ -50,6 +51,26 @@ def test_all_errors_are_told_at_once(write, out):
     ]
     assert told[4].startswith("4 errors in 3 records; correct them, or have --rejects")
     assert not out.exists()
+
+
+def test_repairs_of_rejected_records_do_not_count(write, out, tmp_path):
+    ragged = [{"start": 8, "end": 13, "label": "LOC"}, *GOOD["entities"]]  # twice
+    fine, wrong = ({**each, "entities": ragged} for each in (GOOD, BAD))
+    wrong["entities"] = [*ragged, {"start": 0, "end": 99, "label": "PER"}]
+    path = write(lines(wrong, fine, wrong))
+    summary = convert(path, out, trim=True, rejects=tmp_path / "rejects.jsonl")
+    assert summary.repairs == {TRIMMED: 1, TWICE: 1}
+    assert [note.split(": ")[0] for note in summary.repairs.notes] == [f"{path}:2"] * 2
+    assert summary.rejected == 2
+
+
+def test_repairs_of_a_reader_do_not_count_in_rejected_records(write, out, tmp_path):
+    good = {"doc_key": "a", "sentences": [["Ada"]], "ner": [[[0, 0, "PER"]]]}
+    good["clusters"] = [[[0, 0], [0, 0]]]
+    path = write(lines({**good, "ner": [[[0, 9, "PER"]]]}, good, {**good, "ner": 1}))
+    summary = convert(path, out, rejects=tmp_path / "rejects.jsonl")
+    assert list(summary.repairs.values()) == [1]
+    assert summary.rejected == 2
 
 
 def test_twenty_errors_are_shown(write, out):
