@@ -16,7 +16,7 @@ from ..errors import UserError
 
 BOM = b"\xef\xbb\xbf"
 LONGEST_CELL = 2**28  # characters; Python's csv stops at 131,072 otherwise
-NOT_UTF8 = "is not UTF-8"
+NOT_UTF8 = "is not UTF-8: save the file as UTF-8"
 META = "meta"
 HALF = "half of a surrogate pair"
 
@@ -88,6 +88,9 @@ def read_csv_rows(
     header = next(cells, None)
     if header is None:  # an empty file, as an exporter leaves it that had no rows
         return
+    if problem := _undecoded(header):
+        way_out = "For example: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW"
+        raise UserError(f"the first line of {name}: {problem}", way_out)
     check_columns(header, columns, name)
     while (row := _next_cells(cells, name)) is not None:
         place, values = row
@@ -237,17 +240,24 @@ def _next_cells(cells: Any, name: str) -> tuple[str, list[str] | str] | None:
             return place, row
 
 
+def _undecoded(cells: list[str]) -> str:
+    """What to say of bytes that were no UTF-8, "" if all were."""
+    for cell in cells:
+        try:
+            cell.encode("utf-8")
+        except UnicodeEncodeError as error:
+            bad = cell[error.start : error.end].encode("utf-8", "surrogateescape")
+            return f"{bad!r} {NOT_UTF8}"
+    return ""
+
+
 def _csv_row(place: str, header: list[str], cells: list[str], columns: Columns) -> Row:
     record: dict[str, Any] = dict(zip(header, cells, strict=False))
     id = id_or(record.get(columns.id) or None, place)
     if len(cells) != len(header):
         problem = f"it has {len(cells)} cells, and the header {len(header)}"
         return Row(place, id, problem=problem)
-    for cell in cells:
-        try:
-            cell.encode("utf-8")
-        except UnicodeEncodeError as error:
-            bad = cell[error.start : error.end].encode("utf-8", "surrogateescape")
-            return Row(place, id, problem=f"{bad!r} {NOT_UTF8}")
+    if problem := _undecoded(cells):
+        return Row(place, id, problem=problem)
     record[columns.id] = record.get(columns.id) or None
     return row_of(place, record, columns)

@@ -292,6 +292,47 @@ def test_a_damaged_table(tmp_path):
         looked_at(tmp_path / "in.parquet")
 
 
+def test_all_bad_tables_are_told_at_once(tmp_path):
+    (tmp_path / "a.csv").write_text("body\nMira\n")
+    (tmp_path / "b.csv").write_text("text\nMira\n")
+    (tmp_path / "c.csv").write_bytes("text,größe\nMira,1\n".encode("cp1252"))
+    (tmp_path / "d.csv.gz").write_bytes(gzip.compress(b"text\nMira\n")[:15])
+    (tmp_path / "e.parquet").write_bytes(as_parquet()[:-20])
+    (tmp_path / "f.parquet").write_bytes(as_parquet([{"text": 1}]))
+    (tmp_path / "g.csv").write_bytes("text\nMira\n".encode("utf-16"))
+    with pytest.raises(UserError) as error:
+        looked_at(tmp_path)
+    first, *problems = error.value.problem.splitlines()
+    assert first == "6 inputs are wrong:"
+    for problem, words in zip(
+        problems,
+        (
+            *("a.csv has no column 'text'", r"c.csv: b'\xf6\xdf' is not UTF-8"),
+            *("d.csv.gz cannot be read", "e.parquet cannot be read"),
+            *("f.parquet holds int64, not strings", r"g.csv: b'\xff\xfe' is not"),
+        ),
+        strict=True,
+    ):
+        assert words in problem
+    assert error.value.way_out.splitlines() == [
+        "Say which holds the texts: --text COLUMN",
+        "For example: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW",
+        "Make it again, or leave it out.",
+    ]
+
+
+def test_the_first_bad_inputs_are_named(tmp_path):
+    for i in range(30):
+        (tmp_path / f"{i:02}.csv").write_text("body\nMira\n")
+        (tmp_path / f"{i:02}.md").write_text("Mira")
+    for wrong in (looked_at, lambda folder: find_inputs(str(folder / "*.md"))):
+        with pytest.raises(UserError) as error:
+            wrong(tmp_path)
+        first, *problems, last = error.value.problem.splitlines()
+        assert (first, last) == ("30 inputs are wrong:", "… and 10 more")
+        assert len(problems) == 20
+
+
 @pytest.mark.parametrize(
     ("given", "kind", "problem"),
     [
