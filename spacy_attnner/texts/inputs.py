@@ -18,6 +18,7 @@ EXPECTED = (
     "Give a .txt, .jsonl, .csv, .parquet or .spacy file, also compressed, a folder, a "
     "quoted pattern, or - for stdin; --input-format says what a name does not."
 )
+YOURS = "Check that it is yours to read."
 
 
 class Input(NamedTuple):
@@ -145,7 +146,7 @@ def _input(path: Path, name: str, kind: str | None, in_folder: bool) -> Input:
     kind = kind or kind_of(name)
     if not kind:
         raise UserError(f"{path} is of no kind that holds texts", EXPECTED)
-    with sound(f"{path} cannot be read", "Check that it is yours to read."):
+    with sound(f"{path} cannot be read", YOURS):
         found = path.stat()
         if not os.access(path, os.R_OK):
             raise PermissionError(13, os.strerror(13), str(path))
@@ -157,10 +158,16 @@ def _input(path: Path, name: str, kind: str | None, in_folder: bool) -> Input:
 
 
 def _below(folder: Path, kind: str | None) -> list[str]:
-    """Names of the visible files below a folder that hold rows; of no pipes."""
+    """Names of the visible files below a folder that hold rows; of no pipes.
+
+    Raises UserError if a folder cannot be looked into.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"{error.filename} cannot be read: {error}", YOURS) from error
 
     def names() -> Iterator[str]:
-        for place, folders, files in os.walk(folder):
+        for place, folders, files in os.walk(folder, onerror=refuse):
             folders[:] = [each for each in folders if not each.startswith(".")]
             for file in files:
                 path = Path(place, file)

@@ -9,7 +9,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import UserError
@@ -84,10 +84,12 @@ def read_csv_rows(
     """A row of cells, with the names of the columns on the first line."""
     csv.field_size_limit(LONGEST_CELL)
     text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
-    cells = csv.reader(text, strict=True)
-    header = next(cells, None)
-    if header is None:  # an empty file, as an exporter leaves it that had no rows
+    first = text.readline()
+    if not first:  # an empty file, as an exporter leaves it that had no rows
         return
+    comma = _separator(first, columns)
+    cells = csv.reader(chain([first], text), delimiter=comma, strict=True)
+    header = next(cells)
     if problem := _undecoded(header):
         way_out = "For example: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW"
         raise UserError(f"the first line of {name}: {problem}", way_out)
@@ -127,7 +129,9 @@ def read_token_rows(
 
 
 def check_columns(found: Iterable[str], columns: Columns, name: str) -> None:
-    """Raises UserError if the column of the text is not among those of a file."""
+    """Raises UserError if the column of the text is not among those of a file, or
+    which is meant is not clear.
+    """
     names = list(found)
     if columns.text not in names:
         raise UserError(
@@ -135,6 +139,11 @@ def check_columns(found: Iterable[str], columns: Columns, name: str) -> None:
             f"{', '.join(map(repr, names)) or 'none'}",
             "Say which holds the texts: --text COLUMN",
         )
+    for each in (columns.text, columns.id):
+        if (n := names.count(each)) > 1:
+            raise UserError(
+                f"{name} has {n} columns {each!r}", "Rename all but one of them."
+            )
 
 
 def text_problem(text: Any, max_length: int, way_out: str = "split it") -> str:
@@ -238,6 +247,14 @@ def _next_cells(cells: Any, name: str) -> tuple[str, list[str] | str] | None:
             return place, f"invalid CSV up to line {cells.line_num}, {error}"
         if row:
             return place, row
+
+
+def _separator(header: str, columns: Columns) -> str:
+    """A comma, or what else is between the columns if one is that of the text."""
+    for each in ",;\t":
+        if columns.text in next(csv.reader([header], delimiter=each)):
+            return each
+    return ","
 
 
 def _undecoded(cells: list[str]) -> str:

@@ -269,6 +269,49 @@ def test_a_table_without_the_column(tmp_path):
         looked_at(tmp_path / "in.parquet", id="tags")
 
 
+@pytest.mark.parametrize("comma", [";", "\t"])
+def test_a_table_without_commas(comma, tmp_path):
+    """As Excel writes it in much of Europe; a text may hold whatever it likes."""
+    rows = [["id", "text, or not", "text"], ["1", "1,5", 'a "b"; c,\td']]
+    with (tmp_path / "in.csv").open("w", newline="") as file:
+        csv.writer(file, delimiter=comma).writerows(rows)
+    assert looked_at(tmp_path) == (None, None)
+    (row,) = rows_of(read_all(tmp_path))
+    assert (row.id, row.text) == ("1", rows[1][2])
+    assert row.meta == {"text, or not": "1,5"}
+    (tmp_path / "in.csv").write_text("text,a;text;b\nMira,1\n")
+    (row,) = rows_of(read_all(tmp_path))
+    assert (row.text, row.meta) == ("Mira", {"a;text;b": "1"})
+
+
+@pytest.mark.parametrize("name", ["text", "id"])
+def test_two_columns_of_a_name(name, tmp_path):
+    (tmp_path / "in.csv").write_text(f"text,id,{name}\na,1,b\n")
+    columns = [pa.array([each]) for each in "abc"]
+    pq.write_table(
+        pa.table(columns, names=["text", "id", name]), tmp_path / "in.parquet"
+    )
+    with pytest.raises(UserError) as error:
+        looked_at(tmp_path)
+    assert error.value.problem.count(f"has 2 columns {name!r}") == 2
+    assert error.value.way_out == "Rename all but one of them."
+
+
+def test_a_folder_that_cannot_be_looked_into(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a.txt").write_text("Mira")
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "a":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(UserError, match=r"a cannot be read: .* Permission denied"):
+        find_inputs(str(tmp_path))
+
+
 def test_an_empty_file_has_no_rows(tmp_path):
     """One of many files, of an exporter that had nothing to write."""
     for name in ("a.csv", "b.jsonl", "c.csv.gz"):
