@@ -9,6 +9,7 @@ from typing import Any
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 NO_FOLDER = (errno.ENOTDIR, errno.EEXIST)
+MAX_TOLD = 20  # errors in a message
 
 
 class UserError(Exception):
@@ -26,6 +27,33 @@ class UserError(Exception):
     def __reduce__(self) -> tuple:
         """How it comes back from a worker process."""
         return type(self), (self.problem, self.way_out)
+
+
+class Gathered:
+    """Errors of several files, so that one run tells all of them."""
+
+    def __init__(self) -> None:
+        self.errors: list[UserError] = []
+
+    @contextmanager
+    def each(self) -> Iterator[None]:
+        """Keep a `UserError`, and go on behind it."""
+        try:
+            yield
+        except UserError as error:
+            self.errors.append(error)
+
+    def check(self) -> None:
+        """Raises UserError if there are any, with the first `MAX_TOLD` of them."""
+        problems = list(dict.fromkeys(error.problem for error in self.errors))
+        ways_out = list(dict.fromkeys(error.way_out for error in self.errors))
+        if len(problems) > 1:
+            told = [f"{len(problems):,} inputs are wrong:", *problems[:MAX_TOLD]]
+            if (rest := len(problems) - MAX_TOLD) > 0:
+                told.append(f"… and {rest:,} more")
+            raise UserError("\n".join(told), "\n".join(ways_out))
+        if self.errors:
+            raise self.errors[0]
 
 
 def import_extra(name: str, extra: str, what: str) -> Any:

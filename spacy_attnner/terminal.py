@@ -2,11 +2,14 @@
 
 Labels, texts and names of files may hold escape sequences and other control
 characters: they are shown as `\\x1b`. What is wrong is said in a message, with exit
-status 1, and not shown as a place in the code.
+status 1, and not shown as a place in the code. A signal that ends a command does it as
+Ctrl+C would, so that nothing temporary stays, with its own exit status.
 """
 
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -78,15 +81,48 @@ class VisiblePrinter(Printer):
 msg = VisiblePrinter()
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal that asks the process to end; status: What it then exits with."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.status = 128 + number
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Raise `Stopped` at a signal that otherwise ends the process at once."""
+    process = os.getpid()
+
+    def stop(number: int, frame: Any) -> None:
+        if os.getpid() == process:
+            raise Stopped(number)
+        signal.signal(number, signal.SIG_DFL)  # in a fork, which has nothing to tidy
+        signal.raise_signal(number)
+
+    can = threading.current_thread() is threading.main_thread()
+    known = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    taken = [n for n in known if can and n and signal.getsignal(n) == signal.SIG_DFL]
+    for each in taken:
+        signal.signal(each, stop)
+    try:
+        yield
+    finally:
+        for each in taken:
+            signal.signal(each, signal.SIG_DFL)
+
+
 @contextmanager
 def reported() -> Iterator[None]:
     """Turn a `UserError`, or an error of the file system, into a message and exit
-    status 1.
+    status 1, and a signal into its exit status.
     """
     open_streams()
     try:
-        with visible_warnings():
+        with visible_warnings(), stopped_by_signals():
             yield
+    except KeyboardInterrupt as stop:
+        raise typer.Exit(getattr(stop, "status", 130)) from None
     except BrokenPipeError:  # of `attn … | head`: no error
         raise
     except OSError as error:

@@ -101,7 +101,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         *COMMANDS,
     },
     "explain": {"models", "pipeline", "relations", "span_groups", "words"},
-    "batch": {"models", "confidence", "relations", "texts", "export", *COMMANDS},
+    "batch": {
+        *("models", "confidence", "corpora", "relations", "texts", "export"),
+        *COMMANDS,
+    },
     "render": {
         *("explain", "export", "confidence", "hidden", "relations", "texts"),
         *COMMANDS,

@@ -1,7 +1,10 @@
 """Nothing that a terminal would obey reaches it from labels, texts or names."""
 
 import json
+import os
+import signal
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 
 import check
@@ -55,6 +58,33 @@ def test_messages(capsys):
     assert "\x07" not in shown
     assert shown.count(SHOWN) == 9
     assert shown.endswith(f"{SHOWN}\nnext\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="signals are others here")
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_ends_what_is_open_first(name, status):
+    number = getattr(signal, name)
+    signals = signal.getsignal(number)
+    signal.signal(number, signal.SIG_DFL)
+    ended = []
+    is_open = ExitStack()
+    is_open.callback(ended.append, name)
+    try:
+        with pytest.raises(typer.Exit) as stop, reported(), is_open:
+            signal.raise_signal(number)
+        with reported():
+            forked = os.fork()
+            if not forked:  # a worker, which ends at once
+                signal.raise_signal(number)
+                os._exit(0)
+            assert os.WTERMSIG(os.waitpid(forked, 0)[1]) == number
+        assert signal.getsignal(number) == signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN)  # as nohup does
+        with reported():
+            signal.raise_signal(number)
+    finally:
+        signal.signal(number, signals)
+    assert (stop.value.exit_code, ended) == (status, [name])
 
 
 def find(doc: Doc) -> Doc:

@@ -20,6 +20,7 @@ from ..corpora.record import Record
 from ..errors import UserError, sound
 from ..loading import load_pipeline, running, use_gpu
 from ..terminal import visible
+from ..texts.first_look import look_at
 from ..texts.given import given_texts
 from ..texts.inputs import Input, check_places, find_inputs
 from ..texts.json_lines import SURROGATE
@@ -198,6 +199,7 @@ def annotated_docs(inputs: Sequence[Input]) -> Docs:
 
 def predicted_docs(inputs: Sequence[Input], nlp: Language, model: str) -> Docs:
     """What a pipeline makes of texts, whose words are forgotten part by part."""
+    look_at(inputs, Columns(meta=False))
     with RowStream(inputs, Columns(), PART_ROWS) as stream, running(model):
         while part := stream.read_part():
             name = part.rows[0].place.rpartition(":")[0] or part.rows[0].place

@@ -3,8 +3,8 @@
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from importlib.metadata import version
@@ -345,6 +345,16 @@ class _Run:
 
     def annotate(self, nlp: Language) -> None:
         """Make all parts that are missing; raises UserError if there is none at all."""
+        with self._bar() as bar, closing(self._made(nlp)) as found:
+            for done in found:
+                self.manifest.add(done)
+                bar.add(done)
+        if not self.manifest.parts:
+            names = ", ".join(each.path for each in self.inputs[:5])
+            raise UserError(f"there is no text in {names}", "Give at least one.")
+
+    def _made(self, nlp: Language) -> Generator[Done, None, None]:
+        """The parts as they are made; workers end where this is closed."""
         options = self.options
         parts = Unfinished(
             self.inputs,
@@ -353,20 +363,12 @@ class _Run:
             self.manifest.parts,
             self.manifest.folder,
         )
-        with self._bar() as bar:
-            found: Iterable[Done]
-            if options.engine == "ray":
-                found = make_parts_on_ray(self.worker, parts, _cluster(options))
-            elif (n := n_workers(options.n_process)) == 1:
-                found = map(self.worker.around(nlp), parts)
-            else:
-                found = make_parts(self.worker, parts, n)
-            for done in found:
-                self.manifest.add(done)
-                bar.add(done)
-        if not self.manifest.parts:
-            names = ", ".join(each.path for each in self.inputs[:5])
-            raise UserError(f"there is no text in {names}", "Give at least one.")
+        if options.engine == "ray":
+            yield from make_parts_on_ray(self.worker, parts, _cluster(options))
+        elif (n := n_workers(options.n_process)) == 1:
+            yield from map(self.worker.around(nlp), parts)
+        else:
+            yield from make_parts(self.worker, parts, n)
 
     @contextmanager
     def _bar(self) -> Iterator["_Bar"]:

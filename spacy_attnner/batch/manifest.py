@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 from ..atomic import check_folder, writing
@@ -322,6 +323,7 @@ def _check_input(
     new = inputs[number] if number < len(inputs) else None
     if (new and json.loads(json_line(new))) == old:
         return
+    way_out = ""
     if old is None or new is None or old[:3] != json.loads(json_line(new[:3])):
         was, now = (x and f"{x[1]}, read as {x[2]}" for x in (old, new))
         what = f"its input {number + 1:,} was {was} and is {now}"
@@ -329,9 +331,11 @@ def _check_input(
         what = f"{new.path} had {old[3]:,} bytes and has {new.size:,}"
     else:
         what = f"{new.path} was changed since, though it is as large as before"
+        time = f"{old[4] // 10**9}.{old[4] % 10**9:09}"
+        way_out = f" If only its time has changed: touch -d @{time} {quote(new.path)}"
     raise UserError(
         f"{folder} was begun with other inputs: {what}",
-        "Give the inputs as they were, or begin anew with --overwrite.",
+        f"Give the inputs as they were, or begin anew with --overwrite.{way_out}",
     )
 
 

@@ -6,14 +6,15 @@ A part is encoded row by row, so that a row that cannot be written is one that f
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from spacy.tokens import Doc, DocBin
 
+from ..corpora.storing import Bin
 from ..errors import UserError
 from ..texts.json_lines import json_line
 from ..texts.row_readers import Row, unnested
@@ -21,7 +22,6 @@ from .parquet_tables import document_schema, flat_schema, join_tables, table_byt
 from .results import PER, columns_of, flat_records, plain_id, record_of
 
 FORMATS = ("jsonl", "csv", "parquet", "spacy")
-CHUNK = 2**20  # bytes that are copied at a time
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,7 @@ class Layout:
             for number, part in enumerate(parts):
                 with part.open("rb") as source:
                     source.seek(len(header) if number else 0)
-                    for chunk in iter(partial(source.read, CHUNK), b""):
-                        file.write(chunk)
+                    shutil.copyfileobj(source, file)
 
     def _typed(self, record: dict[str, Any]) -> dict[str, Any]:
         """A record as Arrow's types want it."""
@@ -132,7 +131,9 @@ def _stored(doc: Doc, row: Row) -> DocBin:
     doc.user_data["id"] = plain_id(row)
     if (meta := unnested(row.meta)) is not None:
         doc.user_data["meta"] = json.loads(json_line(meta))
-    return DocBin(docs=[doc], store_user_data=True)
+    stored = Bin(Path(row.place))
+    stored.add(doc)
+    return stored.docs
 
 
 def _joined_docs(bins: Iterable[DocBin]) -> DocBin:

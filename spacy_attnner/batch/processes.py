@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing import connection, get_context, parent_process
 from threading import Thread
@@ -73,6 +74,9 @@ class _Workers:
             yield from self._collect()
 
     def stop(self) -> None:
+        """End the workers, whatever they are at."""
+        for process in list((self.pool._processes or {}).values()):
+            process.terminate()
         self.pool.shutdown(wait=True, cancel_futures=True)
 
     def _start(self) -> ProcessPoolExecutor:
@@ -82,7 +86,8 @@ class _Workers:
 
     def _submit(self, part: Part) -> Future:
         try:
-            return self.pool.submit(_work, self.recipe, part)
+            with _ctrl_c_later():
+                return self.pool.submit(_work, self.recipe, part)
         except BrokenProcessPool as error:
             failed: Future = Future()
             failed.set_exception(error)
@@ -127,6 +132,19 @@ class _Workers:
     def _restart(self) -> None:
         self.stop()
         self.pool = self._start()
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Hold Ctrl+C back; a process that begins meanwhile leaves it to the first one."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin_worker() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..batch.engine import Applied
 
 STDOUT = Path("-")
-WRITTEN = "Whole rows are on stdout; the rest was not read."
+WRITTEN = "The last line on stdout may be cut off; the rest was not read."
 SOME_FAILED = 3  # exit status
 RESUME = "The same command with --resume goes on after the last part that was finished."
 

@@ -24,12 +24,12 @@ def overrides_of(ctx: typer.Context, code: Path | None) -> dict[str, Any]:
 
 @contextmanager
 def stoppable(advice: str) -> Iterator[None]:
-    """Say of Ctrl+C how the work goes on, and exit with status 130."""
+    """Say of Ctrl+C, or a signal that ends the process, how the work goes on."""
     try:
         yield
     except KeyboardInterrupt:
         echo(f"Stopped. {advice}")
-        raise typer.Exit(130) from None
+        raise
 
 
 @attn_cli.command("train", context_settings=EXTRA)

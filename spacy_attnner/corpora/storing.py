@@ -48,7 +48,7 @@ class Bin:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.docs: Any = DocBin()  # whose lists are filled here
+        self.docs: Any = DocBin(store_user_data=True)  # whose lists are filled here
         self.string_columns = [self.docs.attrs.index(IDS[name]) for name in STRINGS]
         self.known: set[int] = set()  # strings that are there
         self.n_tokens = 0
@@ -101,7 +101,6 @@ class Bin:
 
     def to_bytes(self) -> bytes:
         """The file."""
-        self.docs.store_user_data = True
         return self.docs.to_bytes()
 
 

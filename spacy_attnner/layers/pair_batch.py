@@ -54,7 +54,7 @@ class PairBatch:
     @cached_property
     def _tensors(self) -> list[Tensor]:
         arrays = self._types, self._pairs, self._contexts, *self._ends
-        return upload(self._device, *arrays, self._distances)
+        return upload(self._device, *arrays, self._distances, *self._by_length)
 
     @property
     def types(self) -> Tensor:
@@ -93,10 +93,15 @@ class PairBatch:
         bucket = numpy.searchsorted(DISTANCES, gap.clip(0, DISTANCES[-1]))
         return bucket + forward * len(DISTANCES)
 
-    @cached_property
+    @property
     def spans_by_length(self) -> tuple[list[Tensor], Tensor]:
         """Tokens of spans of the same length, (n, length) each; and the row of each
         span among all of these, (n_spans,)."""
+        *tokens, rows = self._tensors[6:]
+        return tokens, rows
+
+    @cached_property
+    def _by_length(self) -> list[Ints]:
         first, lengths = self._spans[:, 0], self._spans[:, 1] - self._spans[:, 0]
         order = numpy.argsort(lengths, kind="stable")
         tokens, begin = [], 0
@@ -104,8 +109,7 @@ class PairBatch:
             chosen = order[begin : begin + n]
             tokens.append(first[chosen, None] + numpy.arange(length))
             begin += n
-        *tensors, rows = upload(self._device, *tokens, numpy.argsort(order))
-        return tensors, rows
+        return [*tokens, numpy.argsort(order)]
 
     @cached_property
     def between(self) -> "Ranges":

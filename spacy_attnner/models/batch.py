@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 COLUMNS = (ORTH, LOWER, SHAPE, IS_SPACE, SENT_START)  # what nearly every model reads
+EMBEDDED = (LOWER, SHAPE)  # which go to a device together
 
 
 class Batch(list[Doc]):
@@ -158,6 +159,7 @@ class Words:
     def __init__(self, batch: Batch, rows: numpy.ndarray | None = None) -> None:
         self._batch = batch
         self._rows = rows
+        self._embedded_there: Any = None
 
     def __len__(self) -> int:
         return sum(self._batch.lengths) if self._rows is None else len(self._rows)
@@ -171,6 +173,15 @@ class Words:
         """An attribute of each word, (n_words,), uint64."""
         values = self._batch.column(attr)
         return values if self._rows is None else values[self._rows]
+
+    def column_of(self, xp: Any, attr: int) -> Any:
+        """`column` as an array of NumPy's or CuPy's."""
+        if xp is numpy or attr not in EMBEDDED:
+            return xp.asarray(self.column(attr))
+        if self._embedded_there is None:
+            table = numpy.stack([self.column(each) for each in EMBEDDED])
+            self._embedded_there = xp.asarray(table)
+        return self._embedded_there[EMBEDDED.index(attr)]
 
     def distinct(self) -> tuple["Words", numpy.ndarray | None]:
         """Each word once, and which one each is; None where they are that already."""

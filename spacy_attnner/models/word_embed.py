@@ -115,7 +115,7 @@ def _word_attr(attr: str, hide: float) -> Model[Words, Any]:
 
 def _forward_attr(model: Model, words: Words, is_train: bool) -> tuple[Any, Callable]:
     xp: Any = model.ops.xp
-    ids = xp.asarray(words.column(model.attrs["attr"]), dtype="uint64")
+    ids = words.column_of(xp, model.attrs["attr"])
     if is_train and model.attrs["hide"]:
         hidden = xp.random.uniform(0.0, 1.0, ids.shape) < model.attrs["hide"]
         ids = xp.where(hidden, ids.dtype.type(0), ids)

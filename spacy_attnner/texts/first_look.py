@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, BinaryIO, cast
 
 from ..compressed import decompressed
-from ..errors import UserError, sound
+from ..errors import Gathered, UserError, sound
 from .inputs import STANDARD_INPUT, Input
 from .parquet_rows import open_table, type_of_ids, type_of_others
 from .row_readers import Columns, read_csv_rows
@@ -16,15 +16,17 @@ def look_at(inputs: Sequence[Input], columns: Columns) -> tuple[Any, Any]:
     They are known where all inputs are Parquet, and None otherwise; the ids' is None,
     too, where some are strings, or integers of another type.
 
-    Raises UserError if a table has no column for the texts, or the other columns of two
-    files differ.
+    Raises UserError if tables have no column for the texts or cannot be read, which
+    names all of them, or the other columns of two files differ.
     """
+    wrong = Gathered()
     ids: set[Any] = set()
     others: dict[str, Any] = {}
     for source in inputs:
         if source.kind not in ("csv", "parquet") or source.path == STANDARD_INPUT:
             continue
         with (
+            wrong.each(),
             sound(f"{source.path} cannot be read", "Make it again, or leave it out."),
             open(source.path, "rb") as raw,
         ):
@@ -35,6 +37,7 @@ def look_at(inputs: Sequence[Input], columns: Columns) -> tuple[Any, Any]:
                 table = open_table(file, source.path, columns)
                 ids.add(type_of_ids(table, columns))
                 others[source.path] = type_of_others(table, columns)
+    wrong.check()
     if len(others) < len(inputs):
         return None, None
     return ids.pop() if len(ids) == 1 else None, _only(others.items())

@@ -8,6 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import UserError
+from .first_look import look_at
 from .inputs import Input
 from .json_lines import jsonable
 from .row_readers import HALF, META, Columns, Row, text_problem
@@ -38,8 +39,10 @@ def read_texts(
     unreadable: Gets what is wrong with each text that has half of a surrogate pair, in
         whose place an empty one is returned; without a list, it is an error.
 
-    Raises UserError for a row that cannot be read, naming file and line.
+    Raises UserError for tables that cannot be read, before the first row, and for a
+    row, naming file and line.
     """
+    look_at(inputs, Columns(meta=False))
     with RowStream(inputs, Columns()) as stream:
         while part := stream.read_part():
             yield from given_texts(part.rows, nlp, unreadable)

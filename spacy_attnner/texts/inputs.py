@@ -3,13 +3,13 @@
 import glob
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from ..atomic import check_apart
 from ..compressed import ENDINGS
-from ..errors import UserError, sound
+from ..errors import Gathered, UserError, sound
 
 ROW_KINDS = ("txt", "jsonl", "csv", "parquet", "spacy")
 WHOLE_TEXT = "whole"  # a .txt file of a folder, which is one text
@@ -18,6 +18,7 @@ EXPECTED = (
     "Give a .txt, .jsonl, .csv, .parquet or .spacy file, also compressed, a folder, a "
     "quoted pattern, or - for stdin; --input-format says what a name does not."
 )
+YOURS = "Check that it is yours to read."
 
 
 class Input(NamedTuple):
@@ -51,23 +52,20 @@ def find_inputs(given: str, kind: str | None = None) -> list[Input]:
         return [_standard_input(kind)]
     path = Path(given)
     if path.is_dir():
-        found = [_input(path / name, name, kind, True) for name in _below(path, kind)]
-        if not found:
+        names = _below(path, kind)
+        if not names:
             raise UserError(f"the folder {given} holds no texts", EXPECTED)
-        return found
+        return _inputs(((path / name, name) for name in names), kind, True)
     if path.exists():
-        return [_input(path, path.name, kind, False)]
+        return _inputs([(path, path.name)], kind, False)
     if not glob.has_magic(given):
         raise UserError(f"{given} does not exist", EXPECTED)
     root = _root(given)
     files = sorted(filter(os.path.isfile, glob.iglob(given, recursive=True)))
     if not files:
         raise UserError(f"no file matches {given}", EXPECTED)
-    names = (os.path.relpath(file, root or ".") for file in files)
-    return [
-        _input(Path(file), PurePath(name).as_posix(), kind, False)
-        for file, name in zip(files, names, strict=True)
-    ]
+    names = (PurePath(os.path.relpath(file, root or ".")).as_posix() for file in files)
+    return _inputs(zip(map(Path, files), names, strict=True), kind, False)
 
 
 def kind_of(name: str) -> str:
@@ -132,11 +130,23 @@ def _standard_input(kind: str | None) -> Input:
     return Input("stdin", STANDARD_INPUT, kind or "txt")
 
 
+def _inputs(
+    files: Iterable[tuple[Path, str]], kind: str | None, in_folder: bool
+) -> list[Input]:
+    """Files and their names as inputs; raises UserError with all that are none."""
+    found, wrong = [], Gathered()
+    for path, name in files:
+        with wrong.each():
+            found.append(_input(path, name, kind, in_folder))
+    wrong.check()
+    return found
+
+
 def _input(path: Path, name: str, kind: str | None, in_folder: bool) -> Input:
     kind = kind or kind_of(name)
     if not kind:
         raise UserError(f"{path} is of no kind that holds texts", EXPECTED)
-    with sound(f"{path} cannot be read", "Check that it is yours to read."):
+    with sound(f"{path} cannot be read", YOURS):
         found = path.stat()
         if not os.access(path, os.R_OK):
             raise PermissionError(13, os.strerror(13), str(path))
@@ -148,10 +158,16 @@ def _input(path: Path, name: str, kind: str | None, in_folder: bool) -> Input:
 
 
 def _below(folder: Path, kind: str | None) -> list[str]:
-    """Names of the visible files below a folder that hold rows; of no pipes."""
+    """Names of the visible files below a folder that hold rows; of no pipes.
+
+    Raises UserError if a folder cannot be looked into.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"{error.filename} cannot be read: {error}", YOURS) from error
 
     def names() -> Iterator[str]:
-        for place, folders, files in os.walk(folder):
+        for place, folders, files in os.walk(folder, onerror=refuse):
             folders[:] = [each for each in folders if not each.startswith(".")]
             for file in files:
                 path = Path(place, file)

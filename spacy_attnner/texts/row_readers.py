@@ -9,14 +9,14 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import UserError
 
 BOM = b"\xef\xbb\xbf"
 LONGEST_CELL = 2**28  # characters; Python's csv stops at 131,072 otherwise
-NOT_UTF8 = "is not UTF-8"
+NOT_UTF8 = "is not UTF-8: save the file as UTF-8"
 META = "meta"
 HALF = "half of a surrogate pair"
 
@@ -84,10 +84,15 @@ def read_csv_rows(
     """A row of cells, with the names of the columns on the first line."""
     csv.field_size_limit(LONGEST_CELL)
     text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
-    cells = csv.reader(text, strict=True)
-    header = next(cells, None)
-    if header is None:  # an empty file, as an exporter leaves it that had no rows
+    first = text.readline()
+    if not first:  # an empty file, as an exporter leaves it that had no rows
         return
+    comma = _separator(first, columns)
+    cells = csv.reader(chain([first], text), delimiter=comma, strict=True)
+    header = next(cells)
+    if problem := _undecoded(header):
+        way_out = "For example: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW"
+        raise UserError(f"the first line of {name}: {problem}", way_out)
     check_columns(header, columns, name)
     while (row := _next_cells(cells, name)) is not None:
         place, values = row
@@ -124,7 +129,9 @@ def read_token_rows(
 
 
 def check_columns(found: Iterable[str], columns: Columns, name: str) -> None:
-    """Raises UserError if the column of the text is not among those of a file."""
+    """Raises UserError if the column of the text is not among those of a file, or
+    which is meant is not clear.
+    """
     names = list(found)
     if columns.text not in names:
         raise UserError(
@@ -132,6 +139,11 @@ def check_columns(found: Iterable[str], columns: Columns, name: str) -> None:
             f"{', '.join(map(repr, names)) or 'none'}",
             "Say which holds the texts: --text COLUMN",
         )
+    for each in (columns.text, columns.id):
+        if (n := names.count(each)) > 1:
+            raise UserError(
+                f"{name} has {n} columns {each!r}", "Rename all but one of them."
+            )
 
 
 def text_problem(text: Any, max_length: int, way_out: str = "split it") -> str:
@@ -237,17 +249,32 @@ def _next_cells(cells: Any, name: str) -> tuple[str, list[str] | str] | None:
             return place, row
 
 
+def _separator(header: str, columns: Columns) -> str:
+    """A comma, or what else is between the columns if one is that of the text."""
+    for each in ",;\t":
+        if columns.text in next(csv.reader([header], delimiter=each)):
+            return each
+    return ","
+
+
+def _undecoded(cells: list[str]) -> str:
+    """What to say of bytes that were no UTF-8, "" if all were."""
+    for cell in cells:
+        try:
+            cell.encode("utf-8")
+        except UnicodeEncodeError as error:
+            bad = cell[error.start : error.end].encode("utf-8", "surrogateescape")
+            return f"{bad!r} {NOT_UTF8}"
+    return ""
+
+
 def _csv_row(place: str, header: list[str], cells: list[str], columns: Columns) -> Row:
     record: dict[str, Any] = dict(zip(header, cells, strict=False))
     id = id_or(record.get(columns.id) or None, place)
     if len(cells) != len(header):
         problem = f"it has {len(cells)} cells, and the header {len(header)}"
         return Row(place, id, problem=problem)
-    for cell in cells:
-        try:
-            cell.encode("utf-8")
-        except UnicodeEncodeError as error:
-            bad = cell[error.start : error.end].encode("utf-8", "surrogateescape")
-            return Row(place, id, problem=f"{bad!r} {NOT_UTF8}")
+    if problem := _undecoded(cells):
+        return Row(place, id, problem=problem)
     record[columns.id] = record.get(columns.id) or None
     return row_of(place, record, columns)

@@ -387,6 +387,17 @@ def test_a_struct_of_metadata_in_parquet(other, tmp_path, apply):
         assert row["meta"] == expected
 
 
+def test_a_number_that_a_spacy_file_cannot_hold(tmp_path, apply):
+    """It is the row that fails, and the others are what spaCy itself would store."""
+    lines = [{"text": "Mira", "n": 2**64}, {"text": "Nils left Oslo", "n": 1}]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    done = apply(tmp_path / "in.jsonl", tmp_path / "out.spacy")
+    assert "in.jsonl:1: id or meta of 'Mira' holds a whole number" in done.examples[0]
+    (doc,) = read_docs(tmp_path / "out.spacy")
+    own = DocBin(docs=[doc], store_user_data=True).to_bytes()
+    assert (tmp_path / "out.spacy").read_bytes() == own
+
+
 def test_nothing_to_read(tmp_path, apply):
     (tmp_path / "in.jsonl").write_text("\n\n")
     with pytest.raises(UserError, match="there is no text in"):

@@ -1,10 +1,13 @@
 """Several processes: the same results, whatever becomes of one of them."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -84,6 +87,57 @@ def test_workers_end_with_the_command(model, tmp_path):
     parts = sorted((tmp_path / "out").glob("part-*"))
     found = [row["text"] for part in parts for row in read_jsonl(part)]
     assert found == make_texts(4000)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="processes are not listed here")
+@pytest.mark.parametrize(
+    ("number", "n_process", "status"),
+    [(signal.SIGTERM, 1, 143), (signal.SIGTERM, 2, 143), (signal.SIGINT, 2, 130)],
+)
+def test_a_stream_that_is_stopped(number, n_process, status, model, tmp_path):
+    """Neither files nor workers stay. Ctrl+C goes to workers, too, and early here."""
+    (tmp_path / "in.txt").write_text("\n".join(make_texts(9000)))
+    (tmp_path / "temporary").mkdir()
+    command = [sys.executable, "-m", "spacy", "attn", "apply", str(model)]
+    command += [str(tmp_path / "in.txt"), "-", "-p", str(n_process), "--part-rows", "9"]
+    variables = {"OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path / "temporary")}
+    with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **variables},
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+    if number == signal.SIGINT:
+        wait_for(lambda: len(children(process.pid)) == 3)  # one counts semaphores
+    else:
+        wait_for(lambda: (tmp_path / "out").stat().st_size)
+    begun = children(process.pid)
+    os.killpg(process.pid, number)
+    assert process.wait(60) == status
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in begun))
+    assert os.listdir(tmp_path / "temporary") == []
+    said = (tmp_path / "err").read_text()
+    assert said.strip() == (
+        "Stopped. The last line on stdout may be cut off; the rest was not read."
+    )
+
+
+def test_workers_end_where_nobody_reads_the_results(tmp_path, rows, apply, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = multiprocessing.active_children()
+
+    class Closed(BytesIO):
+        def write(self, content) -> int:
+            assert len(multiprocessing.active_children()) > len(before)
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError) as error:  # whose frames hold all there was
+        apply(rows, Closed(), n_process=2)
+    assert multiprocessing.active_children() == before
+    assert error.value.args == ()
+    assert os.listdir(tmp_path) == [rows.name]
 
 
 def wait_for(condition) -> None:

@@ -263,6 +263,7 @@ def test_resume_with_other_inputs(change, tmp_path, apply):
         (inputs / name).write_text("\n".join(lines))
     cut_off(inputs, tmp_path / "out", apply)
     path = inputs / "b.jsonl"
+    before = path.stat()
     if change == "grow":
         path.write_text(path.read_text() + '\n{"text": "one more"}')
         said = "b.jsonl had"
@@ -281,6 +282,13 @@ def test_resume_with_other_inputs(change, tmp_path, apply):
     with pytest.raises(UserError, match=said) as error:
         apply(inputs, tmp_path / "out", resume=True)
     assert "--overwrite" in error.value.way_out
+    if change == "touch":
+        *_, touch, option, time, name = error.value.way_out.split()
+        assert (touch, option, name) == ("touch", "-d", str(path))
+        seconds, digits = time.removeprefix("@").split(".")
+        assert int(seconds + digits) == before.st_mtime_ns
+        os.utime(path, ns=(1, before.st_mtime_ns))
+        assert apply(inputs, tmp_path / "out", resume=True).rows == 24
 
 
 class Stdin:
@@ -445,7 +453,7 @@ def test_a_full_disk(step, rows, tmp_path, apply, monkeypatch):
         elif step == "rename":
             patch.setattr(os, "replace", full(os.replace))
         else:
-            patch.setattr("spacy_attnner.batch.part_files.partial", full(print))
+            patch.setattr(shutil, "copyfileobj", full(shutil.copyfileobj))
         with pytest.raises(UserError, match="No space left on device") as error:
             apply(rows, tmp_path / "out.jsonl")
     assert "Make room on the disk" in error.value.way_out

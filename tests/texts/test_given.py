@@ -134,6 +134,14 @@ def test_what_is_not_utf8(nlp, tmp_path):
             read(tmp_path / path, nlp)
 
 
+def test_bad_tables_are_told_before_the_first_row(nlp, tmp_path):
+    (tmp_path / "a.csv").write_text("text\nMira\n")
+    for name in ("b.csv", "c.csv"):
+        (tmp_path / name).write_text("body\nMira\n")
+    with pytest.raises(UserError, match=r"2 inputs are wrong:\n.*b.csv.*\n.*c.csv"):
+        next(read_texts(find_inputs(str(tmp_path)), nlp))
+
+
 def test_texts_that_are_too_long(nlp, tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("x" * 50 + "\n" + "x" * 51)

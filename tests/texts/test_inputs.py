@@ -269,6 +269,49 @@ def test_a_table_without_the_column(tmp_path):
         looked_at(tmp_path / "in.parquet", id="tags")
 
 
+@pytest.mark.parametrize("comma", [";", "\t"])
+def test_a_table_without_commas(comma, tmp_path):
+    """As Excel writes it in much of Europe; a text may hold whatever it likes."""
+    rows = [["id", "text, or not", "text"], ["1", "1,5", 'a "b"; c,\td']]
+    with (tmp_path / "in.csv").open("w", newline="") as file:
+        csv.writer(file, delimiter=comma).writerows(rows)
+    assert looked_at(tmp_path) == (None, None)
+    (row,) = rows_of(read_all(tmp_path))
+    assert (row.id, row.text) == ("1", rows[1][2])
+    assert row.meta == {"text, or not": "1,5"}
+    (tmp_path / "in.csv").write_text("text,a;text;b\nMira,1\n")
+    (row,) = rows_of(read_all(tmp_path))
+    assert (row.text, row.meta) == ("Mira", {"a;text;b": "1"})
+
+
+@pytest.mark.parametrize("name", ["text", "id"])
+def test_two_columns_of_a_name(name, tmp_path):
+    (tmp_path / "in.csv").write_text(f"text,id,{name}\na,1,b\n")
+    columns = [pa.array([each]) for each in "abc"]
+    pq.write_table(
+        pa.table(columns, names=["text", "id", name]), tmp_path / "in.parquet"
+    )
+    with pytest.raises(UserError) as error:
+        looked_at(tmp_path)
+    assert error.value.problem.count(f"has 2 columns {name!r}") == 2
+    assert error.value.way_out == "Rename all but one of them."
+
+
+def test_a_folder_that_cannot_be_looked_into(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a.txt").write_text("Mira")
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "a":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(UserError, match=r"a cannot be read: .* Permission denied"):
+        find_inputs(str(tmp_path))
+
+
 def test_an_empty_file_has_no_rows(tmp_path):
     """One of many files, of an exporter that had nothing to write."""
     for name in ("a.csv", "b.jsonl", "c.csv.gz"):
@@ -290,6 +333,47 @@ def test_a_damaged_table(tmp_path):
     (tmp_path / "in.parquet").write_bytes(as_parquet()[:-20])
     with pytest.raises(UserError, match=r"in.parquet cannot be read"):
         looked_at(tmp_path / "in.parquet")
+
+
+def test_all_bad_tables_are_told_at_once(tmp_path):
+    (tmp_path / "a.csv").write_text("body\nMira\n")
+    (tmp_path / "b.csv").write_text("text\nMira\n")
+    (tmp_path / "c.csv").write_bytes("text,größe\nMira,1\n".encode("cp1252"))
+    (tmp_path / "d.csv.gz").write_bytes(gzip.compress(b"text\nMira\n")[:15])
+    (tmp_path / "e.parquet").write_bytes(as_parquet()[:-20])
+    (tmp_path / "f.parquet").write_bytes(as_parquet([{"text": 1}]))
+    (tmp_path / "g.csv").write_bytes("text\nMira\n".encode("utf-16"))
+    with pytest.raises(UserError) as error:
+        looked_at(tmp_path)
+    first, *problems = error.value.problem.splitlines()
+    assert first == "6 inputs are wrong:"
+    for problem, words in zip(
+        problems,
+        (
+            *("a.csv has no column 'text'", r"c.csv: b'\xf6\xdf' is not UTF-8"),
+            *("d.csv.gz cannot be read", "e.parquet cannot be read"),
+            *("f.parquet holds int64, not strings", r"g.csv: b'\xff\xfe' is not"),
+        ),
+        strict=True,
+    ):
+        assert words in problem
+    assert error.value.way_out.splitlines() == [
+        "Say which holds the texts: --text COLUMN",
+        "For example: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW",
+        "Make it again, or leave it out.",
+    ]
+
+
+def test_the_first_bad_inputs_are_named(tmp_path):
+    for i in range(30):
+        (tmp_path / f"{i:02}.csv").write_text("body\nMira\n")
+        (tmp_path / f"{i:02}.md").write_text("Mira")
+    for wrong in (looked_at, lambda folder: find_inputs(str(folder / "*.md"))):
+        with pytest.raises(UserError) as error:
+            wrong(tmp_path)
+        first, *problems, last = error.value.problem.splitlines()
+        assert (first, last) == ("30 inputs are wrong:", "… and 10 more")
+        assert len(problems) == 20
 
 
 @pytest.mark.parametrize(
