@@ -5,8 +5,8 @@
 CORPUS holds ner, rel and sentiment, as the project's step `corpus` writes them. The
 row "joint" is configs/joint.cfg (`--config configs/joint_trf.cfg --encoder ENCODER` for
 the other); the others are the same config with one task's components and corpus,
-trained in batches of up to 600 words on as many words of that corpus. Results are kept after
-every run, so an interrupted call goes on where it stopped.
+trained in batches of up to 600 words on as many words of that corpus. Results are kept
+after every run, so an interrupted call goes on where it stopped.
 
 Scores, in percent: entity F1 on whole documents with gold sentence starts ("given") and
 without any ("none"); F1 of the arguments of relations, strict relation F1 end to end
