@@ -5,12 +5,12 @@ from pathlib import Path
 
 import typer
 
+from ..errors import MAX_TOLD
 from ..export.statements import BASE
 from ..terminal import echo, msg
 from .app import attn_cli
 
 TEXTS = "A .txt, .jsonl, .csv, .parquet or .spacy file, a folder, 'a*.jsonl', or -"
-MAX_NOTES = 20  # of texts that cannot be read
 
 
 class ExportFormat(str, Enum):
@@ -98,7 +98,7 @@ def relations_cli(
         base=base,
         spreadsheet=spreadsheet,
     )
-    for problem in written.unreadable[:MAX_NOTES]:
+    for problem in written.unreadable[:MAX_TOLD]:
         msg.warn(problem)
     msg.good(
         f"Wrote {written.triples:,} triples of {written.documents:,} documents to "

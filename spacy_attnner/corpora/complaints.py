@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..errors import MAX_TOLD
 from .json_values import check_type
 
 T = TypeVar("T")
 
 Labels = Collection[str] | None  # those allowed; None allows any
-MAX_SHOWN = 20  # errors in a message
 MAX_KEPT = 10_000  # errors and places of repairs that are kept; all are counted
 STDIN = "(stdin)"  # the name of the file that stdin is copied to
 OTHER_TYPE = "a value is of no type that the format has there"
@@ -55,7 +55,7 @@ class CorpusErrors(CorpusError):
         self.n_records = n_records
 
     def __str__(self) -> str:
-        shown = [str(error) for error in self.errors[:MAX_SHOWN]]
+        shown = [str(error) for error in self.errors[:MAX_TOLD]]
         if len(shown) < self.n_errors:
             shown.append(f"… and {self.n_errors - len(shown):,} more errors")
         if self.n_errors > 1:
@@ -196,7 +196,7 @@ class Rejects:
         """Raises what ends the reading, with all that was wrong before."""
         if self.write or not self.errors:
             raise error
-        n = min(len(self.errors), MAX_SHOWN - 1)  # so that it is shown
+        n = min(len(self.errors), MAX_TOLD - 1)  # so that it is shown
         errors = [*self.errors[:n], error, *self.errors[n:]]
         raise CorpusErrors(errors, self.n_errors + 1, self.n_records + 1)
 

@@ -97,7 +97,7 @@ class PairBatch:
     def spans_by_length(self) -> tuple[list[Tensor], Tensor]:
         """Tokens of spans of the same length, (n, length) each; and the row of each
         span among all of these, (n_spans,)."""
-        *tokens, rows = self._tensors[6:]
+        *tokens, rows = self._tensors[-len(self._by_length) :]
         return tokens, rows
 
     @cached_property
