@@ -49,8 +49,14 @@ def _find(name: str) -> tuple[ModuleType | None, str]:
 def _failure(name: str, error: Exception) -> str:
     """What is wrong; of an extension that is there it warns."""
     folder, _, stem = name.partition(".")
-    files = (Path(__file__).parent / folder).glob(f"{stem}.*")
+    package = Path(__file__).parent
+    files = (package / folder).glob(f"{stem}.*")
     built = [path for path in files if path.suffix in SUFFIXES]
+    if not built and (package.parent / "setup.py").is_file():
+        return (
+            f"{package} is the source, in which none was built: what is installed is "
+            "found in another folder, and here by `spacy ...` for `python -m spacy ...`"
+        )
     if not built:
         return "no extension was built, as without a C compiler"
     reason = f"{built[0]} cannot be loaded ({error})"

@@ -76,8 +76,8 @@ def _whole(Xs: list[Any]) -> Any:
     if any(start != first + n for start, n in zip(starts, sizes, strict=False)):
         return None
     start = (first - _address(base)) // base.itemsize
-    size = sum(X.size for X in Xs)
-    return base.reshape(-1)[start : start + size].reshape(-1, Xs[0].shape[1])
+    n_rows, width = sum(map(len, Xs)), Xs[0].shape[1]
+    return base.reshape(-1)[start : start + n_rows * width].reshape(n_rows, width)
 
 
 def _address(X: Any) -> int:

@@ -285,6 +285,12 @@ def test_no_extension(copied):
     assert none == "True True"
     assert why == "no extension was built, as without a C compiler"
     assert warned == ""
+    copied.joinpath("setup.py").touch()  # as where `python -m spacy` finds a clone
+    none, why, warned = run(SCRIPT, copied)
+    assert why.startswith(
+        f"{copied / PACKAGE.name} is the source, in which none was built"
+    )
+    assert none == "True True" and warned == ""
 
 
 @pytest.mark.parametrize("built_for", ["this Python", "another one"])

@@ -76,6 +76,9 @@ def test_flat_arrays_without_rows():
     assert flatten(MODEL, [empty, some, empty]).shape == (2, 3)
     assert flatten(MODEL, [empty, empty], 5).shape == (0, 5)
     assert flatten(MODEL, Parts(empty, [0, 0]), 5).shape == (0, 5)
+    narrow = numpy.zeros((2, 0), dtype="float32")  # as other packages give for " "
+    for n in (1, 2):
+        assert flatten(MODEL, [*Parts(narrow, [1, 1])][:n]).shape == (n, 0)
 
 
 def test_rows_of_all_documents_at_once():
