@@ -290,7 +290,8 @@ def test_no_extension(copied):
     assert why.startswith(
         f"{copied / PACKAGE.name} is the source, in which none was built"
     )
-    assert none == "True True" and warned == ""
+    assert none == "True True"
+    assert warned == ""
 
 
 @pytest.mark.parametrize("built_for", ["this Python", "another one"])
