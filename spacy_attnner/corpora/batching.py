@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 
 from spacy.tokens import Doc
 from spacy.training import Example
