@@ -39,6 +39,7 @@ ENTRY_POINTS = {
         f"{PREFIX}Trackers.v1",
         f"{PREFIX}Trial.v1",
     ],
+    "spacy_batchers": [f"{PREFIX}EvenBatches.v1"],
     "spacy_readers": [f"{PREFIX}GoldEntitiesCorpus.v1", f"{PREFIX}MixedCorpus.v1"],
     "spacy_scorers": [f"{PREFIX}entity_scorer.v1", f"{PREFIX}relation_scorer.v1"],
     "spacy_vectors": [f"{PREFIX}Vectors.v1"],
