@@ -90,6 +90,7 @@ class Survey:
         """About how many batches an epoch has; 0 where that is not known."""
         units = {
             "spacy.batch_by_words.v1": self.words,
+            "spacy-attnner.EvenBatches.v1": self.words,
             "spacy.batch_by_sequence.v1": self.examples,
         }.get(batcher.get("@batchers", ""), 0)
         size = batcher.get("size")
