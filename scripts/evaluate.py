@@ -97,7 +97,7 @@ EVALUATIONS = (
     Evaluation("textcat", "Sentiment (en_attnner)", "en_attnner", "sentiment", CATS),
     Evaluation(
         "questions",
-        "Kinds of questions, or topics of the sample",
+        "Kinds of questions (TREC), or topics of the sample",
         "questions/model-best",
         "questions",
         CATS,

@@ -46,6 +46,7 @@ CORPORA = {
         "research use",
     ),
 }
+OTHERS = {"trec"}  # of pipelines that are trained beside the one that is shipped
 
 
 @dataclass(frozen=True)
@@ -194,10 +195,10 @@ def _read_asset(path: Path, entry: dict[str, Any]) -> Asset:
 
 
 def real_source(assets: list[Asset]) -> dict[str, Any]:
-    """The description of the corpora that `project.yml` lists."""
+    """The corpora that `project.yml` lists, and what of them the pipeline learns."""
     folders = dict.fromkeys(PurePosixPath(a.relative).parts[0] for a in assets)
     sources = []
-    for folder in folders:
+    for folder in (each for each in folders if each not in OTHERS):
         name, author, licence = CORPORA.get(folder, (folder, "unknown", "unknown"))
         url = next(a.url for a in assets if a.relative.startswith(f"{folder}/"))
         sources.append(
