@@ -22,15 +22,14 @@ OTHERS := $(VENV)/others
 SOURCES := pyproject.toml setup.py MANIFEST.in constraints.txt \
   $(wildcard configs/*.cfg) $(shell find spacy_attnner -name '*.py' -o -name '*.c')
 
-# what is installed, not the source in this folder, which is not compiled
-run test: export PYTHONSAFEPATH = 1
-
 .PHONY: run test lint clean
 
 run: $(INSTALLED) sound-lock
 	$(BIN)/python -m spacy project run all . $(VARS)
 	$(BIN)/python scripts/check.py en_attnner
 
+# against what is installed, not against the folder that the tests run in
+test: export PYTHONSAFEPATH = 1
 test: $(INSTALLED)
 	$(BIN)/pytest --import-mode=importlib -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
 ifeq ($(PYTEST),)
@@ -49,7 +48,7 @@ lint: $(INSTALLED)
 clean:
 	rm -rf $(VENV) corpus training packages packages.partial metrics vectors \
 	  vectors.partial project.lock .pytest_cache .ruff_cache .hypothesis build \
-	  spacy_attnner.egg-info .*.attn
+	  spacy_attnner.egg-info spacy_attnner/*/_*.so .*.attn
 
 $(INSTALLED): $(SOURCES)
 	@$(PYTHON) -c 'import sys; v = sys.version_info; \

@@ -7,6 +7,7 @@ installed of it share one copy.
 import sys
 
 from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
 
 CRF, LAYERS = "spacy_attnner/crf", "spacy_attnner/layers"
 HEADERS = [f"{LAYERS}/kernels.h", f"{LAYERS}/product.h"]
@@ -17,7 +18,20 @@ OPTIONS = {
     "optional": True,
 }
 
+
+class BuildExt(build_ext):
+    """Leaves what it compiles in the source as well: `python -m spacy`, and so a
+    project's commands, find that first where they run in this folder.
+    """
+
+    def run(self) -> None:
+        super().run()
+        if not self.inplace:
+            self.copy_extensions_to_source()
+
+
 setup(
+    cmdclass={"build_ext": BuildExt},
     packages=[*find_packages(include=["spacy_attnner*"]), "spacy_attnner.configs"],
     package_dir={"spacy_attnner.configs": "configs"},
     package_data={
