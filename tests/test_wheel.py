@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from email import message_from_bytes
 from importlib.metadata import distribution, version
 from pathlib import Path
@@ -133,9 +134,16 @@ def test_a_packaged_pipeline_requires_compatible_versions(kind, tmp_path):
 def test_a_wheel_of_the_source_archive_holds_all(tmp_path):
     """The configs, the extension, where a compiler is, and a GPU's kernels."""
     source = own_source(tmp_path)
-    command = [sys.executable, "setup.py", "-q", "sdist", "-d", str(tmp_path)]
+    command = [sys.executable, "setup.py", "-q", "build_ext", "sdist", "-d", tmp_path]
     subprocess.run(command, cwd=source, capture_output=True, check=True)
+    # where `python -m spacy` finds it in a clone
+    compiled = {
+        path.name.split(".")[0] for path in source.glob("spacy_attnner/*/_*.so")
+    }
+    assert ("_loop" in compiled) == (extension("crf._loop") is not None)
     (archive,) = tmp_path.glob("spacy_attnner-*.tar.gz")
+    with tarfile.open(archive) as packed:
+        assert not [name for name in packed.getnames() if name.endswith(".so")]
     wheel_of(archive, tmp_path / "dist")
     (wheel,) = (tmp_path / "dist").glob("spacy_attnner-*.whl")
     with ZipFile(wheel) as unpacked:
