@@ -43,11 +43,13 @@ def claims_jsonl(value: dict[str, Any]) -> bool:
     if not set(value) <= set(KEYS) or isinstance(value.get("cats"), list):
         return False
     entities, relations = value.get("entities", []), value.get("relations", [])
+    tokens = value.get("tokens", [])
     if any(isinstance(item, list) for item in entities):  # spaCy's dictionaries
+        return False
+    if any(isinstance(token, dict) for token in tokens):  # and its documents
         return False
     if {"spaces", "sent_starts", "cats"} & set(value):
         return True
-    tokens = value.get("tokens", [])
     if any(not set(item) <= ENTITY_KEYS for item in entities):
         return False
     if any(not set(item) <= RELATION_KEYS for item in relations):

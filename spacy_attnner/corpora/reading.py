@@ -331,7 +331,7 @@ class Source:
             self.start = self.line
             self.flaws = Collector()
             try:
-                self._check_decoded()
+                self.check_decoded()
                 for record in parse(unit):
                     yield record
                     self._count_repairs()
@@ -341,7 +341,8 @@ class Source:
                 self.reject()
         self._count_repairs()
 
-    def _check_decoded(self) -> None:
+    def check_decoded(self) -> None:
+        """Raises ValueError if what is read has bytes that could not be decoded."""
         if self.raw.isascii():
             return
         found = UNDECODED.search(self.raw)

@@ -36,7 +36,7 @@ def read_table(source: Source) -> Iterator[Record]:
     lines = source.lines()
     first = next(lines, "")
     comma = _separator(first)
-    names = next(csv.reader([first], delimiter=comma), [])
+    names = _names(first, comma)
     text = _column(source, names, source.options.text_column, TEXT, "--text-column")
     wanted = source.options.label_column
     labels = [
@@ -94,6 +94,14 @@ def _separator(line: str) -> str:
     return max("\t;,", key=line.count)
 
 
+def _names(line: str, comma: str) -> list[str]:
+    """The names of columns, none if the first line is no CSV."""
+    try:
+        return next(csv.reader([line], delimiter=comma), [])
+    except csv.Error:
+        return []
+
+
 def _column(
     source: Source, names: list[str], wanted: str | None, usual: tuple, option: str
 ) -> str:
@@ -148,7 +156,7 @@ def _make_record(
 def fits_table(glimpse: Glimpse) -> bool:
     """Whether the first line names a column of texts and one of labels."""
     comma = _separator(glimpse.lines[0])
-    names = next(csv.reader(glimpse.lines[:1], delimiter=comma), [])
+    names = _names(glimpse.lines[0], comma)
     lower = {name.strip().lower() for name in names}
     return bool(lower & set(TEXT)) and bool(lower & set(LABEL))
 

@@ -290,6 +290,18 @@ VARIANTS = {
         "spacy_tuples",
         json.dumps([TEXT, {"entities": [[0, 3, "PER"], [9, 13, "LOC"]]}]) + "\n",
     ),
+    "python": (
+        "spacy_tuples",
+        f"DATA = [('{TEXT}', {{'entities': [(0, 3, 'PER'), (9, 13, 'LOC')]}})]\n",
+    ),
+    "printed": (
+        "spacy_tuples",
+        f"[('{TEXT}', {{'entities': [(0, 3, 'PER'), (9, 13, 'LOC')]}})]\n",
+    ),
+    "groups of spans": (
+        "spacy_tuples",
+        json.dumps({"text": TEXT, "spans": {"sc": [[0, 3, "PER"], [9, 13, "LOC"]]}}),
+    ),
 }
 SAMPLES = {name: (name, content) for name, content in EXAMPLES.items()} | VARIANTS
 UNTYPED = {"semeval2010", "rebel"}
