@@ -350,9 +350,11 @@ class Source:
             self.line += self.raw.count("\n", 0, found.start())
             encoding = self.encoding or UTF8
             bad = found[0].encode("ascii", "surrogateescape")
+            # in latin-1 these are control characters
+            windows = re.search("[\udc80-\udc9f]", self.raw)
             raise ValueError(
                 f"{bad!r} is not {encoding}; save the file as {encoding}, or give its "
-                "encoding, such as --encoding latin-1"
+                f"encoding, such as --encoding {'cp1252' if windows else 'latin-1'}"
             )
 
     def reject(self, error: Exception | None = None) -> None:
