@@ -79,6 +79,8 @@ def parse_record(value: dict[str, Any], flaws: Collector) -> Record:
 
     Raises ValueError if it has no text, or words that cannot be.
     """
+    if {"text", "tokens"}.isdisjoint(value):
+        _check_alone(value)
     with flaws.of():
         check_keys(value, "document", optional=KEYS)
     others: dict[str, Any] = {}
@@ -104,6 +106,17 @@ def parse_record(value: dict[str, Any], flaws: Collector) -> Record:
         **(_read_text(value, flaws) if "text" in value else _read_tokens(value)),
         **others,
     )
+
+
+def _check_alone(value: dict[str, Any]) -> None:
+    """Raises ValueError if an object holds a list of what may be documents."""
+    for key in value.keys() - set(KEYS):
+        held = value[key]
+        if isinstance(held, list) and held and isinstance(held[0], dict):
+            raise ValueError(
+                f"the object holds {len(held):,} others in {key!r}; if they are the "
+                f"documents, write one a line: jq -c '.\"{key}\"[]' FILE > FILE.jsonl"
+            )
 
 
 def _read_text(value: dict[str, Any], flaws: Collector) -> dict[str, Any]:
