@@ -29,6 +29,10 @@ from .record import FLAWED, Link, Mention, Record
 
 TOKEN_KEYS = ("text", "tokens", "spaces", "sent_starts")
 KEYS = (*TOKEN_KEYS, "entities", "relations", "cats", "id", "meta")
+# of documents in other formats, too
+DOCUMENT_KEYS = frozenset(
+    ("text", "tokens", "content", "sentence", "sentences", "sents")
+)
 ENTITY_KEYS = {"start", "end", "label"}
 RELATION_KEYS = {"head", "tail", "label"}
 
@@ -112,7 +116,8 @@ def _check_alone(value: dict[str, Any]) -> None:
     """Raises ValueError if an object holds a list of what may be documents."""
     for key in value.keys() - set(KEYS):
         held = value[key]
-        if isinstance(held, list) and held and isinstance(held[0], dict):
+        first = held[0] if isinstance(held, list) and held else None
+        if isinstance(first, dict) and not DOCUMENT_KEYS.isdisjoint(first):
             raise ValueError(
                 f"the object holds {len(held):,} others in {key!r}; if they are the "
                 f"documents, write one a line: jq -c '.\"{key}\"[]' FILE > FILE.jsonl"

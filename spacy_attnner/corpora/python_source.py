@@ -27,10 +27,12 @@ NO_JSON = re.compile(r"['(#]|\b(?:None|True|False)\b")  # outside of its strings
 BEGIN = re.compile(
     r"^[ \t]*(?:[\w.]+[ \t]*(?::[^=\n]+)?\+?=[ \t]*)?[\w.]*[\[({]", re.MULTILINE
 )
-KEY = re.compile(rf"""[{{,]\s*["'](?:{KEYS})["']\s*:""")
+KEY = re.compile(rf"""[{{,]\s*["'](?:{KEYS})["']\s*:|["']\s*,\s*\[\s*\(\s*\d+\s*,""")
 CONTAINERS = (ast.Tuple, ast.List, ast.Dict)
 LITERALS = (*CONTAINERS, ast.Constant, ast.UnaryOp)
-WAY_OUT = "write it out, or save the list from Python with json.dump(TRAIN_DATA, file)"
+WAY_OUT = (
+    "write its value, or save the list from Python with json.dump(TRAIN_DATA, file)"
+)
 NO_LIST = "no list of texts with dictionaries; write [('a text', {'entities': []})]"
 Named = tuple[str, list[ast.expr]]
 
@@ -107,7 +109,7 @@ def _find_lists(
     if items and executed:
         source.line = items[0].lineno
         raise source.error(
-            f"{_shown(items[0])} is part of what only running tells; {WAY_OUT}"
+            f"{_shown(items[0])} is part of what has to be computed; {WAY_OUT}"
         )
     if items:
         yield name, items
@@ -119,14 +121,22 @@ def _find_lists(
 
 
 def _is_example(node: ast.AST) -> TypeGuard[ast.expr]:
-    """Whether it is a text with a dictionary, or a dictionary that has the text."""
+    """Whether it is a text with a dictionary or entities, or a dictionary of both."""
     if isinstance(node, ast.Call):  # of an example, to which the next one is given
         return _is_example(node.func)
     if isinstance(node, ast.Tuple | ast.List) and len(node.elts) == 2:
         text, notes = node.elts
-        return _is_text(text) and bool(_keys(notes).keys() & NOTES)
+        return _is_text(text) and (
+            bool(_keys(notes).keys() & NOTES) or _are_entities(notes)
+        )
     keys = _keys(node)
     return "text" in keys and _is_text(keys["text"]) and bool(keys.keys() & NOTES)
+
+
+def _are_entities(node: ast.AST) -> bool:
+    """Whether it is a list of tuples, as spaCy v1 has them beside a text."""
+    items = node.elts if isinstance(node, ast.List) else []
+    return any(isinstance(item, ast.Tuple) for item in items)
 
 
 def _keys(node: ast.AST) -> dict[str, ast.expr]:
@@ -162,7 +172,7 @@ def literal(node: ast.expr, source: Source) -> Any:
             source.line = each.func.end_lineno or source.line
             raise ValueError(f"a comma is missing behind {_shown(each.func)}; add it")
         if isinstance(each, ast.expr) and not isinstance(each, LITERALS):
-            raise ValueError(f"{_shown(each)} is no literal; {WAY_OUT}")
+            raise ValueError(f"{_shown(each)} would have to be computed; {WAY_OUT}")
         if isinstance(each, ast.Dict):
             keys = [ast.unparse(key) for key in each.keys if key]
             if len(set(keys)) < len(keys):
@@ -173,7 +183,7 @@ def literal(node: ast.expr, source: Source) -> Any:
 
 
 def _shown(node: ast.expr) -> str:
-    return repr(ast.unparse(node)[:40])
+    return ast.unparse(node)[:40]
 
 
 def _with_lists(value: Any) -> Any:

@@ -6,10 +6,11 @@
 
 In an array or one a line, or in Python source, see `python_source`. `entities` may be
 BILUO tags, of the tokens in `words` or of the tokenizer's; a token with "-" is not
-annotated. `spans`, a list or groups of them, are the entities of a text without
-`entities`. What `Example.to_dict` and `Doc.to_json` give is read as well, and
-ner-annotator's `{"classes": […], "annotations": [["text", {…}], …]}`, whose texts
-without annotations are null. `links` and other keys are left out and counted.
+annotated. Of spaCy v1 a list of entities stands in the place of the dictionary.
+`spans`, a list or groups of them, are the entities of a text without `entities`. What
+`Example.to_dict` and `Doc.to_json` give is read as well, and ner-annotator's
+`{"classes": […], "annotations": [["text", {…}], …]}`, whose texts without annotations
+are null. `links` and other keys are left out and counted.
 
 https://spacy.io/api/data-formats#dict-input, https://spacy.io/api/doc#to_json,
 https://github.com/tecoholic/ner-annotator
@@ -66,7 +67,8 @@ def _examples(source: Source) -> Iterator[Any]:
 
 def _parse(value: Any, source: Source) -> Record:
     if _is_pair(value):
-        return _read_notes(value[0], value[1], source)
+        notes = value[1] if isinstance(value[1], dict) else {"entities": value[1]}
+        return _read_notes(value[0], notes, source)
     if _is_doc(value):
         return _read_doc(value, source)
     if _is_example(value):
@@ -215,7 +217,9 @@ def claims_tuples(value: Any) -> bool:
 
 
 def _is_pair(value: Any) -> bool:
-    return isinstance(value, list) and [type(each) for each in value] == [str, dict]
+    types = [type(each) for each in value] if isinstance(value, list) else []
+    listed = types == [str, list] and all(isinstance(each, list) for each in value[1])
+    return types == [str, dict] or listed
 
 
 def _is_annotator(value: Any) -> bool:
