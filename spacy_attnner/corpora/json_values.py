@@ -25,9 +25,8 @@ def parse_json(raw: str) -> Any:
     try:
         return json.loads(raw, object_pairs_hook=_make_object)
     except (ValueError, RecursionError) as error:
-        way_out = (
-            "with json.dumps, not str" if PYTHON.match(raw) else "one object a line"
-        )
+        python = PYTHON.match(raw)
+        way_out = "it with json.dumps, not str" if python else "one object a line"
         raise ValueError(
             f"invalid JSON, {error}: {raw[:40]!r}; write {way_out}"
         ) from error

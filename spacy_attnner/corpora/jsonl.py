@@ -30,9 +30,7 @@ from .record import FLAWED, Link, Mention, Record
 TOKEN_KEYS = ("text", "tokens", "spaces", "sent_starts")
 KEYS = (*TOKEN_KEYS, "entities", "relations", "cats", "id", "meta")
 # of documents in other formats, too
-DOCUMENT_KEYS = frozenset(
-    ("text", "tokens", "content", "sentence", "sentences", "sents")
-)
+DOCUMENT_KEYS = {"text", "tokens", "content", "sentence", "sentences", "sents"}
 ENTITY_KEYS = {"start", "end", "label"}
 RELATION_KEYS = {"head", "tail", "label"}
 
@@ -117,7 +115,7 @@ def _check_alone(value: dict[str, Any]) -> None:
     for key in value.keys() - set(KEYS):
         held = value[key]
         first = held[0] if isinstance(held, list) and held else None
-        if isinstance(first, dict) and not DOCUMENT_KEYS.isdisjoint(first):
+        if isinstance(first, dict) and DOCUMENT_KEYS & set(first):
             raise ValueError(
                 f"the object holds {len(held):,} others in {key!r}; if they are the "
                 f"documents, write one a line: jq -c '.\"{key}\"[]' FILE > FILE.jsonl"

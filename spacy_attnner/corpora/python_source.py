@@ -27,12 +27,11 @@ NO_JSON = re.compile(r"['(#]|\b(?:None|True|False)\b")  # outside of its strings
 BEGIN = re.compile(
     r"^[ \t]*(?:[\w.]+[ \t]*(?::[^=\n]+)?\+?=[ \t]*)?[\w.]*[\[({]", re.MULTILINE
 )
-KEY = re.compile(rf"""[{{,]\s*["'](?:{KEYS})["']\s*:|["']\s*,\s*\[\s*\(\s*\d+\s*,""")
+PAIR = r"""["']\s*,\s*\[\s*\(\s*\d+\s*,"""  # of spaCy v1
+KEY = re.compile(rf"""[{{,]\s*["'](?:{KEYS})["']\s*:|{PAIR}""")
 CONTAINERS = (ast.Tuple, ast.List, ast.Dict)
 LITERALS = (*CONTAINERS, ast.Constant, ast.UnaryOp)
-WAY_OUT = (
-    "write its value, or save the list from Python with json.dump(TRAIN_DATA, file)"
-)
+WAY_OUT = "write its value, or have Python save it: json.dump(TRAIN_DATA, file)"
 NO_LIST = "no list of texts with dictionaries; write [('a text', {'entities': []})]"
 Named = tuple[str, list[ast.expr]]
 
@@ -84,7 +83,7 @@ def _parse(text: str, source: Source) -> ast.Module:
         near = text.split("\n")[source.line - 1].strip()[:40]
         raise source.error(
             f"no Python, {error.msg}: {near!r}; give the whole list and nothing else, "
-            "or save it from Python with json.dump(TRAIN_DATA, file)"
+            "or have Python save it: json.dump(TRAIN_DATA, file)"
         ) from error
     except (ValueError, RecursionError) as error:
         raise source.error(str(error)) from error

@@ -109,7 +109,7 @@ def test_an_example_a_line(read):
         ([f"[{PAIR}]", f"[{PAIR}]"], 2, "several lists, one on line 1, one on line 2;"),
         ([f"A = [{PAIR}]", f"A += [{PAIR}]"], 2, "is part of what has to be comp"),
         ([f"A = [{PAIR}]", f"A.append({PAIR})"], 2, "is part of what has to be comp"),
-        ([f"A = clean([{PAIR}])"], 1, "or save the list from Python with json.dump("),
+        ([f"A = clean([{PAIR}])"], 1, "or have Python save it: json.dump("),
         (
             ["A = [", "(text, {'entities': found})]"],
             1,
@@ -167,5 +167,7 @@ def test_json_is_not_taken_for_it(write, content, name):
     "content", ["{'text': 'Ada', 'labels': ['a']}\n", '{"text": "Ada"} (so)\n']
 )
 def test_json_with_flaws_is_told_as_such(write, content):
-    with pytest.raises(CorpusError, match="invalid JSON"):
+    with pytest.raises(CorpusError, match="invalid JSON") as caught:
         detect_format(write(content))
+    way_out = "it with json.dumps" if content[1] == "'" else "one object a line"
+    assert f"write {way_out}" in str(caught.value)
