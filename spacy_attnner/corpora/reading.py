@@ -35,6 +35,7 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 ARCHIVE = b"PK\x03\x04"  # zip's
+PICKLE = re.compile(rb"\x80[\2-\5]")
 PIECE = 2**20  # characters that are read at a time, of a line or of JSON
 WIDE = "file in UTF-16 or UTF-32, by its byte order mark: read as such"
 OTHER_ENCODING = "line with characters that are not ASCII: read as"
@@ -371,7 +372,7 @@ class Source:
         self.flaws = Collector()
 
     def check_file(self) -> None:
-        """Raises CorpusError if there is no such file, or it is an archive."""
+        """Raises CorpusError if there is no such file, or an archive or a pickle."""
         if not self.file.is_file():
             what = "is a pipe or a device; pipe it into - instead"
             if self.file.is_dir() or not self.file.exists():
@@ -379,8 +380,12 @@ class Source:
                 what = "is a directory, not a file" if folder else "no such file"
                 what += "; give the path of a corpus file"
             raise CorpusError(self.file, None, what)
-        if self._beginning() == ARCHIVE:
+        beginning, message = self._beginning(), ""
+        if beginning == ARCHIVE:
             message = "is an archive; unpack it first, with unzip"
+        elif PICKLE.match(beginning):
+            message = "is a pickle, which may run anything; save it with json.dump"
+        if message:
             raise CorpusError(self.file, None, message)
 
     def error(self, message: str) -> CorpusError:

@@ -4,10 +4,11 @@
     Sentence: 1,Ada,NNP,B-per           0,Ada,B-PER
     ,slept,VBD,O                        0,slept,O
 
-The sentence is named in each row or, as in Kaggle's `ner_dataset.csv`, in its first.
-Without a column of sentences a row without cells ends one. Each sentence is a document,
-its name the `id`. `--columns token=Word,tag=Tag,sentence=Sentence #` says which column
-is which, by names or by numbers from 0.
+The sentence is named in each row or, as in Kaggle's `ner_dataset.csv`, in its first;
+where each document numbers its own, by `doc_id` as well. Without a column of sentences
+an empty row ends one. Each sentence is a document, its name the `id`.
+`--columns token=Word,tag=Tag,sentence=Sentence #` says which column is which, by names
+or by numbers from 0.
 
 https://www.kaggle.com/datasets/abhinavwalia95/entity-annotated-corpus,
 https://simpletransformers.ai/docs/ner-data-formats
@@ -32,7 +33,10 @@ TOKENS = ("word", "words", "token", "tokens", "form")
 TAGS = ("ner", "ner_tag", "ner_tags", "ne", "ne_tag", "named_entity", "entity", "iob")
 TAGS += ("bio", "iob_tag", "bio_tag", "tag", "tags", "label", "labels")
 SENTENCE = re.compile(r"sent(ence)?[ _-]*(#|ids?|idx|index|no|nr|num|number)?\.?")
-MOST = 10_000  # tokens of a sentence, where no column tells them apart
+# where sentences are numbered in each document
+DOCUMENT = re.compile(r"doc(ument)?[ _-]*(#|ids?|idx|index|no|nr|num|number)?\.?")
+EMPTY = "token without a tag: read as outside of entities"
+MOST = 1_000  # tokens of a sentence, where no column tells them apart
 
 
 class Table(NamedTuple):
@@ -40,7 +44,7 @@ class Table(NamedTuple):
 
     names: What they are called.
     comma: What separates them.
-    token, tags, sentence: Which is which, from 0; None if there is none of sentences.
+    token, tags, sentence: Which is which, from 0; several may tell a sentence, or none.
     scheme: That of the tags.
     """
 
@@ -48,7 +52,7 @@ class Table(NamedTuple):
     comma: str
     token: int
     tags: tuple[int, ...]
-    sentence: int | None
+    sentence: tuple[int, ...]
     scheme: Scheme = Scheme()
 
     def split(self, line: str) -> list[str]:
@@ -75,8 +79,9 @@ def find_table(glimpse: Glimpse, options: Options) -> Table | None:
     names = [name.strip() for name in names]
     lower = [name.lower().replace(" ", "_") for name in names]
     token = _places(lower, TOKENS)[:1]
-    sentence = [i for i, name in enumerate(lower) if SENTENCE.fullmatch(name)][:1]
-    bare = Table(names, comma, 0, (), None)
+    sentence = _first(lower, SENTENCE)
+    sentence = sentence and [*_first(lower, DOCUMENT), *sentence]
+    bare = Table(names, comma, 0, (), ())
     rows = [cells for line in glimpse.lines[1:] if (cells := bare.split(line))]
     rows = [cells for cells in rows if len(cells) == len(names)]
     tags = [i for i in _places(lower, TAGS) if _are_tags(row[i] for row in rows)][:1]
@@ -90,12 +95,15 @@ def find_table(glimpse: Glimpse, options: Options) -> Table | None:
     scheme = tell_scheme(
         [[row[i] for i in tags] for row in rows], options.entity_label or ENTITY_LABEL
     )
-    at = sentence[0] if sentence else None
-    return Table(names, comma, token[0], tuple(tags), at, scheme)
+    return Table(names, comma, token[0], tuple(tags), tuple(sentence), scheme)
 
 
 def _places(names: Sequence[str], usual: Sequence[str]) -> list[int]:
     return [names.index(name) for name in usual if name in names]
+
+
+def _first(names: Sequence[str], pattern: re.Pattern[str]) -> list[int]:
+    return [i for i, name in enumerate(names) if pattern.fullmatch(name)][:1]
 
 
 def _are_named(wanted: str, names: list[str]) -> bool:
@@ -115,7 +123,7 @@ def read_token_table(source: Source, table: Table) -> Iterator[Record]:
     """
 
     def parse(block: list[Numbered]) -> Iterator[Record]:
-        name = _name(table.split(block[0][1]), table)
+        name = "-".join(filter(None, _given(table.split(block[0][1]), table)))
         rows = source.parse_lines(block, lambda line: _parse(line, table, source))
         yield make_record([rows], table.scheme, name or None, source)
 
@@ -125,32 +133,32 @@ def read_token_table(source: Source, table: Table) -> Iterator[Record]:
 def _sentences(source: Source, table: Table) -> Iterator[list[Numbered]]:
     """The rows of each, behind the line of names."""
     block: list[Numbered] = []
-    current, is_behind = "", False
+    current, is_behind = [""] * len(table.sentence), False
     for line in source.lines():
         if not is_behind:
             is_behind = bool(line.strip())
             continue
         at, cells = source.line, table.split(line)
-        name = _name(cells, table)
-        if block and (not cells or name not in ("", current)):
+        given = _given(cells, table)
+        name = [new or old for new, old in zip(given, current, strict=True)]
+        if block and (not cells or name != current):
             yield source.stand(block)
             block = []
         if cells:
             block.append((at, line))
-        if len(block) > MOST and table.sentence is None:
+        if len(block) > MOST and not table.sentence:
             raise source.error(
                 f"{MOST:,} rows without an empty one; name the column of sentences, "
                 "like --columns sentence=id"
             )
-        current = name or current
+        current = name
     if block:
         yield source.stand(block)
 
 
-def _name(cells: list[str], table: Table) -> str:
-    """That of the sentence, "" if the row gives none."""
-    at = table.sentence
-    return cells[at] if at is not None and at < len(cells) else ""
+def _given(cells: list[str], table: Table) -> list[str]:
+    """What a row says of its sentence, "" where it says nothing."""
+    return [cells[i] if i < len(cells) else "" for i in table.sentence]
 
 
 def _parse(line: str, table: Table, source: Source) -> Row:
@@ -164,4 +172,7 @@ def _parse(line: str, table: Table, source: Source) -> Row:
     if not word:
         name = table.names[table.token]
         raise ValueError(f"no token in {line[:60]!r}; fill column {name}")
-    return Row(source.line, word, [table.scheme.split(cells[i]) for i in table.tags])
+    tags = [cells[i] for i in table.tags]
+    if not all(tags):
+        source.repaired(EMPTY, repr(word))
+    return Row(source.line, word, [table.scheme.split(tag) for tag in tags])

@@ -10,6 +10,7 @@ from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.corpora.documents import ID
 from spacy_attnner.corpora.formats import detect_format
 from spacy_attnner.corpora.tags import UNFITTING
+from spacy_attnner.corpora.token_tables import EMPTY
 
 KAGGLE = """Sentence #,Word,POS,Tag
 Sentence: 1,Zoë,NNP,B-per
@@ -93,6 +94,19 @@ def test_a_column_of_several_that_holds_tags(read):
     assert ents(docs) == [[("Ada", "PER")]]
 
 
+def test_sentences_that_are_numbered_in_each_document(read):
+    rows = ["doc_id,sent_id,token,ner", "a,0,Ada,B-PER", "b,0,Bo,B-PER", "b,,left,O"]
+    docs, _ = read("\n".join([*rows, "b,1,So,O"]))
+    assert [doc.text.split() for doc in docs] == [["Ada"], ["Bo", "left"], ["So"]]
+    assert [doc.user_data[ID] for doc in docs] == ["a-0", "b-0", "b-1"]
+
+
+def test_tokens_without_a_tag_are_counted(read):
+    docs, summary = read("word,ner\nAda,B-PER\nleft,\n")
+    assert ents(docs) == [[("Ada", "PER")]]
+    assert summary.repairs == {EMPTY: 1}
+
+
 def test_schemes(read):
     docs, _ = read("word,ner\nAda,PER\nByron,PER\nleft,O\nOslo,LOC\n")
     assert ents(docs) == [[("Ada Byron", "PER"), ("Oslo", "LOC")]]
@@ -134,8 +148,8 @@ def test_errors(read, tmp_path):
 
 
 def test_a_table_of_one_sentence_that_is_too_long_is_an_error(read):
-    with pytest.raises(CorpusError, match=r"csv:10002: 10,000 rows without an "):
-        read("word,tag\nAda,B-PER\n" + "slept,O\n" * 10_100)
+    with pytest.raises(CorpusError, match=r"csv:1002: 1,000 rows without an "):
+        read("word,tag\nAda,B-PER\n" + "slept,O\n" * 1_100)
 
 
 @pytest.mark.parametrize(
