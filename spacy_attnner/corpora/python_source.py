@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
+from .complaints import CorpusError
 from .reading import Source
 from .recognition import Glimpse
 
@@ -22,7 +23,7 @@ KEYS = "entities|spans|cats|links|ner|words|spaces|tags|pos|morphs|lemmas|deps|h
 KEYS += "|sent_starts"
 NOTES = frozenset(KEYS.split("|"))
 N_LOOKED_AT = 100_000  # characters of what may be JSON
-JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)', re.DOTALL)
+JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?$)', re.DOTALL)
 NO_JSON = re.compile(r"['(#]|\b(?:None|True|False)\b")  # outside of its strings
 BEGIN = re.compile(
     r"^[ \t]*(?:[\w.]+[ \t]*(?::[^=\n]+)?\+?=[ \t]*)?[\w.]*[\[({]", re.MULTILINE
@@ -55,7 +56,7 @@ def read_literals(source: Source) -> Iterator[ast.expr]:
     text = "\n".join(source.lines()).replace("\r", "\n")  # which ends a line there
     text = textwrap.dedent(text).lstrip(" \t")
     found: list[Named] = []
-    for name, items in _find_lists(_parse(text, source), source):
+    for name, items in _parse(text, source):
         if found and name == found[-1][0] == "":  # an example a line
             found[-1][1].extend(items)
         else:
@@ -71,13 +72,14 @@ def read_literals(source: Source) -> Iterator[ast.expr]:
         yield item
 
 
-def _parse(text: str, source: Source) -> ast.Module:
+def _parse(text: str, source: Source) -> list[Named]:
     source.line, source.raw = 1, text
     try:
         source.check_decoded()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of unknown escapes in strings
-            return ast.parse(text)
+            tree = ast.parse(text)
+        return list(_find_lists(tree, source))
     except SyntaxError as error:
         source.line = error.lineno or 1
         near = text.split("\n")[source.line - 1].strip()[:40]
@@ -85,7 +87,11 @@ def _parse(text: str, source: Source) -> ast.Module:
             f"no Python, {error.msg}: {near!r}; give the whole list and nothing else, "
             "or have Python save it: json.dump(TRAIN_DATA, file)"
         ) from error
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise source.error(f"{error}; leave the list alone in the file") from error
+    except CorpusError:
+        raise
+    except ValueError as error:
         raise source.error(str(error)) from error
 
 

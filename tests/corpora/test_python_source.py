@@ -9,7 +9,9 @@ from spacy_attnner.corpora import spacy_tuples
 from spacy_attnner.corpora.complaints import CorpusError
 from spacy_attnner.corpora.conversion import convert
 from spacy_attnner.corpora.formats import detect_format
+from spacy_attnner.corpora.python_source import N_LOOKED_AT, is_python
 from spacy_attnner.corpora.reading import UNREAD_KEY
+from spacy_attnner.corpora.recognition import Glimpse
 
 SCRIPT = '''"""Trains "it"."""
 import spacy
@@ -125,6 +127,11 @@ def test_errors(read, tmp_path, lines, line, message):
     assert not (tmp_path / "out.spacy").exists()
 
 
+def test_what_is_nested_too_deeply_is_an_error(read):
+    with pytest.raises(CorpusError, match="leave the list alone in the file"):
+        read(f"A = [{PAIR}]\nB = {'+'.join('1' * 3000)}\n")
+
+
 def test_rejects_have_the_lines_of_the_example(read, tmp_path):
     wrong = "(  # naïve\n  'ö', {'entities': [(0, 2,\n 'X')]})"
     rejects = tmp_path / "wrong.jsonl"
@@ -161,6 +168,14 @@ def test_what_is_left_out_is_counted(write, tmp_path):
 )
 def test_json_is_not_taken_for_it(write, content, name):
     assert detect_format(write(content)) == name
+
+
+def test_json_is_not_taken_for_it_where_a_look_at_it_ends(write):
+    begin = "[\"it's "
+    begin += "a" * (N_LOOKED_AT - len(begin) - 1)
+    content = f'{begin}\\n", {{"entities": [[0, 2, "X"]]}}]\n'
+    assert content[N_LOOKED_AT - 1] == "\\"
+    assert not is_python(Glimpse(write(content)))
 
 
 @pytest.mark.parametrize(
