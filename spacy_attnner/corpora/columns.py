@@ -31,7 +31,7 @@ from .reading import Numbered, Source, split_columns
 from .recognition import Format, Glimpse, Options
 from .record import Record
 from .semeval import ENTITY_LABEL
-from .tagged_rows import Row, make_record, named_columns
+from .tagged_rows import Row, named_columns, record_of_rows
 from .tags import OUTSIDE, Scheme, are_bare, is_prefixed, tell_scheme
 from .token_tables import find_table, read_token_table
 
@@ -101,7 +101,7 @@ def read_columns(source: Source) -> Iterator[Record]:
         tokens = source.parse_lines(lines, lambda line: _parse(line, layout, source))
         sentences = split_blank(tokens)
         if sentences:
-            yield make_record(sentences, layout.scheme, name, source)
+            yield record_of_rows(sentences, layout.scheme, name, source)
 
     return source.records(document_blocks(source, _begins), parse)
 

@@ -17,7 +17,7 @@ class Row(NamedTuple):
     space: bool = True
 
 
-def make_record(
+def record_of_rows(
     sentences: list[list[Row]], scheme: Scheme, name: str | None, source: Source
 ) -> Record:
     """The record of a document; tags that do not fit the scheme are counted.

@@ -25,7 +25,7 @@ from .reading import Numbered, Source
 from .recognition import Glimpse, Options
 from .record import Record
 from .semeval import ENTITY_LABEL
-from .tagged_rows import Row, make_record, named_columns
+from .tagged_rows import Row, named_columns, record_of_rows
 from .tags import PREFIXED, Scheme, tell_scheme
 
 # names of columns, in lower case; the first that there is is meant
@@ -125,7 +125,7 @@ def read_token_table(source: Source, table: Table) -> Iterator[Record]:
     def parse(block: list[Numbered]) -> Iterator[Record]:
         name = "-".join(filter(None, _given(table.split(block[0][1]), table)))
         rows = source.parse_lines(block, lambda line: _parse(line, table, source))
-        yield make_record([rows], table.scheme, name or None, source)
+        yield record_of_rows([rows], table.scheme, name or None, source)
 
     return source.records(_sentences(source, table), parse)
 
