@@ -133,11 +133,13 @@ def whole_tag(tag: str, label: str | None) -> str:
 
 
 def tell_scheme(rows: Sequence[Sequence[str]], label: str) -> Scheme:
-    """The scheme of some tokens.
+    """The scheme of some tokens, BIO if all are outside of entities.
 
     rows: The tags of each, as many of one as of another.
     label: That of tags that have none.
     """
+    if all(tag in OUTSIDE for row in rows for tag in row):
+        return Scheme()
     bare = label if are_bare(tag for row in rows for tag in row) else None
     rows = [[whole_tag(tag, bare) for tag in row] for row in rows]
     if not is_prefixed(tag for row in rows for tag in row):

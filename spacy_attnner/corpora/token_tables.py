@@ -5,10 +5,10 @@
     ,slept,VBD,O                        0,slept,O
 
 The sentence is named in each row or, as in Kaggle's `ner_dataset.csv`, in its first;
-where each document numbers its own, by `doc_id` as well. Without a column of sentences
-an empty row ends one. Each sentence is a document, its name the `id`.
-`--columns token=Word,tag=Tag,sentence=Sentence #` says which column is which, by names
-or by numbers from 0.
+where each document numbers its own, by `doc_id` as well, which `meta` has for
+`--group-key`. Without a column of sentences an empty row ends one. Each sentence is a
+document, its name the `id`. `--columns token=Word,tag=Tag,sentence=Sentence #` says
+which column is which, by names or by numbers from 0.
 
 https://www.kaggle.com/datasets/abhinavwalia95/entity-annotated-corpus,
 https://simpletransformers.ai/docs/ner-data-formats
@@ -18,6 +18,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 from .csv_cells import read_names
@@ -37,6 +38,7 @@ SENTENCE = re.compile(r"sent(ence)?[ _-]*(#|ids?|idx|index|no|nr|num|number)?\.?
 DOCUMENT = re.compile(r"doc(ument)?[ _-]*(#|ids?|idx|index|no|nr|num|number)?\.?")
 EMPTY = "token without a tag: read as outside of entities"
 MOST = 1_000  # tokens of a sentence, where no column tells them apart
+Sentence = tuple[list[str], list[Numbered]]
 
 
 class Table(NamedTuple):
@@ -122,16 +124,20 @@ def read_token_table(source: Source, table: Table) -> Iterator[Record]:
     Raises CorpusError if nothing tells them apart.
     """
 
-    def parse(block: list[Numbered]) -> Iterator[Record]:
-        name = "-".join(filter(None, _given(table.split(block[0][1]), table)))
+    names = [table.names[i] for i in table.sentence]
+
+    def parse(sentence: Sentence) -> Iterator[Record]:
+        given, block = sentence
         rows = source.parse_lines(block, lambda line: _parse(line, table, source))
-        yield record_of_rows([rows], table.scheme, name or None, source)
+        name = "-".join(filter(None, given)) or None
+        meta = dict(zip(names, given, strict=True)) if len(names) > 1 else {}
+        yield replace(record_of_rows([rows], table.scheme, name, source), meta=meta)
 
     return source.records(_sentences(source, table), parse)
 
 
-def _sentences(source: Source, table: Table) -> Iterator[list[Numbered]]:
-    """The rows of each, behind the line of names."""
+def _sentences(source: Source, table: Table) -> Iterator[Sentence]:
+    """What each is called, and its rows, behind the line of names."""
     block: list[Numbered] = []
     current, is_behind = [""] * len(table.sentence), False
     for line in source.lines():
@@ -139,10 +145,10 @@ def _sentences(source: Source, table: Table) -> Iterator[list[Numbered]]:
             is_behind = bool(line.strip())
             continue
         at, cells = source.line, table.split(line)
-        given = _given(cells, table)
+        given = [cells[i] if i < len(cells) else "" for i in table.sentence]
         name = [new or old for new, old in zip(given, current, strict=True)]
         if block and (not cells or name != current):
-            yield source.stand(block)
+            yield current, source.stand(block)
             block = []
         if cells:
             block.append((at, line))
@@ -153,12 +159,7 @@ def _sentences(source: Source, table: Table) -> Iterator[list[Numbered]]:
             )
         current = name
     if block:
-        yield source.stand(block)
-
-
-def _given(cells: list[str], table: Table) -> list[str]:
-    """What a row says of its sentence, "" where it says nothing."""
-    return [cells[i] if i < len(cells) else "" for i in table.sentence]
+        yield current, source.stand(block)
 
 
 def _parse(line: str, table: Table, source: Source) -> Row:

@@ -7,7 +7,7 @@ from spacy.tokens import DocBin
 
 from spacy_attnner.corpora.complaints import CorpusError
 from spacy_attnner.corpora.conversion import convert
-from spacy_attnner.corpora.documents import ID
+from spacy_attnner.corpora.documents import ID, META
 from spacy_attnner.corpora.formats import detect_format
 from spacy_attnner.corpora.tags import UNFITTING
 from spacy_attnner.corpora.token_tables import EMPTY
@@ -96,9 +96,10 @@ def test_a_column_of_several_that_holds_tags(read):
 
 def test_sentences_that_are_numbered_in_each_document(read):
     rows = ["doc_id,sent_id,token,ner", "a,0,Ada,B-PER", "b,0,Bo,B-PER", "b,,left,O"]
-    docs, _ = read("\n".join([*rows, "b,1,So,O"]))
+    docs, _ = read("\n".join([*rows, ",1,So,O"]))
     assert [doc.text.split() for doc in docs] == [["Ada"], ["Bo", "left"], ["So"]]
     assert [doc.user_data[ID] for doc in docs] == ["a-0", "b-0", "b-1"]
+    assert [doc.user_data[META]["doc_id"] for doc in docs] == ["a", "b", "b"]
 
 
 def test_tokens_without_a_tag_are_counted(read):
@@ -115,6 +116,11 @@ def test_schemes(read):
     docs, summary = read("word,ner\nAda,B-X\nByron,E-X\nBo,I-X\nleft,O\n")
     assert ents(docs) == [[("Ada Byron", "X"), ("Bo", "X")]]
     assert summary.repairs[UNFITTING] == 2
+
+
+def test_tags_that_come_late(read):
+    docs, _ = read("id,word,ner\n" + "0,left,O\n\n" * 2_100 + "1,Ada,B-PER\n")
+    assert ents(docs)[-1] == [("Ada", "PER")]
 
 
 def test_columns_that_are_named(read):
