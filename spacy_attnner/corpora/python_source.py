@@ -29,7 +29,9 @@ BEGIN = re.compile(
     r"^[ \t]*(?:[\w.]+[ \t]*(?::[^=\n]+)?\+?=[ \t]*)?[\w.]*[\[({]", re.MULTILINE
 )
 PAIR = r"""["']\s*,\s*\[\s*\(\s*\d+\s*,"""  # of spaCy v1
-KEY = re.compile(rf"""[{{,]\s*["'](?:{KEYS})["']\s*:|{PAIR}""")
+# curly ones, too, as ISO-8859-1 has UTF-8's: Python then says that they are wrong
+QUOTE = r"""(?:["']|\xe2\x80.)"""
+KEY = re.compile(rf"""[{{,]\s*{QUOTE}(?:{KEYS}){QUOTE}\s*:|{PAIR}""")
 CONTAINERS = (ast.Tuple, ast.List, ast.Dict)
 LITERALS = (*CONTAINERS, ast.Constant, ast.UnaryOp)
 WAY_OUT = "write its value, or have Python save it: json.dump(TRAIN_DATA, file)"

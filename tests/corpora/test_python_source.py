@@ -106,6 +106,11 @@ def test_an_example_a_line(read):
             "no Python, '[' was never closed: 'A = ['; give",
         ),
         (["A = [", f"{PAIR},", "('x', {'ent"], 3, "no Python, unterminated string"),
+        (
+            ["A = [", "(“Ada”, {“entities”: []})]"],
+            2,
+            "no Python, invalid character '“'",
+        ),
         (["A = [", f"{PAIR}", f"{PAIR}]"], 2, "a comma is missing behind"),
         ([f"A = [{PAIR}]", "", f"B = [{PAIR}]"], 3, "several lists, A on line 1, B on"),
         ([f"[{PAIR}]", f"[{PAIR}]"], 2, "several lists, one on line 1, one on line 2;"),
