@@ -83,7 +83,9 @@ def convert_cli(
         hidden=True,
     ),
     columns: str | None = typer.Option(
-        None, "--columns", "-C", help="Which is which: token=0,tag=3", hidden=True
+        *(None, "--columns", "-C"),
+        help="Which is which: token=0,tag=3 or token=Word,tag=Tag",
+        hidden=True,
     ),
     text_column: str | None = typer.Option(
         None, "--text-column", help="Name of the column, or key, of texts", hidden=True

@@ -8,6 +8,7 @@ Two columns or more, separated by tabs or spaces: WNUT's, MultiCoNER's, GermEval
 and CoNLL-U Plus with entities as `NER=B-PER`, Stanza's `ner=`, in `MISC` or in a column
 of tags. `--columns token=0,tag=3` says which is which, from 0 or, below 0, from the
 last; several `tag=` give nested entities.
+With a line of names in front it may be CSV or TSV, see `token_tables`.
 The scheme (IOB1, IO, BIO, BIOES, BMES, BILUO) is told from the tags; without prefixes
 (Few-NERD's) the column has to be named. BioBERT's bare `B`, `I` and `O` get the label
 that `--entity-label` gives.
@@ -21,26 +22,18 @@ https://universaldependencies.org/ext-format.html describe CoNLL-U (Plus).
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from .complaints import CorpusError
 from .conll import CONLL04, CONLL2003, DOCSTART, document_blocks, split_blank
 from .reading import Numbered, Source, split_columns
 from .recognition import Format, Glimpse, Options
-from .record import Mention, Record, first_of_each
+from .record import Record
 from .semeval import ENTITY_LABEL
-from .tags import (
-    OUTSIDE,
-    UNFITTING,
-    Tagged,
-    are_bare,
-    decode_scheme,
-    fits,
-    is_prefixed,
-    marks,
-    split_prefix,
-)
+from .tagged_rows import Row, named_columns, record_of_rows
+from .tags import OUTSIDE, Scheme, are_bare, is_prefixed, tell_scheme
+from .token_tables import find_table, read_token_table
 
 NEWDOC = re.compile(r"#\s*newdoc\b(?:\s+id\s*=\s*(\S+))?")
 PLUS = re.compile(r"#\s*global\.columns\s*=\s*(.+)")
@@ -58,10 +51,9 @@ class Layout(NamedTuple):
     """Which column is which, from 0.
 
     tags: Columns of tags; of CoNLL-U's MISC, if `misc`.
-    label: That of tags that are prefixes alone; None if they have their own.
     tabs: Whether tabs alone separate columns.
     numbered: Whether the first column numbers the tokens of a sentence.
-    prefixed, begins, ends: The scheme, see `tags`.
+    scheme: That of the tags.
     unread: Columns of tags that are left alone.
     """
 
@@ -69,25 +61,13 @@ class Layout(NamedTuple):
     tags: tuple[int, ...]
     n_columns: int
     misc: bool = False
-    label: str | None = None
     tabs: bool = False
     numbered: bool = False
-    prefixed: bool = True
-    begins: bool = True
-    ends: bool = False
+    scheme: Scheme = Scheme()
     unread: tuple[int, ...] = ()
 
     def split(self, line: str) -> list[str]:
         return line.split("\t") if self.tabs else split_columns(line)
-
-
-class Row(NamedTuple):
-    """A token: its line and text, (prefix, label) of each tag, if a space follows."""
-
-    line: int
-    word: str
-    tags: list[tuple[str, str]]
-    space: bool
 
 
 def read_columns(source: Source) -> Iterator[Record]:
@@ -101,9 +81,12 @@ def read_columns(source: Source) -> Iterator[Record]:
     if CONLL04.fits and CONLL04.fits(glimpse):  # whose relations would be lost
         raise source.error("the file is of the format conll04; name that with --format")
     try:
-        layout = _choose(glimpse, source.options)
+        table = find_table(glimpse, source.options)
+        layout = None if table else _choose(glimpse, source.options)
     except ValueError as error:
         raise CorpusError(source.path, None, str(error)) from error
+    if table:
+        return read_token_table(source, table)
     if layout is None:
         raise source.error(
             f"no column of {glimpse.lines[:1]} holds tags; name them, like --columns "
@@ -118,7 +101,7 @@ def read_columns(source: Source) -> Iterator[Record]:
         tokens = source.parse_lines(lines, lambda line: _parse(line, layout, source))
         sentences = split_blank(tokens)
         if sentences:
-            yield _make_record(sentences, layout, name, source)
+            yield record_of_rows(sentences, layout.scheme, name, source)
 
     return source.records(document_blocks(source, _begins), parse)
 
@@ -140,7 +123,7 @@ def _parse(line: str, layout: Layout, source: Source) -> Row | None:
     word = columns[layout.token]
     if not word.strip():
         raise ValueError(f"no token in {line!r}; fill column {layout.token}")
-    tags = [split_prefix(tag, layout.prefixed) for tag in _tags(columns, layout)]
+    tags = [layout.scheme.split(tag) for tag in _tags(columns, layout)]
     space = not (layout.n_columns == CONLLU and NO_SPACE in columns[-1])
     return Row(source.line, word, tags, space)
 
@@ -149,8 +132,6 @@ def _tags(columns: list[str], layout: Layout) -> list[str]:
     tags = [columns[i].strip() for i in layout.tags]
     if layout.misc:
         tags = [(MISC_TAG.search(tag) or ["", "O"])[1] for tag in tags]
-    if layout.label:
-        tags = [tag if tag in OUTSIDE else f"{tag}-{layout.label}" for tag in tags]
     return tags
 
 
@@ -163,36 +144,6 @@ def is_comment(line: str, columns: list[str], layout: Layout) -> bool:
     if not line.startswith("#"):
         return False
     return len(columns) != layout.n_columns or bool(SETTING.match(line))
-
-
-def _make_record(
-    sentences: list[list[Row]], layout: Layout, name: str | None, source: Source
-) -> Record:
-    rows: list[Row] = []
-    mentions: list[Mention] = []
-    for sentence in sentences:
-        for i in range(len(layout.tags)):
-            tags = [row.tags[i] for row in sentence]
-            spans = decode_scheme(tags, len(rows), layout.begins, layout.ends)
-            for span in spans:
-                first = sentence[span.start - len(rows)]
-                _count(span, [*rows, *sentence], source)
-                mentions.append(Mention(*span[:3], line=first.line))
-        rows += sentence
-    spaces = [row.space for row in rows]
-    return Record(
-        words=[row.word for row in rows],
-        spaces=None if all(spaces) else spaces,
-        sent_starts=first_of_each(sentences),
-        entities=mentions,
-        id=name,
-    )
-
-
-def _count(span: Tagged, rows: Sequence[Row], source: Source) -> None:
-    for i in span.flaws:
-        source.line = rows[i].line
-        source.repaired(UNFITTING, f"{span.label} at {rows[i].word!r}")
 
 
 def _choose(glimpse: Glimpse, options: Options) -> Layout | None:
@@ -219,30 +170,19 @@ def _choose(glimpse: Glimpse, options: Options) -> Layout | None:
         found = _named(options.columns, rows, bare)
     else:
         found = _told(glimpse, rows, bare)
-    return found and _with_scheme(found, rows, options.entity_label or ENTITY_LABEL)
+    if not found:
+        return None
+    tags = [_tags(row, found) for row in rows]
+    scheme = tell_scheme(tags, options.entity_label or ENTITY_LABEL)
+    return found._replace(scheme=scheme)
 
 
 def _named(wanted: str, rows: list[list[str]], bare: Layout) -> Layout:
     """Raises ValueError."""
-    token, tags = 0, []
-    for part in wanted.split(","):
-        name, _, number = (each.strip() for each in part.partition("="))
-        try:
-            i = int(number)
-        except ValueError:
-            i = bare.n_columns  # which there is not
-        i = i + bare.n_columns if i < 0 else i
-        if name not in ("token", "tag") or not 0 <= i < bare.n_columns:
-            raise ValueError(
-                f"--columns {wanted!r}: {part!r} is none of the {bare.n_columns} "
-                "columns; write token=0,tag=3, counted from 0"
-            )
-        if name == "token":
-            token = i
-        else:
-            tags.append(i)
-    tags = tags or [bare.n_columns - 1]
-    return bare._replace(token=token, tags=tuple(tags), misc=_are_misc(tags, rows))
+    named = named_columns(wanted, bare.n_columns)
+    token, tags = named.get("token", [0]), named.get("tag", [bare.n_columns - 1])
+    misc = _are_misc(tags, rows)
+    return bare._replace(token=token[-1], tags=tuple(tags), misc=misc)
 
 
 def _are_misc(tags: list[int], rows: list[list[str]]) -> bool:
@@ -292,26 +232,16 @@ def _are_nested(rows: list[list[str]], numbered: bool) -> bool:
     return bool(outer & inner) or (numbered and (not inner or is_prefixed(inner)))
 
 
-def _with_scheme(layout: Layout, rows: list[list[str]], label: str) -> Layout:
-    """label: That of tags that have none."""
-    if are_bare(tag for row in rows for tag in _tags(row, layout)):
-        layout = layout._replace(label=label)
-    tags = [_tags(row, layout) for row in rows]
-    prefixed = is_prefixed(tag for each in tags for tag in each)
-    if not prefixed:
-        return layout._replace(prefixed=False, begins=False)
-    split = [[split_prefix(tag, True) for tag in each if fits(tag)] for each in tags]
-    whole = [each for each in split if len(each) == len(layout.tags)]
-    begins, ends = marks(zip(*whole, strict=True))
-    return layout._replace(begins=begins, ends=ends)
-
-
 def fits_columns(glimpse: Glimpse) -> bool:
     """Whether tokens have tags with prefixes, and in no other format."""
     if any(each.fits and each.fits(glimpse) for each in (CONLL2003, CONLL04)):
         return False
+    if find_table(glimpse, Options()):
+        return True
     layout = _choose(glimpse, Options())
-    return layout is not None and layout.prefixed and layout.n_columns >= NARROWEST
+    if layout is None or layout.n_columns < NARROWEST:
+        return False
+    return layout.scheme.prefixed
 
 
 COLUMNS = Format(

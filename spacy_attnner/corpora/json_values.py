@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 ARRAY = re.compile(r'\s*\[\s*(?!["\s])')  # not of a text and what is said of it
+PYTHON = re.compile(r"[\s\[{]*['(]")
 TYPE_NAMES = {
     str: "a string",
     int: "a whole number",
@@ -24,8 +25,10 @@ def parse_json(raw: str) -> Any:
     try:
         return json.loads(raw, object_pairs_hook=_make_object)
     except (ValueError, RecursionError) as error:
+        python = PYTHON.match(raw)
+        way_out = "it with json.dumps, not str" if python else "one object a line"
         raise ValueError(
-            f"invalid JSON, {error}: {raw[:40]!r}; write one object a line"
+            f"invalid JSON, {error}: {raw[:40]!r}; write {way_out}"
         ) from error
 
 

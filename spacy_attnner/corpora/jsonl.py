@@ -29,6 +29,8 @@ from .record import FLAWED, Link, Mention, Record
 
 TOKEN_KEYS = ("text", "tokens", "spaces", "sent_starts")
 KEYS = (*TOKEN_KEYS, "entities", "relations", "cats", "id", "meta")
+# of documents in other formats, too
+DOCUMENT_KEYS = {"text", "tokens", "content", "sentence", "sentences", "sents"}
 ENTITY_KEYS = {"start", "end", "label"}
 RELATION_KEYS = {"head", "tail", "label"}
 
@@ -43,11 +45,13 @@ def claims_jsonl(value: dict[str, Any]) -> bool:
     if not set(value) <= set(KEYS) or isinstance(value.get("cats"), list):
         return False
     entities, relations = value.get("entities", []), value.get("relations", [])
+    tokens = value.get("tokens", [])
     if any(isinstance(item, list) for item in entities):  # spaCy's dictionaries
+        return False
+    if any(isinstance(token, dict) for token in tokens):  # and its documents
         return False
     if {"spaces", "sent_starts", "cats"} & set(value):
         return True
-    tokens = value.get("tokens", [])
     if any(not set(item) <= ENTITY_KEYS for item in entities):
         return False
     if any(not set(item) <= RELATION_KEYS for item in relations):
@@ -77,6 +81,8 @@ def parse_record(value: dict[str, Any], flaws: Collector) -> Record:
 
     Raises ValueError if it has no text, or words that cannot be.
     """
+    if {"text", "tokens"}.isdisjoint(value):
+        _check_alone(value)
     with flaws.of():
         check_keys(value, "document", optional=KEYS)
     others: dict[str, Any] = {}
@@ -102,6 +108,18 @@ def parse_record(value: dict[str, Any], flaws: Collector) -> Record:
         **(_read_text(value, flaws) if "text" in value else _read_tokens(value)),
         **others,
     )
+
+
+def _check_alone(value: dict[str, Any]) -> None:
+    """Raises ValueError if an object holds a list of what may be documents."""
+    for key in value.keys() - set(KEYS):
+        held = value[key]
+        first = held[0] if isinstance(held, list) and held else None
+        if isinstance(first, dict) and DOCUMENT_KEYS & set(first):
+            raise ValueError(
+                f"the object holds {len(held):,} others in {key!r}; if they are the "
+                f"documents, write one a line: jq -c '.\"{key}\"[]' FILE > FILE.jsonl"
+            )
 
 
 def _read_text(value: dict[str, Any], flaws: Collector) -> dict[str, Any]:

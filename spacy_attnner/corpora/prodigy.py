@@ -83,9 +83,11 @@ def claims_prodigy(value: dict[str, Any]) -> bool:
     if {"entities", "ents"} & set(value):
         return False
     tokens, relations = value.get("tokens") or [], value.get("relations") or []
+    spans = value.get("spans")
+    of_spacy = isinstance(spans, dict) or (spans and isinstance(spans[0], list))
     return (
-        bool(KEYS & set(value))
-        or any(isinstance(token, dict) for token in tokens)
+        bool(KEYS & set(value) - ({"spans"} if of_spacy else set()))
+        or any("text" in token for token in tokens if isinstance(token, dict))
         or any(RELATION_KEYS & set(relation) for relation in relations)
     )
 

@@ -35,6 +35,7 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 ARCHIVE = b"PK\x03\x04"  # zip's
+PICKLE = re.compile(rb"\x80[\2-\5]")
 PIECE = 2**20  # characters that are read at a time, of a line or of JSON
 WIDE = "file in UTF-16 or UTF-32, by its byte order mark: read as such"
 OTHER_ENCODING = "line with characters that are not ASCII: read as"
@@ -331,7 +332,7 @@ class Source:
             self.start = self.line
             self.flaws = Collector()
             try:
-                self._check_decoded()
+                self.check_decoded()
                 for record in parse(unit):
                     yield record
                     self._count_repairs()
@@ -341,7 +342,8 @@ class Source:
                 self.reject()
         self._count_repairs()
 
-    def _check_decoded(self) -> None:
+    def check_decoded(self) -> None:
+        """Raises ValueError if what is read has bytes that could not be decoded."""
         if self.raw.isascii():
             return
         found = UNDECODED.search(self.raw)
@@ -349,9 +351,11 @@ class Source:
             self.line += self.raw.count("\n", 0, found.start())
             encoding = self.encoding or UTF8
             bad = found[0].encode("ascii", "surrogateescape")
+            # in latin-1 these are control characters
+            windows = re.search("[\udc80-\udc9f]", self.raw)
             raise ValueError(
                 f"{bad!r} is not {encoding}; save the file as {encoding}, or give its "
-                "encoding, such as --encoding latin-1"
+                f"encoding, such as --encoding {'cp1252' if windows else 'latin-1'}"
             )
 
     def reject(self, error: Exception | None = None) -> None:
@@ -368,7 +372,7 @@ class Source:
         self.flaws = Collector()
 
     def check_file(self) -> None:
-        """Raises CorpusError if there is no such file, or it is an archive."""
+        """Raises CorpusError if there is no such file, or an archive or a pickle."""
         if not self.file.is_file():
             what = "is a pipe or a device; pipe it into - instead"
             if self.file.is_dir() or not self.file.exists():
@@ -376,8 +380,12 @@ class Source:
                 what = "is a directory, not a file" if folder else "no such file"
                 what += "; give the path of a corpus file"
             raise CorpusError(self.file, None, what)
-        if self._beginning() == ARCHIVE:
+        beginning, message = self._beginning(), ""
+        if beginning == ARCHIVE:
             message = "is an archive; unpack it first, with unzip"
+        elif PICKLE.match(beginning):
+            message = "is a pickle, which may run anything; save it with json.dump"
+        if message:
             raise CorpusError(self.file, None, message)
 
     def error(self, message: str) -> CorpusError:

@@ -188,7 +188,13 @@ def _recognize_folder(glimpse: Glimpse, formats: list[Format]) -> str:
 
 
 def _recognize_json(glimpse: Glimpse, formats: list[Format]) -> str:
-    """The format of the first value that can be of one only, the own if none is."""
+    """The format of the first value that can be of one only, the own if none is.
+
+    What only begins as JSON does is of a format that takes both JSON and lines.
+    """
+    for each in formats:
+        if each.claims and each.fits and each.fits(glimpse):
+            return each.name
     for value in glimpse.values():
         found = claimed_by(value, formats)
         if len(found) > 1:

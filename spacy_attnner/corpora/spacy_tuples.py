@@ -4,9 +4,11 @@
                          "cats": {"news": 1.0}}]]
     {"text": "Ada left Oslo.", "entities": [[0, 3, "PER"]]}
 
-In an array or one a line. `entities` may be BILUO tags, of the tokens in `words` or of
-the tokenizer's; a token with "-" is not annotated. What `Example.to_dict` and
-`Doc.to_json` give is read as well, and ner-annotator's
+In an array or one a line, or in Python source, see `python_source`. `entities` may be
+BILUO tags, of the tokens in `words` or of the tokenizer's; a token with "-" is not
+annotated. Of spaCy v1 a list of entities stands in the place of the dictionary.
+`spans`, a list or groups of them, are the entities of a text without `entities`. What
+`Example.to_dict` and `Doc.to_json` give is read as well, and ner-annotator's
 `{"classes": […], "annotations": [["text", {…}], …]}`, whose texts without annotations
 are null. `links` and other keys are left out and counted.
 
@@ -16,22 +18,32 @@ https://github.com/tecoholic/ner-annotator
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from .alignment import spaces_after
 from .json_values import check_type, parse_json, read_score, read_words
+from .python_source import is_python, literal, read_literals
 from .reading import Source
-from .recognition import Format
+from .recognition import Format, Glimpse
 from .record import FLAWED, Mention, Record
 from .spacy_json import UNKNOWN, read_biluo
 
 NO_EXAMPLE = "text that ner-annotator has null for: left out"
+GROUPS = "several groups of spans of a text: read as one"
+ANNOTATIONS = frozenset(("entities", "spans", "cats"))
 READ = frozenset(("text", "words", "entities", "cats"))
+PRODIGY = frozenset(("answer", "_input_hash", "_task_hash"))
 DOC_KEYS = frozenset(("text", "ents", "sents", "tokens", "cats"))
 
 
 def read_tuples(source: Source) -> Iterator[Record]:
     """Read texts and dictionaries."""
+    source.check_file()
+    if is_python(Glimpse(source.path, source.encoding)):
+        return source.records(
+            read_literals(source), lambda node: [_parse(literal(node, source), source)]
+        )
     return source.records(_examples(source), lambda value: [_parse(value, source)])
 
 
@@ -55,25 +67,35 @@ def _examples(source: Source) -> Iterator[Any]:
 
 def _parse(value: Any, source: Source) -> Record:
     if _is_pair(value):
-        return _read_notes(value[0], value[1], source)
+        notes = value[1] if isinstance(value[1], dict) else {"entities": value[1]}
+        return _read_notes(value[0], notes, source)
     if _is_doc(value):
         return _read_doc(value, source)
     if _is_example(value):
         return _read_example(value, source)
     keys = set(value) if isinstance(value, dict) else set()
-    if {"entities", "cats"} & keys and isinstance(value.get("text"), str):
+    annotated = {"entities", "cats"} & keys or ("spans" in keys and _has_spans(value))
+    if annotated and isinstance(value.get("text"), str):
         return _read_notes(value["text"], value, source)
     raise ValueError(f"{str(value)[:40]!r} is no [text, {{'entities': […]}}]")
 
 
 def _read_notes(text: str, notes: dict[str, Any], source: Source) -> Record:
     """A text and its dictionary."""
-    source.count_unread(notes, READ)
-    items = check_type(notes.get("entities", []), list, "entities")
+    if notes and not ANNOTATIONS & set(notes):
+        raise ValueError(
+            f"of {text[:40]!r} only {', '.join(notes)} is given; give entities, spans "
+            "or cats, or an empty dictionary if nothing is annotated"
+        )
+    with_spans = "spans" in notes and "entities" not in notes
+    source.count_unread(notes, READ | {"spans"} if with_spans else READ)
     cats = None
     if "cats" in notes:
         with source.flaws.of():
             cats = _read_cats(notes, source)
+    if with_spans:
+        return Record(text, entities=_read_spans(notes["spans"], source), cats=cats)
+    items = check_type(notes.get("entities", []), list, "entities")
     if items and all(isinstance(item, str) for item in items):
         words = notes.get("words")
         if words is None and source.tokenize:
@@ -81,6 +103,18 @@ def _read_notes(text: str, notes: dict[str, Any], source: Source) -> Record:
         return _read_tags(text, words, items, source, cats=cats)
     mentions = source.flaws.each(items, "entities", _mention, FLAWED)
     return Record(text, entities=mentions if "entities" in notes else None, cats=cats)
+
+
+def _read_spans(groups: Any, source: Source) -> list[Mention]:
+    """A list of spans, or those of all groups."""
+    if isinstance(groups, list):
+        return source.flaws.each(groups, "spans", _read_span, FLAWED)
+    filled = {key: s for key, s in check_type(groups, dict, "spans").items() if s}
+    if len(filled) > 1:
+        source.repaired(GROUPS, ", ".join(map(repr, filled)))
+    each = source.flaws.each
+    read = (each(filled[key], f"spans[{key!r}]", _read_span, FLAWED) for key in filled)
+    return list(chain.from_iterable(read))
 
 
 def _read_tags(
@@ -121,22 +155,29 @@ def _read_example(value: dict[str, Any], source: Source) -> Record:
 def _read_doc(value: dict[str, Any], source: Source) -> Record:
     """What `Doc.to_json` gives."""
     text, tokens = value["text"], value["tokens"]
-    source.count_unread(value, DOC_KEYS)
+    with_spans = "spans" in value and not value.get("ents")
+    source.count_unread(value, DOC_KEYS | {"spans"} if with_spans else DOC_KEYS)
     places = [_place(token, f"tokens[{i}]") for i, token in enumerate(tokens)]
     words = [text[start:end] for start, end in places]
     firsts = {_place(sent, "sents[]")[0] for sent in value.get("sents", [])}
-    mentions = source.flaws.each(value.get("ents", []), "ents", _read_ent, FLAWED)
+    mentions = None
+    if with_spans:
+        mentions = _read_spans(value["spans"], source)
+    elif "ents" in value:
+        mentions = source.flaws.each(value["ents"], "ents", _read_span, FLAWED)
     return Record(
         text,
         words=words,
         spaces=spaces_after(words, text),
         sent_starts=[start in firsts for start, _ in places] if firsts else None,
-        entities=mentions if "ents" in value else None,
+        entities=mentions,
         cats=_read_cats(value, source) or None,
     )
 
 
-def _read_ent(item: Any, name: str) -> Mention:
+def _read_span(item: Any, name: str) -> Mention:
+    if isinstance(item, list):
+        return _mention(item, name)
     return _mention([*_place(item, name), item.get("label")], name)
 
 
@@ -167,7 +208,7 @@ def _mention(item: Any, name: str) -> Mention:
 def claims_tuples(value: Any) -> bool:
     """Whether a value can be of no other format."""
     return (
-        _is_pair(value)
+        (_is_pair(value) and bool(value[1]))
         or _is_annotator(value)
         or _is_doc(value)
         or _is_example(value)
@@ -176,11 +217,9 @@ def claims_tuples(value: Any) -> bool:
 
 
 def _is_pair(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and [type(each) for each in value] == [str, dict]
-        and bool({"entities", "cats"} & set(value[1]))
-    )
+    types = [type(each) for each in value] if isinstance(value, list) else []
+    listed = types == [str, list] and all(isinstance(each, list) for each in value[1])
+    return types == [str, dict] or listed
 
 
 def _is_annotator(value: Any) -> bool:
@@ -197,18 +236,32 @@ def _is_example(value: Any) -> bool:
 def _is_doc(value: Any) -> bool:
     if not isinstance(value, dict) or not {"text", "tokens"} <= set(value):
         return False
-    tokens = value["tokens"]
-    listed = isinstance(value["text"], str) and isinstance(tokens, list)
-    return "ents" in value and listed and all(isinstance(t, dict) for t in tokens)
+    text, tokens = value["text"], value["tokens"]
+    if not isinstance(text, str) or not isinstance(tokens, list):
+        return False
+    if not all(isinstance(token, dict) for token in tokens):
+        return False
+    return "ents" in value or any("text" not in token for token in tokens)
 
 
 def _is_dictionary(value: Any) -> bool:
     """A text with entities as lists, and no category as Doccano has it."""
     if not isinstance(value, dict) or not isinstance(value.get("text"), str):
         return False
-    items = value.get("entities")
+    if "entities" not in value:
+        return _has_spans(value) and value["spans"] != []
+    items = value["entities"]
     plain = "Comments" not in value and isinstance(value.get("cats", {}), dict)
     return bool(items) and plain and all(isinstance(item, list) for item in items)
 
 
-SPACY_TUPLES = Format("spacy_tuples", read_tuples, claims=claims_tuples)
+def _has_spans(value: dict[str, Any]) -> bool:
+    """Whether there are groups or lists; Prodigy's are objects."""
+    if "spans" not in value or PRODIGY & set(value):
+        return False
+    spans = value["spans"]
+    listed = isinstance(spans, list) and all(isinstance(span, list) for span in spans)
+    return listed or isinstance(spans, dict)
+
+
+SPACY_TUPLES = Format("spacy_tuples", read_tuples, is_python, claims_tuples)

@@ -110,6 +110,45 @@ def marks(sentences: Iterable[Sequence[tuple[str, str]]]) -> tuple[bool, bool]:
     return begins or ends, ends
 
 
+class Scheme(NamedTuple):
+    """How tags are read.
+
+    label: That of tags that are prefixes alone; None if they have their own.
+    prefixed: Whether tags have prefixes; without them a tag is a label, as in IO.
+    begins, ends: Whether they mark first and last tokens, see `marks`.
+    """
+
+    label: str | None = None
+    prefixed: bool = True
+    begins: bool = True
+    ends: bool = False
+
+    def split(self, tag: str) -> tuple[str, str]:
+        """Its prefix and its label; raises ValueError as `split_prefix` does."""
+        return split_prefix(whole_tag(tag, self.label), self.prefixed)
+
+
+def whole_tag(tag: str, label: str | None) -> str:
+    return f"{tag}-{label}" if label and tag not in OUTSIDE else tag
+
+
+def tell_scheme(rows: Sequence[Sequence[str]], label: str) -> Scheme:
+    """The scheme of some tokens, BIO if all are outside of entities.
+
+    rows: The tags of each, as many of one as of another.
+    label: That of tags that have none.
+    """
+    if all(tag in OUTSIDE for row in rows for tag in row):
+        return Scheme()
+    bare = label if are_bare(tag for row in rows for tag in row) else None
+    rows = [[whole_tag(tag, bare) for tag in row] for row in rows]
+    if not is_prefixed(tag for row in rows for tag in row):
+        return Scheme(bare, prefixed=False, begins=False)
+    fitting = [row for row in rows if all(map(fits, row))]
+    split = [[split_prefix(tag, True) for tag in row] for row in fitting]
+    return Scheme(bare, True, *marks(zip(*split, strict=True)))
+
+
 def read_tags(tags: Sequence[str], name: str, source: Source) -> list[Mention]:
     """The entities of a list of tags, whose scheme they tell; flaws are counted.
 

@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from .complaints import Collector, CorpusError
+from .csv_cells import read_names
 from .reading import Source
-from .recognition import Format, Glimpse
+from .recognition import Format, Glimpse, Options
 from .record import Record
+from .token_tables import find_table
 
 TEXT, LABEL = ("text", "sentence"), ("label", "category")
 NO, YES = ("0", "false", "no", "", "0.0"), ("1", "true", "yes", "1.0")
@@ -35,8 +37,7 @@ def read_table(source: Source) -> Iterator[Record]:
     """
     lines = source.lines()
     first = next(lines, "")
-    comma = _separator(first)
-    names = next(csv.reader([first], delimiter=comma), [])
+    names, comma = read_names(first)
     text = _column(source, names, source.options.text_column, TEXT, "--text-column")
     wanted = source.options.label_column
     labels = [
@@ -88,10 +89,6 @@ def _find_swallowed(cells: list[str]) -> str | None:
         if "\t" in cell and "\n" in cell:
             return f"a quote takes in {cell.count(chr(10)) + 1} lines and their tabs"
     return None
-
-
-def _separator(line: str) -> str:
-    return max("\t;,", key=line.count)
 
 
 def _column(
@@ -147,9 +144,10 @@ def _make_record(
 
 def fits_table(glimpse: Glimpse) -> bool:
     """Whether the first line names a column of texts and one of labels."""
-    comma = _separator(glimpse.lines[0])
-    names = next(csv.reader(glimpse.lines[:1], delimiter=comma), [])
+    names, _ = read_names(glimpse.lines[0])
     lower = {name.strip().lower() for name in names}
+    if find_table(glimpse, Options()):
+        return False
     return bool(lower & set(TEXT)) and bool(lower & set(LABEL))
 
 

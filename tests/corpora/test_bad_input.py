@@ -15,7 +15,8 @@ from .test_formats_apart import SAMPLES, TEXT, WORDS, spotted, studio
 
 TEXTUAL = {name for name, (_, content) in SAMPLES.items() if isinstance(content, str)}
 NAMED = {name for name in TEXTUAL if "Ada" in SAMPLES[name][1]} - {"inception"}
-ARRAYS = {name for name in TEXTUAL if SAMPLES[name][1][0] in "[{"} - {"one a line"}
+ARRAYS = {name for name in TEXTUAL if SAMPLES[name][1][0] in "[{"}
+ARRAYS -= {"one a line", "printed"}
 SHIP = "🚢 naïve Ada left Oslo ."
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import os
+import pickle
 import zipfile
 from collections import Counter
 
@@ -149,6 +150,12 @@ def test_compressed_files_that_are_cut_off(write, out, ending):
         with pytest.raises(CorpusError, match=r"the file cannot be read: .*; check it"):
             convert(path, out, format=format)
     assert not out.exists()
+
+
+def test_pickles_are_not_read(write, out):
+    path = write(pickle.dumps([("Ada left.", {"entities": [(0, 3, "PER")]})]))
+    with pytest.raises(CorpusError, match="is a pickle, which may run anything; save"):
+        convert(path, out)
 
 
 def test_archives_are_to_be_unpacked(write, out):

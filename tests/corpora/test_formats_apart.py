@@ -290,6 +290,22 @@ VARIANTS = {
         "spacy_tuples",
         json.dumps([TEXT, {"entities": [[0, 3, "PER"], [9, 13, "LOC"]]}]) + "\n",
     ),
+    "python": (
+        "spacy_tuples",
+        f"DATA = [('{TEXT}', {{'entities': [(0, 3, 'PER'), (9, 13, 'LOC')]}})]\n",
+    ),
+    "printed": (
+        "spacy_tuples",
+        f"[('{TEXT}', {{'entities': [(0, 3, 'PER'), (9, 13, 'LOC')]}})]\n",
+    ),
+    "token table": (
+        "columns",
+        "sentence_id,word,pos,tag\n1,Ada,N,B-PER\n1,left,V,O\n1,Oslo,N,B-LOC\n",
+    ),
+    "groups of spans": (
+        "spacy_tuples",
+        json.dumps({"text": TEXT, "spans": {"sc": [[0, 3, "PER"], [9, 13, "LOC"]]}}),
+    ),
 }
 SAMPLES = {name: (name, content) for name, content in EXAMPLES.items()} | VARIANTS
 UNTYPED = {"semeval2010", "rebel"}

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_attnner.corpora.complaints import CorpusError
+from spacy_attnner.corpora.formats import detect_format
 from spacy_attnner.corpora.jsonl import record_to_doc
 from spacy_attnner.relations import has_relations
 
@@ -242,6 +243,15 @@ def test_lines_that_are_not_json(nlp, write, line, message):
         list(read_jsonl(path, nlp))
     assert str(caught.value).startswith(f"{path}:2: ")
     assert message in str(caught.value)
+
+
+def test_an_object_of_all_documents(nlp, write):
+    record = {"text": "Ada left.", "entities": []}
+    path = write(json.dumps({"version": 1, "documents": [record, record]}, indent=1))
+    assert detect_format(path) == "jsonl"
+    way_out = "write one a line: jq -c '.\"documents\"\\[\\]' FILE"
+    with pytest.raises(CorpusError, match=f"2 others in 'documents'; .*{way_out}"):
+        list(read_jsonl(path, nlp))
 
 
 def test_a_file_without_documents_is_an_error(nlp, write):

@@ -10,6 +10,8 @@ from spacy.training import Example
 from spacy_attnner.corpora import spacy_tuples
 from spacy_attnner.corpora.complaints import CorpusError
 from spacy_attnner.corpora.conversion import convert
+from spacy_attnner.corpora.documents import ALL_ENTITIES, OVERLAP
+from spacy_attnner.corpora.reading import UNREAD_KEY
 
 TEXT = "Ada left Oslo."
 ENTITIES = [[0, 3, "PER"], [9, 13, "LOC"]]
@@ -83,6 +85,48 @@ def test_a_document(read):
     assert not repairs
 
 
+SPANS = [[0, 3, "PER"], [0, 13, "TRIP"], [9, 13, "LOC"]]
+
+
+@pytest.mark.parametrize("spans", [SPANS, {"sc": SPANS}, {"sc": SPANS, "ruler": []}])
+@pytest.mark.parametrize("pair", [True, False])
+def test_spans_alone(read, spans, pair):
+    value = [TEXT, {"spans": spans}] if pair else {"text": TEXT, "spans": spans}
+    (doc,), repairs = read(value)
+    assert ents(doc) == [("Ada left Oslo", "TRIP")]
+    group = [(span.text, span.label_) for span in doc.spans[ALL_ENTITIES]]
+    assert group == [("Ada", "PER"), ("Ada left Oslo", "TRIP"), ("Oslo", "LOC")]
+    assert set(repairs) == {OVERLAP}
+
+
+def test_several_groups_of_spans(read):
+    groups = {"people": [[0, 3, "PER", "Q7259"]], "places": [[9, 13, "LOC"]]}
+    (doc,), repairs = read([TEXT, {"spans": groups}])
+    assert ents(doc) == ENTS
+    assert repairs == {spacy_tuples.GROUPS: 1}
+    (doc,), repairs = read([TEXT, {"spans": groups, "entities": []}])
+    assert ents(doc) == []
+    assert repairs == {UNREAD_KEY.format("spans"): 1}
+
+
+@pytest.mark.parametrize("annotated", [True, False])
+def test_a_document_with_spans_alone(read, annotated):
+    doc = spacy.blank("en")(TEXT)
+    if annotated:
+        doc.set_ents([])
+    doc.spans["sc"] = [Span(doc, 0, 1, "PER"), Span(doc, 2, 3, "LOC")]
+    (found,), repairs = read(doc.to_json())
+    assert ents(found) == ENTS
+    assert not repairs
+
+
+def test_a_document_with_categories_alone(read):
+    doc = spacy.blank("en")(TEXT)
+    doc.cats = {"news": 1.0}
+    (found,), _ = read(doc.to_json())
+    assert found.cats == {"news": 1.0}
+
+
 def test_ner_annotator(read):
     pairs = [[TEXT, {"entities": ENTITIES}], None, ["Bo slept.", {"entities": []}]]
     docs, repairs = read({"classes": ["PER", "LOC"], "annotations": pairs})
@@ -94,6 +138,12 @@ def test_ner_annotator(read):
     ("value", "message"),
     [
         ([TEXT, {"entities": TAGS[:3]}], "entities has 3 tags for 4 tokens; give one"),
+        (
+            [TEXT, {"links": {}, "tags": ["NNP"]}],
+            "of 'Ada left Oslo.' only links, tags is given; give entities, spans",
+        ),
+        ([TEXT, {"spans": {"sc": [[0, 3]]}}], "spans['sc'][0] is [0, 3]; write [start"),
+        ([TEXT, {"spans": "PER"}], "spans is 'PER'; give an object"),
         ({"text": TEXT, "entities": [[0, 3]]}, "entities[0] is [0, 3]; write [start"),
         (
             {"classes": [], "annotations": [[TEXT, {"entities": [[0, 2, "A"]]}]]},
