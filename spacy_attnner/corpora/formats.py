@@ -14,6 +14,7 @@ from .brat import BRAT
 from .columns import COLUMNS
 from .complaints import CorpusError, Flaws, Rejects, Repairs
 from .conll import CONLL04, CONLL2003
+from .dataturks import DATATURKS
 from .doccano import DOCCANO
 from .docred import DOCRED
 from .documents import ALIGN, ALL_ENTITIES, ID, META, DocumentMaker, Rules
@@ -51,6 +52,7 @@ FORMATS: dict[str, Format] = {
         DOCCANO,
         LABEL_STUDIO,
         LIGHT_TAG,
+        DATATURKS,
         INCEPTION,
         HUGGING_FACE,
         SPACY_JSON,

@@ -115,6 +115,21 @@ CASES = {
             *(r"result\[4\] from_id is 'r7'", r"result\[1\] 'da'"),
         ],
     ),
+    "dataturks": (
+        {
+            "content": TEXT,
+            "annotation": [
+                {"label": ["X"], "points": []},
+                {"label": [1], "points": [{"start": 0, "end": 2}]},
+                {"label": ["X"], "points": [{"start": 9, "end": "12"}]},
+                {"label": "X", "points": [{"start": 9, "end": 11, "text": "Oslo"}]},
+            ],
+        },
+        [
+            *(r"annotation\[0\] has 0 points", r"annotation\[1\] label is 1"),
+            *(r"annotation\[2\] end is '12'", r"annotation\[3\] .* 'Osl'"),
+        ],
+    ),
     "light_tag": (
         {
             "content": TEXT,

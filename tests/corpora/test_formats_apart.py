@@ -157,6 +157,17 @@ EXAMPLES = {
             }
         ]
     ),
+    "dataturks": json.dumps(
+        {
+            "content": TEXT,
+            "annotation": [
+                {"label": ["PER"], "points": [{"start": 0, "end": 2, "text": "Ada"}]},
+                {"label": ["LOC"], "points": [{"start": 9, "end": 12, "text": "Oslo"}]},
+            ],
+            "extras": None,
+            "metadata": {"status": "done"},
+        }
+    ),
     "light_tag": json.dumps(
         {
             "id": "j1",

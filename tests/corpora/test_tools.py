@@ -275,6 +275,25 @@ def test_light_tag_s_spans_without_ids(read, alone):
     assert ents(doc) == [("Ada", "PER"), ("Oslo", "LOC")]
 
 
+def test_dataturks(read):
+    span = {"label": ["PER", "KING"], "points": [{"start": 0, "end": 2}]}
+    rows = [
+        {"content": TEXT, "annotation": [span], "extras": {"page": 2}},
+        {"content": TEXT, "annotation": None},
+        {"content": TEXT, "annotation": {"labels": ["news"], "note": ""}},
+        {"content": TEXT, "annotation": []},
+    ]
+    docs, summary = read("\n".join(map(json.dumps, rows)))
+    assert summary.format == "dataturks"
+    assert {span.label_ for span in docs[0].spans[documents.ALL_ENTITIES]} == {
+        "PER",
+        "KING",
+    }
+    assert docs[0].user_data[documents.META] == {"page": 2}
+    assert [doc.has_annotation("ENT_IOB") for doc in docs[1:]] == [False, False, True]
+    assert docs[2].cats == {"news": 1.0}
+
+
 def test_hugging_face_s_numbers_and_texts(read):
     numbers = {"id": "7", "tokens": WORDS, "ner_tags": [1, 0, 2, 0]}
     (doc,), _ = read(numbers, label_names="O,B-PER,B-LOC")
