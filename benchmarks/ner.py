@@ -91,6 +91,12 @@ ROWS: dict[str, list[Change]] = {
         instead_of(AUGMENTER, "@augmenters", "benchmarks.UpperCase.v1", copies=0.1)
     ],
     "names of the training documents as features": [with_gazetteer],
+    # the study of little_data.md
+    "95 documents": [
+        setting("corpora.train.limit", 95),
+        setting("training.max_steps", 2000),
+        setting("training.patience", 2000),
+    ],
     "batches of 300 words": [setting("training.batcher.size", 300)],
     "batches of 1,200 words": [setting("training.batcher.size", 1200)],
 }
