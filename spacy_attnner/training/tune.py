@@ -151,7 +151,8 @@ def _run_trial(
 
 
 def _with_values(config: Config, values: dict[str, Any]) -> Config:
-    return Config().from_str(config.to_str(), interpolate=False, overrides=values)
+    empty = Config(section_order=config.section_order)
+    return empty.from_str(config.to_str(), interpolate=False, overrides=values)
 
 
 def importances(study: Any) -> dict[str, float]:
