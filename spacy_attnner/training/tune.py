@@ -151,8 +151,7 @@ def _run_trial(
 
 
 def _with_values(config: Config, values: dict[str, Any]) -> Config:
-    empty = Config(section_order=config.section_order)
-    return empty.from_str(config.to_str(), interpolate=False, overrides=values)
+    return Config().from_str(config.to_str(), interpolate=False, overrides=values)
 
 
 def importances(study: Any) -> dict[str, float]:
