@@ -27,7 +27,7 @@ def study_picture(study: Any, done: list[Any], importances: dict[str, float]) ->
             shares = list(importances.values())
             bars = below.barh(range(len(names)), shares, color=BLUE)
             below.bar_label(bars, fmt=lambda x: f"{100 * x:.0f} %", padding=2)
-            below.set_yticks(range(len(names)), names)
+            below.set_yticks(range(len(names)), _ends(names))
             below.invert_yaxis()
             below.set_xlim(0, 1.1 * max(shares, default=1.0) or 1.0)
             below.set_xlabel("importance")
@@ -55,3 +55,15 @@ def study_picture(study: Any, done: list[Any], importances: dict[str, float]) ->
         axes.set_ylabel("score")
         axes.legend(loc="lower right")
         return as_svg(figure)
+
+
+def _ends(paths: list[str]) -> list[str]:
+    """Of each path the end, of two names or more, that no other has."""
+    parts = [path.split(".") for path in paths]
+
+    def end(own: list[str]) -> str:
+        sizes = range(2, len(own) + 1)
+        alone = (n for n in sizes if [p[-n:] for p in parts].count(own[-n:]) == 1)
+        return ".".join(own[-next(alone, len(own)) :])
+
+    return [end(own) for own in parts]
