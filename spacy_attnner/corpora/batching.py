@@ -8,7 +8,9 @@ from spacy.training import Example
 from spacy.training.batchers import minibatch_by_words
 from spacy.util import minibatch, registry
 
+from ..annotated import ENTITIES, RELATIONS, layer
 from ..relations import has_relations
+from .mixing import CATEGORIES
 
 Batcher = Callable[[Iterable[Example]], Iterator[list[Example]]]
 BUFFER = 100_000  # examples in memory at once
@@ -31,9 +33,7 @@ def create_even_batches(size: int, tolerance: float = 0.2) -> Batcher:
         evenly = (
             each for part in minibatch(examples, BUFFER) for each in _spread(part)
         )
-        yield from minibatch_by_words(
-            evenly, size, tolerance, get_length=lambda example: len(example.predicted)
-        )
+        yield from minibatch_by_words(evenly, size, tolerance, get_length=_n_words)
 
     return batches
 
@@ -60,7 +60,7 @@ def _n_words(example: Example) -> int:
 
 def _annotated(doc: Doc) -> frozenset[str]:
     """What a document says something of."""
-    found = {f"spans in {key}" for key in doc.spans}
-    found |= {"entities"} if doc.has_annotation("ENT_IOB") else set()
-    found |= {"relations"} if has_relations(doc) else set()
-    return frozenset(found | ({"categories"} if doc.cats else set()))
+    found = {layer(key) for key in doc.spans}
+    found |= {ENTITIES} if doc.has_annotation("ENT_IOB") else set()
+    found |= {RELATIONS} if has_relations(doc) else set()
+    return frozenset(found | ({CATEGORIES} if doc.cats else set()))

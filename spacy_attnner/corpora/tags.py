@@ -125,10 +125,10 @@ class Scheme(NamedTuple):
 
     def split(self, tag: str) -> tuple[str, str]:
         """Its prefix and its label; raises ValueError as `split_prefix` does."""
-        return split_prefix(whole_tag(tag, self.label), self.prefixed)
+        return split_prefix(_whole_tag(tag, self.label), self.prefixed)
 
 
-def whole_tag(tag: str, label: str | None) -> str:
+def _whole_tag(tag: str, label: str | None) -> str:
     return f"{tag}-{label}" if label and tag not in OUTSIDE else tag
 
 
@@ -141,7 +141,7 @@ def tell_scheme(rows: Sequence[Sequence[str]], label: str) -> Scheme:
     if all(tag in OUTSIDE for row in rows for tag in row):
         return Scheme()
     bare = label if are_bare(tag for row in rows for tag in row) else None
-    rows = [[whole_tag(tag, bare) for tag in row] for row in rows]
+    rows = [[_whole_tag(tag, bare) for tag in row] for row in rows]
     if not is_prefixed(tag for row in rows for tag in row):
         return Scheme(bare, prefixed=False, begins=False)
     fitting = [row for row in rows if all(map(fits, row))]

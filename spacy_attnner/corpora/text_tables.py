@@ -15,11 +15,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from .complaints import Collector, CorpusError
-from .csv_cells import read_names
 from .reading import Source
 from .recognition import Format, Glimpse, Options
 from .record import Record
-from .token_tables import find_table
+from .token_tables import find_table, read_names
 
 TEXT, LABEL = ("text", "sentence"), ("label", "category")
 NO, YES = ("0", "false", "no", "", "0.0"), ("1", "true", "yes", "1.0")

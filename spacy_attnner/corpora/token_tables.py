@@ -21,7 +21,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from .csv_cells import read_names
 from .reading import Numbered, Source
 from .recognition import Glimpse, Options
 from .record import Record
@@ -67,6 +66,17 @@ class Table(NamedTuple):
         return cells if any(cells) else []
 
 
+def read_names(line: str) -> tuple[list[str], str]:
+    """The names of the columns of CSV or TSV, none if the line is no CSV, and the
+    separator.
+    """
+    comma = max("\t;,", key=line.count)
+    try:
+        return next(csv.reader([line], delimiter=comma), []), comma
+    except csv.Error:
+        return [], comma
+
+
 def find_table(glimpse: Glimpse, options: Options) -> Table | None:
     """The columns of a file, None if it is no such table.
 
@@ -81,14 +91,17 @@ def find_table(glimpse: Glimpse, options: Options) -> Table | None:
     names = [name.strip() for name in names]
     lower = [name.lower().replace(" ", "_") for name in names]
     token = _places(lower, TOKENS)[:1]
+    wanted = options.columns
+    by_names = wanted and _are_named(wanted, names)
+    if not token and not by_names:
+        return None
     sentence = _first(lower, SENTENCE)
     sentence = sentence and [*_first(lower, DOCUMENT), *sentence]
     bare = Table(names, comma, 0, (), ())
     rows = [cells for line in glimpse.lines[1:] if (cells := bare.split(line))]
     rows = [cells for cells in rows if len(cells) == len(names)]
     tags = [i for i in _places(lower, TAGS) if _are_tags(row[i] for row in rows)][:1]
-    wanted = options.columns
-    if wanted and _are_named(wanted, names):
+    if wanted and by_names:
         named = named_columns(wanted, len(names), names)
         token, tags = named.get("token", token), named.get("tag", tags)
         sentence = named.get("sentence", sentence)
@@ -123,7 +136,6 @@ def read_token_table(source: Source, table: Table) -> Iterator[Record]:
 
     Raises CorpusError if nothing tells them apart.
     """
-
     names = [table.names[i] for i in table.sentence]
 
     def parse(sentence: Sentence) -> Iterator[Record]:
