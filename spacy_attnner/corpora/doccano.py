@@ -27,6 +27,7 @@ from .json_values import check_type, parse_json
 from .reading import Source
 from .recognition import N_VALUES, Format
 from .record import FLAWED, Link, Mention, Record
+from .tags import OUTSIDE
 
 LISTS = ("label", "labels", "annotations")
 MINE = frozenset(("Comments", "comments", "annotation_approver"))
@@ -152,8 +153,9 @@ def claims_doccano(value: dict[str, Any]) -> bool:
     items = value.get("label", value.get("labels"))
     if not isinstance(items, list) or not items or "tokens" in value:
         return False
-    triples = (isinstance(item, list) and len(item) == 3 for item in items)
-    return all(isinstance(item, str) for item in items) or all(triples)
+    if all(isinstance(item, str) for item in items):
+        return OUTSIDE[0] not in items  # of tags
+    return all(isinstance(item, list) and len(item) == 3 for item in items)
 
 
 DOCCANO = Format(

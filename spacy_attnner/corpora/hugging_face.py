@@ -4,12 +4,14 @@
     {"tokens": ["Ada", "left", "Oslo"], "ner_tags": [1, 0, 5]}
     {"text": "Ada left Oslo.", "label": 1}
     {"text": "Ada left Oslo.", "labels": [0, 2]}
+    {"text": "Ada left Oslo .", "tags": ["B-PER", "O", "B-LOC", "O"]}
 
 Numbers need names: a `ClassLabel` of Parquet's metadata has them, otherwise
 `--label-names O,B-PER,I-PER,…`; with those a list may also say 0 or 1 of each name,
-`"labels": [1, 0, 1]`. `tags` and `labels` are other names of `ner_tags`,
-`sentence` one of `text`; `--text-column` and `--label-column` name any. A label -1
-stands for none: the text is not annotated. Other columns go to `meta`.
+`"labels": [1, 0, 1]`. `tags`, `tag` and `labels` are other names of `ner_tags`,
+`sentence` one of `text`; `--text-column` and `--label-column` name any. Tags of a text
+are those of its parts between spaces. A label -1 stands for none: the text is not
+annotated. Other columns go to `meta`.
 
 https://huggingface.co/docs/datasets/about_dataset_features; `ArrowWriter` in
 https://github.com/huggingface/datasets writes the metadata, as JSON in the key
@@ -17,7 +19,7 @@ https://github.com/huggingface/datasets writes the metadata, as JSON in the key
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import import_extra
@@ -25,10 +27,10 @@ from .json_values import check_type, read_words
 from .reading import Source
 from .recognition import Format, Options, begins_with
 from .record import Record
-from .tags import OUTSIDE, read_tags
+from .tags import OUTSIDE, is_tag, read_tags
 
 WORDS, TEXTS = "tokens", ("text", "sentence")
-TAGS, LABELS = ("ner_tags", "tags", "labels"), ("label", "labels")
+TAGS, LABELS = ("ner_tags", "tags", "tag", "labels"), ("label", "labels")
 NO_LABEL = -1
 UNLABELLED = "label that stands for none: not annotated"
 MAGIC = b"PAR1"
@@ -97,14 +99,15 @@ def _make_record(row: dict[str, Any], class_labels: Names, source: Source) -> Re
     )
     rest = {k: v for k, v in row.items() if k not in (text_key, key, "id")}
     about: dict[str, Any] = {"id": row.get("id"), "meta": rest}
-    if not _has_tokens(row, text_key):
-        text = check_type(row.get(text_key), str, text_key)
-        value = row[key]
+    has_tokens = _has_tokens(row, text_key)
+    parts = [] if has_tokens else check_type(row.get(text_key), str, text_key).split()
+    if not has_tokens and not _are_tags(row[key], key, len(parts)):
+        text, value = row[text_key], row[key]
         if key not in class_labels and _is_multi_hot(value, key, names):
             cats = dict(zip(names or (), map(float, value), strict=True))
             return Record(text, cats=cats, **about)
         return Record(text, cats=_read_cats(value, key, names, source), **about)
-    words = read_words(row[text_key], text_key)
+    words = read_words(row[text_key], text_key) if has_tokens else parts
     items = check_type(row[key], list, key)
     if len(items) != len(words):
         raise ValueError(f"{key} has {len(items)} tags for {len(words)} tokens")
@@ -117,16 +120,31 @@ def _make_record(row: dict[str, Any], class_labels: Names, source: Source) -> Re
 def _choose_keys(row: dict[str, Any], options: Options) -> tuple[str, str]:
     """That of the text or the tokens, and that of the labels."""
     texts = (options.text_column,) if options.text_column else (WORDS, *TEXTS)
-    text = next((key for key in texts if key in row), "")
-    labels = TAGS if _has_tokens(row, text) else LABELS
-    labels = (options.label_column,) if options.label_column else labels
-    label = next((key for key in labels if key in row), "")
+    text = _find_key(row, texts)
+    labels = TAGS if _has_tokens(row, text) else (*LABELS, *TAGS)
+    label = _find_key(row, (options.label_column,) if options.label_column else labels)
     if not text or not label:
         raise ValueError(
             f"the keys are {sorted(row)}; give tokens and ner_tags, or text and label, "
             "or name them with --text-column and --label-column"
         )
     return text, label
+
+
+def _find_key(row: dict[str, Any], names: Iterable[str]) -> str:
+    """The first that there is, in any case of letters; "" for none."""
+    lower = {key.lower(): key for key in row}
+    return next((n if n in row else lower[n] for n in names if n in {*row, *lower}), "")
+
+
+def _are_tags(value: Any, key: str, n_parts: int) -> bool:
+    """Whether labels of a text are tags of its parts."""
+    if not isinstance(value, list) or not value:
+        return False
+    if all(type(item) is int for item in value):
+        return key.lower() in TAGS and key.lower() not in LABELS
+    tags = all(isinstance(item, str) and is_tag(item) for item in value)
+    return tags and ("O" in value or len(value) == n_parts)
 
 
 def _has_tokens(row: dict[str, Any], key: str) -> bool:
@@ -183,13 +201,18 @@ def claims_hugging_face(value: dict[str, Any]) -> bool:
     """Whether an object can be of no other format."""
     if isinstance(value.get(WORDS), list):
         words = all(isinstance(word, str) for word in value[WORDS])
-        return words and any(isinstance(value.get(key), list) for key in TAGS)
-    text = next((value[key] for key in TEXTS if key in value), None)
+        return words and isinstance(value.get(_find_key(value, TAGS)), list)
+    text = value.get(_find_key(value, TEXTS))
     plain = {"spans", "answer", "_task_hash", "_input_hash"}.isdisjoint(value)
-    labels = next((value[key] for key in LABELS if key in value), None)
+    if not isinstance(text, str) or not plain:
+        return False
+    key = _find_key(value, (*LABELS, *TAGS))
+    labels = value.get(key)
+    if _are_tags(labels, key, len(text.split())):
+        return True
     numbers = isinstance(labels, list) and {type(label) for label in labels}
     listed = numbers in ({int}, {float}, {bool})
-    return isinstance(text, str) and plain and (listed or type(labels) in (str, int))
+    return key.lower() in LABELS and (listed or type(labels) in (str, int))
 
 
 HUGGING_FACE = Format(

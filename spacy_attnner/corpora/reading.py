@@ -18,7 +18,9 @@ from ..compressed import DAMAGED, decompressed
 from .complaints import OTHER_TYPES, Collector, CorpusError, Rejects, Repairs
 from .json_stream import JSONStream
 from .json_values import check_type, goes_on, parse_json
+from .listed_cells import ListedCells, find_listed_cells
 from .record import Record
+from .table_rows import read_rows
 
 T = TypeVar("T")
 Numbered = tuple[int, str]  # a line and its number, from 1
@@ -36,6 +38,9 @@ MARKS = {
 }
 ARCHIVE = b"PK\x03\x04"  # zip's
 PICKLE = re.compile(rb"\x80[\2-\5]")
+JSON = re.compile(r"\s*[{\[]")
+N_LINES = 2_000  # that are looked at, to tell what a file is
+N_CHARACTERS = 10_000_000  # of them
 PIECE = 2**20  # characters that are read at a time, of a line or of JSON
 WIDE = "file in UTF-16 or UTF-32, by its byte order mark: read as such"
 OTHER_ENCODING = "line with characters that are not ASCII: read as"
@@ -110,6 +115,19 @@ class Source:
                     )
             self.raw = line.rstrip("\r\n")
             yield self.raw
+
+    def beginning(
+        self, encoding: str = UTF8, longest: int = N_CHARACTERS
+    ) -> Iterator[str]:
+        """The first lines that are not blank, see `lines`."""
+        n_lines = n_characters = 0
+        for line in self.lines(encoding, longest):
+            if line.strip():
+                n_lines += 1
+                yield line
+            n_characters += len(line)
+            if n_lines == N_LINES or n_characters >= N_CHARACTERS:
+                return
 
     def files(self, wanted: Callable[[Path], bool]) -> Iterator[Path]:
         """The file, or those of the folder and the folders in it that are wanted."""
@@ -248,12 +266,19 @@ class Source:
         return found
 
     def values(self) -> Iterator[str]:
-        """The JSON of each line, of each item of one array, or of objects over lines.
+        """The JSON of each line, of each item of one array, of objects over lines, or
+        of the rows of a table that has lists, see `listed_cells`.
 
         Raises CorpusError if an array or such an object does not end well.
         """
         look = Source(self.file, encoding=self.encoding)
-        if not goes_on(next(filter(str.strip, look.lines(longest=PIECE)), "")):
+        lines = look.beginning(longest=PIECE)
+        first = next(lines, "")
+        if not JSON.match(first):
+            table = find_listed_cells([first, *lines])
+            yield from self._rows(table) if table else filter(str.strip, self.lines())
+            return
+        if not goes_on(first):
             yield from filter(str.strip, self.lines())
             return
         stream = JSONStream(self._without_mark(self._decoded(UTF8, self._pieces)))
@@ -267,6 +292,17 @@ class Source:
             self.line = stream.line
             message = f"invalid JSON, {error}; give one array, or one object a line"
             raise self.error(message) from error
+
+    def _rows(self, table: ListedCells) -> Iterator[str]:
+        """The JSON of the rows of a table."""
+        lines = self.lines()
+        next(filter(str.strip, lines))
+        for cells in filter(None, read_rows(self, lines, table.comma)):
+            try:
+                yield table.make(cells)
+            except ValueError as error:
+                self.start = self.line
+                self.reject(error)
 
     def _without_mark(self, pieces: Iterator[str]) -> Iterator[str]:
         yield next(pieces, "").removeprefix("\ufeff")

@@ -11,13 +11,11 @@ from typing import Any
 from ..compressed import ENDINGS
 from .complaints import CorpusError
 from .json_values import parse_json
-from .reading import Source
+from .listed_cells import find_listed_cells
+from .reading import JSON, Source
 from .record import Record
 
-N_LINES = 2_000  # that are looked at, of columns and lines of text
-N_CHARACTERS = 10_000_000  # of those lines
-N_VALUES = 1_000  # and of JSON
-JSON = re.compile(r"\s*[{\[]")
+N_VALUES = 1_000  # of JSON that are looked at
 OWN = "jsonl"
 
 
@@ -64,14 +62,9 @@ class Glimpse:
         self.first = 1
         if path.is_dir():
             return
-        n_left = N_CHARACTERS
-        for line in source.lines("iso-8859-1", longest=N_CHARACTERS):
-            if line.strip():
-                self.first = self.first if self.lines else source.line
-                self.lines.append(line)
-            n_left -= len(line)
-            if len(self.lines) == N_LINES or n_left <= 0:
-                break
+        for line in source.beginning("iso-8859-1"):
+            self.first = self.first if self.lines else source.line
+            self.lines.append(line)
 
     @property
     def is_json(self) -> bool:
@@ -162,7 +155,11 @@ def recognize(
     if not glimpse.is_jsonl and not glimpse.lines:
         raise CorpusError(path, 1, "the file is empty; check its path")
     if glimpse.is_json:
-        return _recognize_json(glimpse, formats)
+        return _recognize_json(glimpse, formats) or OWN
+    if find_listed_cells(glimpse.lines):
+        as_json = _recognize_values(glimpse, formats)
+        if as_json:
+            return as_json
     found = [each.name for each in formats if each.fits and each.fits(glimpse)]
     given = options.given if options else set()
     takers = [each.name for each in formats if each.fits and given <= {*each.options}]
@@ -172,6 +169,8 @@ def recognize(
         return found[0]
     what = f"may be {' or '.join(found)}" if found else "looks like none of the formats"
     names = ", ".join(found or [each.name for each in formats])
+    if not found and {".csv", ".tsv"} & {*glimpse.path.suffixes}:
+        names += "; a table begins with the names of its columns, such as text,label"
     raise CorpusError(
         path,
         glimpse.first,
@@ -187,14 +186,18 @@ def _recognize_folder(glimpse: Glimpse, formats: list[Format]) -> str:
     raise CorpusError(glimpse.path, None, f"{message} folder, such as BRAT's")
 
 
-def _recognize_json(glimpse: Glimpse, formats: list[Format]) -> str:
-    """The format of the first value that can be of one only, the own if none is.
-
-    What only begins as JSON does is of a format that takes both JSON and lines.
+def _recognize_json(glimpse: Glimpse, formats: list[Format]) -> str | None:
+    """The format of a file that begins as JSON; one that takes both JSON and lines is
+    asked whether it only begins so.
     """
     for each in formats:
         if each.claims and each.fits and each.fits(glimpse):
             return each.name
+    return _recognize_values(glimpse, formats)
+
+
+def _recognize_values(glimpse: Glimpse, formats: list[Format]) -> str | None:
+    """The format of the first value that can be of one only, None if none is."""
     for value in glimpse.values():
         found = claimed_by(value, formats)
         if len(found) > 1:
@@ -202,7 +205,7 @@ def _recognize_json(glimpse: Glimpse, formats: list[Format]) -> str:
             raise CorpusError(glimpse.path, 1, message)
         if found:
             return found[0]
-    return OWN
+    return None
 
 
 def claimed_by(value: Any, formats: Iterable[Format]) -> list[str]:

@@ -9,10 +9,12 @@ https://aclanthology.org/W09-1119.
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .reading import Source
 from .record import Mention
+
+if TYPE_CHECKING:
+    from .reading import Source
 
 OUTSIDE = ("O", "_", "-", "")
 BEGIN, END = "BSU", "ESLU"
@@ -33,6 +35,11 @@ class Tagged(NamedTuple):
 def fits(tag: str) -> bool:
     """Whether it is outside of entities, or has the prefix of a scheme."""
     return tag in OUTSIDE or bool(PREFIXED.fullmatch(tag))
+
+
+def is_tag(tag: str) -> bool:
+    """Whether it cannot be but a tag, as "O" and "B-PER" are."""
+    return tag == "O" or bool(PREFIXED.fullmatch(tag))
 
 
 def is_prefixed(tags: Iterable[str]) -> bool:
@@ -149,7 +156,7 @@ def tell_scheme(rows: Sequence[Sequence[str]], label: str) -> Scheme:
     return Scheme(bare, True, *marks(zip(*split, strict=True)))
 
 
-def read_tags(tags: Sequence[str], name: str, source: Source) -> list[Mention]:
+def read_tags(tags: Sequence[str], name: str, source: "Source") -> list[Mention]:
     """The entities of a list of tags, whose scheme they tell; flaws are counted.
 
     name: What the format calls the list.

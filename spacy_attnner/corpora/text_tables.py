@@ -9,7 +9,6 @@ or 1 each. `id` is kept, and the other columns go to `meta`. Doccano's tables, w
 have a column `Comments`, join the labels of a text, `sport#news`.
 """
 
-import csv
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -18,15 +17,13 @@ from .complaints import Collector, CorpusError
 from .reading import Source
 from .recognition import Format, Glimpse, Options
 from .record import Record
-from .token_tables import find_table, read_names
+from .table_rows import check_length, read_names, read_rows
+from .token_tables import find_table
 
 TEXT, LABEL = ("text", "sentence"), ("label", "category")
 NO, YES = ("0", "false", "no", "", "0.0"), ("1", "true", "yes", "1.0")
 DOCCANO = "Comments"  # a column of its exports, whose labels are joined by #
 NESTED = re.compile(r"""[\[{]\s*(["'\[{]|[\]}]$)""")
-LONGEST_CELL = 2**28  # characters; Python's csv stops at 131,072 otherwise
-QUOTES = 'write quotes inside a cell twice, in quotes, """a joy"" it was"'
-Row = dict[str, str]
 
 
 def read_table(source: Source) -> Iterator[Record]:
@@ -48,46 +45,7 @@ def read_table(source: Source) -> Iterator[Record]:
         if cells:
             yield _make_record(cells, names, text, labels, source.flaws)
 
-    return source.records(_rows(source, lines, comma), parse)
-
-
-def _rows(source: Source, lines: Iterator[str], comma: str) -> Iterator[list[str]]:
-    """The cells of each row, which may go over several lines."""
-    raw: list[str] = []
-
-    def kept() -> Iterator[str]:
-        for line in lines:
-            raw.append(line)
-            yield f"{line}\n"
-
-    csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(kept(), delimiter=comma, strict=True)
-    while True:
-        start = source.line + 1
-        raw.clear()
-        try:
-            cells = next(reader)
-            flaw = _find_swallowed(cells) if comma == "\t" else None
-        except StopIteration:
-            return
-        except csv.Error as error:
-            flaw = f"no CSV, {error}"
-        source.line, source.raw = start, "\n".join(raw)
-        last = start + len(raw) - 1
-        if flaw:
-            source.start = start
-            source.reject(ValueError(f"{flaw}; {QUOTES}"))
-        else:
-            yield cells
-        source.line = last
-
-
-def _find_swallowed(cells: list[str]) -> str | None:
-    """What to say if a quote that is part of a text made further rows part of it."""
-    for cell in cells:
-        if "\t" in cell and "\n" in cell:
-            return f"a quote takes in {cell.count(chr(10)) + 1} lines and their tabs"
-    return None
+    return source.records(read_rows(source, lines, comma), parse)
 
 
 def _column(
@@ -114,11 +72,7 @@ def _make_record(
     labels: list[str],
     flaws: Collector,
 ) -> Record:
-    if len(cells) != len(names):
-        raise ValueError(
-            f"{len(cells)} cells for {len(names)} columns; quote cells that hold the "
-            "separator"
-        )
+    check_length(cells, names)
     row: dict[str, Any] = dict(zip(names, cells, strict=True))
     content = row.pop(text)
     name = row.pop("id", None)

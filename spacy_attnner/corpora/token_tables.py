@@ -25,6 +25,7 @@ from .reading import Numbered, Source
 from .recognition import Glimpse, Options
 from .record import Record
 from .semeval import ENTITY_LABEL
+from .table_rows import read_names
 from .tagged_rows import Row, named_columns, record_of_rows
 from .tags import PREFIXED, Scheme, tell_scheme
 
@@ -64,17 +65,6 @@ class Table(NamedTuple):
             cells = line.split(self.comma)
         cells = [cell.strip() for cell in cells]
         return cells if any(cells) else []
-
-
-def read_names(line: str) -> tuple[list[str], str]:
-    """The names of the columns of CSV or TSV, none if the line is no CSV, and the
-    separator.
-    """
-    comma = max("\t;,", key=line.count)
-    try:
-        return next(csv.reader([line], delimiter=comma), []), comma
-    except csv.Error:
-        return [], comma
 
 
 def find_table(glimpse: Glimpse, options: Options) -> Table | None:
