@@ -24,9 +24,8 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ..texts.row_readers import LONGEST_CELL
 from .json_values import parse_json
-from .table_rows import check_length, read_names
+from .table_rows import LONGEST_CELL, check_length, read_names
 from .tags import PREFIXED, is_tag
 
 N_ROWS = 1_000  # that are looked at

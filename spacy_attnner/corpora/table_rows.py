@@ -4,11 +4,10 @@ import csv
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..texts.row_readers import LONGEST_CELL
-
 if TYPE_CHECKING:
     from .reading import Source
 
+LONGEST_CELL = 2**28  # characters; Python's csv stops at 131,072 otherwise
 QUOTES = 'write quotes inside a cell twice, in quotes, """a joy"" it was"'
 
 
