@@ -4,8 +4,8 @@
 
 Every pipeline reads the same documents in turn, round after round, in three ways: words
 given ("words"), words and sentence starts given ("sentences"), and raw text, tokenized
-on the way ("text"); where it is asked for also `nlp(text)` of every sentence by itself
-("nlp(sentence)"), and the same words as raw texts of 1 to 5,000 words ("mixed lengths")
+on the way ("text"); where it is asked for also every sentence as a raw text of its own,
+many at once ("sentence texts") and by `nlp(text)` ("nlp(sentence)"), and the same words as raw texts of 1 to 5,000 words ("mixed lengths")
 and as equally many of one length ("one length"). "A+B" is two pipelines that read all
 documents one after the other. With one thread, time is that of the processor, which
 other work on the machine hardly changes. Ratios are to the first pipeline and of the
@@ -31,7 +31,9 @@ from tqdm import tqdm
 
 RESULTS = Path(__file__).parent / "results"
 LENGTHS = ("mixed lengths", "one length")
-WAYS = ("words", "sentences", "text", "nlp(sentence)", *LENGTHS)
+SINGLE = "nlp(sentence)"
+SENTENCES = ("sentence texts", SINGLE)
+WAYS = ("words", "sentences", "text", *SENTENCES, *LENGTHS)
 LONGEST = 5000  # words, of mixed lengths
 
 
@@ -65,7 +67,7 @@ def inputs(way: str, nlp: Language, docs: list[Doc]) -> list:
         return [doc.text for doc in docs]
     if way in LENGTHS:
         return texts_of(way, docs)
-    if way == "nlp(sentence)":
+    if way in SENTENCES:
         return [sentence.text for doc in docs for sentence in doc.sents]
     return [
         Doc(
@@ -89,8 +91,7 @@ def seconds(
     batch = inputs(way, nlp, docs)
     gc.collect()
     begin = clock()
-    single = way == "nlp(sentence)"
-    for _ in map(nlp, batch) if single else nlp.pipe(batch, batch_size=size):
+    for _ in map(nlp, batch) if way == SINGLE else nlp.pipe(batch, batch_size=size):
         pass
     return clock() - begin
 
