@@ -5,8 +5,8 @@
 
 Configs are those that `spacy attn init-config --size` writes and, as "spaCy", that of
 `spacy init config` with the same static vectors (its small encoder: the accuracy
-preset's takes five times as long), for categories the model that is `textcat`'s default.
-Documents of train are drawn by the seed, the same for every row, and as many of dev,
+preset's takes five times as long), for categories the model that is `textcat`'s
+default. Documents of train are drawn by the seed, the same for every row, and as many of dev,
 which choose the best pipeline: who has few documents has few to choose by. The row
 "pretrained" is "vectors" with an encoder that begins with what `spacy pretrain` wrote
 into a folder (`--pretrained`), the row "frozen" is "encoder", kept as it is, the mean
