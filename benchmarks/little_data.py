@@ -6,11 +6,11 @@
 Configs are those that `spacy attn init-config --size` writes and, as "spaCy", that of
 `spacy init config` with the same static vectors (its small encoder: the accuracy
 preset's takes five times as long), for categories the model that is `textcat`'s
-default. Documents of train are drawn by the seed, the same for every row, and as many of dev,
-which choose the best pipeline: who has few documents has few to choose by. The row
-"pretrained" is "vectors" with an encoder that begins with what `spacy pretrain` wrote
-into a folder (`--pretrained`), the row "frozen" is "encoder", kept as it is, the mean
-of its last four layers.
+default. Documents of train are drawn by the seed, the same for every row, and as many
+of dev, which choose the best pipeline: who has few documents has few to choose by. The
+row "pretrained" is "vectors" with an encoder that begins with what `spacy pretrain`
+wrote into a folder (`--pretrained`), the row "frozen" is "encoder", kept as it is, the
+mean of its last four layers.
 
 Results are kept after every training, so an interrupted call goes on where it stopped.
 

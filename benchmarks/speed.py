@@ -7,10 +7,9 @@ given ("words"), words and sentence starts given ("sentences"), and raw text, to
 on the way ("text"); where it is asked for also every sentence as a raw text of its own,
 many at once ("sentence texts") and by `nlp(text)` ("nlp(sentence)"), and the same words
 as raw texts of 1 to 5,000 words ("mixed lengths") and as equally many of one length
-("one length"). "A+B" is two pipelines that read all
-documents one after the other. With one thread, time is that of the processor, which
-other work on the machine hardly changes. Ratios are to the first pipeline and of the
-same round.
+("one length"). "A+B" is two pipelines that read all documents one after the other. With
+one thread, time is that of the processor, which other work on the machine hardly
+changes. Ratios are to the first pipeline and of the same round.
 """
 
 import argparse
