@@ -10,7 +10,7 @@ from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
 
 CRF, LAYERS = "spacy_attnner/crf", "spacy_attnner/layers"
-HEADERS = [f"{LAYERS}/kernels.h", f"{LAYERS}/product.h"]
+HEADERS = [f"{LAYERS}/{name}.h" for name in ("kernels", "product", "product512")]
 OPTIONS = {
     "extra_compile_args": []
     if sys.platform == "win32"

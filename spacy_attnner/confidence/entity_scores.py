@@ -48,7 +48,8 @@ def set_confidences(
     scored: The entities, each with its probability.
     key: The span group that keeps them; it is replaced.
     """
-    turn = max((group.attrs[TURN] for _, group in scored_groups(doc)), default=0)
+    groups = scored_groups(doc) if doc.spans else []
+    turn = max((group.attrs[TURN] for _, group in groups), default=0)
     put_confidences(doc, list(scored), key, turn + 1)
 
 

@@ -5,6 +5,9 @@ See `group_context.py` for the formula. */
 #include "kernels.h"
 
 #define BLOCK 64 /* rows that are multiplied at a time, and stay in the cache */
+/* A group of documents ends where it has so many tokens, or so many documents. */
+#define GROUP_TOKENS 128
+#define GROUP_DOCUMENTS 32
 
 /* A linear layer: weights in panels, and a bias or NULL. */
 typedef struct {
@@ -18,9 +21,9 @@ typedef struct {
     Py_ssize_t width, n_heads, value_width;
 } Layers;
 
-/* Room for a document; sums and totals are of the words of all of them. */
+/* Room for a group of documents; sums and totals are of the words of all of them. */
 typedef struct {
-    float *mixed, *tokens, *weights, *values, *state, *sums, *totals;
+    float *mixed, *tokens, *weights, *values, *states, *sums, *totals;
 } Room;
 
 static void apply(
@@ -65,33 +68,38 @@ static void finish(
         }
 }
 
-/* The state of a document, mixed. The weighted tokens are averaged before they become
-values; room->values holds those of every head for each head's average. */
-static void find_state(
-    const Layers *l, const float *X, Py_ssize_t rows, Room *room, int turn)
+/* The states of n documents, mixed. ends: Of the documents, counted as `first` is.
+Weighted tokens are averaged before they become values; room->values holds those of
+every head for each head's average. */
+static void find_states(
+    const Layers *l, const float *X, int64_t first, const int64_t *ends, Py_ssize_t n,
+    Room *room, int turn)
 {
-    Py_ssize_t width = l->width, n_heads = l->n_heads, n = l->value_width;
-    float *means = room->tokens, *values = room->values;
+    Py_ssize_t width = l->width, H = l->n_heads, size = l->value_width, part = size / H;
+    Py_ssize_t row = 0, rows = (Py_ssize_t)(ends[n - 1] - first);
+    float *means = room->tokens, *values = room->values, *mean = means;
     apply(&l->score, X, rows, room->weights, turn);
-    weigh(room->weights, rows * n_heads);
-    memset(means, 0, n_heads * width * sizeof(float));
-    for (Py_ssize_t h = 0; h < n_heads; h++) {
-        float *mean = means + h * width;
-        double total = 0.0;
-        for (Py_ssize_t row = 0; row < rows; row++) {
-            float weight = room->weights[row * n_heads + h];
-            add_scaled(mean, weight, X + row * width, width);
-            total += weight;
+    weigh(room->weights, rows * H);
+    memset(means, 0, n * H * width * sizeof(float));
+    for (Py_ssize_t i = 0; i < n; row = (Py_ssize_t)(ends[i++] - first))
+        for (Py_ssize_t h = 0; h < H; h++, mean += width) {
+            double total = 0.0;
+            for (Py_ssize_t j = row; j < ends[i] - first; j++) {
+                float weight = room->weights[j * H + h];
+                add_scaled(mean, weight, X + j * width, width);
+                total += weight;
+            }
+            for (Py_ssize_t k = 0; k < width; k++) mean[k] = (float)(mean[k] / total);
         }
-        for (Py_ssize_t i = 0; i < width; i++) mean[i] = (float)(mean[i] / total);
-    }
-    apply(&l->value, means, n_heads, values, turn);
-    for (Py_ssize_t i = n / n_heads; i < n; i++) values[i] = values[i / (n / n_heads) * n + i];
-    apply(&l->state_mix, values, 1, room->state, turn);
+    apply(&l->value, means, n * H, values, turn);
+    for (Py_ssize_t i = 0; i < n * H; i++)
+        memmove(
+            values + i * part, values + i * size + i % H * part, part * sizeof(float));
+    apply(&l->state_mix, values, n, room->states, turn);
 }
 
 /* Add to mixed tokens what the other places of their words say. rows: Tokens of the
-document, n of them; groups: their words, numbered through all documents. */
+group, n of them; groups: their words, numbered through all documents. */
 static void add_repeats(
     const Layers *l, const float *X, const int64_t *rows, const int64_t *groups,
     Py_ssize_t n, Room *room, int turn)
@@ -131,21 +139,39 @@ typedef struct {
     Py_ssize_t n_documents, n_rows;
 } Batch;
 
+/* The first document behind a group that begins with one. */
+static Py_ssize_t group_end(const Batch *b, Py_ssize_t start, int64_t first)
+{
+    Py_ssize_t i = start;
+    while (i < b->n_documents && i < start + GROUP_DOCUMENTS)
+        if (b->ends[i++] >= first + GROUP_TOKENS) break;
+    return i;
+}
+
 static void run(const Layers *l, const Batch *b, Room *room)
 {
+    Py_ssize_t row = 0, width = l->width, next;
     int64_t first = 0;
-    Py_ssize_t row = 0;
-    for (Py_ssize_t i = 0; i < b->n_documents; i++) {
-        Py_ssize_t n = (Py_ssize_t)(b->ends[i] - first), start = row;
-        const float *X = b->X + first * l->width;
-        while (row < b->n_rows && b->rows[row] < b->ends[i]) b->rows[row++] -= first;
-        memset(room->state, 0, l->width * sizeof(float));
-        if (l->score.panels) find_state(l, X, n, room, i & 1);
-        apply(&l->mix, X, n, room->mixed, i & 1);
+    int turn = 0;
+    for (Py_ssize_t i = 0; i < b->n_documents; i = next, turn = !turn) {
+        next = group_end(b, i, first);
+        int64_t end = b->ends[next - 1], own = first;
+        Py_ssize_t n = (Py_ssize_t)(end - first), start = row;
+        const float *X = b->X + first * width;
+        while (row < b->n_rows && b->rows[row] < end) b->rows[row++] -= first;
+        memset(room->states, 0, (next - i) * width * sizeof(float));
+        if (l->score.panels) find_states(l, X, first, b->ends + i, next - i, room, turn);
+        apply(&l->mix, X, n, room->mixed, turn);
         if (l->word_score.panels && row > start)
-            add_repeats(l, X, b->rows + start, b->groups + start, row - start, room, i & 1);
-        finish(b->Y + first * l->width, X, room->mixed, room->state, n, l->width);
-        first = b->ends[i];
+            add_repeats(
+                l, X, b->rows + start, b->groups + start, row - start, room, turn);
+        for (Py_ssize_t j = i; j < next; own = b->ends[j++]) {
+            const float *mixed = room->mixed + (own - first) * width;
+            const float *state = room->states + (j - i) * width;
+            Py_ssize_t at = own * width, some = (Py_ssize_t)(b->ends[j] - own);
+            finish(b->Y + at, b->X + at, mixed, state, some, width);
+        }
+        first = end;
     }
 }
 
@@ -153,10 +179,11 @@ static void run(const Layers *l, const Batch *b, Room *room)
 static float *find_room(const Layers *l, Py_ssize_t most, Py_ssize_t n_groups, Room *r)
 {
     Py_ssize_t width = l->width, H = l->n_heads, n = l->value_width;
-    Py_ssize_t rows = most > H ? most : H;
-    Py_ssize_t sizes[] = {most * width, rows * width, rows * H, rows * n, width,
-                          n_groups * n, n_groups * H};
-    float **parts[] = {&r->mixed, &r->tokens, &r->weights, &r->values, &r->state,
+    Py_ssize_t tokens = most + GROUP_TOKENS, heads = GROUP_DOCUMENTS * H;
+    Py_ssize_t rows = tokens > heads ? tokens : heads;
+    Py_ssize_t sizes[] = {tokens * width, rows * width, tokens * H, rows * n,
+                          GROUP_DOCUMENTS * width, n_groups * n, n_groups * H};
+    float **parts[] = {&r->mixed, &r->tokens, &r->weights, &r->values, &r->states,
                        &r->sums, &r->totals};
     size_t total = 1;
     for (int i = 0; i < 7; i++) total += (size_t)sizes[i];

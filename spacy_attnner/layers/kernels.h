@@ -10,7 +10,7 @@ instructions without being allowed to change it. */
 #include <string.h>
 
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 8
-#define FOR_EACH_CPU __attribute__((target_clones("avx2", "default")))
+#define FOR_EACH_CPU __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define FOR_EACH_CPU
 #endif
@@ -57,14 +57,21 @@ static inline float tangent(float x)
 
 #if defined(__GNUC__) || defined(__clang__)
 typedef float Vector __attribute__((vector_size(32))); /* half of a panel's row */
-#define ADD(to, a, b, n) \
+/* to += n of the numbers of a panel's row, which is one vector, or two */
+#define ADD(to, row, n) \
     do { \
-        float sums[PANEL], *g_ = (to); \
-        memcpy(sums, &(a), 32), memcpy(sums + 8, &(b), 32); \
+        float sums_[PANEL], *g_ = (to); \
+        memcpy(sums_, &(row), sizeof(sums_)); \
         if ((n) == PANEL) \
-            for (int i_ = 0; i_ < PANEL; i_++) g_[i_] += sums[i_]; \
+            for (int i_ = 0; i_ < PANEL; i_++) g_[i_] += sums_[i_]; \
         else \
-            for (int i_ = 0; i_ < (n); i_++) g_[i_] += sums[i_]; \
+            for (int i_ = 0; i_ < (n); i_++) g_[i_] += sums_[i_]; \
+    } while (0)
+#define ADD2(to, a, b, n) \
+    do { \
+        float both[PANEL]; \
+        memcpy(both, &(a), 32), memcpy(both + 8, &(b), 32); \
+        ADD(to, both, n); \
     } while (0)
 #define PRODUCT_ATTRIBUTE
 #define PRODUCT multiply_anywhere
@@ -75,9 +82,14 @@ typedef float Vector __attribute__((vector_size(32))); /* half of a panel's row 
 #define PRODUCT_ATTRIBUTE __attribute__((target("avx2,fma")))
 #define PRODUCT multiply_with_avx2
 #include "product.h"
+#include "product512.h"
+#define HAS_AVX512 __builtin_cpu_supports("avx512f")
 #define HAS_AVX2 (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
 #define FAST HAS_AVX2
-#define MULTIPLY (HAS_AVX2 ? multiply_with_avx2 : multiply_anywhere)
+#define MULTIPLY \
+    (HAS_AVX512 ? multiply_with_avx512 \
+     : HAS_AVX2 ? multiply_with_avx2   \
+                : multiply_anywhere)
 #else
 #define FAST 1
 #define MULTIPLY multiply_anywhere

@@ -27,10 +27,10 @@ static void PRODUCT(
                 e += h[2 * s + j] * x, f += h[2 * s + j] * y;
                 k += h[3 * s + j] * x, l += h[3 * s + j] * y;
             }
-            ADD(g, a, b, columns);
-            ADD(g + n, c, d, columns);
-            ADD(g + 2 * n, e, f, columns);
-            ADD(g + 3 * n, k, l, columns);
+            ADD2(g, a, b, columns);
+            ADD2(g + n, c, d, columns);
+            ADD2(g + 2 * n, e, f, columns);
+            ADD2(g + 3 * n, k, l, columns);
         }
         for (; row < rows; row++, g += n) { /* four sums at once: they wait less */
             const float *h = from + row * s, *w = panel;
@@ -51,7 +51,7 @@ static void PRODUCT(
                 a += h[j] * x, b += h[j] * y;
             }
             a = (a + c) + (e + k), b = (b + d) + (f + l);
-            ADD(g, a, b, columns);
+            ADD2(g, a, b, columns);
         }
     }
 }

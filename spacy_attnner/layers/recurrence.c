@@ -5,16 +5,33 @@ cell, output. */
 
 #include "kernels.h"
 
+#define UNITS 16 /* that vectors take at a time */
+
+static inline void activate_units(
+    const float *in, const float *forget, const float *cell, const float *out,
+    float *cells, float *states, Py_ssize_t n)
+{
+    for (Py_ssize_t i = 0; i < n; i++) {
+        float c = sigmoid(forget[i]) * cells[i] + sigmoid(in[i]) * tangent(cell[i]);
+        cells[i] = c;
+        states[i] = sigmoid(out[i]) * tangent(c);
+    }
+}
+
 FOR_EACH_CPU
 static void activate(
     const float *gates, float *cells, float *states, Py_ssize_t width)
 {
-    const float *forget = gates + width, *cell = forget + width, *output = cell + width;
-    for (Py_ssize_t i = 0; i < width; i++) {
-        float c = sigmoid(forget[i]) * cells[i] + sigmoid(gates[i]) * tangent(cell[i]);
-        cells[i] = c;
-        states[i] = sigmoid(output[i]) * tangent(c);
-    }
+    const float *f = gates + width, *g = f + width, *o = g + width;
+    Py_ssize_t whole = width / UNITS * UNITS, left = width - whole;
+    activate_units(gates, f, g, o, cells, states, whole);
+    if (!left) return;
+    float rest[6][UNITS] = {{0}};
+    const float *from[] = {gates, f, g, o, cells};
+    for (int i = 0; i < 5; i++) memcpy(rest[i], from[i] + whole, left * sizeof(float));
+    activate_units(rest[0], rest[1], rest[2], rest[3], rest[4], rest[5], UNITS);
+    memcpy(cells + whole, rest[4], left * sizeof(float));
+    memcpy(states + whole, rest[5], left * sizeof(float));
 }
 
 /* What a batch is, and room to work in. */
@@ -79,6 +96,52 @@ static int run(const Py_buffer *in)
     return 0;
 }
 
+/* Y = X W^T + b. in: X, panels of W, b, Y. */
+static int multiply(const Py_buffer *in)
+{
+    Py_ssize_t n = in[2].len / 4, rows = n ? in[3].len / (4 * n) : 0;
+    Py_ssize_t width = rows ? in[0].len / (4 * rows) : 0;
+    const float *X = in[0].buf, *weights = in[1].buf, *b = in[2].buf;
+    float *Y = in[3].buf;
+    if (in[3].len != 4 * rows * n || in[0].len != 4 * rows * width ||
+        (rows && in[1].len != 4 * PANELS(n) * PANEL * width))
+        return -1;
+    for (Py_ssize_t row = 0; row < rows; row++)
+        memcpy(Y + row * n, b, n * sizeof(float));
+    MULTIPLY(Y, X, weights, rows, width, n, width, 0);
+    return 0;
+}
+
+/* Call something with buffers of items of these sizes, the last one writable. */
+static PyObject *with_buffers(
+    PyObject *const *args, Py_ssize_t n_args, const Py_ssize_t *sizes, Py_ssize_t wanted,
+    int (*function)(const Py_buffer *), const char *flaw)
+{
+    Py_buffer buffers[5];
+    int n = 0, result = 0;
+    if (n_args != wanted) {
+        PyErr_Format(PyExc_TypeError, "%zd arguments are wanted", wanted);
+        return NULL;
+    }
+    while (n < wanted &&
+           !PyObject_GetBuffer(
+               args[n], &buffers[n], n + 1 == wanted ? PyBUF_WRITABLE : PyBUF_SIMPLE)) {
+        if (buffers[n].itemsize != sizes[n]) result = -1;
+        n++;
+    }
+    if (n == wanted && !result) {
+        Py_BEGIN_ALLOW_THREADS
+        result = function(buffers);
+        Py_END_ALLOW_THREADS
+    }
+    if (n == wanted && result == -1) PyErr_SetString(PyExc_ValueError, flaw);
+    if (result == -2) PyErr_NoMemory();
+    int failed = n < wanted || result;
+    while (n) PyBuffer_Release(&buffers[--n]);
+    if (failed) return NULL;
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(
     bilstm_doc,
     "bilstm(gates, rows, weights, sizes, states)\n\n"
@@ -90,30 +153,22 @@ PyDoc_STRVAR(
 static PyObject *bilstm(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
     static const Py_ssize_t sizes[] = {4, 8, 4, 8, 4};
-    Py_buffer buffers[5];
-    int n = 0, result = 0;
-    if (n_args != 5) {
-        PyErr_SetString(PyExc_TypeError, "bilstm takes 5 arguments");
-        return NULL;
-    }
-    while (n < 5 && !PyObject_GetBuffer(
-                        args[n], &buffers[n], n == 4 ? PyBUF_WRITABLE : PyBUF_SIMPLE)) {
-        if (buffers[n].itemsize != sizes[n]) result = -1;
-        n++;
-    }
-    if (n == 5 && !result) {
-        Py_BEGIN_ALLOW_THREADS
-        result = run(buffers);
-        Py_END_ALLOW_THREADS
-    }
-    if (n == 5 && result == -1)
-        PyErr_SetString(
-            PyExc_ValueError, "sizes of gates, rows, weights and states do not agree");
-    if (result == -2) PyErr_NoMemory();
-    int failed = n < 5 || result;
-    while (n) PyBuffer_Release(&buffers[--n]);
-    if (failed) return NULL;
-    Py_RETURN_NONE;
+    return with_buffers(
+        args, n_args, sizes, 5, run,
+        "sizes of gates, rows, weights and states do not agree");
+}
+
+PyDoc_STRVAR(
+    linear_doc,
+    "linear(X, weights, bias, Y)\n\n"
+    "Fill Y, (n_rows, n_columns), with a linear layer of X, (n_rows, width), all\n"
+    "float32 and contiguous. weights: Panels of 16 columns, (n_panels, width, 16).");
+
+static PyObject *linear(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    static const Py_ssize_t sizes[] = {4, 4, 4, 4};
+    return with_buffers(
+        args, n_args, sizes, 4, multiply, "sizes of X, weights, bias and Y do not agree");
 }
 
 static PyObject *is_fast(PyObject *module, PyObject *nothing)
@@ -123,6 +178,7 @@ static PyObject *is_fast(PyObject *module, PyObject *nothing)
 
 static PyMethodDef methods[] = {
     {"bilstm", (PyCFunction)(void (*)(void))bilstm, METH_FASTCALL, bilstm_doc},
+    {"linear", (PyCFunction)(void (*)(void))linear, METH_FASTCALL, linear_doc},
     {"is_fast", is_fast, METH_NOARGS,
      "Whether products are about as fast here as PyTorch's, of many rows, too."},
     {NULL, NULL, 0, NULL}};

@@ -42,23 +42,25 @@ def recurrence_for(n: int) -> ModuleType | None:
 class Weights(NamedTuple):
     """A BiLSTM's weights as the compiled recurrence wants them.
 
-    inputs: Of both directions, (8 * width, input_width).
+    inputs: Of both directions, (8 * width, input_width); in panels, (n_panels,
+        input_width, PANEL), where products with those are fast.
     bias: Their biases, (8 * width,).
     states: In panels, (2, n_panels, width, PANEL); columns that are missing are zeros.
     """
 
-    inputs: Tensor
-    bias: Tensor
-    states: Tensor
+    inputs: numpy.ndarray
+    bias: numpy.ndarray
+    states: numpy.ndarray
 
 
-def arranged(lstm: nn.LSTM) -> Weights:
+def arranged(lstm: nn.LSTM, loop: ModuleType) -> Weights:
     """The weights of a bidirectional LSTM of one layer."""
     (W_in, W, b_in, b), (V_in, V, c_in, c) = lstm.all_weights
+    inputs = torch.cat([W_in, V_in]).detach()
     return Weights(
-        torch.cat([W_in, V_in]).detach(),
-        torch.cat([b_in + b, c_in + c]).detach(),
-        torch.stack([panels(W), panels(V)]),
+        (panels(inputs) if loop.is_fast() else inputs).numpy(),
+        torch.cat([b_in + b, c_in + c]).detach().numpy(),
+        torch.stack([panels(W), panels(V)]).numpy(),
     )
 
 
@@ -83,8 +85,18 @@ def bilstm(
     rows: The input of each row, packed time-major, (n_rows,); in their order if None.
     """
     rows = numpy.arange(len(X)) if rows is None else rows
-    gates = F.linear(X, weights.inputs, weights.bias)  # (n_inputs, 8 * width)
-    states = gates.new_empty((len(rows), gates.shape[1] // 4))
-    inputs = (gates.numpy(), rows, weights.states.numpy(), sizes)
-    loop.bilstm(*inputs, states.numpy())
-    return states
+    gates = _gates(loop, X, weights)
+    states = numpy.empty((len(rows), gates.shape[1] // 4), dtype="float32")
+    loop.bilstm(gates, rows, weights.states, sizes, states)
+    return torch.from_numpy(states)
+
+
+def _gates(loop: ModuleType, X: Tensor, weights: Weights) -> numpy.ndarray:
+    """What inputs give to the gates of both directions, (n_inputs, 8 * width)."""
+    W, b, _ = weights
+    if W.ndim == 2:
+        return F.linear(X, torch.from_numpy(W), torch.from_numpy(b)).numpy()
+    # PyTorch arranges these weights, too, at every call
+    gates = numpy.empty((len(X), len(b)), dtype="float32")
+    loop.linear(X.contiguous().numpy(), W, b, gates)
+    return gates

@@ -18,7 +18,7 @@ from .trained_recurrence import trained_bilstm
 
 # Windows encoded at once in prediction: on a CPU, an LSTM's step should stay in the
 # cache; on a GPU, only the memory has to be bounded.
-PIECE_CPU = 128
+PIECE_CPU = 256
 PIECE_GPU = 4096
 
 
@@ -218,7 +218,7 @@ class SequenceEncoder(nn.Module):
             with _full_precision(H):
                 return lstm(PackedSequence(H, steps))[0].data
         if layer not in notes:
-            notes[layer] = arranged(lstm)
+            notes[layer] = arranged(lstm, loop)
         return bilstm(loop, H, sizes, notes[layer], words)
 
     def _loop(

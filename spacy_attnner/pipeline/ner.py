@@ -174,10 +174,10 @@ class AttnNER(AttnPipe):
         Without `overwrite`, entities that it had set before keep theirs; of a layer
         without `set_ents`, those that somebody else put there are certain.
         """
-        labels = self.labels
-        threshold = self.threshold
+        labels, threshold, key = self.labels, self.threshold, self.spans_key
+        overwrite, set_ents = self.overwrite, self.set_ents
         for doc, decoded in zip(docs, scores, strict=True):
-            taken = [] if self.overwrite else self._there(doc)
+            taken = [] if overwrite else self._there(doc)
             busy = {i for ent in taken for i in range(ent.start, ent.end)}
             entities = [
                 (Span(doc, span.start, span.end, label=labels[span.label]), span.score)
@@ -185,14 +185,13 @@ class AttnNER(AttnPipe):
                 if span.score >= threshold
                 and not busy.intersection(range(span.start, span.end))
             ]
-            key = self.spans_key
             known = scores_of(doc, taken, key) if taken else []
-            if not self.set_ents:
+            if not set_ents:
                 found = dict(known)
                 known = [(span, found.get(span, 1.0)) for span in taken]
             own = [*known, *entities]
             own.sort(key=lambda entity: entity[0].start)
-            if self.set_ents:
+            if set_ents:
                 spans = [*taken, *(span for span, _ in entities)]
                 doc.set_ents(spans, default="outside")
             set_confidences(doc, own, key)

@@ -18,12 +18,16 @@ CURATED = "_TRANSFORMER_LISTENER"  # marks the listeners of spacy-curated-transf
 
 def listeners_of(model: Model) -> list[Any]:
     """Layers of a model that read what another component found."""
-    # every prediction asks: nearly all layers are passed over by their type
-    return [
-        node
-        for node in model.walk()
-        if (type(node) is not Model or CURATED in node.attrs) and is_listener(node)
-    ]
+    # every prediction asks: quicker than Thinc's walk, and by type before all else
+    found, seen, left = [], {id(model)}, [model]
+    for node in left:
+        if (type(node) is not Model or CURATED in node.attrs) and is_listener(node):
+            found.append(node)
+        for layer in node.layers:
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                left.append(layer)
+    return found
 
 
 def is_listener(layer: Model) -> bool:

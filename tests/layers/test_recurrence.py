@@ -32,11 +32,11 @@ def both(lstm, Xs):
     """Compiled and PyTorch's states of packed sequences."""
     packed = pack_sequence(sorted(Xs, key=len, reverse=True))
     sizes = packed.batch_sizes.numpy()
-    found = bilstm(recurrence(), packed.data, sizes, arranged(lstm))
+    found = bilstm(recurrence(), packed.data, sizes, arranged(lstm, recurrence()))
     order = numpy.random.default_rng(0).permutation(len(packed.data))
     inputs = torch.empty_like(packed.data)
     inputs[order] = packed.data
-    by_row = bilstm(recurrence(), inputs, sizes, arranged(lstm), order)
+    by_row = bilstm(recurrence(), inputs, sizes, arranged(lstm, recurrence()), order)
     torch.testing.assert_close(by_row, found, equal_nan=True)
     return found, lstm(packed)[0].data
 
