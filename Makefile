@@ -20,7 +20,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 OTHERS := $(VENV)/others
 SOURCES := pyproject.toml setup.py MANIFEST.in constraints.txt \
-  $(wildcard configs/*.cfg) $(shell find spacy_attnner -name '*.py' -o -name '*.c')
+  $(wildcard configs/*.cfg) $(shell find spacy_attnner -name '*.py' -o -name '*.[ch]')
 
 .PHONY: run test lint clean
 
