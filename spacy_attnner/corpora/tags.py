@@ -123,16 +123,29 @@ class Scheme(NamedTuple):
     label: That of tags that are prefixes alone; None if they have their own.
     prefixed: Whether tags have prefixes; without them a tag is a label, as in IO.
     begins, ends: Whether they mark first and last tokens, see `marks`.
+    lower: Whether prefixes, and O, are in lower case.
     """
 
     label: str | None = None
     prefixed: bool = True
     begins: bool = True
     ends: bool = False
+    lower: bool = False
 
     def split(self, tag: str) -> tuple[str, str]:
         """Its prefix and its label; raises ValueError as `split_prefix` does."""
+        tag = _with_upper_prefix(tag) if self.lower else tag
         return split_prefix(_whole_tag(tag, self.label), self.prefixed)
+
+
+def _with_upper_prefix(tag: str) -> str:
+    return tag[:1].upper() + tag[1:]
+
+
+def _are_lower(tags: set[str]) -> bool:
+    """Whether tags would be those of a scheme if prefixes were in upper case."""
+    known = all(tag in OUTSIDE or is_tag(_with_upper_prefix(tag)) for tag in tags)
+    return "o" in tags and "O" not in tags and known
 
 
 def _whole_tag(tag: str, label: str | None) -> str:
@@ -147,13 +160,16 @@ def tell_scheme(rows: Sequence[Sequence[str]], label: str) -> Scheme:
     """
     if all(tag in OUTSIDE for row in rows for tag in row):
         return Scheme()
+    lower = _are_lower({tag for row in rows for tag in row})
+    if lower:
+        rows = [[_with_upper_prefix(tag) for tag in row] for row in rows]
     bare = label if are_bare(tag for row in rows for tag in row) else None
     rows = [[_whole_tag(tag, bare) for tag in row] for row in rows]
     if not is_prefixed(tag for row in rows for tag in row):
         return Scheme(bare, prefixed=False, begins=False)
     fitting = [row for row in rows if all(map(fits, row))]
     split = [[split_prefix(tag, True) for tag in row] for row in fitting]
-    return Scheme(bare, True, *marks(zip(*split, strict=True)))
+    return Scheme(bare, True, *marks(zip(*split, strict=True)), lower)
 
 
 def read_tags(tags: Sequence[str], name: str, source: "Source") -> list[Mention]:

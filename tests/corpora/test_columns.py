@@ -54,6 +54,14 @@ def test_schemes(read, write, scheme, sep):
     assert detect_format(write(content)) == "columns"
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_prefixes_in_lower_case(read, scheme):
+    tags = [tag[0].lower() + tag[1:] for tag in SCHEMES[scheme].split()]
+    docs, repairs = read(rows(" ".join(tags)), columns="token=0,tag=1")
+    assert ents(docs[0]) == ENTS
+    assert not repairs
+
+
 def test_io_without_prefixes_has_to_be_named(read, write):
     content = rows("PER PER O PER O O LOC O")
     with pytest.raises(CorpusError, match=r":1: .* looks like none of the formats"):
