@@ -5,33 +5,16 @@ cell, output. */
 
 #include "kernels.h"
 
-#define UNITS 16 /* that vectors take at a time */
-
-static inline void activate_units(
-    const float *in, const float *forget, const float *cell, const float *out,
-    float *cells, float *states, Py_ssize_t n)
-{
-    for (Py_ssize_t i = 0; i < n; i++) {
-        float c = sigmoid(forget[i]) * cells[i] + sigmoid(in[i]) * tangent(cell[i]);
-        cells[i] = c;
-        states[i] = sigmoid(out[i]) * tangent(c);
-    }
-}
-
 FOR_EACH_CPU
 static void activate(
     const float *gates, float *cells, float *states, Py_ssize_t width)
 {
-    const float *f = gates + width, *g = f + width, *o = g + width;
-    Py_ssize_t whole = width / UNITS * UNITS, left = width - whole;
-    activate_units(gates, f, g, o, cells, states, whole);
-    if (!left) return;
-    float rest[6][UNITS] = {{0}};
-    const float *from[] = {gates, f, g, o, cells};
-    for (int i = 0; i < 5; i++) memcpy(rest[i], from[i] + whole, left * sizeof(float));
-    activate_units(rest[0], rest[1], rest[2], rest[3], rest[4], rest[5], UNITS);
-    memcpy(cells + whole, rest[4], left * sizeof(float));
-    memcpy(states + whole, rest[5], left * sizeof(float));
+    const float *forget = gates + width, *cell = forget + width, *output = cell + width;
+    for (Py_ssize_t i = 0; i < width; i++) {
+        float c = sigmoid(forget[i]) * cells[i] + sigmoid(gates[i]) * tangent(cell[i]);
+        cells[i] = c;
+        states[i] = sigmoid(output[i]) * tangent(c);
+    }
 }
 
 /* What a batch is, and room to work in. */

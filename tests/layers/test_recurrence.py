@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_sequence
 
 from spacy_attnner.layers import recurrence as recurrences
 from spacy_attnner.layers import sequence_encoder as encoders
-from spacy_attnner.layers.recurrence import arranged, bilstm, recurrence
+from spacy_attnner.layers.recurrence import arranged, bilstm, panels, recurrence
 from spacy_attnner.layers.sequence_encoder import SequenceEncoder
 from spacy_attnner.native import extension_state
 
@@ -131,6 +131,41 @@ def test_sizes_that_do_not_agree(changes):
     recurrence().bilstm(*wrong())
     with pytest.raises(ValueError, match="sizes of gates"):
         recurrence().bilstm(*wrong(**changes))
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 3), (1, 3, 17), (12, 50, 40), (9, 1, 1)])
+def test_a_linear_layer(shape):
+    rows, width, columns = shape
+    X, W = torch.randn(rows, width), torch.randn(columns, width)
+    b = torch.randn(columns)
+        torch.randn(rows, width),
+        torch.randn(columns, width),
+        torch.randn(columns),
+    )
+    Y = numpy.empty((rows, columns), "float32")
+    recurrence().linear(X.numpy(), panels(W).numpy(), b.numpy(), Y)
+    expected = nn.functional.linear(X, W, b)
+    torch.testing.assert_close(torch.from_numpy(Y), expected, rtol=0.0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"X": numpy.zeros((3, 4), "float32")},
+        {"X": numpy.zeros((2, 4))},
+        {"W": numpy.zeros((1, 4, 15), "float32")},
+        {"b": numpy.zeros(4, "float32")},
+        {"Y": numpy.zeros((2, 4), "float32")},
+    ],
+)
+def test_sizes_of_a_linear_layer(changes):
+    right = {"X": (2, 4), "W": (1, 4, 16), "b": (5,), "Y": (2, 5)}
+    arrays = {name: numpy.zeros(shape, "float32") for name, shape in right.items()}
+    recurrence().linear(*arrays.values())
+    with pytest.raises(ValueError, match="sizes of X"):
+        recurrence().linear(*(arrays | changes).values())
+    with pytest.raises(TypeError, match="4 arguments are wanted"):
+        recurrence().linear(arrays["X"])
 
 
 @pytest.mark.parametrize("lengths", [[1], [13], [40], [3, 0, 12, 1], [61, 2, 11]])
