@@ -138,10 +138,6 @@ def test_a_linear_layer(shape):
     rows, width, columns = shape
     X, W = torch.randn(rows, width), torch.randn(columns, width)
     b = torch.randn(columns)
-        torch.randn(rows, width),
-        torch.randn(columns, width),
-        torch.randn(columns),
-    )
     Y = numpy.empty((rows, columns), "float32")
     recurrence().linear(X.numpy(), panels(W).numpy(), b.numpy(), Y)
     expected = nn.functional.linear(X, W, b)
