@@ -46,15 +46,17 @@ from spacy_attnner.recipes.recipe import Wish, make_recipe
 from spacy_attnner.report.html import BLUE, GREEN, GREY, ORANGE, as_svg, drawing
 
 RED = "#d0425a"
+# colours and names of rows in the picture
 ROWS = {
-    "spaCy": GREY,
-    "vectors": BLUE,
-    "pretrained": GREEN,
-    "encoder": ORANGE,
-    "frozen": RED,
+    "spaCy": (GREY, "spaCy's own, static vectors"),
+    "vectors": (BLUE, "static vectors"),
+    "pretrained": (GREEN, "static vectors, spacy pretrain"),
+    "encoder": (ORANGE, "pretrained encoder, fine-tuned"),
+    "frozen": (RED, "pretrained encoder, kept"),
 }
 ENCODERS = ("encoder", "frozen")
 SPACY = {"ner": "ner", "rel": "ner", "textcat": "textcat"}
+TITLES = {"ner": "entity F1", "rel": "strict relation F1", "textcat": "accuracy"}
 SIZES = (10, 50, 100, 500)
 
 
@@ -174,12 +176,12 @@ def plot(runs: list[dict], title: str) -> str:
     """Scores by documents: a dot a training, a line through the means."""
     column = columns_of(runs)[-1]
     with drawing(6, 3.6) as (figure, axes):
-        for row, color in ROWS.items():
+        for row, (color, name) in ROWS.items():
             found = {n: scores_of(runs, row, n, column) for n in sizes_of(runs)}
             found = {n: values for n, values in found.items() if values}
             means = [statistics.mean(values) for values in found.values()]
             if found:
-                axes.plot(list(found), means, color=color, label=row)
+                axes.plot(list(found), means, color=color, label=name)
             for n, values in found.items():
                 axes.plot([n] * len(values), values, "o", color=color, ms=3)
         axes.set_xscale("log")
@@ -240,7 +242,7 @@ def main() -> None:
         runs.append(run(*each, options))
         tqdm.write(json.dumps(runs[-1]))
         write_result(output, command, {"runs": runs})
-        output.with_suffix(".svg").write_text(plot(runs, "percent") + "\n")
+    output.with_suffix(".svg").write_text(plot(runs, TITLES[options.task]) + "\n")
     sys.stdout.write(table(runs) + "\n")
 
 
