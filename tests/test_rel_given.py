@@ -51,10 +51,10 @@ def test_one_entity_type_and_directed_labels_are_learnt(tmp_path):
         f"{PAIRS}.tok2vec.embed.vector_width": 0,
         f"{PAIRS}.tok2vec.embed.word_width": 24,
         f"{PAIRS}.tok2vec.embed.word_dropout": 0.0,
-        "training.max_steps": 120,
+        "training.max_steps": 300,
         "training.eval_frequency": 60,
         "training.optimizer.learn_rate.warmup_steps": 10,
-        "training.optimizer.learn_rate.total_steps": 120,
+        "training.optimizer.learn_rate.total_steps": 300,
         "training.optimizer.learn_rate.initial_rate": 0.01,
         "training.optimizer.use_averages": False,
     }

@@ -59,7 +59,8 @@ def test_predictions_are_those_of_the_text_without_it(task, trained, gaps):
         odd, places = spaced(plain, gaps, rng)
         expected = answers(task, trained(plain), list(range(len(plain))))
         found = answers(task, trained(odd), places)
-        assert found == pytest.approx(expected, abs=1e-6)
+        # rounded to six digits, and rows elsewhere are summed in another order
+        assert found == pytest.approx(expected, abs=1.1e-6)
 
 
 @pytest.mark.parametrize("text", ODD)
