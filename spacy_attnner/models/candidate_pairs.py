@@ -106,11 +106,13 @@ def _distinct(doc: Doc, spans: list[Span]) -> list[Span]:
 
 def _pairs(spans: list[Span], max_length: int, same_sentence: bool) -> numpy.ndarray:
     """Ordered pairs, (n_pairs, 2): a span with those behind it, then they with it."""
+    if len(spans) < 2:
+        return numpy.zeros((0, 2), dtype="int64")
     starts = numpy.array([span.start for span in spans], dtype="int64")
     ends = numpy.array([span.end for span in spans], dtype="int64")
     first = numpy.arange(len(spans))
     stop = numpy.full_like(first, len(spans))  # spans are sorted by their start
-    if max_length and spans:
+    if max_length:
         before = words_before(spans[0].doc)
         stop = before[starts].searchsorted(before[ends] + max_length, side="right")
     if same_sentence:
