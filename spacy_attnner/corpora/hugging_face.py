@@ -133,8 +133,8 @@ def _choose_keys(row: dict[str, Any], options: Options) -> tuple[str, str]:
 
 def _find_key(row: dict[str, Any], names: Iterable[str]) -> str:
     """The first that there is, in any case of letters; "" for none."""
-    lower = {key.lower(): key for key in row}
-    return next((n if n in row else lower[n] for n in names if n in {*row, *lower}), "")
+    keys = {key.lower(): key for key in row} | {key: key for key in row}
+    return next((keys[name] for name in names if name in keys), "")
 
 
 def _are_tags(value: Any, key: str, n_parts: int) -> bool:

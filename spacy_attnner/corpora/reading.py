@@ -274,12 +274,9 @@ class Source:
         look = Source(self.file, encoding=self.encoding)
         lines = look.beginning(longest=PIECE)
         first = next(lines, "")
-        if not JSON.match(first):
-            table = find_listed_cells([first, *lines])
-            yield from self._rows(table) if table else filter(str.strip, self.lines())
-            return
         if not goes_on(first):
-            yield from filter(str.strip, self.lines())
+            table = None if JSON.match(first) else find_listed_cells([first, *lines])
+            yield from self._rows(table) if table else filter(str.strip, self.lines())
             return
         stream = JSONStream(self._without_mark(self._decoded(UTF8, self._pieces)))
         try:

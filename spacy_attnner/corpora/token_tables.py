@@ -27,7 +27,7 @@ from .record import Record
 from .semeval import ENTITY_LABEL
 from .table_rows import read_names
 from .tagged_rows import Row, named_columns, record_of_rows
-from .tags import PREFIXED, Scheme, tell_scheme
+from .tags import Scheme, is_tag, tell_scheme
 
 # names of columns, in lower case; the first that there is is meant
 TOKENS = ("word", "words", "token", "tokens", "form")
@@ -118,7 +118,7 @@ def _are_named(wanted: str, names: list[str]) -> bool:
 
 
 def _are_tags(values: Iterable[str]) -> bool:
-    return any(value == "O" or PREFIXED.fullmatch(value) for value in values)
+    return any(map(is_tag, values))
 
 
 def read_token_table(source: Source, table: Table) -> Iterator[Record]:
