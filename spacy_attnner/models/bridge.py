@@ -17,7 +17,7 @@ import srsly
 import torch
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
-from thinc.api import ArgsKwargs, Model, Ops, PyTorchShim, torch2xp, xp2torch
+from thinc.api import ArgsKwargs, Model, PyTorchShim, torch2xp, xp2torch
 from thinc.layers.pytorchwrapper import forward as forward_pytorch
 from thinc.shims.pytorch_grad_scaler import PyTorchGradScaler
 from thinc.shims.shim import Shim
@@ -30,7 +30,6 @@ from .workers import one_thread_in_workers, trim_heap
 
 TRIM_EVERY = 20  # updates
 SEEDS = 2**31
-FEW_PRODUCTS = 2**18  # of numbers; OpenBLAS takes further threads for more
 _whole: ContextVar[bool] = ContextVar("whole", default=False)
 
 
@@ -455,24 +454,6 @@ def floats_to_torch(model: Model, X: Any, is_train: bool) -> torch.Tensor:
     if isinstance(X, numpy.ndarray) and device.type == "cpu" and not is_train:
         return torch.from_numpy(X)
     return xp2torch(cast(Any, X), requires_grad=is_train, device=device)
-
-
-def linear(ops: Ops, X: Any, W: Any, b: Any = None) -> Any:
-    """X W^T + b without a gradient, (n_rows, n_columns).
-
-    For few columns PyTorch takes a third of the time of BLIS, which Thinc has on a CPU,
-    and for few rows NumPy, with one thread, a quarter of the time of PyTorch.
-    """
-    arrays = [each for each in (X, W, b) if each is not None]
-    few = X.size * len(W) <= FEW_PRODUCTS
-    if few and all(isinstance(x, numpy.ndarray) for x in arrays):
-        Y = X @ W.T
-        return Y if b is None else Y + b
-    if all(isinstance(x, numpy.ndarray) and x.flags.writeable for x in arrays):
-        one_thread_in_workers()
-        return torch.nn.functional.linear(*map(torch.from_numpy, arrays)).numpy()
-    Y = ops.gemm(X, W, trans2=True)
-    return Y if b is None else Y + b
 
 
 def ints_to_torch(model: Model, *arrays: Any) -> list[torch.Tensor]:

@@ -20,7 +20,8 @@ from thinc.layers.linear import forward as linear_forward
 from thinc.types import Floats2d
 
 from .batch import Batch, Words
-from .bridge import floats_to_torch, from_torch, linear, no_backprop
+from .bridge import floats_to_torch, from_torch, no_backprop
+from .products import linear
 
 Tok2Vec = Model[list[Doc], list[Floats2d]]
 Structure = Callable[[Batch], tuple[numpy.ndarray, ...]]

@@ -13,7 +13,8 @@ from thinc.types import Floats2d
 from thinc.util import get_array_module, to_numpy
 
 from .batch import Words
-from .bridge import linear, no_backprop
+from .bridge import no_backprop
+from .products import linear
 
 N_PROBES = 16  # words whose vectors tell one table from another
 PROBES = ("the", "of", "ferry", "London", "1987", "Ann")  # of tables without keys
