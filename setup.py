@@ -45,17 +45,14 @@ setup(
             depends=[f"{CRF}/loop.c"],
             **OPTIONS,
         ),
-        Extension(
-            "spacy_attnner.layers._recurrence",
-            [f"{LAYERS}/recurrence.c"],
-            depends=HEADERS,
-            **OPTIONS,
-        ),
-        Extension(
-            "spacy_attnner.layers._context",
-            [f"{LAYERS}/context.c"],
-            depends=HEADERS,
-            **OPTIONS,
+        *(
+            Extension(
+                f"spacy_attnner.layers._{name}",
+                [f"{LAYERS}/{name}.c"],
+                depends=HEADERS,
+                **OPTIONS,
+            )
+            for name in ("recurrence", "context", "pairs")
         ),
     ],
 )

@@ -219,8 +219,11 @@ static int is_batch(const Batch *b, Py_ssize_t n_tokens, Py_ssize_t *most, Py_ss
     return end == n_tokens;
 }
 
-static int check_and_run(const Py_buffer *in, Py_ssize_t width, Py_ssize_t n_heads, Py_ssize_t n)
+static int check_and_run(const Py_buffer *in)
 {
+    if (in->len != 3 * 8) return -1;
+    const int64_t *own = (in++)->buf;
+    Py_ssize_t width = own[0], n_heads = own[1], n = own[2];
     Layers l = {.width = width, .n_heads = n_heads, .value_width = n};
     Batch b = {in[0].buf, in[1].buf, in[2].buf, in[3].buf, in[4].buf,
                in[2].len / 8, in[3].len / 8};
@@ -250,46 +253,20 @@ static int check_and_run(const Py_buffer *in, Py_ssize_t width, Py_ssize_t n_hea
     return 0;
 }
 
-#define N_BUFFERS 19 /* X, Y, ends, rows, groups, and two of each of seven layers */
-
 PyDoc_STRVAR(
     mix_in_doc,
-    "mix_in(width, n_heads, value_width, X, Y, ends, rows, groups, *layers)\n\n"
-    "Fill Y, (n_tokens, width), which may be X. ends: Of documents, int64. rows: Tokens\n"
-    "whose word has other places in its document, int64, which are overwritten; groups:\n"
-    "Their words. layers: Panels of 16 columns and bias of the mix of tokens; of scores,\n"
-    "values and their mix for words and for documents, empty where these are not asked.");
+    "mix_in(sizes, X, Y, ends, rows, groups, *layers)\n\n"
+    "Fill Y, (n_tokens, width), which may be X. sizes: width, heads and width of values,\n"
+    "int64. ends: Of documents, int64. rows: Tokens whose word has other places in its\n"
+    "document, int64, which are overwritten; groups: Their words. layers: Panels of 16\n"
+    "columns and bias of the mix of tokens; of scores, values and their mix for words\n"
+    "and for documents, empty where these are not asked.");
 
 static PyObject *mix_in(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    Py_buffer buffers[N_BUFFERS];
-    int n = 0, result = 0;
-    if (n_args != 3 + N_BUFFERS) {
-        PyErr_Format(PyExc_TypeError, "mix_in takes %d arguments", 3 + N_BUFFERS);
-        return NULL;
-    }
-    Py_ssize_t width = PyLong_AsSsize_t(args[0]), n_heads = PyLong_AsSsize_t(args[1]);
-    Py_ssize_t value_width = PyLong_AsSsize_t(args[2]);
-    if (PyErr_Occurred()) return NULL;
-    while (n < N_BUFFERS &&
-           !PyObject_GetBuffer(
-               args[3 + n], &buffers[n],
-               n == 1 || n == 3 ? PyBUF_WRITABLE : PyBUF_SIMPLE)) {
-        if (buffers[n].itemsize != (2 <= n && n <= 4 ? 8 : 4)) result = -1;
-        n++;
-    }
-    if (n == N_BUFFERS && !result) {
-        Py_BEGIN_ALLOW_THREADS
-        result = check_and_run(buffers, width, n_heads, value_width);
-        Py_END_ALLOW_THREADS
-    }
-    if (n == N_BUFFERS && result == -1)
-        PyErr_SetString(PyExc_ValueError, "sizes of tokens, words and layers do not agree");
-    if (result == -2) PyErr_NoMemory();
-    int failed = n < N_BUFFERS || result;
-    while (n) PyBuffer_Release(&buffers[--n]);
-    if (failed) return NULL;
-    Py_RETURN_NONE;
+    return with_buffers(
+        args, n_args, "ifFiIiffffffffffffff", check_and_run,
+        "sizes of tokens, words and layers do not agree");
 }
 
 static PyMethodDef methods[] = {

@@ -224,7 +224,9 @@ class DocumentContext(nn.Module):
             if CONTEXT not in notes:
                 notes[CONTEXT] = self._arranged()
             arrays = (X.contiguous().numpy(), Y.numpy(), ends, rows, groups)
-            loop.mix_in(*self._sizes(), *arrays, *notes[CONTEXT])
+            loop.mix_in(
+                numpy.array(self._sizes(), dtype="int64"), *arrays, *notes[CONTEXT]
+            )
             return Y
         starts = ends - lengths
         at, of, *documents = upload(X.device, rows, groups, numbers(lengths), starts)

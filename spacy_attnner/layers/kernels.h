@@ -110,3 +110,38 @@ static void multiply_plainly(
         }
 }
 #endif
+
+#define MOST_BUFFERS 24
+
+/* Call a function with contiguous buffers, one for each letter of `kinds`: of float32
+(f) or int64 (i), a capital where it writes. It returns 0, -1 where their sizes do not
+agree, or -2 without memory. */
+static PyObject *with_buffers(
+    PyObject *const *args, Py_ssize_t n_args, const char *kinds,
+    int (*function)(const Py_buffer *), const char *flaw)
+{
+    Py_buffer buffers[MOST_BUFFERS];
+    int n = 0, result = 0, wanted = (int)strlen(kinds);
+    if (n_args != wanted) {
+        PyErr_Format(PyExc_TypeError, "%d arguments are wanted", wanted);
+        return NULL;
+    }
+    while (n < wanted) {
+        int written = kinds[n] == 'F' || kinds[n] == 'I';
+        int size = kinds[n] == 'f' || kinds[n] == 'F' ? 4 : 8;
+        int flags = PyBUF_ND | (written ? PyBUF_WRITABLE : 0);
+        if (PyObject_GetBuffer(args[n], &buffers[n], flags)) break;
+        if (buffers[n++].itemsize != size) result = -1;
+    }
+    int failed = n < wanted;
+    if (!failed && !result) {
+        Py_BEGIN_ALLOW_THREADS
+        result = function(buffers);
+        Py_END_ALLOW_THREADS
+    }
+    if (!failed && result == -1) PyErr_SetString(PyExc_ValueError, flaw);
+    if (!failed && result == -2) PyErr_NoMemory();
+    while (n) PyBuffer_Release(&buffers[--n]);
+    if (failed || result) return NULL;
+    Py_RETURN_NONE;
+}

@@ -81,6 +81,11 @@ class PairBatch:
         """Bucket of the tokens between head and tail; their order doubles them."""
         return self._tensors[5]
 
+    @property
+    def arrays(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """On the host: spans, pairs and contexts, (n, 2) each, and `distances`."""
+        return self._spans, self._pairs, self._contexts, self._distances
+
     @cached_property
     def _ends(self) -> tuple[Ints, Ints]:
         return self._spans[self._pairs[:, 0]], self._spans[self._pairs[:, 1]]

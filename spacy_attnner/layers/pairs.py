@@ -1,14 +1,22 @@
 """Entity-pair attention: an ordered pair of spans queries the words around it."""
 
+import math
+from types import ModuleType
+
+import numpy
 import torch
 from torch import Tensor, nn
 
+from ..native import extension
 from .attention import AdditiveAttention
 from .pair_batch import DISTANCES, PairBatch
 from .pair_context import PairContext
+from .recurrence import is_plain, panels, recurrence_for
 
 N_TYPE_ROWS = 256
 N_TYPE_HASHES = 3
+PAIRS = "layers._pairs"  # made of `pairs.c`
+LANES = 16  # numbers that the compiled formula takes at a time
 
 
 class SpanPooling(nn.Module):
@@ -125,6 +133,9 @@ class EntityPairAttention(nn.Module):
         """What pairs are by themselves, (n_pairs, hidden)."""
         spans = self._spans(X, b)
         values = self.context.value(X)  # (N, hidden)
+        loop = self._loop(values, b)
+        if loop is not None:
+            return self._compiled(loop, X, spans, values, b)
         features = []
         if self.product:
             head, tail = b.pairs.unbind(1)
@@ -137,6 +148,49 @@ class EntityPairAttention(nn.Module):
         if self.around:
             features += [ranges.max(values) for ranges in b.around]
         return self.dropout(self._mix(spans, features, b).relu())
+
+    def _loop(self, values: Tensor, b: PairBatch) -> ModuleType | None:
+        """The compiled formula, where there is one for these sizes and it is fast."""
+        size = self.hidden // self.context.n_heads
+        special = self.around or self.context.factors is not None or size % LANES
+        if torch.is_grad_enabled() or special or not is_plain(values):
+            return None
+        loop = extension(PAIRS) if recurrence_for(len(b)) else None
+        return loop if hasattr(loop, "features") else None
+
+    def _compiled(
+        self,
+        loop: ModuleType,
+        X: Tensor,
+        spans: tuple[Tensor, Tensor],
+        values: Tensor,
+        b: PairBatch,
+    ) -> Tensor:
+        """`own` without a gradient."""
+        hidden, context = self.hidden, self.context
+        W = self.output.weight
+        asked = (self.product, self.attention, self.between)
+        n_features = hidden * (2 + sum(asked))
+        W_spans, W_own, W_distances = W.tensor_split([2 * hidden, n_features], 1)
+        distances = self.distances.weight @ W_distances.T + self.output.bias
+        queries, keys = [X.new_empty(0)] * 2, X.new_empty(0)
+        if self.attention:
+            # a bias of the keys is the same for all words that a pair reads
+            keys = X.new_empty((hidden, len(X) + LANES))
+            torch.mm(context.key.weight, X.T, out=keys[:, : len(X)])
+            W_query = context.query.weight / math.sqrt(hidden // context.n_heads)
+            queries = list(_of_spans(spans, W_query))
+            queries[0] += context.query.bias / math.sqrt(hidden // context.n_heads)
+        floats = (*spans, *_of_spans(spans, W_spans), *queries, keys, values)
+        weights = (context.place.weight, distances, panels(W_own))
+        Y = X.new_empty((len(b), hidden))
+        loop.features(
+            numpy.array([hidden, context.n_heads, *asked], dtype="int64"),
+            *map(numpy.ascontiguousarray, b.arrays),
+            *(each.contiguous().numpy() for each in (*floats, *weights)),
+            Y.numpy(),
+        )
+        return Y
 
     def weights(self, X: Tensor, batch: PairBatch) -> Tensor:
         """How much each pair attends to the words from its context's first one on.
@@ -177,8 +231,12 @@ def _of_pairs(spans: tuple[Tensor, Tensor], W: Tensor, b: PairBatch) -> Tensor:
 
     spans: Spans as heads and as tails, (n_spans, hidden) each. W: (n, 2 * hidden).
     """
-    of_heads, of_tails = (
-        X @ part.T for X, part in zip(spans, W.chunk(2, 1), strict=True)
-    )
+    of_heads, of_tails = _of_spans(spans, W)
     head, tail = b.pairs.unbind(1)
     return of_heads[head] + of_tails[tail]
+
+
+def _of_spans(spans: tuple[Tensor, Tensor], W: Tensor) -> tuple[Tensor, Tensor]:
+    """Shares of heads and of tails in W [head; tail], (n_spans, n) each."""
+    W_head, W_tail = W.chunk(2, 1)
+    return spans[0] @ W_head.T, spans[1] @ W_tail.T

@@ -79,50 +79,14 @@ static int run(const Py_buffer *in)
     return 0;
 }
 
-/* Y = X W^T + b. in: X, panels of W, b, Y. */
+/* Y += X W^T. in: X, panels of W, Y. */
 static int multiply(const Py_buffer *in)
 {
-    Py_ssize_t n = in[2].len / 4, rows = n ? in[3].len / (4 * n) : 0;
-    Py_ssize_t width = rows ? in[0].len / (4 * rows) : 0;
-    const float *X = in[0].buf, *weights = in[1].buf, *b = in[2].buf;
-    float *Y = in[3].buf;
-    if (in[3].len != 4 * rows * n || in[0].len != 4 * rows * width ||
-        (rows && in[1].len != 4 * PANELS(n) * PANEL * width))
-        return -1;
-    for (Py_ssize_t row = 0; row < rows; row++)
-        memcpy(Y + row * n, b, n * sizeof(float));
-    MULTIPLY(Y, X, weights, rows, width, n, width, 0);
+    if (in[0].ndim != 2 || in[2].ndim != 2) return -1;
+    Py_ssize_t rows = in[2].shape[0], n = in[2].shape[1], width = in[0].shape[1];
+    if (in[0].shape[0] != rows || in[1].len != 4 * PANELS(n) * PANEL * width) return -1;
+    MULTIPLY(in[2].buf, in[0].buf, in[1].buf, rows, width, n, width, 0);
     return 0;
-}
-
-/* Call something with buffers of items of these sizes, the last one writable. */
-static PyObject *with_buffers(
-    PyObject *const *args, Py_ssize_t n_args, const Py_ssize_t *sizes, Py_ssize_t wanted,
-    int (*function)(const Py_buffer *), const char *flaw)
-{
-    Py_buffer buffers[5];
-    int n = 0, result = 0;
-    if (n_args != wanted) {
-        PyErr_Format(PyExc_TypeError, "%zd arguments are wanted", wanted);
-        return NULL;
-    }
-    while (n < wanted &&
-           !PyObject_GetBuffer(
-               args[n], &buffers[n], n + 1 == wanted ? PyBUF_WRITABLE : PyBUF_SIMPLE)) {
-        if (buffers[n].itemsize != sizes[n]) result = -1;
-        n++;
-    }
-    if (n == wanted && !result) {
-        Py_BEGIN_ALLOW_THREADS
-        result = function(buffers);
-        Py_END_ALLOW_THREADS
-    }
-    if (n == wanted && result == -1) PyErr_SetString(PyExc_ValueError, flaw);
-    if (result == -2) PyErr_NoMemory();
-    int failed = n < wanted || result;
-    while (n) PyBuffer_Release(&buffers[--n]);
-    if (failed) return NULL;
-    Py_RETURN_NONE;
 }
 
 PyDoc_STRVAR(
@@ -135,23 +99,20 @@ PyDoc_STRVAR(
 
 static PyObject *bilstm(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    static const Py_ssize_t sizes[] = {4, 8, 4, 8, 4};
     return with_buffers(
-        args, n_args, sizes, 5, run,
-        "sizes of gates, rows, weights and states do not agree");
+        args, n_args, "fifiF", run, "sizes of gates, rows, weights and states do not agree");
 }
 
 PyDoc_STRVAR(
-    linear_doc,
-    "linear(X, weights, bias, Y)\n\n"
-    "Fill Y, (n_rows, n_columns), with a linear layer of X, (n_rows, width), all\n"
-    "float32 and contiguous. weights: Panels of 16 columns, (n_panels, width, 16).");
+    add_product_doc,
+    "add_product(X, weights, Y)\n\n"
+    "Add X W^T to Y, (n_rows, n_columns), of X, (n_rows, width), all float32 and\n"
+    "contiguous. weights: W in panels of 16 columns, (n_panels, width, 16).");
 
-static PyObject *linear(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+static PyObject *add_product(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    static const Py_ssize_t sizes[] = {4, 4, 4, 4};
     return with_buffers(
-        args, n_args, sizes, 4, multiply, "sizes of X, weights, bias and Y do not agree");
+        args, n_args, "ffF", multiply, "sizes of X, weights and Y do not agree");
 }
 
 static PyObject *is_fast(PyObject *module, PyObject *nothing)
@@ -161,7 +122,8 @@ static PyObject *is_fast(PyObject *module, PyObject *nothing)
 
 static PyMethodDef methods[] = {
     {"bilstm", (PyCFunction)(void (*)(void))bilstm, METH_FASTCALL, bilstm_doc},
-    {"linear", (PyCFunction)(void (*)(void))linear, METH_FASTCALL, linear_doc},
+    {"add_product", (PyCFunction)(void (*)(void))add_product, METH_FASTCALL,
+     add_product_doc},
     {"is_fast", is_fast, METH_NOARGS,
      "Whether products are about as fast here as PyTorch's, of many rows, too."},
     {NULL, NULL, 0, NULL}};

@@ -98,5 +98,6 @@ def _gates(loop: ModuleType, X: Tensor, weights: Weights) -> numpy.ndarray:
         return F.linear(X, torch.from_numpy(W), torch.from_numpy(b)).numpy()
     # PyTorch arranges these weights, too, at every call
     gates = numpy.empty((len(X), len(b)), dtype="float32")
-    loop.linear(X.contiguous().numpy(), W, b, gates)
+    gates[:] = b
+    loop.add_product(X.contiguous().numpy(), W, gates)
     return gates

@@ -21,7 +21,7 @@ from thinc.types import Floats2d
 
 from .batch import Batch, Words
 from .bridge import floats_to_torch, from_torch, no_backprop
-from .products import linear
+from .products import add_product, linear
 
 Tok2Vec = Model[list[Doc], list[Floats2d]]
 Structure = Callable[[Batch], tuple[numpy.ndarray, ...]]
@@ -261,7 +261,71 @@ def rowwise(layer: Model[Floats2d, Floats2d]) -> Model:
 
 def projected(tok2vec: Tok2Vec, width: int) -> Tok2Vec:
     """A tok2vec with a linear layer behind it."""
-    return chain(joined(tok2vec), rowwise(Linear(nO=width)))
+    return _as_chain(
+        chain(joined(tok2vec), rowwise(Linear(nO=width))), _forward_projected
+    )
+
+
+def _as_chain(model: Model, forward: Callable) -> Model:
+    """The layers of Thinc's `chain` with another forward pass."""
+    dims = {name: model.maybe_get_dim(name) for name in model.dim_names}
+    return Model(model.name, forward, init=init_chain, dims=dims, layers=model.layers)
+
+
+def _forward_projected(
+    model: Model, docs: list[Doc], is_train: bool
+) -> tuple[list[Floats2d], Callable]:
+    batch = Batch.of(docs)
+    if is_train or not _is_projection(model.layers) or not any(batch.lengths):
+        return forward_chain(model, batch, is_train)
+    Y = of_tokens(model, _project(model.layers, batch), batch)
+    return Parts(Y, batch.lengths), no_backprop
+
+
+def _is_projection(layers: list[Model]) -> bool:
+    """Whether layers begin with one that is linear in what tok2vecs say together."""
+    tok2vec, layer, *_ = [*layers, None]
+    return (
+        tok2vec._func is _forward_concatenated
+        and layer is not None
+        and layer._func is _forward_rows
+        and layer.layers[0]._func is linear_forward
+    )
+
+
+def _project(layers: list[Model], batch: Batch) -> Any:
+    """What a linear layer makes of concatenated tok2vecs, (n_words, width).
+
+    It is a sum of products, one for each of them, and nothing is put side by side. For
+    prediction, of a batch that has tokens.
+    """
+    tok2vec, (layer,) = layers[0], layers[1].layers
+    ops: Any = layer.ops
+    W: Any = layer.get_param("W")
+    Y: Any = None
+    rest = []
+    for X, own in (_said(each, batch) for each in tok2vec.layers):
+        W_own, W = W[:, : X.shape[1]], W[:, X.shape[1] :]
+        if own is None:
+            rest.append((X, W_own))
+            continue
+        Z = linear(ops, X, W_own)[ops.xp.asarray(own)]
+        Y = Z if Y is None else Y + Z
+    if Y is None:
+        X, W_own = rest.pop()
+        Y = linear(ops, X, W_own)
+    Y += layer.get_param("b")
+    for X, W_own in rest:
+        Y = add_product(ops, Y, X, W_own)
+    return Y
+
+
+def _said(tok2vec: Model, batch: Batch) -> tuple[Any, numpy.ndarray | None]:
+    """Rows of words, and which of them each word has, where that is not its own."""
+    if _sees_words(tok2vec):
+        return _of_distinct(tok2vec, batch)
+    X = flatten(tok2vec, tok2vec.predict(batch), tok2vec.maybe_get_dim("nO"))
+    return of_words(tok2vec, X, batch), None
 
 
 def _init_rows(model: Model, X: Any = None, Y: Any = None) -> None:
@@ -361,14 +425,7 @@ def chain_of_words(tok2vec: Tok2Vec, *layers: Model) -> Model:
     tok2vec: From documents to token vectors.
     layers: The first is given one array per document, (n_words, width).
     """
-    model = chain(joined(tok2vec), *layers)
-    return Model(
-        model.name,
-        _forward_chain,
-        init=init_chain,
-        dims={name: model.maybe_get_dim(name) for name in model.dim_names},
-        layers=model.layers,
-    )
+    return _as_chain(chain(joined(tok2vec), *layers), _forward_chain)
 
 
 def _forward_chain(
@@ -379,13 +436,18 @@ def _forward_chain(
         # spacy-transformers' listener fails where no document has tokens
         X: Any = Parts(model.ops.alloc2f(0, 0), batch.lengths)
         bp_tok2vec: Callable = no_backprop
+        layers = model.layers[1:]
+    elif not is_train and _is_projection(model.layers):
+        X = Parts(_project(model.layers, batch), batch.document_lengths)
+        bp_tok2vec, layers = no_backprop, model.layers[2:]
     else:
         X, bp_tok2vec = vectors_of_words(model.layers[0], batch, is_train)
         if not isinstance(X, Parts):
             X = Parts(flatten(model, X), batch.document_lengths)
-        X.batch = batch
+        layers = model.layers[1:]
+    X.batch = batch
     backprops = [bp_tok2vec]
-    for layer in model.layers[1:]:
+    for layer in layers:
         X, backprop = layer(X, is_train)
         backprops.append(backprop)
 
@@ -425,7 +487,7 @@ def given_documents(model: Model) -> list[Model] | None:
     func: Any = getattr(model._func, "func", model._func)  # of a partial
     if func is _forward_concatenated:
         return list(model.layers)
-    if func in (_forward_structure, _forward_chain, forward_chain):
+    if func in (_forward_structure, _forward_chain, _forward_projected, forward_chain):
         return model.layers[:1]
     return None
 

@@ -162,19 +162,17 @@ def test_sizes_that_do_not_agree():
     layer = make_context()
     X = numpy.zeros((3, 11), dtype="float32")
     ends, rows, groups = numpy.array([3]), numpy.array([0, 2]), numpy.array([0, 0])
-    given = [11, 3, 6, X, X.copy(), ends, rows, groups, *layer._arranged()]
+    sizes = numpy.array([11, 3, 6])
+    given = [sizes, X, X.copy(), ends, rows, groups, *layer._arranged()]
     mix_in = extension(context.CONTEXT).mix_in
-    mix_in(*given[:6], rows.copy(), *given[7:])
+    mix_in(*given[:4], rows.copy(), *given[5:])
     for place, wrong in (
-        *((0, 10), (1, 4), (3, X[:2].copy()), (3, X.astype("float64"))),
-        *((5, numpy.array([2])), (5, numpy.array([0, 3])), (5, numpy.array([4]))),
-        *(
-            (6, numpy.array([2, 0])),
-            (6, numpy.array([0, 3])),
-            (6, numpy.array([-1, 2])),
-        ),
-        *((7, numpy.array([0, 2])), (7, numpy.array([-1, 0])), (7, numpy.array([0]))),
-        *((8, given[8][:, :-1].copy()), (10, numpy.zeros(0, dtype="float32"))),
+        *((0, numpy.array([10, 3, 6])), (0, numpy.array([11, 4, 6]))),
+        *((0, sizes[:2].copy()), (1, X[:2].copy()), (1, X.astype("float64"))),
+        *((3, numpy.array([2])), (3, numpy.array([0, 3])), (3, numpy.array([4]))),
+        *((4, numpy.array(places)) for places in ([2, 0], [0, 3], [-1, 2])),
+        *((5, numpy.array(words)) for words in ([0, 2], [-1, 0], [0])),
+        *((6, given[6][:, :-1].copy()), (8, numpy.zeros(0, dtype="float32"))),
     ):
         with pytest.raises(ValueError, match="do not agree"):
             mix_in(*given[:place], wrong, *given[place + 1 :])

@@ -134,14 +134,13 @@ def test_sizes_that_do_not_agree(changes):
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 3), (1, 3, 17), (12, 50, 40), (9, 1, 1)])
-def test_a_linear_layer(shape):
+def test_a_product(shape):
     rows, width, columns = shape
     X, W = torch.randn(rows, width), torch.randn(columns, width)
-    b = torch.randn(columns)
-    Y = numpy.empty((rows, columns), "float32")
-    recurrence().linear(X.numpy(), panels(W).numpy(), b.numpy(), Y)
-    expected = nn.functional.linear(X, W, b)
-    torch.testing.assert_close(torch.from_numpy(Y), expected, rtol=0.0, atol=1e-4)
+    Y = torch.randn(rows, columns)
+    expected = Y + nn.functional.linear(X, W)
+    recurrence().add_product(X.numpy(), panels(W).numpy(), Y.numpy())
+    torch.testing.assert_close(Y, expected, rtol=0.0, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -150,18 +149,18 @@ def test_a_linear_layer(shape):
         {"X": numpy.zeros((3, 4), "float32")},
         {"X": numpy.zeros((2, 4))},
         {"W": numpy.zeros((1, 4, 15), "float32")},
-        {"b": numpy.zeros(4, "float32")},
+        {"X": numpy.zeros(8, "float32")},
         {"Y": numpy.zeros((2, 4), "float32")},
     ],
 )
-def test_sizes_of_a_linear_layer(changes):
-    right = {"X": (2, 4), "W": (1, 4, 16), "b": (5,), "Y": (2, 5)}
+def test_sizes_of_a_product(changes):
+    right = {"X": (2, 4), "W": (1, 4, 16), "Y": (2, 5)}
     arrays = {name: numpy.zeros(shape, "float32") for name, shape in right.items()}
-    recurrence().linear(*arrays.values())
+    recurrence().add_product(*arrays.values())
     with pytest.raises(ValueError, match="sizes of X"):
-        recurrence().linear(*(arrays | changes).values())
-    with pytest.raises(TypeError, match="4 arguments are wanted"):
-        recurrence().linear(arrays["X"])
+        recurrence().add_product(*(arrays | changes).values())
+    with pytest.raises(TypeError, match="3 arguments are wanted"):
+        recurrence().add_product(arrays["X"])
 
 
 @pytest.mark.parametrize("lengths", [[1], [13], [40], [3, 0, 12, 1], [61, 2, 11]])
