@@ -84,7 +84,9 @@ class PairBatch:
     @property
     def arrays(self) -> tuple[Ints, Ints, Ints, Ints]:
         """On the host: spans, pairs and contexts, (n, 2) each, and `distances`."""
-        return self._spans, self._pairs, self._contexts, self._distances
+        found = self._spans, self._pairs, self._contexts, self._distances
+        spans, pairs, contexts, distances = map(numpy.ascontiguousarray, found)
+        return spans, pairs, contexts, distances
 
     @cached_property
     def _ends(self) -> tuple[Ints, Ints]:

@@ -249,11 +249,69 @@ static PyObject *features(PyObject *module, PyObject *const *args, Py_ssize_t n_
         "sizes of spans, pairs, tokens and weights do not agree");
 }
 
+/* y = own + relu(y) */
+FOR_EACH_CPU
+static void add_rectified(float *y, const float *own, Py_ssize_t n)
+{
+    for (Py_ssize_t i = 0; i < n; i++) y[i] = own[i] + (y[i] > 0.0f ? y[i] : 0.0f);
+}
+
+/* y = heads + tails, of n pairs */
+FOR_EACH_CPU
+static void add_spans(
+    float *y, const float *heads, const float *tails, const int64_t *pairs, Py_ssize_t n,
+    Py_ssize_t hidden)
+{
+    for (; n > 0; n--, pairs += 2, y += hidden) {
+        const float *head = heads + pairs[0] * hidden, *tail = tails + pairs[1] * hidden;
+        for (Py_ssize_t i = 0; i < hidden; i++) y[i] = head[i] + tail[i];
+    }
+}
+
+/* in: pairs, own, heads, tails, panels of weights, Y. */
+static int add_them(const Py_buffer *in)
+{
+    if (in[1].ndim != 2 || in[2].ndim != 2) return -1;
+    Py_ssize_t n_pairs = in[1].shape[0], hidden = in[1].shape[1], n_spans = in[2].shape[0];
+    const int64_t *pairs = in[0].buf;
+    const float *own = in[1].buf;
+    float *Y = in[5].buf;
+    if (in[0].len != 16 * n_pairs || in[2].len != 4 * n_spans * hidden ||
+        in[3].len != in[2].len || in[5].len != in[1].len ||
+        in[4].len != 4 * PANELS(hidden) * PANEL * hidden)
+        return -1;
+    for (Py_ssize_t i = 0; i < 2 * n_pairs; i++)
+        if (pairs[i] < 0 || pairs[i] >= n_spans) return -1;
+    for (Py_ssize_t i = 0; i < n_pairs; i += BLOCK) {
+        Py_ssize_t n = n_pairs - i < BLOCK ? n_pairs - i : BLOCK;
+        float *y = Y + i * hidden;
+        add_spans(y, in[2].buf, in[3].buf, pairs + 2 * i, n, hidden);
+        MULTIPLY(y, own + i * hidden, in[4].buf, n, hidden, hidden, hidden, 0);
+        add_rectified(y, own + i * hidden, n * hidden);
+    }
+    return 0;
+}
+
+PyDoc_STRVAR(
+    add_others_doc,
+    "add_others(pairs, own, heads, tails, weights, Y)\n\n"
+    "Fill Y, (n_pairs, hidden), with own + relu(own W^T + heads + tails). pairs:\n"
+    "(n_pairs, 2), int64. heads, tails: Of spans, (n_spans, hidden). weights: W in\n"
+    "panels of 16 columns.");
+
+static PyObject *add_others(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    return with_buffers(
+        args, n_args, "iffffF", add_them, "sizes of pairs, spans and weights do not agree");
+}
+
 #endif
 
 static PyMethodDef methods[] = {
 #ifdef LANES
     {"features", (PyCFunction)(void (*)(void))features, METH_FASTCALL, features_doc},
+    {"add_others", (PyCFunction)(void (*)(void))add_others, METH_FASTCALL,
+     add_others_doc},
 #endif
     {NULL, NULL, 0, NULL}};
 

@@ -114,8 +114,18 @@ class EntityPairAttention(nn.Module):
             return own
         heads, tails = self.strongest(own, batch) if strongest is None else strongest
         W = self.others.weight  # (hidden, 3 * hidden)
-        Y = own @ W[:, : self.hidden].T + self.others.bias
-        Y = Y + _of_pairs((heads, tails), W[:, self.hidden :], batch)
+        W_own, W_spans = W[:, : self.hidden], W[:, self.hidden :]
+        loop = self._loop(own, batch)
+        if loop is not None:
+            of_heads, of_tails = _of_spans((heads, tails), W_spans)
+            of_heads += self.others.bias
+            Y = torch.empty_like(own)
+            floats = own, of_heads, of_tails, panels(W_own), Y
+            _, pairs, *_ = batch.arrays
+            loop.add_others(pairs, *(each.numpy() for each in floats))
+            return Y
+        Y = own @ W_own.T + self.others.bias
+        Y = Y + _of_pairs((heads, tails), W_spans, batch)
         return own + self.dropout(Y.relu())
 
     def strongest(self, own: Tensor, b: PairBatch) -> Tensor:
@@ -186,7 +196,7 @@ class EntityPairAttention(nn.Module):
         Y = X.new_empty((len(b), hidden))
         loop.features(
             numpy.array([hidden, context.n_heads, *asked], dtype="int64"),
-            *map(numpy.ascontiguousarray, b.arrays),
+            *b.arrays,
             *(each.contiguous().numpy() for each in (*floats, *weights)),
             Y.numpy(),
         )

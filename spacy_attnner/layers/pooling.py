@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from .attention import AdditiveAttention, masked_softmax
 from .layout import Ints, cut_windows, numbers, upload
+from .recurrence import is_plain
 from .sequence_encoder import SequenceEncoder
 
 PARAGRAPH = 30  # words, where there are no sentences
@@ -69,6 +70,21 @@ class Segments:
         result = X.new_zeros((self._n, X.shape[1]))
         return result.index_add(0, self._numbers, X)
 
+    def weighted(self, weights: Tensor, X: Tensor) -> Tensor:
+        """Sums by each column of weights, (n_segments, n_columns * width).
+
+        weights: (n_tokens, n_columns). X: (n_tokens, width).
+        """
+        if torch.is_grad_enabled() or not (is_plain(X) and is_plain(weights)):
+            columns = weights.split(1, -1)  # each (N, 1)
+            return torch.cat([self.sum(each * X) for each in columns], -1)
+        result = numpy.zeros((self._n, weights.shape[1], X.shape[1]), dtype="float32")
+        W, values, end = weights.numpy(), X.numpy(), 0
+        for found, n in zip(result, self.lengths.tolist(), strict=True):
+            numpy.matmul(W[end : end + n].T, values[end : end + n], out=found)
+            end += n
+        return torch.from_numpy(result).flatten(1)
+
     def max(self, X: Tensor) -> Tensor:
         """Maximum of each column over each segment, (n_segments, n); of none 0."""
         result = X.new_zeros((self._n, X.shape[1]))
@@ -109,8 +125,7 @@ class AttentionPooling(nn.Module):
         weights = self.weights(X, segments)
         if self.factors is not None:
             weights = weights * self.factors[:, None]
-        heads = weights.split(1, -1)  # each (N, 1)
-        return torch.cat([segments.sum(each * X) for each in heads], -1)
+        return segments.weighted(weights, X)
 
 
 class SelfAttentionPooling(nn.Module):

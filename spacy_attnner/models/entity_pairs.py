@@ -14,7 +14,7 @@ from thinc.types import Floats2d
 from ..layers.pair_batch import PairBatch
 from ..layers.pair_logits import exclusive_logits
 from ..layers.pairs import N_TYPE_HASHES, N_TYPE_ROWS, EntityPairAttention
-from ..words import word_places, words_before
+from ..words import word_places
 from .batch import Batch
 from .bridge import (
     apply_function,
@@ -162,7 +162,8 @@ def _forward(
     docs = Batch(c.doc for c in batch)
     Xs, bp_tok2vec = vectors_of_words(tok2vec, docs, is_train)
     X = flatten(model, Xs)
-    arrays = pair_arrays(batch, model.attrs["context"], model.attrs["max_context"])
+    settings = model.attrs["context"], model.attrs["max_context"]
+    arrays = pair_arrays(batch, docs, *settings)
     counts = [len(c) for c in batch]
     if not is_train:
         return Parts(_predict(model, X, arrays), counts), no_backprop
@@ -236,8 +237,9 @@ def pair_attention(
     order = numpy.arange(2 * len(pairs), dtype="int64").reshape(-1, 2)
     candidates = Candidates(doc, [span for pair in pairs for span in pair], order)
     settings = model.attrs["context"], model.attrs["max_context"]
-    arrays = pair_arrays([candidates], *settings)
-    (X,), _ = vectors_of_words(tok2vec, Batch([doc]), False)
+    docs = Batch([doc])
+    arrays = pair_arrays([candidates], docs, *settings)
+    (X,), _ = vectors_of_words(tok2vec, docs, False)
     words = word_places(doc)
     places = numpy.arange(len(doc)) if words is None else words
     batch = PairBatch(device_of(layer), *arrays)
@@ -268,32 +270,42 @@ def _pair_inputs(
     return ArgsKwargs(args=args, kwargs={}), backprop
 
 
-def pair_arrays(batch: list[Candidates], context: int, max_context: int) -> Arrays:
-    """Spans, types, pairs and contexts of a batch, in flat word positions."""
-    spans, types, pairs, contexts = [], [], [], []
-    word = n_spans = 0
-    for c in batch:
-        before = words_before(c.doc)
-        bounds = numpy.array(
-            [(s.start, s.end) for s in c.spans], dtype="int64"
-        ).reshape(-1, 2)
-        bounds = before[bounds]  # words, not tokens
-        both = bounds[c.pairs]  # (n_pairs, 2, 2)
-        first = (both[:, :, 0].min(1) - context).clip(0)
-        end = (both[:, :, 1].max(1) + context).clip(None, before[-1])
-        end = numpy.minimum(end, first + max_context)
-        contexts.append(numpy.stack([first, end], 1) + word)
-        spans.append(bounds + word)
-        pairs.append(c.pairs + n_spans)
-        types += [type_rows(span.label) for span in c.spans]
-        word += int(before[-1])
-        n_spans += len(c.spans)
+def pair_arrays(
+    batch: list[Candidates], docs: Batch, context: int, max_context: int
+) -> Arrays:
+    """Spans, types, pairs and contexts of a batch, in flat word positions.
+
+    docs: The documents of the candidates.
+    """
+    n_spans, n_pairs = [len(c.spans) for c in batch], [len(c) for c in batch]
+    every = [span for c in batch for span in c.spans]
+    spans = numpy.array([(s.start, s.end) for s in every], dtype="int64").reshape(-1, 2)
+    spans += _starts(docs.lengths).repeat(n_spans)[:, None]
+    if docs.words is not None:
+        spans = docs.words.searchsorted(spans)  # words, not tokens
+    pairs = numpy.concatenate([c.pairs for c in batch])
+    pairs = pairs + _starts(n_spans).repeat(n_pairs)[:, None]
+    starts, lengths = _starts(docs.document_lengths), docs.document_lengths
+    both = spans[pairs]  # (n_pairs, 2, 2)
+    first = both[:, :, 0].min(1) - context
+    end = both[:, :, 1].max(1) + context
+    first = numpy.maximum(first, starts.repeat(n_pairs))
+    end = numpy.minimum(end, (starts + lengths).repeat(n_pairs))
+    end = numpy.minimum(end, first + max_context)
+    known = {label: type_rows(label) for label in {span.label for span in every}}
+    types = numpy.array([known[span.label] for span in every], dtype="int64")
     return (
-        numpy.concatenate(spans),
-        numpy.array(types, dtype="int64").reshape(-1, N_TYPE_HASHES),
-        numpy.concatenate(pairs),
-        numpy.concatenate(contexts),
+        spans,
+        types.reshape(-1, N_TYPE_HASHES),
+        pairs,
+        numpy.stack([first, end], 1),
     )
+
+
+def _starts(lengths: Any) -> numpy.ndarray:
+    """Where each of consecutive stretches begins, (n,), int64."""
+    sizes = numpy.asarray(lengths, dtype="int64")
+    return sizes.cumsum() - sizes
 
 
 def type_rows(label: int) -> list[int]:

@@ -48,6 +48,7 @@ from .settings import (
 )
 from .surveys import Survey, warn_of_sentences
 
+MOST = 0.75  # of the documents: where so many have pairs, all are read
 OF_OTHER_LABELS = 0.5  # threshold of labels for which none was fitted
 
 
@@ -200,6 +201,8 @@ class AttnRel(AttnPipe):
             self._types.count(self.name, self.cfg["types"], batch)
         scores: list[Any] = [numpy.zeros((0, len(self.labels))) for _ in batch]
         busy = [i for i, candidates in enumerate(batch) if len(candidates)]
+        if busy and len(busy) >= MOST * len(batch):
+            busy = list(range(len(batch)))  # the vectors of some would be copied
         if busy:
             self.ready([batch[i].doc for i in busy])
             logits = self.model.predict([batch[i] for i in busy])

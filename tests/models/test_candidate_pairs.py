@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
+from spacy_attnner.models.batch import Batch
 from spacy_attnner.models.candidate_pairs import Candidates, make_candidate_pairs
 from spacy_attnner.models.entity_pairs import pair_arrays, type_rows
 
@@ -106,7 +107,7 @@ def test_arrays_of_a_batch_by_hand():
         make_doc(11, [(1, 2, "A"), (9, 10, "A")]),
     ]
     spans, types, pairs, contexts = pair_arrays(
-        [get_candidates(doc) for doc in docs], context=2, max_context=7
+        [get_candidates(doc) for doc in docs], Batch(docs), context=2, max_context=7
     )
     assert spans.tolist() == [[0, 1], [3, 5], [9, 10], [17, 18]]
     assert pairs.tolist() == [[0, 1], [1, 0], [2, 3], [3, 2]]
@@ -117,8 +118,9 @@ def test_arrays_of_a_batch_by_hand():
 
 
 def test_no_documents_with_pairs():
-    batch = [make_candidate_pairs()(make_doc(3, []))]
-    arrays = pair_arrays(batch, context=2, max_context=7)
+    doc = make_doc(3, [])
+    batch = [make_candidate_pairs()(doc)]
+    arrays = pair_arrays(batch, Batch([doc]), context=2, max_context=7)
     assert [array.shape for array in arrays] == [(0, 2), (0, 3), (0, 2), (0, 2)]
 
 
