@@ -32,7 +32,7 @@ def test_info(rows):
     for name in ("spacy-attnner", "spacy", "torch"):
         assert found[name] == version(name)
     if where == "in PyTorch":
-        for name in ("CRF", "LSTM", "document context"):
+        for name in ("CRF", "LSTM", "document context", "pairs"):
             assert found[name] == "in PyTorch (SPACY_ATTNNER_TORCH=1)"
         assert found["CRF of models on a GPU"].endswith("(SPACY_ATTNNER_TORCH=1)")
     elif native.extension("crf._loop") is not None:

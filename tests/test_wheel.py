@@ -89,7 +89,7 @@ def wheel_of(source: Path, folder: Path, **environment: str) -> None:
 def own_source(folder: Path) -> Path:
     """The package beside the repository, where building leaves its traces."""
     source = folder / "source"
-    built = ("_loop.*", "_recurrence.*", "_context.*")
+    built = ("_loop.*", "_recurrence.*", "_context.*", "_pairs.*")
     ignore = shutil.ignore_patterns("__pycache__", *built)
     shutil.copytree(ROOT / "spacy_attnner", source / "spacy_attnner", ignore=ignore)
     shutil.copytree(ROOT / "configs", source / "configs")

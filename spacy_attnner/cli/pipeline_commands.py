@@ -309,6 +309,7 @@ def info_cli() -> None:
     from ..crf import kernel
     from ..crf.recursions import LOOP
     from ..layers.group_context import CONTEXT
+    from ..layers.pairs import PAIRS
     from ..layers.recurrence import RECURRENCE
 
     with sound("bad environment variable", "Unset it."):
@@ -318,8 +319,8 @@ def info_cli() -> None:
     rows |= {name: v for name, v in found.items() if name.startswith("cupy-cuda")}
     rows["Python"] = platform.python_version()
     rows["platform"] = platform.platform()
-    compiled = (("LSTM", RECURRENCE), ("document context", CONTEXT), ("CRF", LOOP))
-    for what, name in compiled:
+    compiled = {"LSTM": RECURRENCE, "document context": CONTEXT, "pairs": PAIRS}
+    for what, name in {"CRF": LOOP, **compiled}.items():
         where = "in PyTorch" if extension(name) is None else "compiled"
         rows[what] = f"{where} ({extension_state(name)})"
     where = "there" if kernel.is_usable() else "on the CPU"

@@ -81,7 +81,7 @@ class _Batch:
         self.n_threads = min(MOST_THREADS, -(-self.n_tags // 32) * 32)
         self.emissions = emissions.contiguous()
         self.ends = lengths.cumsum(0)
-        self.tables = self.room(3 * (self.m**2 + 4 * self.n + 2 * self.n_tags))
+        self.tables = self.room(3 * (self.m**2 + 4 * self.n + 3 * self.n_tags))
         chain = [each.contiguous() for each in params]
         wide = chain[0].dtype == torch.float64
         inputs = (*chain, wide, self.n, float(temperature))

@@ -13,12 +13,19 @@ Nothing is allocated here. */
 
 #ifdef __CUDACC__
 #define CORE static __device__
+#define WHOLE CORE
 #define FOR(k, n) for (int k = threadIdx.x; k < (n); k += blockDim.x)
 #define SYNC() __syncthreads()
 #define ONE_THREAD (threadIdx.x == 0)
 #else
 #include <math.h>
 #define CORE static
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 8
+/* with what it calls, once for processors with wider vectors; the result is the same */
+#define WHOLE __attribute__((flatten, target_clones("avx2", "default"))) static
+#else
+#define WHOLE CORE
+#endif
 #define FOR(k, n) for (int k = 0; k < (n); k++)
 #define SYNC()
 #define ONE_THREAD 1
@@ -36,7 +43,7 @@ Nothing is allocated here. */
 #define N_TAGS(n) (4 * (n) + 1)
 #define N_CLOSED(n) (2 * (n) + 1)
 /* doubles of a table, and of the work space beside tables and states */
-#define TABLE_SIZE(n) (N_CLOSED(n) * N_CLOSED(n) + 4 * (n) + 2 * N_TAGS(n))
+#define TABLE_SIZE(n) (N_CLOSED(n) * N_CLOSED(n) + 4 * (n) + 3 * N_TAGS(n))
 #define WORK_SIZE(n) (3 * N_TAGS(n) + N_CLOSED(n))
 
 /* Scores of n_rows tags or steps, float64 if wide, else float32. */
@@ -52,10 +59,11 @@ typedef struct {
 /* What a recursion in one direction knows of a chain, by places.
 step: from closed places (rows) to U, O, opening. inside: to closing from opening, to
 closing from inner, to inner from opening, to inner from inner, for each label.
-first, last: of the first token that it meets, and of the last. */
+first, last: of the first token that it meets, and of the last. preference: What a place
+is preferred by, so that of equal paths that of lower tags is best. */
 typedef struct {
     int n, backward;
-    double *step, *inside, *first, *last;
+    double *step, *inside, *first, *last, *preference;
 } Table;
 
 CORE double score(Scores X, long long i)
@@ -74,10 +82,11 @@ CORE int tag_at(int place, int n, int backward)
 
 CORE Table table_in(double *memory, int n, int backward)
 {
-    Table table = {n, backward, memory, 0, 0, 0};
+    Table table = {n, backward, memory, 0, 0, 0, 0};
     table.inside = table.step + N_CLOSED(n) * N_CLOSED(n);
     table.first = table.inside + 4 * n;
     table.last = table.first + N_TAGS(n);
+    table.preference = table.last + N_TAGS(n);
     return table;
 }
 
@@ -110,6 +119,7 @@ CORE void fill_table(Table table, Params params, double temperature, int sums)
         int goes_on = k < n || k > 3 * n, is_open = k > 2 * n;
         table.first[k] = goes_on ? FORBIDDEN : score(first, tag) / temperature;
         table.last[k] = is_open ? FORBIDDEN : score(last, tag) / temperature;
+        table.preference[k] = PREFERENCE * (1.0 - (double)tag_at(k, n, 0) / N_TAGS(n));
     }
     SYNC();
 }
@@ -190,7 +200,7 @@ CORE double log_sum(const double *state, const double *last, int n_tags)
 /* The log-score of all prefixes that end in a tag or, backward, of all suffixes that
 start in it, own emission included, (n_tokens, n_tags) like the emissions; and the
 log-sum of all paths, if that is asked for. */
-CORE void lattice(
+WHOLE void lattice(
     Table table, const double *emissions, long long n_tokens, double *out,
     double *log_z, double *work)
 {
@@ -211,28 +221,33 @@ CORE void lattice(
     SYNC();
 }
 
+CORE double bounded(double s, double temperature)
+{
+    s = (s > -LARGEST_GAP ? s : -LARGEST_GAP) / temperature;
+    return s > -LARGEST_GAP ? s : -LARGEST_GAP;
+}
+
 /* A token's emissions by places, from its best one: bounded, divided, bounded again. */
 CORE void bounded_row(
     Table table, Scores emissions, long long token, double temperature, double *out)
 {
-    int n_tags = N_TAGS(table.n);
+    int n = table.n, n_tags = N_TAGS(n), closing = table.backward ? 1 : 3;
     long long row = token * n_tags;
     double top = score(emissions, row);
     for (int k = 1; k < n_tags; k++) {
         double s = score(emissions, row + k);
         top = s > top ? s : top;
     }
-    FOR(k, n_tags) {
-        double s = score(emissions, row + tag_at(k, table.n, table.backward)) - top;
-        s = (s > -LARGEST_GAP ? s : -LARGEST_GAP) / temperature;
-        out[k] = s > -LARGEST_GAP ? s : -LARGEST_GAP;
+    if (ONE_THREAD) out[2 * n] = bounded(score(emissions, row) - top, temperature);
+    FOR(l, n) {
+        long long own = row + 4 * l; /* the tag before its B */
+        double *place = out + l;
+        place[0] = bounded(score(emissions, own + closing) - top, temperature);
+        place[n] = bounded(score(emissions, own + 4) - top, temperature);
+        place[2 * n + 1] = bounded(score(emissions, own + 4 - closing) - top, temperature);
+        place[3 * n + 1] = bounded(score(emissions, own + 2) - top, temperature);
     }
-}
-
-/* What a place is preferred by, so that of equal paths that of lower tags is best. */
-CORE double preference(int place, int n)
-{
-    return PREFERENCE * (1.0 - (double)tag_at(place, n, 0) / N_TAGS(n));
+    SYNC();
 }
 
 /* The best place before another one, by the state there. */
@@ -243,13 +258,13 @@ CORE int place_before(Table table, const double *state, int place)
         int label = place < n ? place : place - 3 * n - 1;
         const double *inside = table.inside + (place < n ? 0 : 2 * n) + label;
         int opening = m + label, inner = m + n + label;
-        double a = state[opening] + (inside[0] + preference(opening, n));
-        double b = state[inner] + (inside[n] + preference(inner, n));
+        double a = state[opening] + (inside[0] + table.preference[opening]);
+        double b = state[inner] + (inside[n] + table.preference[inner]);
         return a >= b ? opening : inner;
     }
     double top = FORBIDDEN * 1e3;
     for (int i = 0; i < m; i++) {
-        double s = state[i] + (table.step[i * m + place - n] + preference(i, n));
+        double s = state[i] + (table.step[i * m + place - n] + table.preference[i]);
         if (s > top) top = s, best = i;
     }
     return best;
@@ -258,7 +273,7 @@ CORE int place_before(Table table, const double *state, int place)
 /* The best path (Viterbi). The way there keeps the best scores alone, in `states`,
 (n_tokens, n_tags), from the best of the token before; where they came from is found on
 the way back. table: forward, of scores, at a temperature of 1. */
-CORE void best_path(
+WHOLE void best_path(
     Table table, Scores emissions, long long n_tokens, double *states, long long *tags,
     double *work)
 {
@@ -274,7 +289,7 @@ CORE void best_path(
         SYNC();
     }
     for (int k = 0; n_tokens && k < n_tags; k++) {
-        double s = state[k] + (table.last[k] + preference(k, table.n));
+        double s = state[k] + (table.last[k] + table.preference[k]);
         if (s > top) top = s, place = k;
     }
     for (long long t = n_tokens - 1; t >= 0; t--) {
@@ -309,7 +324,7 @@ CORE double follow_entity(
 
 /* The probability of each entity of a path, at its last token: all paths that run
 through it. forward, backward: tables for sums. */
-CORE void entity_scores(
+WHOLE void entity_scores(
     Table forward, Table backward, Scores emissions, long long n_tokens,
     double temperature, double log_odds_offset, const long long *tags, double *scores,
     double *work)

@@ -67,7 +67,11 @@ def arranged(lstm: nn.LSTM, loop: ModuleType) -> Weights:
 def panels(W: Tensor) -> Tensor:
     """Weights of a product, (columns, width), as (n_panels, width, PANEL)."""
     filled = F.pad(W.detach(), (0, 0, 0, -len(W) % PANEL))
-    return filled.view(-1, PANEL, W.shape[1]).transpose(1, 2).contiguous()
+    return (
+        filled.view(len(filled) // PANEL, PANEL, W.shape[1])
+        .transpose(1, 2)
+        .contiguous()
+    )
 
 
 def bilstm(

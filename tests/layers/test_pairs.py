@@ -5,12 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_attnner.layers import pair_batch
-from spacy_attnner.layers.pair_batch import PairBatch, Ranges, token_places
+from spacy_attnner.layers.pair_batch import BETWEEN, PairBatch, Ranges, token_places
 from spacy_attnner.layers.pairs import (
     N_TYPE_HASHES,
+    PAIRS,
     EntityPairAttention,
     SpanPooling,
 )
+from spacy_attnner.native import extension
 
 WIDTH, HIDDEN = 5, 14
 CPU = torch.device("cpu")
@@ -305,3 +307,90 @@ def test_context_of_a_pair_by_hand(document):
         scores = (Q * K).sum(-1) / 2**0.5 + bias  # (C, H)
         expected = (scores.softmax(0)[..., None] * V).sum(0).flatten()
         torch.testing.assert_close(found[p], expected)
+
+
+def compiled(name):
+    return getattr(extension(PAIRS), name, None)
+
+
+needs_compiled = pytest.mark.skipif(
+    compiled("features") is None, reason="it is not compiled"
+)
+
+
+@needs_compiled
+@pytest.mark.parametrize("n_tokens", [9, 40, 300])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"n_heads": 1, "hidden": 48},
+        {"product": False},
+        {"attention": False},
+        {"between": False, "strongest": False},
+        {"product": False, "attention": False, "between": False},
+    ],
+)
+def test_the_compiled_formula(changes, n_tokens, monkeypatch):
+    attention = make_attention(**{"hidden": 32, "n_heads": 2, **changes})
+    torch.nn.init.normal_(attention.context.place.weight)
+    random = numpy.random.default_rng(n_tokens)
+    first = random.integers(0, n_tokens - 3, 15)
+    bounds = numpy.stack([first, first + random.integers(1, 4, 15)], 1)  # some overlap
+    order = [(i, j) for i in range(15) for j in range(15) if i != j]
+    batch = make_batch(bounds, order, n_tokens, context=3)
+    batch._contexts[:, 1] = batch._contexts.T[1].clip(None, batch._contexts.T[0] + 60)
+    X = 3 * torch.randn(n_tokens, WIDTH)
+    expected = attention(X, batch)
+    calls = []
+    features = compiled("features")
+    monkeypatch.setattr(
+        extension(PAIRS), "features", lambda *args: (calls.append(1), features(*args))
+    )
+    with torch.no_grad():
+        found = attention(X, batch)
+    assert calls
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=2e-5)
+
+
+@needs_compiled
+def test_attention_to_one_word_alone():
+    """Smaller weights give sums of denormal numbers, which are slow."""
+    attention = make_attention(hidden=64, n_heads=1)
+    torch.nn.init.constant_(attention.context.place.weight, 0.0)
+    attention.context.place.weight.data[BETWEEN] = 87.0
+    bounds = [(100, 101), (102, 103)]
+    batch = make_batch(bounds, [(0, 1), (1, 0)], 203, context=100)
+    X = torch.randn(203, WIDTH)
+    expected = attention(X, batch)
+    with torch.no_grad():
+        found = attention(X, batch)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=2e-5)
+
+
+@needs_compiled
+def test_sizes_that_do_not_agree(monkeypatch):
+    attention = make_attention(hidden=32, n_heads=2)
+    given = {}
+    for name in ("features", "add_others"):
+        function = compiled(name)
+
+        def keep(*args, name=name, function=function):
+            given[name] = args
+            function(*args)
+
+        monkeypatch.setattr(extension(PAIRS), name, keep)
+    with torch.no_grad():
+        attention(torch.randn(19, WIDTH), make_batch(BOUNDS, ORDER, 19))
+    monkeypatch.undo()
+    for name, args in given.items():
+        for place, own in enumerate(args):
+            fewer = own[:-20].copy()  # of the table of distances not the last alone
+            wrongs = [fewer, own.astype(bool)]
+            if own.dtype == "int64" and own.ndim == 2:
+                wrongs += [own - 20, own + 20]
+            for wrong in wrongs:
+                with pytest.raises(ValueError, match="do not agree"):
+                    compiled(name)(*args[:place], wrong, *args[place + 1 :])
+        with pytest.raises(TypeError, match="arguments are wanted"):
+            compiled(name)(*args[1:])
