@@ -97,10 +97,10 @@ def align_groups(doc: Doc) -> None:
     Those of documents that were read from bytes are none.
     """
     for key, group in list(doc.spans.items()):
+        if isinstance(group, AlignedSpanGroup):
+            continue
         if TRIPLES in group.attrs or TURN in group.attrs:
-            aligned = as_aligned(group)
-            if aligned is not group:
-                doc.spans[key] = aligned
+            doc.spans[key] = as_aligned(group)
 
 
 def as_aligned(group: SpanGroup) -> AlignedSpanGroup:
