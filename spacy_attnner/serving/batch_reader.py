@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from ..onnx import encoders_of
 from .found_page import found_html
 
 MOST_EXPLAINED = 20  # of what a text says, categories first
+REMEMBERED = 1_000_000  # characters
 log = logging.getLogger("spacy_attnner.serving")
 
 
@@ -54,10 +56,15 @@ class BatchReader:
     """Reads batches with a pipeline, one at a time, in whatever thread it is called.
 
     nlp: The pipeline, which nobody else may use meanwhile.
+    remembered: Characters of texts after which their words are forgotten
+        (`nlp.memory_zone`): most words of a text were in another one shortly before.
     """
 
-    def __init__(self, nlp: Language) -> None:
+    def __init__(self, nlp: Language, *, remembered: int = REMEMBERED) -> None:
         self.nlp = nlp
+        self.remembered = remembered
+        self._zone = ExitStack()
+        self._chars = 0  # read in the zone
         self.explainer = Explainer(nlp)
         # the graph of ONNX has no gradients
         graphs = (isinstance(e.encoder, OnnxEncoder) for _, e in encoders_of(nlp))
@@ -67,13 +74,23 @@ class BatchReader:
         """The outcomes of jobs, in their order.
 
         A batch that fails, also for want of memory, is halved until the text that makes
-        it fail is alone. Texts and words are forgotten afterwards (`nlp.memory_zone`).
+        it fail is alone.
         """
+        if not self._chars:
+            self._zone.enter_context(self.nlp.memory_zone())
+        self._chars += 1 + sum(len(job.text) for job in jobs)
         try:
-            with self.nlp.memory_zone():
-                docs = self.nlp.pipe([job.text for job in jobs], batch_size=len(jobs))
-                pairs = zip(docs, jobs, strict=True)
-                return [self._outcome(doc, job) for doc, job in pairs]
+            return self._read(jobs)
+        finally:
+            if self._chars > self.remembered:
+                self._chars = 0
+                self._zone.close()
+
+    def _read(self, jobs: Sequence[Job]) -> list[Outcome]:
+        try:
+            docs = self.nlp.pipe([job.text for job in jobs], batch_size=len(jobs))
+            pairs = zip(docs, jobs, strict=True)
+            return [self._outcome(doc, job) for doc, job in pairs]
         except Exception as error:
             problem = f"the pipeline fails on this text: {type(error).__name__}: "
             problem += str(error)[:500]
@@ -81,7 +98,7 @@ class BatchReader:
                 log.exception("a text of %d characters fails", len(jobs[0].text))
                 return [failure(problem, jobs[0].id)]
         half = len(jobs) // 2
-        return self.read(jobs[:half]) + self.read(jobs[half:])
+        return self._read(jobs[:half]) + self._read(jobs[half:])
 
     def _outcome(self, doc: Doc, job: Job) -> Outcome:
         found = self._explanations(doc) if job.explain else []

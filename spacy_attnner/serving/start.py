@@ -1,5 +1,6 @@
 """`spacy attn serve`: everything that may go wrong before the first request."""
 
+import gc
 import socket
 from contextlib import suppress
 from importlib.util import find_spec
@@ -48,6 +49,9 @@ def serve(
 
         name = Path(model).name or model  # paths are nobody's business
         app = make_app(nlp, name, bounds=bounds, limits=limits)
+        # what is there stays: looking through it for garbage halts all requests
+        gc.collect()
+        gc.freeze()
         settings: dict[str, Any] = {"access_log": False, "server_header": False}
         server = Server(Config(app, log_level="warning", **settings))
         echo(f"Answering at {url_of(listening)} (Ctrl-C ends it)")
