@@ -6,9 +6,9 @@ from contextlib import suppress
 import pytest
 
 from spacy_attnner.corpora.complaints import CorpusError, Repairs
+from spacy_attnner.corpora.decoding import OTHER_ENCODING
 from spacy_attnner.corpora.documents import UNITS
 from spacy_attnner.corpora.formats import Corpus, detect_format
-from spacy_attnner.corpora.reading import OTHER_ENCODING
 from spacy_attnner.relations import get_relations
 
 from .test_formats_apart import SAMPLES, TEXT, WORDS, spotted, studio

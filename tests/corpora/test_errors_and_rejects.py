@@ -14,7 +14,7 @@ import pytest
 import zstandard
 from spacy.tokens import DocBin
 
-from spacy_attnner.corpora import reading, storing
+from spacy_attnner.corpora import decoding, storing
 from spacy_attnner.corpora.complaints import CorpusError, CorpusErrors
 from spacy_attnner.corpora.conversion import SAME_ID, convert
 from spacy_attnner.corpora.documents import TRIMMED, TWICE
@@ -109,7 +109,7 @@ def test_byte_order_marks(write, out, nlp, encoding):
     summary = convert(write((content + "\r\n" + content).encode(encoding)), out)
     assert summary.entities == {"LOC": 2}
     assert read(out, nlp)[0].text == "Zoë left Oslo."
-    assert summary.repairs == ({} if "8" in encoding else {reading.WIDE: 1})
+    assert summary.repairs == ({} if "8" in encoding else {decoding.WIDE: 1})
 
 
 def test_another_encoding_is_asked_for_and_counted(write, out, nlp):
@@ -117,7 +117,7 @@ def test_another_encoding_is_asked_for_and_counted(write, out, nlp):
     with pytest.raises(CorpusError, match=r":1: .* is not utf-8; .* --encoding lati"):
         convert(path, out)
     summary = convert(path, out, encoding="latin-1")
-    assert summary.repairs == {f"{reading.OTHER_ENCODING} latin-1": 1}
+    assert summary.repairs == {f"{decoding.OTHER_ENCODING} latin-1": 1}
     assert [token.text for token in read(out, nlp)[0]] == ["café", "joy"]
     with pytest.raises(CorpusError, match="there is no encoding 'lattin'; give one"):
         convert(path, out, encoding="lattin")

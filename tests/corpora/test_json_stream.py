@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spacy_attnner.corpora import reading
+from spacy_attnner.corpora import decoding, reading
 from spacy_attnner.corpora.complaints import CorpusError
 from spacy_attnner.corpora.json_stream import JSONStream
 from spacy_attnner.corpora.reading import Source
@@ -81,7 +81,8 @@ def test_no_more_is_read_than_up_to_what_is_wrong():
 @pytest.mark.parametrize("end", ["", "\n"])
 def test_a_large_array_is_not_held(write, monkeypatch, end):
     """On one line, or on many."""
-    monkeypatch.setattr(reading, "PIECE", 1_000)
+    for module in (reading, decoding):
+        monkeypatch.setattr(module, "PIECE", 1_000)
     item = json.dumps({"text": "Ada left Oslo . " * 10})
     path = write("[" + f",{end}".join([item] * 5_000) + "]")
     assert path.stat().st_size > 800_000
@@ -95,7 +96,8 @@ def test_a_large_array_is_not_held(write, monkeypatch, end):
 
 def test_a_record_longer_than_a_piece(write, monkeypatch):
     """Lines stay lines, of which a wrong one is an error of its own."""
-    monkeypatch.setattr(reading, "PIECE", 10)
+    for module in (reading, decoding):
+        monkeypatch.setattr(module, "PIECE", 10)
     pair = json.dumps(["Ada left Oslo .", {"entities": []}])
     source = Source(write(f"{pair}\n{{oops\n{pair}\n"))
     assert list(source.values()) == [pair, "{oops", pair]
@@ -110,6 +112,6 @@ def test_an_array_in_other_encodings(write):
         assert values == [{"text": "Zoë"}, {"text": "Ada"}]
     source = Source(write(content.encode("latin-1")), encoding="latin-1")
     assert json.loads(next(source.values())) == {"text": "Zoë"}
-    assert source.repairs == {f"{reading.OTHER_ENCODING} latin-1": 1}
+    assert source.repairs == {f"{decoding.OTHER_ENCODING} latin-1": 1}
     with pytest.raises(CorpusError, match="cannot be decoded"):
         list(Source(write(content.encode("utf-16")[:-1])).values())
