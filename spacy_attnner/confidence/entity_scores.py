@@ -48,7 +48,8 @@ def set_confidences(
     scored: The entities, each with its probability.
     key: The span group that keeps them; it is replaced.
     """
-    turn = max((group.attrs[TURN] for _, group in scored_groups(doc)), default=0)
+    scored_before = filter(is_scored, doc.spans.values())
+    turn = max((group.attrs[TURN] for group in scored_before), default=0)
     put_confidences(doc, list(scored), key, turn + 1)
 
 

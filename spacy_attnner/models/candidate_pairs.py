@@ -119,10 +119,12 @@ def _pairs(spans: list[Span], max_length: int, same_sentence: bool) -> numpy.nda
         sentence = numpy.array([span.sent.start for span in spans], dtype="int64")
         stop = numpy.minimum(stop, sentence.searchsorted(sentence, side="right"))
     counts = (stop - first - 1).clip(0)
-    twice = counts.repeat(2)  # forward and backward
-    here = first.repeat(2).repeat(twice)
-    nth = numpy.arange(len(here)) - (twice.cumsum() - twice).repeat(twice)
-    pairs = numpy.stack([here, here + 1 + nth], axis=1)
-    backward = numpy.tile([False, True], len(spans)).repeat(twice)
-    pairs[backward] = pairs[backward][:, ::-1]
+    ends = counts.cumsum()
+    here, before = first.repeat(counts), (ends - counts).repeat(counts)
+    nth = numpy.arange(len(here)) - before
+    pairs = numpy.empty((2 * len(here), 2), dtype="int64")
+    forward = 2 * before + nth  # rows
+    pairs[forward, 0] = here
+    pairs[forward, 1] = here + 1 + nth
+    pairs[forward + counts.repeat(counts)] = pairs[forward, ::-1]
     return pairs
