@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .layout import Ints, numbers, positions, upload
+from .pooling import Segments
 
 BEFORE, HEAD, BETWEEN, TAIL, AFTER = range(5)  # where a token stands, seen from a pair
 DISTANCES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # tokens between two spans
@@ -54,7 +55,7 @@ class PairBatch:
     @cached_property
     def _tensors(self) -> list[Tensor]:
         arrays = self._types, self._pairs, self._contexts, *self._ends
-        return upload(self._device, *arrays, self._distances, *self._by_length)
+        return upload(self._device, *arrays, self._distances, *self._tokens())
 
     @property
     def types(self) -> Tensor:
@@ -101,22 +102,16 @@ class PairBatch:
         return bucket + forward * len(DISTANCES)
 
     @property
-    def spans_by_length(self) -> tuple[list[Tensor], Tensor]:
-        """Tokens of spans of the same length, (n, length) each; and the row of each
-        span among all of these, (n_spans,)."""
-        *tokens, rows = self._tensors[-len(self._by_length) :]
-        return tokens, rows
+    def span_tokens(self) -> tuple[Tensor, Segments]:
+        """The tokens of the spans, one after the other, and whose they are."""
+        tokens, owners = self._tensors[6:]
+        first, end = self._spans.T
+        return tokens, Segments(self._device, end - first, owners=owners)
 
-    @cached_property
-    def _by_length(self) -> list[Ints]:
-        first, lengths = self._spans[:, 0], self._spans[:, 1] - self._spans[:, 0]
-        order = numpy.argsort(lengths, kind="stable")
-        tokens, begin = [], 0
-        for length, n in zip(*numpy.unique(lengths, return_counts=True), strict=True):
-            chosen = order[begin : begin + n]
-            tokens.append(first[chosen, None] + numpy.arange(length))
-            begin += n
-        return [*tokens, numpy.argsort(order)]
+    def _tokens(self) -> tuple[Ints, Ints]:
+        first, end = self._spans.T
+        owners = numbers(end - first)
+        return first[owners] + positions(end - first), owners
 
     @cached_property
     def between(self) -> "Ranges":

@@ -31,15 +31,11 @@ class SpanPooling(nn.Module):
 
     def forward(self, X: Tensor, batch: PairBatch) -> Tensor:
         """What the spans of a batch are, (n_spans, 2 * width + type_width)."""
-        by_length, rows = batch.spans_by_length  # without any padding: most are short
-        pooled = [X.new_empty((0, 2 * X.shape[1]))]
-        for tokens in by_length:
-            words = X[tokens]  # (n, length, width)
-            weights = self.attention(words).softmax(1)  # (n, length, 1)
-            attended = (weights * words).sum(1)
-            pooled.append(torch.cat([attended, words.amax(1)], -1))
+        tokens, spans = batch.span_tokens
+        words = X[tokens]
+        attended = spans.sum(spans.softmax(self.attention(words)) * words)
         types = self.types(batch.types).sum(1)
-        return torch.cat([torch.cat(pooled)[rows], types], -1)
+        return torch.cat([attended, spans.max(words), types], -1)
 
 
 class EntityPairAttention(nn.Module):

@@ -25,15 +25,22 @@ class Segments:
 
     lengths: Tokens of each, on the host, (n_segments,).
     sentences: Tokens of each sentence of all of them, none empty, if they are known.
+    owners: The segment of each token, where it is on the device already, (n_tokens,).
     """
 
     def __init__(
-        self, device: torch.device, lengths: Ints, sentences: Ints | None = None
+        self,
+        device: torch.device,
+        lengths: Ints,
+        sentences: Ints | None = None,
+        owners: Tensor | None = None,
     ) -> None:
         self.lengths = numpy.asarray(lengths)
         self._device, self._sentences = device, sentences
         self._n = len(lengths)
-        (self._numbers,) = upload(device, numbers(self.lengths))
+        if owners is None:
+            (owners,) = upload(device, numbers(self.lengths))
+        self._numbers = owners
 
     @property
     def sentences(self) -> tuple["Segments", Ints]:
