@@ -280,8 +280,7 @@ def _forward_projected(
     batch = Batch.of(docs)
     if is_train or not _is_projection(model.layers) or not any(batch.lengths):
         return forward_chain(model, batch, is_train)
-    Y = of_tokens(model, _project(model.layers, batch), batch)
-    return Parts(Y, batch.lengths), no_backprop
+    return Parts(_project(model.layers, batch), batch.lengths), no_backprop
 
 
 def _is_projection(layers: list[Model]) -> bool:
@@ -296,7 +295,7 @@ def _is_projection(layers: list[Model]) -> bool:
 
 
 def _project(layers: list[Model], batch: Batch) -> Any:
-    """What a linear layer makes of concatenated tok2vecs, (n_words, width).
+    """What a linear layer makes of concatenated tok2vecs, (n_tokens, width).
 
     It is a sum of products, one for each of them, and nothing is put side by side. For
     prediction, of a batch that has tokens.
@@ -306,13 +305,18 @@ def _project(layers: list[Model], batch: Batch) -> Any:
     W: Any = layer.get_param("W")
     Y: Any = None
     rest = []
-    for X, own in (_said(each, batch) for each in tok2vec.layers):
+    for each in tok2vec.layers:
+        by_words = _sees_words(each)
+        if by_words:
+            X = _rows_of_distinct(each, batch)
+        else:
+            X = flatten(layer, each.predict(batch), each.maybe_get_dim("nO"))
         W_own, W = W[:, : X.shape[1]], W[:, X.shape[1] :]
-        if own is None:
+        if by_words:
+            Z = linear(ops, X, W_own)[ops.xp.asarray(batch.distinct[1])]
+            Y = Z if Y is None else Y + Z
+        else:
             rest.append((X, W_own))
-            continue
-        Z = linear(ops, X, W_own)[ops.xp.asarray(own)]
-        Y = Z if Y is None else Y + Z
     if Y is None:
         X, W_own = rest.pop()
         Y = linear(ops, X, W_own)
@@ -320,14 +324,6 @@ def _project(layers: list[Model], batch: Batch) -> Any:
     for X, W_own in rest:
         Y = add_product(ops, Y, X, W_own)
     return Y
-
-
-def _said(tok2vec: Model, batch: Batch) -> tuple[Any, numpy.ndarray | None]:
-    """Rows of words, and which of them each word has, where that is not its own."""
-    if _sees_words(tok2vec):
-        return _of_distinct(tok2vec, batch)
-    X = flatten(tok2vec, tok2vec.predict(batch), tok2vec.maybe_get_dim("nO"))
-    return of_words(tok2vec, X, batch), None
 
 
 def _init_rows(model: Model, X: Any = None, Y: Any = None) -> None:
@@ -440,7 +436,8 @@ def _forward_chain(
         bp_tok2vec: Callable = no_backprop
         layers = model.layers[1:]
     elif not is_train and _is_projection(model.layers):
-        X = Parts(_project(model.layers, batch), batch.document_lengths)
+        X = of_words(model, _project(model.layers, batch), batch)
+        X = Parts(X, batch.document_lengths)
         bp_tok2vec, layers = no_backprop, model.layers[2:]
     else:
         X, bp_tok2vec = vectors_of_words(model.layers[0], batch, is_train)

@@ -4,7 +4,14 @@ import numpy
 import pytest
 from thinc.api import Linear, Model, NumpyOps, concatenate
 
-from spacy_attnner.models.rows import Parts, concatenated, flatten, projected, rowwise
+from spacy_attnner.models.rows import (
+    Parts,
+    chain_of_words,
+    concatenated,
+    flatten,
+    projected,
+    rowwise,
+)
 
 MODEL = Model("any", lambda model, X, is_train: (X, None), ops=NumpyOps())
 SPACY_EMBEDDING = {
@@ -109,6 +116,35 @@ def test_concatenated_predicts_what_it_trains_on(embed, build, configs, docs):
             numpy.testing.assert_allclose(found, y, atol=1e-6)
             expected = numpy.hstack([first, second])
             numpy.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "embeds",
+    [
+        ("WordEmbed", "CharacterCNN"),
+        ("WordEmbed", "spaCy's"),
+        ("spaCy's", "CharacterCNN"),
+        ("spaCy's", "spaCy's"),
+        ("WordEmbed",),
+    ],
+)
+def test_projections_of_what_is_concatenated(embeds, build, configs, docs):
+    """In prediction a sum of products, one for each tok2vec."""
+    layers = [build(configs.get(name, SPACY_EMBEDDING)) for name in embeds]
+    alone = projected(concatenated(*layers), 7)
+    alone.initialize(X=docs)
+    linear = alone.layers[1].layers[0]
+    linear.set_param("b", numpy.arange(7, dtype="float32"))
+    words = chain_of_words(
+        concatenated(*layers), rowwise(linear), rowwise(Linear(2, 7))
+    )
+    words.layers[2].initialize()
+    for batch in (docs, docs[:1], docs[1:2], docs[3:4]):
+        for model in (alone, words):
+            Y, _ = model(batch, is_train=True)
+            for found, y in zip(model.predict(batch), Y, strict=True):
+                assert found.shape == y.shape
+                numpy.testing.assert_allclose(found, y, atol=1e-5)
 
 
 def test_concatenated_gives_each_layer_its_part_of_the_gradient(build, configs, docs):
