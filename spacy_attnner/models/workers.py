@@ -9,11 +9,8 @@ from typing import Any
 
 import torch
 
-# the process whose number of threads is its own affair: the one that imported this,
-# unless `multiprocessing` started it for a worker
-_settled: int | None = None
-if multiprocessing.parent_process() is None:
-    _settled = os.getpid()
+_imported = os.getpid()
+_settled: int | None = None  # the process whose threads are as they should be
 
 
 def one_thread_in_workers() -> None:
@@ -25,9 +22,12 @@ def one_thread_in_workers() -> None:
     """
     global _settled
     process = os.getpid()
-    if process != _settled:
+    if process == _settled:
+        return
+    # what `multiprocessing` starts does not know so yet while it imports what it is to do
+    if process != _imported or multiprocessing.parent_process() is not None:
         torch.set_num_threads(1)
-        _settled = process
+    _settled = process
 
 
 def trim_heap() -> None:

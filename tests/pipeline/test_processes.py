@@ -30,3 +30,40 @@ def test_workers_do_not_wait_for_threads_that_a_fork_lost(make_task, tmp_path: P
         check=False,
     )
     assert done.stdout.split() == ["True", "2"], done.stderr
+
+
+THREADS = """
+import multiprocessing, sys, torch
+from spacy_attnner.models.workers import one_thread_in_workers
+
+def count(queue):
+    one_thread_in_workers()
+    queue.put(torch.get_num_threads())
+
+if __name__ == "__main__":
+    one_thread_in_workers()
+    found = [torch.get_num_threads()]
+    for method in multiprocessing.get_all_start_methods():
+        context = multiprocessing.get_context(method)
+        queue = context.Queue()
+        process = context.Process(target=count, args=(queue,))
+        process.start()
+        found.append(queue.get(timeout=100))
+        process.join()
+    print(set(found[1:]), found[0])
+"""
+
+
+def test_workers_have_one_thread_however_they_begin(tmp_path: Path):
+    """A spawned process imports what it is to do before it knows that it is one."""
+    script = tmp_path / "script.py"
+    script.write_text(THREADS, encoding="utf8")
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.stdout.split() == ["{1}", "2"], done.stderr
