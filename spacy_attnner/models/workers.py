@@ -24,7 +24,7 @@ def one_thread_in_workers() -> None:
     process = os.getpid()
     if process == _settled:
         return
-    # what `multiprocessing` starts does not know so yet while it imports what it is to do
+    # a process that was spawned does not know so yet while it imports what it is to do
     if process != _imported or multiprocessing.parent_process() is not None:
         torch.set_num_threads(1)
     _settled = process
