@@ -48,8 +48,7 @@ def set_confidences(
     scored: The entities, each with its probability.
     key: The span group that keeps them; it is replaced.
     """
-    scored_before = filter(is_scored, doc.spans.values())
-    turn = max((group.attrs[TURN] for group in scored_before), default=0)
+    turn = max((group.attrs[TURN] for _, group in scored_groups(doc)), default=0)
     put_confidences(doc, list(scored), key, turn + 1)
 
 
