@@ -83,7 +83,8 @@ INLINE void read_context(
     const int64_t *head = b->spans + 2 * own[0], *tail = b->spans + 2 * own[1];
     int64_t first = context[0], end = context[1];
     Py_ssize_t n = (Py_ssize_t)(end - first);
-    const float *q = b->head_queries + own[0] * hidden, *r = b->tail_queries + own[1] * hidden;
+    const float *q = b->head_queries + own[0] * hidden;
+    const float *r = b->tail_queries + own[1] * hidden;
     for (Py_ssize_t i = 0; i < hidden; i++) query[i] = q[i] + r[i];
     int64_t begin = head[0] < tail[0] ? head[0] : tail[0];
     int64_t behind = head[1] > tail[1] ? head[1] : tail[1];
@@ -130,7 +131,8 @@ INLINE void read_between(const Pairs *b, Py_ssize_t pair, float *to)
     memcpy(to, b->values + first * hidden, hidden * sizeof(float));
     for (const float *value = b->values + (first + 1) * hidden;
          value < b->values + end * hidden; value += hidden)
-        for (Py_ssize_t i = 0; i < hidden; i++) to[i] = value[i] > to[i] ? value[i] : to[i];
+        for (Py_ssize_t i = 0; i < hidden; i++)
+            to[i] = value[i] > to[i] ? value[i] : to[i];
 }
 
 /* Features of some pairs, a row each, and what their spans and distances add. */
@@ -142,8 +144,10 @@ static void read_pairs(
     Py_ssize_t hidden = b->hidden;
     for (Py_ssize_t pair = start; pair < start + n; pair++) {
         const int64_t *own = b->pairs + 2 * pair;
-        const float *head = b->heads + own[0] * hidden, *tail = b->tails + own[1] * hidden;
-        const float *h = b->own_heads + own[0] * hidden, *t = b->own_tails + own[1] * hidden;
+        Py_ssize_t i_head = (Py_ssize_t)own[0] * hidden;
+        Py_ssize_t i_tail = (Py_ssize_t)own[1] * hidden;
+        const float *head = b->heads + i_head, *tail = b->tails + i_tail;
+        const float *h = b->own_heads + i_head, *t = b->own_tails + i_tail;
         const float *distance = b->table + b->distances[pair] * hidden;
         float *y = b->Y + pair * hidden;
         for (Py_ssize_t i = 0; i < hidden; i++) y[i] = h[i] + t[i] + distance[i];
@@ -212,7 +216,8 @@ static int check_and_run(const Py_buffer *in)
     for (int i = HEADS; i <= TAIL_QUERIES; i++)
         if (in[i].len != b.n_spans * row && (attention || i < HEAD_QUERIES)) return -1;
     if (in[CONTEXTS].len != 16 * b.n_pairs || in[DISTANCES].len != 8 * b.n_pairs ||
-        in[RESULT].len != b.n_pairs * row || in[PLACE].len != 4 * N_PLACES * b.n_heads ||
+        in[RESULT].len != b.n_pairs * row ||
+        in[PLACE].len != 4 * N_PLACES * b.n_heads ||
         in[WEIGHTS].len != PANELS(hidden) * PANEL * width * 4 ||
         (attention && b.stride < b.n_tokens + LANES) || !is_sound(&b, &longest))
         return -1;
@@ -234,10 +239,11 @@ static int check_and_run(const Py_buffer *in)
 PyDoc_STRVAR(
     features_doc,
     "features(sizes, spans, pairs, contexts, distances, heads, tails, own_heads,\n"
-    "    own_tails, head_queries, tail_queries, keys, values, place, table, weights, Y)\n\n"
+    "    own_tails, head_queries, tail_queries, keys, values, place, table, weights,\n"
+    "    Y)\n\n"
     "Fill Y, (n_pairs, hidden). sizes: hidden, n_heads, and whether there are the\n"
-    "product, attention, between. spans, pairs, contexts: (n, 2). distances: Rows of the\n"
-    "table, (n_buckets, hidden). heads, tails: Of spans, (n_spans, hidden), and so what\n"
+    "product, attention, between. spans, pairs, contexts: (n, 2). distances: Rows of\n"
+    "the table, (n_buckets, hidden). heads, tails: Of spans, (n_spans, hidden), so what\n"
     "they add by themselves, and their shares of queries, scaled. keys: (hidden,\n"
     "n_tokens + 16 or more). values: (n_tokens, hidden). place: (5, n_heads). weights:\n"
     "Of the features, in panels. Integers are int64, all else float32.");
@@ -259,11 +265,12 @@ static void add_rectified(float *y, const float *own, Py_ssize_t n)
 /* y = heads + tails, of n pairs */
 FOR_EACH_CPU
 static void add_spans(
-    float *y, const float *heads, const float *tails, const int64_t *pairs, Py_ssize_t n,
-    Py_ssize_t hidden)
+    float *y, const float *heads, const float *tails, const int64_t *pairs,
+    Py_ssize_t n, Py_ssize_t hidden)
 {
     for (; n > 0; n--, pairs += 2, y += hidden) {
-        const float *head = heads + pairs[0] * hidden, *tail = tails + pairs[1] * hidden;
+        const float *head = heads + pairs[0] * hidden;
+        const float *tail = tails + pairs[1] * hidden;
         for (Py_ssize_t i = 0; i < hidden; i++) y[i] = head[i] + tail[i];
     }
 }
@@ -272,7 +279,8 @@ static void add_spans(
 static int add_them(const Py_buffer *in)
 {
     if (in[1].ndim != 2 || in[2].ndim != 2) return -1;
-    Py_ssize_t n_pairs = in[1].shape[0], hidden = in[1].shape[1], n_spans = in[2].shape[0];
+    Py_ssize_t n_pairs = in[1].shape[0], hidden = in[1].shape[1];
+    Py_ssize_t n_spans = in[2].shape[0];
     const int64_t *pairs = in[0].buf;
     const float *own = in[1].buf;
     float *Y = in[5].buf;
@@ -302,7 +310,8 @@ PyDoc_STRVAR(
 static PyObject *add_others(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
     return with_buffers(
-        args, n_args, "iffffF", add_them, "sizes of pairs, spans and weights do not agree");
+        args, n_args, "iffffF", add_them,
+        "sizes of pairs, spans and weights do not agree");
 }
 
 #endif
