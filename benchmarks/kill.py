@@ -77,6 +77,8 @@ def run_killed(options: argparse.Namespace, output: Path, seconds: float) -> int
             process.wait()
             kills += 1
             sys.stderr.write(f"killed {kills} times\n")
+    if kills < options.kills:
+        sys.stderr.write("done before all kills: give more --texts\n")
     subprocess.run(command(options, output), stdout=subprocess.DEVNULL, check=False)
     return kills
 
