@@ -188,9 +188,9 @@ class EntityPairAttention(nn.Module):
             # a bias of the keys is the same for all words that a pair reads
             keys = X.new_empty((hidden, len(X) + LANES))
             torch.mm(context.key.weight, X.T, out=keys[:, : len(X)])
-            W_query = context.query.weight / math.sqrt(hidden // context.n_heads)
-            queries = list(_of_spans(spans, W_query))
-            queries[0] += context.query.bias / math.sqrt(hidden // context.n_heads)
+            scale = 1.0 / math.sqrt(hidden // context.n_heads)
+            queries = list(_of_spans(spans, context.query.weight * scale))
+            queries[0] += context.query.bias * scale
         floats = (*spans, *_of_spans(spans, W_spans), *queries, keys, values)
         weights = (context.place.weight, distances, panels(W_own))
         Y = X.new_empty((len(b), hidden))

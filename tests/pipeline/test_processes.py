@@ -18,17 +18,21 @@ print(single == double, torch.get_num_threads())
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
-def test_workers_do_not_wait_for_threads_that_a_fork_lost(make_task, tmp_path: Path):
-    make_task("attn_ner").trained(steps=5).to_disk(tmp_path)
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)],
+def run_with_two_threads(*args, timeout):
+    return subprocess.run(
+        [sys.executable, *map(str, args)],
         env={**os.environ, "OMP_NUM_THREADS": "2"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout,
         check=False,
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_workers_do_not_wait_for_threads_that_a_fork_lost(make_task, tmp_path: Path):
+    make_task("attn_ner").trained(steps=5).to_disk(tmp_path)
+    done = run_with_two_threads("-c", SCRIPT, tmp_path, timeout=120)
     assert done.stdout.split() == ["True", "2"], done.stderr
 
 
@@ -58,12 +62,5 @@ def test_workers_have_one_thread_however_they_begin(tmp_path: Path):
     """A spawned process imports what it is to do before it knows that it is one."""
     script = tmp_path / "script.py"
     script.write_text(THREADS, encoding="utf8")
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        env={**os.environ, "OMP_NUM_THREADS": "2"},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    done = run_with_two_threads(script, timeout=200)
     assert done.stdout.split() == ["{1}", "2"], done.stderr

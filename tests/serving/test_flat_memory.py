@@ -1,4 +1,4 @@
-"""A service remembers none of the texts that it has read."""
+"""A service does not go on remembering the texts that it has read."""
 
 import pytest
 
