@@ -26,7 +26,8 @@ from spacy_attnner.layers.characters import CharacterCNN, character_ids
 from spacy_attnner.models.batch import Words
 from spacy_attnner.models.bridge import array_output, ints_to_torch, torch_layer
 from spacy_attnner.models.crf_tagger import build_crf_tagger
-from spacy_attnner.models.rows import Parts, tok2vec_of_words
+from spacy_attnner.models.rows import Parts
+from spacy_attnner.models.word_layers import tok2vec_of_words
 from spacy_attnner.pipeline import ner
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]

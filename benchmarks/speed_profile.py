@@ -30,7 +30,7 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 from tqdm import tqdm
 
-from spacy_attnner.models import rows
+from spacy_attnner.models import chains, word_layers
 from spacy_attnner.models.batch import Batch
 from spacy_attnner.pipeline import ner
 from spacy_attnner.pipeline.component import Component
@@ -177,7 +177,8 @@ def profile(options: argparse.Namespace, texts: list[str]) -> None:
         if isinstance(value, cached_property):
             clocks.watch(value, "func", "features: layout")
     clocks.watch(ner, "crf_decode", "decoding")
-    clocks.watch(rows, "_rows_of_distinct", "features: words")
+    for module in (chains, word_layers):
+        clocks.watch(module, "rows_of_distinct", "features: words")
     nlps = {name: clocks.watched(spacy.load(name)) for name in options.models}
     columns: dict[str, dict[str, float]] = {}
     for way, n in (("`nlp`", 1), ("`nlp.pipe`", options.batch_size)):

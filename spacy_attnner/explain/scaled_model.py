@@ -19,8 +19,10 @@ from thinc.types import Floats2d
 
 from ..models.batch import Batch
 from ..models.bridge import AttnShim, device_of, from_torch, no_backprop
+from ..models.chains import given_documents
 from ..models.entity_embed import is_of_entities
-from ..models.rows import Parts, flatten, given_documents, is_of_words
+from ..models.rows import Parts, flatten
+from ..models.word_layers import is_of_words
 from ..pipeline.upstream import gives_no_arrays, is_listener
 
 

@@ -18,14 +18,9 @@ from .bridge import (
     predict_with,
     torch_layer,
 )
-from .rows import (
-    OfWords,
-    Tok2Vec,
-    concatenated,
-    projected,
-    with_structure,
-    words_and_structure,
-)
+from .chains import projected, with_structure
+from .rows import Tok2Vec, words_and_structure
+from .word_layers import OfWords, concatenated
 
 
 @registry.architectures("spacy-attnner.AttentionEncoder.v1")

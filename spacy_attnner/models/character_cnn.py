@@ -20,7 +20,8 @@ from .bridge import (
     predict_with,
     torch_layer,
 )
-from .rows import Tok2Vec, tok2vec_of_words
+from .rows import Tok2Vec
+from .word_layers import tok2vec_of_words
 
 REMEMBERED = 2**14  # words whose vectors are kept from one prediction to the next
 

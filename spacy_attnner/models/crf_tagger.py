@@ -16,8 +16,9 @@ from thinc.types import Floats2d
 
 from ..crf.chain import FORBIDDEN, Chain
 from ..crf.loss import CRFLoss, path_divergence, path_loss
+from .chains import chain_of_words
 from .crf_decode import CRF_PARAMS, Problem, Sequences, from_problem, make_problem
-from .rows import Parts, chain_of_words, rowwise
+from .rows import Parts, rowwise
 from .workers import one_thread_in_workers
 
 

@@ -18,7 +18,8 @@ from .bridge import (
     predict_with,
     torch_layer,
 )
-from .rows import Tok2Vec, projected, with_structure, words_and_structure
+from .chains import projected, with_structure
+from .rows import Tok2Vec, words_and_structure
 
 
 @registry.architectures("spacy-attnner.DocumentContext.v1")

@@ -27,8 +27,9 @@ from .bridge import (
     torch_layer,
 )
 from .candidate_pairs import Candidates
+from .chains import projected, vectors_of_words
 from .output_size import UNFITTED
-from .rows import Parts, Tok2Vec, flatten, projected, vectors_of_words
+from .rows import Parts, Tok2Vec, flatten
 
 Arrays = tuple[numpy.ndarray, ...]  # of a `PairBatch`
 PAIRS_AT_ONCE = 65_536  # scored at once in prediction: bounds the memory

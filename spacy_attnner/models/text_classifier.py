@@ -28,17 +28,9 @@ from .bridge import (
     predict_with,
     torch_layer,
 )
+from .chains import chain_of_words, vectors_of_words
 from .output_size import UNFITTED, grow_output
-from .rows import (
-    Parts,
-    Tok2Vec,
-    chain_of_words,
-    flatten,
-    of_tokens,
-    rowwise,
-    vectors_of_words,
-    words_and_structure,
-)
+from .rows import Parts, Tok2Vec, flatten, of_tokens, rowwise, words_and_structure
 
 POOLING, LABELS = "per_document", "labels"
 WIDTH = 128  # of pooled vectors, where the tok2vec learns its own late

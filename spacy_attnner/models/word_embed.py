@@ -10,9 +10,10 @@ from thinc.api import HashEmbed, Model, uniform_init
 from thinc.types import Floats2d
 
 from .batch import Words
-from .rows import Tok2Vec, beside_each_other, tok2vec_of_words
+from .rows import Tok2Vec
 from .static_vectors import static_vectors
 from .subwords import affixes, subwords
+from .word_layers import beside_each_other, tok2vec_of_words
 
 
 @registry.architectures("spacy-attnner.WordEmbed.v1")

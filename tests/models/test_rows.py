@@ -4,14 +4,9 @@ import numpy
 import pytest
 from thinc.api import Linear, Model, NumpyOps, concatenate
 
-from spacy_attnner.models.rows import (
-    Parts,
-    chain_of_words,
-    concatenated,
-    flatten,
-    projected,
-    rowwise,
-)
+from spacy_attnner.models.chains import chain_of_words, projected
+from spacy_attnner.models.rows import Parts, flatten, rowwise
+from spacy_attnner.models.word_layers import concatenated
 
 MODEL = Model("any", lambda model, X, is_train: (X, None), ops=NumpyOps())
 SPACY_EMBEDDING = {

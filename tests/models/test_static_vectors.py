@@ -9,8 +9,8 @@ from spacy.tokens import Doc
 from spacy.vectors import Vectors
 
 from spacy_attnner.models.batch import Batch
-from spacy_attnner.models.rows import tok2vec_of_words
 from spacy_attnner.models.static_vectors import static_vectors
+from spacy_attnner.models.word_layers import tok2vec_of_words
 from spacy_attnner.vectors import AttrVectors
 
 WORDS = {"harbour": 0, "tromsø": 1, "ferry": 2}
