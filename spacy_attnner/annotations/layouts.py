@@ -115,6 +115,12 @@ def n_graded(cats: Mapping[str, float]) -> int:
     return sum(value not in (0, 1) for value in cats.values())
 
 
+def note_graded(record: Record, sheet: Sheet) -> None:
+    """Count values between 0 and 1 where a format has a place for predicted ones."""
+    if sheet.model is None and (n := n_graded(record.cats or {})):
+        sheet.note(KINDS["graded"], repr((record.text or "")[:40]), n)
+
+
 def without_overlaps(mentions: Sequence[Mention]) -> list[Mention]:
     """Those of `doc.ents`, then the longest, that do not overlap, in their order."""
     taken = bytearray(max((each.end for each in mentions), default=0))

@@ -26,7 +26,15 @@ from typing import Any
 
 from ..corpora.record import Record
 from ..texts.json_lines import json_line
-from .layouts import NONE_APPLIES, Layout, Sheet, chosen, with_meta, with_score
+from .layouts import (
+    NONE_APPLIES,
+    Layout,
+    Sheet,
+    chosen,
+    note_graded,
+    with_meta,
+    with_score,
+)
 
 NONE = "document with categories and without entities: reads as not annotated with any"
 
@@ -39,6 +47,7 @@ def lay_out_label_studio(record: Record, sheet: Sheet) -> str:
         data["id"] = record.id
     task["data"] = data
     results = [*_regions(record), *_relations(record), *_choices(record)]
+    note_graded(record, sheet)
     if record.entities == [] and record.cats:
         sheet.note(NONE, repr((record.text or "")[:40]), 1)
     if record.cats and not chosen(record.cats):

@@ -18,6 +18,7 @@ from .layouts import (
     bounds_of,
     chosen,
     in_tokens,
+    note_graded,
     with_score,
 )
 
@@ -42,6 +43,7 @@ def lay_out_prodigy(record: Record, sheet: Sheet) -> str:
         ]
     if record.cats is not None:
         value |= _options(record)
+        note_graded(record, sheet)
     if record.meta:
         value["meta"] = record.meta
     if sheet.model is None:

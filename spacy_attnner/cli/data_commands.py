@@ -42,7 +42,7 @@ def convert_cli(
     ),
     lang: str = typer.Option("en", "--lang", "-l", help="Language of the tokenizer"),
     map_labels: str = typer.Option(
-        "", "--map-labels", "-m", help="New entity labels: OLD=NEW,OLD=NEW"
+        "", "--map-labels", "-m", help="New names of labels: OLD=NEW,OLD=NEW"
     ),
     labels: str = typer.Option(
         "", "--labels", "-L", help="The only labels allowed in the output: A,B"

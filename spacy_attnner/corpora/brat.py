@@ -7,7 +7,8 @@
 
 `T` are entities; one in several pieces gets all that lies between them, which is
 counted. `R` are relations from their first argument to the second, `*<TAB>Equiv T1 T2`
-and events (`E`) are left out and counted, but for their triggers, which are entities.
+and events (`E`) are left out and counted, but for their triggers, which are entities
+and, in their place, arguments of relations.
 Attributes (`A`, `M`), normalizations (`N`) and notes (`#`) go to `meta`, with
 entities and relations numbered by their order. A text without `.ann` is not annotated,
 nor are relations if no text has one; other files of the folder are passed over.
@@ -17,6 +18,7 @@ https://brat.nlplab.org/standoff.html
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,19 @@ def _is_document(path: Path) -> bool:
     return path.suffix == ".txt"
 
 
+@dataclass
+class _Standoff:
+    """What stands in one `.ann`.
+
+    entities, triggers: By their names; those of events are names of entities.
+    """
+
+    entities: Found = field(default_factory=dict)
+    triggers: dict[str, str] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
 def _read_file(path: Path, source: Source) -> Record:
     if path.suffix == ".ann":
         raise ValueError(f"there is no {path.with_suffix('.txt').name}; add the text")
@@ -67,17 +82,15 @@ def _read_file(path: Path, source: Source) -> Record:
         source.repaired(NO_ANN, path.name)
         return Record(text, id=name)
     lines = list(enumerate(_read_text(annotations, source).split("\n"), 1))
-    found: Found = {}
-    links: list[Link] = []
-    meta: dict[str, Any] = {}
-    # relations may stand before what they join
-    for source.line, line in sorted(lines, key=lambda item: item[1][:1] != "T"):
+    found = _Standoff()
+    # relations may stand before what they join, entities or events
+    for source.line, line in sorted(lines, key=lambda item: "TE".find(item[1][:1]) % 3):
         with source.flaws.of(source.line):
-            _read_line(line, found, links, meta, source)
+            _read_line(line, found, source)
     source.line = 1
-    mentions = list(found.values())
-    meta = _renumber(meta, found, links)
-    return Record(text, entities=mentions, relations=links, id=name, meta=meta)
+    mentions = list(found.entities.values())
+    meta = _renumber(found.meta, found.entities, found.links)
+    return Record(text, entities=mentions, relations=found.links, id=name, meta=meta)
 
 
 def _renumber(meta: dict[str, Any], found: Found, links: list[Link]) -> dict[str, Any]:
@@ -121,31 +134,27 @@ def _read_text(path: Path, source: Source) -> str:
         ) from error
 
 
-def _read_line(
-    line: str,
-    found: Found,
-    links: list[Link],
-    meta: dict[str, Any],
-    source: Source,
-) -> None:
+def _read_line(line: str, found: _Standoff, source: Source) -> None:
     if not line.strip():
         return
     name, _, rest = line.rstrip("\r").partition("\t")
     kind = name[:1] if NAME.fullmatch(name) else ""
     if kind == "T":
-        if name in found:
+        if name in found.entities:
             raise ValueError(f"{name} is given twice; number them anew")
-        found[name] = FLAWED  # for relations of it
-        found[name] = _read_entity(name, rest, source)
+        found.entities[name] = FLAWED  # for relations of it
+        found.entities[name] = _read_entity(name, rest, source)
     elif kind == "R":
-        links.append(_read_relation(name, rest, list(found), source))
+        found.links.append(_read_relation(name, rest, found, source))
     elif kind == "E":
         source.repaired(EVENT, f"{name} {rest}")
+        trigger = rest.split(" ", 1)[0].rpartition(":")[2]
+        found.triggers[name] = trigger.strip()
     elif kind == "*":
         source.repaired(EQUIVALENT, rest)
     elif kind in ("A", "M", "N", "#"):
         key = {"N": "normalizations", "#": "notes"}.get(kind, "attributes")
-        meta.setdefault(key, []).append(f"{name} {rest}".replace("\t", " "))
+        found.meta.setdefault(key, []).append(f"{name} {rest}".replace("\t", " "))
     else:
         raise ValueError(
             f"{line[:40]!r} begins with none of T, R, E, A, M, N, # and *; write "
@@ -167,13 +176,15 @@ def _read_entity(name: str, rest: str, source: Source) -> Mention:
     return Mention(start, end, parts[1], name, stored, source.line)
 
 
-def _read_relation(name: str, rest: str, names: list[str], source: Source) -> Link:
-    found = RELATION.fullmatch(rest.strip())
-    if not found:
+def _read_relation(name: str, rest: str, found: _Standoff, source: Source) -> Link:
+    parts = RELATION.fullmatch(rest.strip())
+    if not parts:
         raise ValueError(
             f"{name} {rest!r} is no relation; write {name}<TAB>TYPE Arg1:T1 Arg2:T2"
         )
-    label, first, head, _, tail = found.groups()
+    label, first, *ends = parts.group(1, 2, 3, 5)
+    names = list(found.entities)
+    head, tail = (found.triggers.get(end, end) for end in ends)
     if first == SECOND:
         head, tail = tail, head
     for each in (head, tail):

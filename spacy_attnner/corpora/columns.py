@@ -43,6 +43,10 @@ MISC_TAG = re.compile(r"(?:^|\|)(?:NER|NE|Entity)=([^|(]+)", re.IGNORECASE)
 NO_SPACE = "SpaceAfter=No"
 TAG_NAMES = ("NER", "NE", "ENTITY", "IOB", "BIO", "TAG", "NAMED_ENTITY")
 UNREAD = "column of tags before the last one: not read; --columns reads several"
+TWICE = (
+    "columns {} and {} say the same of most entities, as those of gold and predicted"
+)
+TWICE += " tags do; name the one that is meant, such as --columns token={},tag={}"
 CONLLU = 10  # columns
 NARROWEST, WIDEST = 2, 30
 
@@ -207,6 +211,9 @@ def _told(glimpse: Glimpse, rows: list[list[str]], bare: Layout) -> Layout | Non
     if named:
         return bare._replace(tags=tuple(named))
     nested = width == token + 3 and tagged[:1] == [token + 1]
+    if nested and _are_twice(rows):
+        first = token + 1
+        raise ValueError(TWICE.format(first, first + 1, token, first))
     if nested and _are_nested(rows, bare.numbered):
         return bare._replace(tags=(token + 1, token + 2))
     if not (tagged or bare_tags):
@@ -232,13 +239,22 @@ def _are_nested(rows: list[list[str]], numbered: bool) -> bool:
     return bool(outer & inner) or (numbered and (not inner or is_prefixed(inner)))
 
 
+def _are_twice(rows: list[list[str]]) -> bool:
+    """Whether most tags of the last column stand in the one before it, too."""
+    inner = [row[-2] == row[-1] for row in rows if row[-1] not in OUTSIDE]
+    return sum(inner) > len(inner) / 2
+
+
 def fits_columns(glimpse: Glimpse) -> bool:
     """Whether tokens have tags with prefixes, and in no other format."""
     if any(each.fits and each.fits(glimpse) for each in (CONLL2003, CONLL04)):
         return False
     if find_table(glimpse, Options()):
         return True
-    layout = _choose(glimpse, Options())
+    try:
+        layout = _choose(glimpse, Options())
+    except ValueError:  # which is told when it is read
+        return True
     if layout is None or layout.n_columns < NARROWEST:
         return False
     return layout.scheme.prefixed

@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count, groupby
 from typing import NamedTuple, TypeVar
 
+from .documents import LINK_TWICE
 from .reading import Numbered, Source, split_columns
 from .recognition import Format, Glimpse, first_line
 from .record import Link, Mention, Record, first_of_each
@@ -304,8 +305,9 @@ def _place(found: dict[Key, bool], key: Key, moved: bool, detail: str) -> str | 
     if head == tail or key in found:
         if moved or found.get(key):
             return MERGED
-        what = "joins an entity to itself" if head == tail else "is given twice"
-        raise ValueError(f"{detail} {what}; remove it")
+        if head != tail:
+            return LINK_TWICE
+        raise ValueError(f"{detail} joins an entity to itself; remove it")
     found[key] = moved
     if moved:
         return ATTACHED

@@ -17,7 +17,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
-from ..atomic import check_apart, check_file, check_files, replacing
+from ..atomic import check_apart, check_file, check_files, is_same, replacing
 from ..relations import get_relations, has_relations
 from ..terminal import visible
 from .complaints import STDIN, CorpusError, Rejects, Repairs, called
@@ -31,6 +31,7 @@ MAX_NOTES = 20
 MAX_IDS = 1_000_000  # that are remembered
 SAME_ID = "id that an earlier document has: kept; in a split --group-key id keeps those"
 SAME_ID += " documents together"
+EMPTY = "document without a word: kept"
 LARGE = 50_000_000  # bytes of a corpus that should not become one file
 
 
@@ -135,7 +136,7 @@ def convert(
     format: One of `formats.FORMATS`; None tells it from the content.
     sentences: Make one document of every sentence.
     lang: The language of the tokenizer and the vocabulary.
-    label_map: New names of entity labels.
+    label_map: New names of labels: of entities, relations and categories.
     labels: The labels allowed in the output, of entities, relations and categories; in
         corpora whose categories exclude each other those that every document gets.
     cats: Keep only these categories.
@@ -228,6 +229,7 @@ def _check_output(
     if rejects:
         check_file(Path(rejects))
         check_apart(Path(rejects), {"corpus": input})
+        _check_rejects(Path(rejects), output)
     if group_key and not split:
         message = f"--group-key {group_key} goes with --split; give it, too"
         raise CorpusError(input, None, message)
@@ -235,6 +237,14 @@ def _check_output(
         return parse_shares(split) if split else []
     except ValueError as error:
         raise CorpusError(input, None, f"--split {error}") from error
+
+
+def _check_rejects(rejects: Path, output: Path) -> None:
+    """Raises CorpusError where documents would be written over what is wrong."""
+    within = not output.suffix and rejects.suffix == ".spacy"
+    if is_same(rejects, output) or (within and is_same(rejects.parent, output)):
+        message = f"--rejects is where documents go, {output}; name another file"
+        raise CorpusError(rejects, None, message)
 
 
 def _check_size(input: Path, output: Path, split: str | None) -> None:
@@ -285,6 +295,9 @@ def _fill(sink: Sink, corpus: Corpus, summary: Summary, sentences: bool) -> None
     ids: set[int] = set()
     for count, (number, doc) in enumerate(corpus.docs(), 1):
         _note_id(doc, ids, corpus)
+        if not len(doc):
+            where = corpus.source.file, corpus.source.start
+            corpus.repairs.record(EMPTY, *where, "")
         for part in split_document(doc, count, corpus) if sentences else [doc]:
             summary.add(part)
             if name := sink.add(number, part):
@@ -314,7 +327,12 @@ def _make_tokenizer(path: str | Path, lang: str) -> Language:
     except ImportError as error:
         message = f"spaCy has no language {lang!r}; give a code such as en, de or xx"
         raise CorpusError(path, None, message) from error
-    return spacy.blank(lang)
+    try:
+        return spacy.blank(lang)
+    except ImportError as error:  # of a package that its tokenizer needs
+        reason = " ".join(str(error).split())
+        message = f"--lang {lang}: {reason}"
+        raise CorpusError(path, None, message) from error
 
 
 def _progress_bar(path: Path) -> tqdm:
@@ -325,8 +343,9 @@ def _progress_bar(path: Path) -> tqdm:
 def _check_named(corpus: Corpus) -> None:
     """Raises CorpusError if an option names a label that never occurred."""
     rules, maker = corpus.maker.rules, corpus.maker
+    every = maker.ent_labels | maker.rel_labels | maker.cat_labels
     for wanted, there, option in (
-        (rules.label_map, maker.ent_labels, "--map-labels"),
+        (rules.label_map, every, "--map-labels"),
         (rules.cats or (), maker.cat_labels, "--cats"),
     ):
         unknown = set(wanted) - there

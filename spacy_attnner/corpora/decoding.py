@@ -23,6 +23,7 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 ARCHIVE = b"PK\x03\x04"  # zip's
+DOCS, ARROW = b"x\x9c", (b"ARROW1"[:4], b"\xff\xff\xff\xff")
 PICKLE = re.compile(rb"\x80[\2-\5]")
 N_LINES = 2_000  # that are looked at, to tell what a file is
 N_CHARACTERS = 10_000_000  # of them
@@ -147,6 +148,12 @@ class TextFile:
         beginning, message = self._beginning(), ""
         if beginning == ARCHIVE:
             message = "is an archive; unpack it first, with unzip"
+        elif beginning.startswith(DOCS):
+            message = (
+                "holds documents of spaCy's already; give it as it is to the others"
+            )
+        elif beginning in ARROW:
+            message = "is Arrow; save it as Parquet or JSON, with to_parquet or to_json"
         elif PICKLE.match(beginning):
             message = "is a pickle, which may run anything; save it with json.dump"
         if message:

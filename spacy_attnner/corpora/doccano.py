@@ -9,8 +9,9 @@
     {"id": 1, "text": "Ada left Oslo.", "cats": ["news"], "entities": [[0, 3, "PER"]]}
     {"id": 1, "text": "Ada left.", "annotations": [{"label": 2, "start_offset": 0, …}]}
 
-Lists of three are entities, lists of strings categories; of an empty list the other
-records tell what it is. Labels that are numbers, as old exports have them, stay
+A list of strings beside `entities` are categories, `Comments` that are not empty go to
+`meta`. Lists of three are entities, lists of strings categories; of an empty list the
+other records tell what it is. Labels that are numbers, as old exports have them, stay
 numbers: name them with --map-labels. Other keys go to `meta`, and so do those of the
 `meta` that old exports have.
 
@@ -30,7 +31,8 @@ from .record import FLAWED, Link, Mention, Record
 from .tags import OUTSIDE
 
 LISTS = ("label", "labels", "annotations")
-MINE = frozenset(("Comments", "comments", "annotation_approver"))
+COMMENTS = ("Comments", "comments")
+MINE = frozenset((*COMMENTS, "annotation_approver"))
 KEYS = frozenset(("id", "text", "data", "entities", "relations", "cats", *LISTS, *MINE))
 
 
@@ -57,6 +59,7 @@ def _are_categories(source: Source) -> bool:
 def _make_record(value: dict[str, Any], categories: bool, flaws: Collector) -> Record:
     text = check_type(value.get("text", value.get("data")), str, "text")
     meta = {key: item for key, item in value.items() if key not in KEYS}
+    meta |= {key: value[key] for key in COMMENTS if value.get(key)}
     if isinstance(meta.get("meta"), dict):  # where old exports have the other keys
         meta |= meta.pop("meta")
     name = value.get("id")
@@ -68,7 +71,9 @@ def _make_record(value: dict[str, Any], categories: bool, flaws: Collector) -> R
     if "entities" in value:
         mentions, ids = _read_objects(value["entities"], "entities", flaws)
         links = _read_links(value.get("relations"), ids, flaws)
-        return Record(text, entities=mentions, relations=links, id=name, meta=meta)
+        cats = _read_beside(value, flaws)
+        about: dict[str, Any] = {"cats": cats, "id": name, "meta": meta}
+        return Record(text, entities=mentions, relations=links, **about)
     key = next((key for key in LISTS if key in value), None)
     if key is None:
         return Record(text, id=name, meta=meta)
@@ -89,6 +94,15 @@ def _read_names(items: Any, key: str, flaws: Collector) -> dict[str, float]:
     """Categories, a list of strings."""
     names = flaws.each(items, key, lambda item, name: check_type(item, str, name))
     return dict.fromkeys(names, 1.0)
+
+
+def _read_beside(value: dict[str, Any], flaws: Collector) -> dict[str, float] | None:
+    """Categories of a text whose entities are objects."""
+    for key in LISTS:
+        items = value.get(key)
+        if isinstance(items, list) and items:
+            return _read_names(items, key, flaws)
+    return None
 
 
 def _read_triple(item: Any, name: str) -> Mention:

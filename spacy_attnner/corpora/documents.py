@@ -41,6 +41,7 @@ NESTED = (
     "relation of an entity that is not in doc.ents: kept; attn_rel does not find it"
 )
 TWICE = "entity given twice: one left out"
+LINK_TWICE = "relation given twice: one left out"
 MERGED = "relation that aligned entities made a self relation or a duplicate: dropped"
 UNITS = "offsets that count {}: turned into characters, by the text that is stored"
 Key = tuple[int, int, int]  # what makes two spans of a document the same one
@@ -55,8 +56,8 @@ class Rules:
     align: What becomes of an entity that begins or ends inside a token: an error, or it
         is expanded, or contracted, or the token is split.
     trim: Leave whitespace and punctuation at the edges of entities out.
-    labels: The labels allowed once entities are renamed; None allows any.
-    label_map: New names of entity labels.
+    labels: The labels allowed once they are renamed; None allows any.
+    label_map: New names of labels: of entities, relations and categories.
     cats: Keep only these categories; None keeps all.
     categories: The categories that every document with categories gets, those that it
         does not name at 0.
@@ -83,7 +84,8 @@ class DocumentMaker:
     nlp: Gives the vocabulary and the tokenizer.
     note: Is told of each repair: the line or None, the kind, the value, how many.
 
-    ent_labels, cat_labels: The labels that there were, before they were renamed.
+    ent_labels, rel_labels, cat_labels: The labels that there were, before they were
+        renamed.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class DocumentMaker:
         self.rules = rules or Rules()
         self.note = note
         self.ent_labels: set[str] = set()
+        self.rel_labels: set[str] = set()
         self.cat_labels: set[str] = set()
 
     def make(self, record: Record, flaws: Collector | None = None) -> Doc:
@@ -153,15 +156,19 @@ class DocumentMaker:
         if record.cats is None:
             return {}
         self.cat_labels.update(record.cats)
+        new = self.rules.label_map
         for label in record.cats:
             with flaws.of():
-                check_label(label, self.rules.labels)
+                check_label(label, self.rules.labels, new.get(label))
         cats = dict.fromkeys(sorted(self.rules.categories), 0.0)
         self.cat_labels.update(cats)
         cats.update({label: float(value) for label, value in record.cats.items()})
-        if self.rules.cats:
-            return {label: p for label, p in cats.items() if label in self.rules.cats}
-        return cats
+        kept = self.rules.cats or cats
+        found: dict[str, float] = {}
+        for label in (label for label in cats if label in kept):
+            name = new.get(label, label)
+            found[name] = max(cats[label], found.get(name, 0.0))
+        return found
 
     def _place(
         self, doc: Doc, record: Record, given: Sequence[Mention], flaws: Collector
@@ -179,7 +186,7 @@ class DocumentMaker:
                 self._check_label(mention)
             with flaws.of(mention.line):
                 self._check_place(mention, place, doc, text)
-                if text is not None and self.rules.trim:
+                if self.rules.trim:
                     place = self._trim(doc, text, mention, place)
                 mentions.append(mention)
                 places.append(place)
@@ -234,7 +241,17 @@ class DocumentMaker:
                 return moved
         return places
 
-    def _trim(self, doc: Doc, text: str, mention: Mention, place: Place) -> Place:
+    def _trim(
+        self, doc: Doc, text: str | None, mention: Mention, place: Place
+    ) -> Place:
+        """A place without edges; in tokens where there is no text."""
+        if text is None:
+            span = doc[slice(*place)]
+            start, end = self._trim(
+                doc, doc.text, mention, (span.start_char, span.end_char)
+            )
+            inner = doc.char_span(start, end, alignment_mode="expand")
+            return (inner.start, inner.end) if inner is not None else place
         start, end = trim(doc, text, *place)
         if (start, end) != place:
             detail = f"{text[slice(*place)]!r} to {text[start:end]!r}"
@@ -300,7 +317,9 @@ class DocumentMaker:
         for link in links:
             with flaws.of(link.line):
                 check_named(link.label, link.place)
-                check_label(link.label, self.rules.labels)
+                self.rel_labels.add(link.label)
+                new = self.rules.label_map.get(link.label)
+                check_label(link.label, self.rules.labels, new)
             with flaws.of(link.line):
                 self._add(found, places, link, spans, ents)
         return list(found.values())
@@ -322,20 +341,20 @@ class DocumentMaker:
         head, tail = spans[link.head], spans[link.tail]
         if head is None or tail is None:  # whose flaw is told
             return
-        key = _key(head), _key(tail), link.label
-        ends = link.head, link.tail
-        flaw = "joins an entity to itself" if link.head == link.tail else ""
-        if places.get(key) == ends:
-            flaw = "is given twice"
-        if flaw:
-            what = _describe(link, head, tail)
-            raise ValueError(f"{link.place} {what} {flaw}; remove it")
+        label = self.rules.label_map.get(link.label, link.label)
+        key = _key(head), _key(tail), label
+        ends, what = (link.head, link.tail), _describe(link, head, tail)
+        if link.head == link.tail:
+            raise ValueError(
+                f"{link.place} {what} joins an entity to itself; remove it"
+            )
         if key[0] == key[1] or key in found:
-            self.note(link.line, MERGED, _describe(link, head, tail), 1)
+            kind = LINK_TWICE if places.get(key) == ends else MERGED
+            self.note(link.line, kind, what, 1)
             return
         if not {key[0], key[1]} <= ents:
-            self.note(link.line, NESTED, _describe(link, head, tail), 1)
-        found[key] = Relation(head, tail, link.label)
+            self.note(link.line, NESTED, what, 1)
+        found[key] = Relation(head, tail, label)
         places[key] = ends
 
 

@@ -73,6 +73,7 @@ FORMATS: dict[str, Format] = {
 }
 GROUP = "document"
 CROSSING = "relation across sentences: dropped with --sentences"
+UNSPLIT = "document whose sentences are not known: kept whole by --sentences"
 CATS_LEFT = "categories of a document of several sentences: dropped with --sentences"
 # what each option of a format is called on the command line
 FLAGS = {field.name: f"--{field.name.replace('_', '-')}" for field in fields(Options)}
@@ -284,6 +285,8 @@ def split_document(doc: Doc, number: int, corpus: Corpus) -> Iterator[Doc]:
     parts = list(split_sentences(doc))
     where = corpus.source.file, f"document {number}"
     lost = len(get_relations(doc)) - sum(len(get_relations(part)) for part in parts)
+    if len(doc) > 1 and not doc.has_annotation("SENT_START"):
+        corpus.repairs.record(UNSPLIT, *where, repr(doc.text[:40]))
     if lost:
         corpus.repairs.record(CROSSING, *where, f"{lost} lost", lost)
     if doc.cats and len(parts) > 1:

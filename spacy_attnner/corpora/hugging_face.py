@@ -10,7 +10,9 @@ Numbers need names: a `ClassLabel` of Parquet's metadata has them, otherwise
 `--label-names O,B-PER,I-PER,…`; with those a list may also say 0 or 1 of each name,
 `"labels": [1, 0, 1]`. `tags`, `tag` and `labels` are other names of `ner_tags`,
 `sentence` one of `text`; `--text-column` and `--label-column` name any. Tags of a text
-are those of its parts between spaces. A label -1 stands for none: the text is not
+are those of its parts between spaces. Tags have prefixes or, where "O" is among them,
+are labels themselves (Few-NERD's); bare `B` and `I` get the label that `--entity-label`
+gives. A label -1 stands for none: the text is not
 annotated. Other columns go to `meta`.
 
 https://huggingface.co/docs/datasets/about_dataset_features; `ArrowWriter` in
@@ -20,14 +22,17 @@ https://github.com/huggingface/datasets writes the metadata, as JSON in the key
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from ..errors import import_extra
-from .json_values import check_type, read_words
+from .json_values import check_type, parse_json, read_words
 from .reading import Source
 from .recognition import Format, Options, begins_with
 from .record import Record
-from .tags import OUTSIDE, is_tag, read_tags
+from .semeval import ENTITY_LABEL
+from .tags import OUTSIDE, Scheme, is_tag, read_tags, tell_scheme
 
 WORDS, TEXTS = "tokens", ("text", "sentence")
 TAGS, LABELS = ("ner_tags", "tags", "tag", "labels"), ("label", "labels")
@@ -45,12 +50,41 @@ def read_hugging_face(source: Source) -> Iterator[Record]:
     """
     source.check_file()
     if not begins_with(source.path, MAGIC):
-        return source.objects(lambda row: _make_record(row, {}, source))
+        scheme = _tell_scheme(_first_objects(source), {}, source.options)
+        return source.objects(lambda row: _make_record(row, {}, scheme, source))
     table = _open(source)
     names = _class_labels(table)
+    first = Source(source.path)
+    scheme = _tell_scheme(_rows(_open(first), first), names, source.options)
     return source.records(
-        _rows(table, source), lambda row: [_make_record(row, names, source)]
+        _rows(table, source), lambda row: [_make_record(row, names, scheme, source)]
     )
+
+
+def _first_objects(source: Source) -> Iterator[Any]:
+    first = Source(source.path, encoding=source.encoding)
+    for raw in first.values():
+        with suppress(ValueError):  # which is told when it is read
+            yield parse_json(raw)
+
+
+def _tell_scheme(rows: Iterable[Any], class_labels: Names, options: Options) -> Scheme:
+    """That of the tags of the first rows, or of their names."""
+    tags: set[str] = set()
+    for row in islice(rows, N_ROWS):
+        with suppress(ValueError, TypeError, AttributeError):
+            text, key = _choose_keys(row, options)
+            names = _names_of(key, class_labels, options)
+            if _has_tokens(row, text):
+                tags.update(names or (_name(item, key, None) for item in row[key]))
+    found = tell_scheme([[tag] for tag in tags], options.entity_label or ENTITY_LABEL)
+    return found if found.prefixed or OUTSIDE[0] in tags else Scheme()
+
+
+def _names_of(key: str, class_labels: Names, options: Options) -> Sequence[str] | None:
+    """What the numbers of a column mean."""
+    given = options.label_names
+    return [n.strip() for n in given.split(",")] if given else class_labels.get(key)
 
 
 def _open(source: Source) -> Any:
@@ -91,12 +125,11 @@ def _find_names(feature: Any) -> list[str] | None:
     return feature.get("names") or _find_names(feature.get("feature"))
 
 
-def _make_record(row: dict[str, Any], class_labels: Names, source: Source) -> Record:
+def _make_record(
+    row: dict[str, Any], class_labels: Names, scheme: Scheme, source: Source
+) -> Record:
     text_key, key = _choose_keys(row, source.options)
-    given = source.options.label_names
-    names = (
-        [each.strip() for each in given.split(",")] if given else class_labels.get(key)
-    )
+    names = _names_of(key, class_labels, source.options)
     rest = {k: v for k, v in row.items() if k not in (text_key, key, "id")}
     about: dict[str, Any] = {"id": row.get("id"), "meta": rest}
     has_tokens = _has_tokens(row, text_key)
@@ -114,7 +147,7 @@ def _make_record(row: dict[str, Any], class_labels: Names, source: Source) -> Re
     tags = source.flaws.each(
         items, key, lambda item, name: _name(item, name, names), OUTSIDE[0]
     )
-    return Record(words=words, entities=read_tags(tags, key, source), **about)
+    return Record(words=words, entities=read_tags(tags, key, source, scheme), **about)
 
 
 def _choose_keys(row: dict[str, Any], options: Options) -> tuple[str, str]:
@@ -186,15 +219,16 @@ def _read_cats(
 def _name(value: Any, place: str, names: Sequence[str] | None) -> str:
     if isinstance(value, str):
         return value
-    if type(value) is not int:
+    if type(value) not in (int, bool):
         raise ValueError(f"{place} is {value!r}; give a name or a number")
     if not names:
-        raise ValueError(f"{place} is the number {value}; name all with --label-names")
+        what = "the number " if type(value) is int else ""
+        raise ValueError(f"{place} is {what}{value}; name all with --label-names")
     if not 0 <= value < len(names):
         raise ValueError(
             f"{place} is {value}, but there are names of {len(names)} labels"
         )
-    return names[value]
+    return names[int(value)]
 
 
 def claims_hugging_face(value: dict[str, Any]) -> bool:
@@ -212,14 +246,15 @@ def claims_hugging_face(value: dict[str, Any]) -> bool:
         return True
     numbers = isinstance(labels, list) and {type(label) for label in labels}
     listed = numbers in ({int}, {float}, {bool})
-    return key.lower() in LABELS and (listed or type(labels) in (str, int))
+    return key.lower() in LABELS and (listed or type(labels) in (str, int, bool))
 
 
 HUGGING_FACE = Format(
     "hugging_face",
     read_hugging_face,
     claims=claims_hugging_face,
-    options=("label_names", "text_column", "label_column"),
+    options=("label_names", "text_column", "label_column", "entity_label"),
     magic=MAGIC,
+    named=True,
     categories=lambda options: None,
 )

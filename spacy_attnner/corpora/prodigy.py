@@ -12,9 +12,10 @@ Spans become entities. A relation goes from `head` to `child`, the last tokens o
 spans. Only accepted examples are read, one without an answer counting as accepted. An
 absent key means "not annotated"; `meta` is kept, other keys are passed over.
 
-Of `textcat`, `"label": "NEWS"` without spans is a category that an accepted example
-has and a rejected one has not; of `choice` and `textcat.manual`, `options` are the
-categories and `accept` lists those that apply.
+Of `textcat`, `"label": "NEWS"` is a category that an accepted example has and a
+rejected one has not; spans without a label are then matches of patterns, and left out.
+Of `choice` and `textcat.manual`, `options` are the categories and `accept` lists those
+that apply.
 
 https://prodi.gy/docs/api-interfaces#relations; `tutorials/rel_component` in
 https://github.com/explosion/projects has a file of these.
@@ -25,6 +26,7 @@ from typing import Any
 
 from .alignment import spaces_after
 from .complaints import CorpusError
+from .documents import LINK_TWICE
 from .json_values import check_type
 from .reading import Source
 from .recognition import Format
@@ -43,11 +45,11 @@ LEFT_OUT = {
     "ignore": "example that was ignored: left out",
 }
 BINARY = "example that answers one suggestion only (_is_binary): left out"
+MATCH = "match of a pattern, in an example that asks for a category: left out"
 UNLABELLED = "span without a label: given the label of such entities"
 NO_SPAN = "relation argument that is no span: relation dropped"
 MOVED = "relation argument that is part of a span: moved to the span"
 SELF = "relation that joins a span to itself: dropped"
-TWICE = "relation given twice: dropped"
 ARGUMENTS = ("head", "child")
 Place = tuple[int, int]  # characters, the end exclusive
 
@@ -84,9 +86,10 @@ def claims_prodigy(value: dict[str, Any]) -> bool:
         return False
     tokens, relations = value.get("tokens") or [], value.get("relations") or []
     spans = value.get("spans")
-    of_spacy = isinstance(spans, dict) or (spans and isinstance(spans[0], list))
+    # spaCy's, and texts, as WikiANN has them
+    others = isinstance(spans, dict) or (spans and isinstance(spans[0], (list, str)))
     return (
-        bool(KEYS & set(value) - ({"spans"} if of_spacy else set()))
+        bool(KEYS & set(value) - ({"spans"} if others else set()))
         or any("text" in token for token in tokens if isinstance(token, dict))
         or any(RELATION_KEYS & set(relation) for relation in relations)
     )
@@ -108,8 +111,12 @@ def _reason_to_leave_out(example: Any) -> str | None:
 
 def _is_label(example: dict[str, Any]) -> bool:
     """Whether it asks if a text has one category."""
-    has = {"spans", "relations", "options"} & set(example)
-    return not has and isinstance(example.get("label"), str)
+    if {"relations", "options"} & set(example):
+        return False
+    spans = example.get("spans") or []
+    if any(not isinstance(span, dict) or span.get("label") for span in spans):
+        return False
+    return isinstance(example.get("label"), str)
 
 
 def _read_cats(example: dict[str, Any], source: Source) -> dict[str, float] | None:
@@ -144,7 +151,13 @@ def _make_record(example: dict[str, Any], source: Source) -> Record:
         starts.append(at)
         at += len(word) + space
     bounds = [(at, at + len(word)) for at, word in zip(starts, words, strict=True)]
-    mentions = _read_spans(example.get("spans", []), text, bounds, source)
+    spans = example.get("spans", [])
+    if with_spans := "spans" in example and not _is_label(example):
+        mentions = _read_spans(spans, text, bounds, source)
+    else:
+        mentions = []
+        if spans:
+            source.repaired(MATCH, repr(text[:40]), len(spans))
     links = None
     if "relations" in example:
         links = _read_relations(example["relations"], mentions, text, bounds, source)
@@ -152,7 +165,7 @@ def _make_record(example: dict[str, Any], source: Source) -> Record:
         text,
         words=words,
         spaces=spaces,
-        entities=mentions if "spans" in example else None,
+        entities=mentions if with_spans else None,
         relations=links,
         cats=_read_cats(example, source),
         id=name if type(name := example.get("id")) in (str, int) else None,
@@ -247,7 +260,7 @@ def _read_relations(
         elif head[0] == tail[0]:
             flaw = SELF
         elif (head[0], tail[0], label) in found:
-            flaw = TWICE
+            flaw = LINK_TWICE
         else:
             found[head[0], tail[0], label] = Link(head[0], tail[0], label, name)
         if flaw:

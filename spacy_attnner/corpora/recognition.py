@@ -104,6 +104,7 @@ class Format:
     magic: What its files begin with, if they are binary.
     categories: The categories that every document with categories gets, None for those
         of the file. A format without this says of each document which it has.
+    named: Whether its keys may be any that the options name.
     joined: Whether relations count as annotated only if some document of the file has
         one, as the format does not tell.
     """
@@ -117,6 +118,7 @@ class Format:
     folder: bool = False
     magic: bytes = b""
     categories: Callable[[Options], Collection[str] | None] | None = None
+    named: bool = False
     joined: bool = False
 
 
@@ -154,10 +156,13 @@ def recognize(
         return _recognize_folder(glimpse, formats)
     if not glimpse.is_jsonl and not glimpse.lines:
         raise CorpusError(path, 1, "the file is empty; check its path")
+    named = _named_by(options, formats)
     if glimpse.is_json:
-        return _recognize_json(glimpse, formats) or OWN
-    if find_listed_cells(glimpse.lines):
-        as_json = _recognize_values(glimpse, formats)
+        return _recognize_json(glimpse, formats) or named or OWN
+    if listed := find_listed_cells(glimpse.lines):
+        column = options.label_column if options else None
+        in_list = column in listed.nested | listed.tags
+        as_json = _recognize_values(glimpse, formats) or (named if in_list else None)
         if as_json:
             return as_json
     found = [each.name for each in formats if each.fits and each.fits(glimpse)]
@@ -178,12 +183,24 @@ def recognize(
     )
 
 
+def _named_by(options: Options | None, formats: Iterable[Format]) -> str | None:
+    """The format whose keys are those that the options name, if they do."""
+    given = options.given if options else set()
+    if not given & {"text_column", "label_column"}:
+        return None
+    takers = [each for each in formats if each.named and given <= {*each.options}]
+    return takers[0].name if takers else None
+
+
 def _recognize_folder(glimpse: Glimpse, formats: list[Format]) -> str:
     for each in formats:
         if each.folder and each.fits and each.fits(glimpse):
             return each.name
     message = "is a directory, not a file; give the path of a corpus file, or a tool's"
-    raise CorpusError(glimpse.path, None, f"{message} folder, such as BRAT's")
+    message += " folder, such as BRAT's"
+    if any(glimpse.path.rglob("*.zip")):
+        message += "; there are archives in it: unpack them first"
+    raise CorpusError(glimpse.path, None, message)
 
 
 def _recognize_json(glimpse: Glimpse, formats: list[Format]) -> str | None:

@@ -10,7 +10,8 @@ annotated. Of spaCy v1 a list of entities stands in the place of the dictionary.
 `spans`, a list or groups of them, are the entities of a text without `entities`. What
 `Example.to_dict` and `Doc.to_json` give is read as well, and ner-annotator's
 `{"classes": […], "annotations": [["text", {…}], …]}`, whose texts without annotations
-are null. `links` and other keys are left out and counted.
+are null. `id` and `meta` of an object or a dictionary are kept; `links` and other keys
+are left out and counted.
 
 https://spacy.io/api/data-formats#dict-input, https://spacy.io/api/doc#to_json,
 https://github.com/tecoholic/ner-annotator
@@ -32,7 +33,7 @@ from .spacy_json import UNKNOWN, read_biluo
 NO_EXAMPLE = "text that ner-annotator has null for: left out"
 GROUPS = "several groups of spans of a text: read as one"
 ANNOTATIONS = frozenset(("entities", "spans", "cats"))
-READ = frozenset(("text", "words", "entities", "cats"))
+READ = frozenset(("text", "words", "entities", "cats", "id", "meta"))
 PRODIGY = frozenset(("answer", "_input_hash", "_task_hash"))
 DOC_KEYS = frozenset(("text", "ents", "sents", "tokens", "cats"))
 
@@ -93,16 +94,28 @@ def _read_notes(text: str, notes: dict[str, Any], source: Source) -> Record:
     if "cats" in notes:
         with source.flaws.of():
             cats = _read_cats(notes, source)
+    about = _about(notes)
     if with_spans:
-        return Record(text, entities=_read_spans(notes["spans"], source), cats=cats)
+        spans = _read_spans(notes["spans"], source)
+        return Record(text, entities=spans, cats=cats, **about)
     items = check_type(notes.get("entities", []), list, "entities")
     if items and all(isinstance(item, str) for item in items):
         words = notes.get("words")
         if words is None and source.tokenize:
             words, _ = source.tokenize(text)
-        return _read_tags(text, words, items, source, cats=cats)
+        return _read_tags(text, words, items, source, cats=cats, **about)
     mentions = source.flaws.each(items, "entities", _mention, FLAWED)
-    return Record(text, entities=mentions if "entities" in notes else None, cats=cats)
+    found = mentions if "entities" in notes else None
+    return Record(text, entities=found, cats=cats, **about)
+
+
+def _about(notes: dict[str, Any]) -> dict[str, Any]:
+    """The id and the metadata of a text."""
+    meta = notes.get("meta") or {}
+    return {
+        "id": notes.get("id"),
+        "meta": meta if isinstance(meta, dict) else {"meta": meta},
+    }
 
 
 def _read_spans(groups: Any, source: Source) -> list[Mention]:

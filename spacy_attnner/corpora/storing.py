@@ -23,6 +23,10 @@ PART_TOKENS = 400_000
 BYTES_HELD = 60  # memory that one file takes for each byte of a corpus that becomes it
 # a .spacy file holds an array of 8 bytes for each token and attribute, up to 4 GiB
 MAX_TOKENS = 35_000_000
+FEW = "no document is left for it: {} records are too few for these shares, or their"
+FEW += " groups are too large"
+ONE = "no document is left for it: the corpus is one document; of columns a -DOCSTART-"
+ONE += " line begins each, and without any each sentence is one"
 
 
 class Sink(Protocol):
@@ -179,12 +183,8 @@ def folder_of_shares(
     yield sink
     for each in sink.bins:
         if not len(each.docs):
-            raise CorpusError(
-                each.path,
-                None,
-                f"no document is left for it: {len(plan)} records are too few for "
-                "these shares, or their groups are too large",
-            )
+            message = ONE if len(plan) == 1 else FEW.format(len(plan))
+            raise CorpusError(each.path, None, message)
     with replacing_files(folder, files) as place:
         for file, each in zip(files, sink.bins, strict=True):
             (place / file).write_bytes(each.to_bytes())

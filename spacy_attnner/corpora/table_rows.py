@@ -58,6 +58,13 @@ def read_rows(
         source.line = last
 
 
+def check_names(names: list[str]) -> None:
+    """Raises ValueError if two columns have one name."""
+    for name in filter(str.strip, names):
+        if names.count(name) > 1:
+            raise ValueError(f"two columns are called {name!r}; rename one of them")
+
+
 def check_length(cells: list[str], names: list[str]) -> None:
     """Raises ValueError if there are not as many cells as columns."""
     if len(cells) != len(names):

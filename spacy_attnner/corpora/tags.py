@@ -3,12 +3,13 @@
 One reading serves them all. `B`, `S` and `U` begin an entity, `E`, `L`, `S` and `U` end
 one, and `I`, or BMES's `M`, goes on with one of its type or begins one, as in IOB1
 (Ramshaw & Marcus 1995, https://aclanthology.org/W95-0107) and IO; in the other schemes
-that is a flaw, which is repaired and counted. For BILOU see Ratinov & Roth 2009,
-https://aclanthology.org/W09-1119.
+that is a flaw, which is repaired and counted. Tags in lower case (`b-per`, `o`) and
+turned ones (`PER-B`) are read as well, where all of them are. For BILOU see Ratinov &
+Roth 2009, https://aclanthology.org/W09-1119.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .record import Mention
@@ -20,6 +21,7 @@ OUTSIDE = ("O", "_", "-", "")
 BEGIN, END = "BSU", "ESLU"
 PREFIXED = re.compile(r"([BIESLUM])[-_](\S.*)")
 BARE = frozenset("BIESLUM")
+TURNED = re.compile(r"(\S*\w)[-_]([BIESLUM])")
 UNFITTING = "tag that does not fit its scheme: read as the entity that it means"
 
 
@@ -44,7 +46,9 @@ def is_tag(tag: str) -> bool:
 
 def is_prefixed(tags: Iterable[str]) -> bool:
     """Whether there are tags of entities, and most of them have such prefixes."""
-    inside = [tag for tag in tags if tag not in OUTSIDE]
+    tags = list(tags)
+    spelt = spelling_of(tags)
+    inside = [each for tag in tags if (each := spelt(tag)) not in OUTSIDE]
     return sum(map(fits, inside)) > len(inside) / 2
 
 
@@ -123,19 +127,26 @@ class Scheme(NamedTuple):
     label: That of tags that are prefixes alone; None if they have their own.
     prefixed: Whether tags have prefixes; without them a tag is a label, as in IO.
     begins, ends: Whether they mark first and last tokens, see `marks`.
-    lower: Whether prefixes, and O, are in lower case.
+    spelt: Makes the usual form of a tag.
     """
 
     label: str | None = None
     prefixed: bool = True
     begins: bool = True
     ends: bool = False
-    lower: bool = False
+    spelt: Callable[[str], str] = str
 
     def split(self, tag: str) -> tuple[str, str]:
         """Its prefix and its label; raises ValueError as `split_prefix` does."""
-        tag = _with_upper_prefix(tag) if self.lower else tag
-        return split_prefix(_whole_tag(tag, self.label), self.prefixed)
+        return split_prefix(_whole_tag(self.spelt(tag), self.label), self.prefixed)
+
+
+def spelling_of(tags: Iterable[str]) -> Callable[[str], str]:
+    """What makes the usual forms of tags."""
+    found = set(tags)
+    if _are_lower(found):
+        return _with_upper_prefix
+    return _turn if _are_turned(found) else str
 
 
 def _with_upper_prefix(tag: str) -> str:
@@ -146,6 +157,17 @@ def _are_lower(tags: set[str]) -> bool:
     """Whether tags would be those of a scheme if prefixes were in upper case."""
     known = all(tag in OUTSIDE or is_tag(_with_upper_prefix(tag)) for tag in tags)
     return "o" in tags and "O" not in tags and known
+
+
+def _turn(tag: str) -> str:
+    return TURNED.sub(r"\2-\1", tag) if TURNED.fullmatch(tag) else tag
+
+
+def _are_turned(tags: set[str]) -> bool:
+    """Whether prefixes stand behind the labels, of which some have several."""
+    found = [TURNED.fullmatch(tag) for tag in tags - {*OUTSIDE}]
+    labels = [each[1] for each in found if each]
+    return len(labels) == len(found) and len(set(labels)) < len(labels)
 
 
 def _whole_tag(tag: str, label: str | None) -> str:
@@ -160,25 +182,28 @@ def tell_scheme(rows: Sequence[Sequence[str]], label: str) -> Scheme:
     """
     if all(tag in OUTSIDE for row in rows for tag in row):
         return Scheme()
-    lower = _are_lower({tag for row in rows for tag in row})
-    if lower:
-        rows = [[_with_upper_prefix(tag) for tag in row] for row in rows]
+    spelt = spelling_of(tag for row in rows for tag in row)
+    rows = [[spelt(tag) for tag in row] for row in rows]
     bare = label if are_bare(tag for row in rows for tag in row) else None
     rows = [[_whole_tag(tag, bare) for tag in row] for row in rows]
     if not is_prefixed(tag for row in rows for tag in row):
-        return Scheme(bare, prefixed=False, begins=False)
+        return Scheme(bare, False, begins=False, spelt=spelt)
     fitting = [row for row in rows if all(map(fits, row))]
     split = [[split_prefix(tag, True) for tag in row] for row in fitting]
-    return Scheme(bare, True, *marks(zip(*split, strict=True)), lower)
+    return Scheme(bare, True, *marks(zip(*split, strict=True)), spelt)
 
 
-def read_tags(tags: Sequence[str], name: str, source: "Source") -> list[Mention]:
-    """The entities of a list of tags, whose scheme they tell; flaws are counted.
+def read_tags(
+    tags: Sequence[str], name: str, source: "Source", scheme: Scheme | None = None
+) -> list[Mention]:
+    """The entities of a list of tags; flaws are counted.
 
     name: What the format calls the list.
+    scheme: How they are read; if None, tags have prefixes.
     """
+    scheme = scheme or Scheme()
     split = source.flaws.each(
-        list(tags), name, lambda tag, _: split_prefix(tag, True), ("", "")
+        list(tags), name, lambda tag, _: scheme.split(tag), ("", "")
     )
     spans = decode_scheme(split, 0, *marks([split]))
     for at in (at for span in spans for at in span.flaws):

@@ -17,7 +17,7 @@ from .complaints import Collector, CorpusError
 from .reading import Source
 from .recognition import Format, Glimpse, Options
 from .record import Record
-from .table_rows import check_length, read_names, read_rows
+from .table_rows import check_length, check_names, read_names, read_rows
 from .token_tables import find_table
 
 TEXT, LABEL = ("text", "sentence"), ("label", "category")
@@ -34,11 +34,15 @@ def read_table(source: Source) -> Iterator[Record]:
     lines = source.lines()
     first = next(lines, "")
     names, comma = read_names(first)
+    try:
+        check_names(names)
+    except ValueError as error:
+        raise CorpusError(source.file, 1, str(error)) from error
     text = _column(source, names, source.options.text_column, TEXT, "--text-column")
     wanted = source.options.label_column
     labels = [
         _column(source, names, each, LABEL, "--label-column")
-        for each in (wanted.split(",") if wanted else [None])
+        for each in (map(str.strip, wanted.split(",")) if wanted else [None])
     ]
 
     def parse(cells: list[str]) -> Iterator[Record]:

@@ -31,8 +31,8 @@ from .told import Told, tell
 from .twin_checks import check_twins
 
 NOT_ANNOTATED = (
-    "A document without annotation is not one without entities: nothing is learnt from "
-    "it. Where there is none to be found, say so (in JSONL, an empty list)."
+    "A document without annotation is not one without {}: nothing is learnt from it. "
+    "Where there are none to be found, say so (in JSONL, an empty {})."
 )
 EMPTY = "They train nothing: leave them out."
 
@@ -133,7 +133,9 @@ def _unannotated(gathered: Gathered) -> Iterator[Finding]:
             says = f"{counted(len(absent), 'document')} without annotation of {what}"
             spots = some(map(gathered.spot_of, absent))
             kind = f"{what} not annotated"
-            yield Finding(kind, HURTS, says, len(absent), NOT_ANNOTATED, spots)
+            nothing = "object" if what == "categories" else "list"
+            advice = NOT_ANNOTATED.format(what, nothing)
+            yield Finding(kind, HURTS, says, len(absent), advice, spots)
 
 
 def write_inspection(

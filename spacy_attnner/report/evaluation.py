@@ -79,12 +79,15 @@ def score_pipeline(
     Returns the scores of all components, by the names of `nlp.evaluate`, those of
     entities and relations also where their component has no scorer; `cats_acc`;
     `ents_`, `rel_` and `cats_calibration_error`, where there are confidences; and
-    `speed`, in words a second.
+    `speed`, in words a second. Scores of what is annotated nowhere are None.
     """
     started = time.perf_counter()
     annotate(nlp, examples, title, batch_size=batch_size)
     seconds = time.perf_counter() - started
     scores = Scorer(nlp).score(examples)
+    if not any(each.reference.cats for each in examples):  # spaCy says 0
+        of_none = {name: None for name in scores if name.startswith("cats_")}
+        scores.update(of_none)
     scores.update(_left_out(examples, scores))
     scores.update(_of_confidences(nlp, examples))
     n_words = sum(len(each.predicted) for each in examples)

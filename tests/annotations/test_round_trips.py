@@ -10,7 +10,7 @@ from spacy.tokens import Doc, DocBin
 from spacy_attnner.annotations.exporting import LAYOUTS, export_annotations
 from spacy_attnner.annotations.layouts import KINDS
 from spacy_attnner.corpora.brat import PIECES
-from spacy_attnner.corpora.conversion import convert
+from spacy_attnner.corpora.conversion import EMPTY, convert
 from spacy_attnner.corpora.documents import NESTED, OVERLAP
 from spacy_attnner.corpora.formats import detect_format
 from spacy_attnner.relations import get_relations, has_relations
@@ -142,7 +142,7 @@ def test_annotated_documents(tmp_path, format):
         del each["text"]
     assert found == wanted
     assert done.docs == len(ANNOTATED)
-    assert set(summary.repairs) <= {PIECES, OVERLAP, NESTED}
+    assert set(summary.repairs) <= {PIECES, OVERLAP, NESTED, EMPTY}
     assert summary.repairs[PIECES] == (2 if format == "brat" else 0)
     again, _, _ = through(format, tmp_path / "b.spacy", "c")
     assert list(map(content, again)) == list(map(content, docs))

@@ -12,6 +12,7 @@ from spacy_attnner.corpora import prodigy as flaws
 from spacy_attnner.corpora.complaints import CorpusError, Repairs
 from spacy_attnner.corpora.conll import DROPPED
 from spacy_attnner.corpora.conversion import convert
+from spacy_attnner.corpora.documents import LINK_TWICE
 from spacy_attnner.corpora.formats import detect_format, read_corpus
 from spacy_attnner.corpora.training_data import GoldEntitiesCorpus
 from spacy_attnner.relations import (
@@ -114,8 +115,6 @@ ERRORS = [
         2,
         "'Live_In(e1,e1)' joins e1 to itself; write Live_In(e1,",
     ),
-    ("jsonl", [GOOD, GOOD], 1, "from 'Ada' to 'Oslo' is given twice; remove it"),
-    ("conll04", [GOOD, GOOD], 2, "from token 0 to token 4 is given twice; remove it"),
     ("semeval2010", [GOOD, GOOD], 3, "'Live_In(e1,e2)' follows the relation 'Live_In("),
     ("jsonl", [("Ada", "", "Oslo")], 1, "relations[0] label is empty; name its type"),
     ("prodigy", [("Ada", "", "Oslo")], 1, "relations[0] label is empty; name its type"),
@@ -126,7 +125,9 @@ REPAIRED = [
     ("prodigy", [GOOD, NO_ENTITY], flaws.NO_SPAN),
     ("conll04", [GOOD, NO_ENTITY], DROPPED),
     ("prodigy", [GOOD, SELF], flaws.SELF),
-    ("prodigy", [GOOD, GOOD], flaws.TWICE),
+    ("prodigy", [GOOD, GOOD], LINK_TWICE),
+    ("jsonl", [GOOD, GOOD], LINK_TWICE),
+    ("conll04", [GOOD, GOOD], LINK_TWICE),
 ]
 
 

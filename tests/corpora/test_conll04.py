@@ -105,7 +105,6 @@ def test_a_moved_argument_may_make_a_duplicate(write, vocab, tails):
         ("1\tOslo\tB-Loc\t['Kill']\t[0.5]", "do not match"),
         ("1\tOslo\tB-Loc\t['Kill']\t[7]", "the document has the tokens 0 to 1"),
         ("1\tOslo\tB-Loc\t['Kill']\t[1]", "joins an entity to itself; remove it"),
-        ("1\tOslo\tB-Loc\t['Kill', 'Kill']\t[0, 0]", "is given twice; remove it"),
     ],
 )
 def test_errors_name_the_line(write, vocab, row, message):

@@ -236,7 +236,7 @@ def test_a_relation_given_twice_counts_once(read):
     again = [*GOOD["relations"], change(GOOD["relations"][0], color="#fff", score=0.2)]
     (doc,), repairs = read(change(relations=again))
     assert triples(doc) == TRIPLES
-    assert repairs == {prodigy.TWICE: 1}
+    assert repairs == {documents.LINK_TWICE: 1}
 
 
 def test_one_pair_may_have_two_labels_and_both_directions(read):

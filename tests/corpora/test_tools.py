@@ -15,20 +15,6 @@ from .test_formats_apart import EXAMPLES, TEXT, WORDS, studio
 
 
 @pytest.fixture
-def read(write, tmp_path, nlp):
-    """Convert a content, or a value of JSON; returns the documents and the summary."""
-
-    def read_content(content, **settings):
-        if not isinstance(content, str):
-            content = json.dumps(content)
-        out = tmp_path / "out.spacy"
-        summary = convert(write(content), out, **settings)
-        return list(DocBin().from_disk(out).get_docs(nlp.vocab)), summary
-
-    return read_content
-
-
-@pytest.fixture
 def folder(tmp_path):
     """Write a folder of files."""
 
@@ -203,7 +189,7 @@ def test_label_studio_s_choices_of_json_min(read):
     tasks = [{**common, "topic": "crew"}, {**common, "topic": both}, common]
     docs, summary = read(tasks, label_column="topic")
     crew, trade = {"crew": 1.0, "trade": 0.0}, {"crew": 1.0, "trade": 1.0}
-    assert [doc.cats for doc in docs] == [crew, trade, {}]
+    assert [doc.cats for doc in docs] == [crew, trade, {"crew": 0.0, "trade": 0.0}]
     assert not summary.repairs
     docs, summary = read(tasks[:1])
     assert docs[0].user_data["meta"] == {"topic": "crew"}
@@ -487,9 +473,7 @@ def test_prodigy_s_categories(read):
         read({**row, "accept": ["c"]})
 
 
-@pytest.mark.parametrize(
-    "keys", [{}, {"label": True}, {"label": 0.5}, {"meta": {"page": 2}}]
-)
+@pytest.mark.parametrize("keys", [{}, {"label": 0.5}, {"meta": {"page": 2}}])
 def test_objects_that_are_no_examples_of_prodigy(read, keys):
     with pytest.raises(CorpusError, match=r":1: an object of .* none of Prodigy's, su"):
         read({"text": TEXT, **keys}, format="prodigy")
