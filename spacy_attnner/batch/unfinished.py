@@ -41,12 +41,17 @@ class Unfinished:
                     continue
                 part = stream.read_part()
                 if part is None:
+                    if from_stdin and max(self.finished, default=-1) >= stream.number:
+                        raise self._differs("it ends within parts that are finished")
                     return
                 if finished is None:
                     yield part
                 elif part.digest != finished.digest:
-                    raise UserError(
-                        f"stdin differs from what {self.folder} was begun with, "
-                        f"between {part.rows[0].place} and {part.rows[-1].place}",
-                        "Pipe the same texts, or begin anew with --overwrite.",
-                    )
+                    first, last = part.rows[0].place, part.rows[-1].place
+                    raise self._differs(f"between {first} and {last}")
+
+    def _differs(self, where: str) -> UserError:
+        return UserError(
+            f"stdin differs from what {self.folder} was begun with, {where}",
+            "Pipe the same texts, or begin anew with --overwrite.",
+        )

@@ -303,6 +303,10 @@ def test_stdin_is_compared_with_what_was_read(tmp_path, apply, monkeypatch):
     monkeypatch.setattr(sys, "stdin", Stdin(raw.replace(b"n8", b"n9")))
     with pytest.raises(UserError, match=r"differs .* between stdin:8 and stdin:14"):
         apply("-", tmp_path / "out.jsonl", resume=True)
+    for ends in (b"", b"\n".join(raw.split(b"\n")[:7])):
+        monkeypatch.setattr(sys, "stdin", Stdin(ends))
+        with pytest.raises(UserError, match="differs .* it ends within parts"):
+            apply("-", tmp_path / "out.jsonl", resume=True)
     monkeypatch.setattr(sys, "stdin", Stdin(raw))
     assert apply("-", tmp_path / "out.jsonl", resume=True).rows == 30
     assert len(read_jsonl(tmp_path / "out.jsonl")) == 30
