@@ -210,7 +210,7 @@ def _is_complete(manifest: Manifest, output: Path | None) -> bool:
     if not manifest.finished:
         return False
     if output is None or not output.exists():
-        return not manifest.forget_missing()
+        return not manifest.forget_missing() and output is None
     if manifest.size != (size := output.stat().st_size):
         raise UserError(
             f"{output} was changed after the run had finished: it had "

@@ -117,10 +117,12 @@ class Manifest:
             self._file.close()
             self._file = None  # what is temporary is the other's
             raise
-        complete = not overwrite and self._read(settings, inputs)
+        known = not overwrite and self._read(settings, inputs)
+        if not self.finished:
+            self.forget_missing()
         with writing(self.folder, GOES_ON):
             self._remove_temporary()
-            if not complete:
+            if not known:
                 self._write_head(settings, inputs)
             self._write_errors()
 

@@ -187,6 +187,35 @@ def test_what_was_deleted_is_made_again(rows, tmp_path, apply):
     assert len(read_jsonl(tmp_path / "out.jsonl")) == 30
 
 
+@pytest.mark.parametrize("name", ["out.jsonl", "folder"])
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("cut", [None, "{"])
+def test_a_part_that_was_lost_is_made_again(
+    name, number, cut, flawed, tmp_path, apply
+):
+    """Of a run that was cut off, as of one that is complete."""
+    (tmp_path / "whole").mkdir()
+    apply(flawed, tmp_path / "whole" / name)
+    cut_off(flawed, tmp_path / name, apply)
+    folder = tmp_path / (name + ".run" if name == "out.jsonl" else name)
+    part = folder / f"part-{number:06}.jsonl"
+    part.unlink() if cut is None else part.write_text(cut)
+    apply(flawed, tmp_path / name, resume=True)
+    assert content(tmp_path / name) == content(tmp_path / "whole" / name)
+
+
+def test_an_output_that_is_gone_before_its_parts_are(
+    rows, tmp_path, apply, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(manifest.Manifest, "remove_parts", lambda *_: None)
+        apply(rows, tmp_path / "out.jsonl")
+    whole = (tmp_path / "out.jsonl").read_bytes()
+    (tmp_path / "out.jsonl").unlink()
+    apply(rows, tmp_path / "out.jsonl", resume=True)
+    assert (tmp_path / "out.jsonl").read_bytes() == whole
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
