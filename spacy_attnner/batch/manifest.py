@@ -13,6 +13,7 @@ its part is made again, the same as before.
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from io import FileIO
@@ -22,7 +23,7 @@ from typing import Any, NamedTuple
 
 from ..atomic import check_folder, writing
 from ..errors import UserError
-from ..texts.inputs import Input
+from ..texts.inputs import MANIFEST, Input, is_manifest
 from ..texts.json_lines import json_line
 from ..texts.row_stream import Position
 from .annotator import GOES_ON, TEMPORARY, Done
@@ -33,7 +34,6 @@ try:
 except ImportError:  # Windows: nothing keeps two runs apart
     fcntl = None
 
-MANIFEST = "manifest.jsonl"
 ERRORS = "errors.jsonl"
 PART = "part-"
 
@@ -185,8 +185,10 @@ class Manifest:
 
     def remove_parts(self, format: str) -> None:
         """Delete the files of parts, because another file has all rows, or none has."""
-        for path in self.folder.glob(f"{PART}[0-9]*.{format}"):
-            path.unlink(missing_ok=True)
+        ours = re.compile(rf"{PART}[0-9]{{6,}}\.{format}")
+        for path in self.folder.glob(f"{PART}*"):
+            if ours.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
     def errors(self) -> Iterator[dict[str, Any]]:
         """The rows that failed, in their order."""
@@ -270,7 +272,7 @@ class Manifest:
 
 def _check_place(folder: Path, goes_on: bool) -> None:
     check_folder(folder.parent)
-    if (path := folder / MANIFEST).exists():
+    if is_manifest(path := folder / MANIFEST):
         if not goes_on:
             complete = any("finished" in line for line, _ in _lines_of(path))
             raise UserError(
@@ -350,6 +352,8 @@ def _lines_of(path: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
             try:
                 line = json.loads(raw)
             except ValueError:
+                return
+            if not isinstance(line, dict):
                 return
             yield line, raw
 

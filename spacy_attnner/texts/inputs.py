@@ -1,9 +1,11 @@
 """The files that hold the rows: found, in a fixed order, and looked at before a run."""
 
 import glob
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -14,6 +16,8 @@ from ..errors import Gathered, UserError, sound
 ROW_KINDS = ("txt", "jsonl", "csv", "parquet", "spacy")
 WHOLE_TEXT = "whole"  # a .txt file of a folder, which is one text
 STANDARD_INPUT = "-"
+MANIFEST = "manifest.jsonl"  # of a run of `spacy attn apply`
+HEAD = b'{"settings": {'  # what it begins with
 EXPECTED = (
     "Give a .txt, .jsonl, .csv, .parquet or .spacy file, also compressed, a folder, a "
     "quoted pattern, or - for stdin; --input-format says what a name does not."
@@ -75,6 +79,16 @@ def kind_of(name: str) -> str:
         name = name.removesuffix(ending)
     kind = PurePath(name).suffix.removeprefix(".")
     return kind if kind in ROW_KINDS else ""
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file is the manifest of a run, wherever that was cut off."""
+    with suppress(OSError, ValueError), path.open("rb") as file:
+        raw = file.readline()
+        if not raw.endswith(b"\n"):
+            return raw.startswith(HEAD) or HEAD.startswith(raw)
+        return raw.startswith(HEAD) and type(json.loads(raw).get("n_inputs")) is int
+    return False
 
 
 def check_places(

@@ -190,9 +190,7 @@ def test_what_was_deleted_is_made_again(rows, tmp_path, apply):
 @pytest.mark.parametrize("name", ["out.jsonl", "folder"])
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize("cut", [None, "{"])
-def test_a_part_that_was_lost_is_made_again(
-    name, number, cut, flawed, tmp_path, apply
-):
+def test_a_part_that_was_lost_is_made_again(name, number, cut, flawed, tmp_path, apply):
     """Of a run that was cut off, as of one that is complete."""
     (tmp_path / "whole").mkdir()
     apply(flawed, tmp_path / "whole" / name)
@@ -334,7 +332,7 @@ def test_stdin_is_compared_with_what_was_read(tmp_path, apply, monkeypatch):
         apply("-", tmp_path / "out.jsonl", resume=True)
     for ends in (b"", b"\n".join(raw.split(b"\n")[:7])):
         monkeypatch.setattr(sys, "stdin", Stdin(ends))
-        with pytest.raises(UserError, match="differs .* it ends within parts"):
+        with pytest.raises(UserError, match=r"differs .* it ends within parts"):
             apply("-", tmp_path / "out.jsonl", resume=True)
     monkeypatch.setattr(sys, "stdin", Stdin(raw))
     assert apply("-", tmp_path / "out.jsonl", resume=True).rows == 30
@@ -407,6 +405,32 @@ def test_what_is_not_a_run_stays(flags, model, rows, tmp_path, apply):
         with pytest.raises(UserError, match="is there"):
             apply(rows, tmp_path / "file.jsonl", **flags)
         assert (tmp_path / "file.jsonl").read_text() == "dear"
+
+
+@pytest.mark.parametrize("flags", [{}, {"resume": True}, {"overwrite": True}])
+@pytest.mark.parametrize(
+    "first", ['{"audio": "a.wav"}\n', "17\n", '{"settings": 1}\n', "[", "{}"]
+)
+def test_a_folder_with_a_manifest_of_others(first, flags, rows, tmp_path, apply):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "manifest.jsonl").write_text(first)
+    for name in ("errors.jsonl", "part-000000.jsonl"):
+        (folder / name).write_text("mine")
+    with pytest.raises(UserError, match=r"other things: errors.jsonl, manifest.jsonl"):
+        apply(rows, folder, **flags)
+    assert (folder / "manifest.jsonl").read_text() == first
+    assert len(os.listdir(folder)) == 3
+
+
+def test_only_names_of_parts_are_removed(rows, tmp_path, apply):
+    apply(rows, tmp_path / "out", format="csv")
+    others = ("part-1.csv", "part-00000-aa.parquet", "part-000000.old.jsonl")
+    for name in others:
+        (tmp_path / "out" / name).write_text("mine")
+    apply(rows, tmp_path / "out", overwrite=True)
+    parts = [f"part-{number:06}.jsonl" for number in range(5)]
+    assert set(os.listdir(tmp_path / "out")) == {*others, *parts, "manifest.jsonl"}
 
 
 def test_an_output_among_the_inputs(rows, tmp_path, apply):
