@@ -230,6 +230,26 @@ def test_nulls_and_damaged_strings_in_parquet(tmp_path):
     assert "the text is None" in rows[1].problem
 
 
+@pytest.mark.parametrize(
+    "whens",
+    [
+        pa.array([1, 10**7, 2], pa.date32()),
+        pa.array([1, 10**15, 2], pa.timestamp("ms")),
+        pa.array([None, 5, None], pa.timestamp("us", tz="Mars/Phobos")),
+    ],
+)
+def test_a_value_in_parquet_that_python_cannot_hold(whens, tmp_path):
+    """Its row fails, and the others go on."""
+    table = pa.table({"text": ["a", "b", "c"], "id": ["x", "y", "z"], "when": whens})
+    pq.write_table(table, tmp_path / "in.parquet")
+    rows = rows_of(read_all(tmp_path / "in.parquet"))
+    assert [row.text for row in rows] == ["a", "", "c"]
+    assert rows[1][:2] == ("in.parquet:2", "y")
+    assert "what 'when' holds cannot be read" in rows[1].problem
+    rows = rows_of(read_all(tmp_path / "in.parquet", meta=False))
+    assert not any(row.problem for row in rows)
+
+
 @pytest.mark.parametrize("kind", ["jsonl.gz", "jsonl.zst", "spacy", "parquet"])
 def test_a_file_that_is_cut_off(kind, tmp_path):
     """It counts as one row that fails, and the next file is read."""
@@ -267,6 +287,22 @@ def test_a_table_without_the_column(tmp_path):
         looked_at(tmp_path / "in.parquet", text="year")
     with pytest.raises(UserError, match=r"'tags' of .* holds list"):
         looked_at(tmp_path / "in.parquet", id="tags")
+    with pytest.raises(UserError, match="no column 'key'") as error:
+        looked_at(tmp_path, id="key")
+    assert "--id COLUMN" in error.value.way_out
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+@pytest.mark.parametrize("kind", ["txt", "jsonl", "csv"])
+def test_utf_16(kind, encoding, tmp_path):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    text = mark + MAKE[kind]().decode()
+    path = tmp_path / f"in.{kind}.gz"
+    path.write_bytes(gzip.compress(text.encode(encoding)))
+    for read in (looked_at, read_all):
+        with pytest.raises(UserError, match="is UTF-16, not UTF-8") as error:
+            read(path)
+        assert "iconv -f UTF-16" in error.value.way_out
 
 
 @pytest.mark.parametrize("comma", [";", "\t"])
@@ -284,17 +320,18 @@ def test_a_table_without_commas(comma, tmp_path):
     assert (row.text, row.meta) == ("Mira", {"a;text;b": "1"})
 
 
-@pytest.mark.parametrize("name", ["text", "id"])
+@pytest.mark.parametrize("name", ["text", "id", "page"])
 def test_two_columns_of_a_name(name, tmp_path):
-    (tmp_path / "in.csv").write_text(f"text,id,{name}\na,1,b\n")
-    columns = [pa.array([each]) for each in "abc"]
-    pq.write_table(
-        pa.table(columns, names=["text", "id", name]), tmp_path / "in.parquet"
-    )
+    (tmp_path / "in.csv").write_text(f"text,id,page,{name},,\na,1,3,b,,\n")
+    columns = [pa.array([each]) for each in "abcd"]
+    names = ["text", "id", "page", name]
+    pq.write_table(pa.table(columns, names=names), tmp_path / "in.parquet")
     with pytest.raises(UserError) as error:
         looked_at(tmp_path)
     assert error.value.problem.count(f"has 2 columns {name!r}") == 2
     assert error.value.way_out == "Rename all but one of them."
+    if name == "page":
+        looked_at(tmp_path, meta=False)
 
 
 def test_a_folder_that_cannot_be_looked_into(tmp_path, monkeypatch):
@@ -342,17 +379,19 @@ def test_all_bad_tables_are_told_at_once(tmp_path):
     (tmp_path / "d.csv.gz").write_bytes(gzip.compress(b"text\nMira\n")[:15])
     (tmp_path / "e.parquet").write_bytes(as_parquet()[:-20])
     (tmp_path / "f.parquet").write_bytes(as_parquet([{"text": 1}]))
-    (tmp_path / "g.csv").write_bytes("text\nMira\n".encode("utf-16"))
+    for name in ("g.csv", "h.jsonl"):
+        (tmp_path / name).write_bytes("text\nMira\n".encode("utf-16"))
     with pytest.raises(UserError) as error:
         looked_at(tmp_path)
     first, *problems = error.value.problem.splitlines()
-    assert first == "6 inputs are wrong:"
+    assert first == "7 inputs are wrong:"
     for problem, words in zip(
         problems,
         (
             *("a.csv has no column 'text'", r"c.csv: b'\xf6\xdf' is not UTF-8"),
             *("d.csv.gz cannot be read", "e.parquet cannot be read"),
-            *("f.parquet holds int64, not strings", r"g.csv: b'\xff\xfe' is not"),
+            *("f.parquet holds int64, not strings", "g.csv is UTF-16"),
+            "h.jsonl is UTF-16, not UTF-8",
         ),
         strict=True,
     ):
@@ -361,6 +400,7 @@ def test_all_bad_tables_are_told_at_once(tmp_path):
         "Say which holds the texts: --text COLUMN",
         "For example: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW",
         "Make it again, or leave it out.",
+        "Convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW",
     ]
 
 
