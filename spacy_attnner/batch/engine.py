@@ -25,8 +25,8 @@ from ..texts.first_look import look_at
 from ..texts.inputs import STANDARD_INPUT, Input, check_places, find_inputs
 from ..texts.row_readers import Columns
 from ..texts.row_stream import PART_ROWS
-from .annotator import GOES_ON, TEMPORARY, Annotator, Done
-from .manifest import Manifest
+from .annotator import TEMPORARY, Annotator, Done
+from .manifest import GOES_ON, Manifest
 from .part_files import FORMATS, Layout
 from .processes import make_parts, n_workers
 from .ray_parts import Cluster, import_ray, make_parts_on_ray
@@ -102,6 +102,7 @@ class Worker:
     layout: Layout
     folder: Path
     options: Options
+    advice: str
 
     def make(self) -> Annotator:
         """Load the pipeline."""
@@ -118,7 +119,7 @@ class Worker:
         if self.options.max_length is not None:
             nlp.max_length = self.options.max_length
         tokens = self.options.batch_tokens
-        return Annotator(nlp, self.layout, tokens, self.folder)
+        return Annotator(nlp, self.layout, tokens, self.folder, self.advice)
 
 
 def apply_pipeline(
@@ -157,7 +158,7 @@ def apply_pipeline(
     settings = _settings(nlp, layout, options)
     with Manifest(folder, format) as manifest:
         manifest.begin(settings, inputs, resume=resume, overwrite=overwrite)
-        worker = Worker(_absolute(model), layout, folder.absolute(), worker_options)
+        worker = _worker(model, layout, manifest, worker_options)
         run = _Run(manifest, inputs, options, worker)
         begin = time.monotonic()
         complete = _is_complete(manifest, output if single else None)
@@ -193,7 +194,7 @@ def _apply_to_stream(
     nlp = load_pipeline(model)
     layout = _layout(nlp, FORMATS[0], inputs, options)
     with Streamed(stream) as streamed:
-        worker = Worker(_absolute(model), layout, streamed.folder, options)
+        worker = _worker(model, layout, streamed, options)
         run = _Run(streamed, inputs, options, worker)
         begin = time.monotonic()
         run.annotate(nlp)
@@ -264,9 +265,13 @@ def _options_of_worker(options: Options, inputs: Sequence[Input]) -> Options:
     return replace(options, gpu_id=min(options.gpu_id, 0), code=code)
 
 
-def _absolute(model: str) -> str:
-    """A pipeline's folder by its whole path; a package by its name."""
-    return os.path.abspath(model) if Path(model).is_dir() else model
+def _worker(
+    model: str, layout: Layout, manifest: Manifest | Streamed, options: Options
+) -> Worker:
+    if Path(model).is_dir():
+        model = os.path.abspath(model)
+    folder = manifest.folder.absolute()
+    return Worker(model, layout, folder, options, manifest.advice)
 
 
 def _check_single(output: Path, folder: Path, resume: bool, overwrite: bool) -> None:
@@ -345,7 +350,8 @@ class _Run:
 
     def annotate(self, nlp: Language) -> None:
         """Make all parts that are missing; raises UserError if there is none at all."""
-        with self._bar() as bar, closing(self._made(nlp)) as found:
+        saying = _saying(self.manifest.kept)
+        with saying, self._bar() as bar, closing(self._made(nlp)) as found:
             for done in found:
                 self.manifest.add(done)
                 bar.add(done)
@@ -402,6 +408,15 @@ class _Run:
             errors=self.manifest.errors_path,
             examples=tuple(examples),
         )
+
+
+@contextmanager
+def _saying(kept: str) -> Iterator[None]:
+    """Add to an error what is kept of the run that it ends."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(error.problem, error.way_out + kept) from error
 
 
 def _cluster(options: Options) -> Cluster:

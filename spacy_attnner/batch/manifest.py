@@ -26,7 +26,7 @@ from ..errors import UserError
 from ..texts.inputs import MANIFEST, Input, is_manifest
 from ..texts.json_lines import json_line
 from ..texts.row_stream import Position
-from .annotator import GOES_ON, TEMPORARY, Done
+from .annotator import TEMPORARY, Done
 from .part_files import FORMATS
 
 try:
@@ -36,6 +36,7 @@ except ImportError:  # Windows: nothing keeps two runs apart
 
 ERRORS = "errors.jsonl"
 PART = "part-"
+GOES_ON = " Once it can be written, --resume goes on after the finished parts."
 
 
 class Finished(NamedTuple):
@@ -60,7 +61,15 @@ class Manifest:
     folder: Where parts, errors and the manifest lie.
     format: The ending of part files.
     size: Of the one file that the whole run has become.
+    kept, advice: What to say where the run ends early, and where a part cannot be
+        written.
     """
+
+    kept = (
+        " Finished parts are kept: --resume goes on after them if all inputs are as "
+        "they were, --overwrite begins anew."
+    )
+    advice = ""
 
     def __init__(self, folder: Path, format: str) -> None:
         self.folder = folder
@@ -156,7 +165,7 @@ class Manifest:
 
         Raises UserError if that cannot be written.
         """
-        with writing(self.folder, GOES_ON):
+        with writing(self.folder):
             os.replace(done.path, self.part_path(done.number))
             _sync_folder(self.folder)
             errors = [each._asdict() for each in done.failures]

@@ -10,11 +10,6 @@ from ..texts.row_readers import Columns
 from ..texts.row_stream import Part, RowStream
 from .manifest import Finished
 
-KEPT = (
-    " Finished parts are kept: --resume goes on after them if all inputs are as they "
-    "were, --overwrite begins anew."
-)
-
 
 @dataclass(frozen=True)
 class Unfinished:
@@ -33,7 +28,7 @@ class Unfinished:
     def __iter__(self) -> Iterator[Part]:
         """Raises UserError if an input cannot be read, or stdin is not what it was."""
         from_stdin = any(each.path == STANDARD_INPUT for each in self.inputs)
-        with RowStream(self.inputs, self.columns, self.part_rows, KEPT) as stream:
+        with RowStream(self.inputs, self.columns, self.part_rows) as stream:
             while True:
                 finished = self.finished.get(stream.number)
                 if finished is not None and not from_stdin:
@@ -53,5 +48,5 @@ class Unfinished:
     def _differs(self, where: str) -> UserError:
         return UserError(
             f"stdin differs from what {self.folder} was begun with, {where}",
-            "Pipe the same texts, or begin anew with --overwrite.",
+            "Pipe the same texts.",
         )

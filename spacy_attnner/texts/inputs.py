@@ -108,11 +108,8 @@ def check_places(
             check_apart(output, {"texts": path})
 
 
-def check_unchanged(source: Input, kept: str = "") -> None:
-    """Raises UserError if a file is not what it was when it was found.
-
-    kept: What to say of what was made of it so far.
-    """
+def check_unchanged(source: Input) -> None:
+    """Raises UserError if a file is not what it was when it was found."""
     if source.path == STANDARD_INPUT:
         return
     try:
@@ -120,7 +117,7 @@ def check_unchanged(source: Input, kept: str = "") -> None:
     except OSError as error:
         raise UserError(
             f"{source.path} vanished while it was read: {error}",
-            f"Put it back as it was, then run the command again.{kept}",
+            "Put it back as it was, then run the command again.",
         ) from error
     for what, then, new in (
         ("bytes", source.size, now.st_size),
@@ -130,7 +127,7 @@ def check_unchanged(source: Input, kept: str = "") -> None:
             raise UserError(
                 f"{source.path} changed while it was read: it had {then:,} {what} and "
                 f"has {new:,}",
-                f"Read a copy that nothing writes to.{kept}",
+                "Read a copy that nothing writes to.",
             )
 
 

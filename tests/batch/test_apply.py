@@ -241,7 +241,7 @@ def test_a_pipeline_that_fails_on_everything(difficult, tmp_path, apply):
             code=code,
             part_rows=25,
         )
-    assert "Mend it, then begin anew with --overwrite" in error.value.way_out
+    assert "Mend it, then begin anew. Finished parts are kept" in error.value.way_out
 
 
 def test_a_gpu_that_fails_stops_the_run(rows, tmp_path, apply, monkeypatch):

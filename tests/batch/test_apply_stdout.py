@@ -1,5 +1,6 @@
 """Results that go to stdout."""
 
+import errno
 import json
 import os
 import subprocess
@@ -9,8 +10,10 @@ from io import BytesIO
 
 import pytest
 
+from spacy_attnner.batch import annotator
 from spacy_attnner.batch.annotator import Done, Failure
 from spacy_attnner.batch.streamed import Streamed
+from spacy_attnner.errors import UserError
 from tests.commands import invoke
 
 
@@ -44,6 +47,19 @@ def test_a_stream_gets_parts_in_order(tmp_path, capsys):
     assert told == [f"in.txt:{number}: \\x1b" for number in range(4)]
 
 
+def test_a_full_disk_for_parts_that_wait(rows, apply, monkeypatch):
+    """There is nothing to resume; a variable names another folder."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(annotator.os, "fsync", full)
+    with pytest.raises(UserError, match="No space left on device") as error:
+        apply(rows, BytesIO())
+    assert "TMPDIR" in error.value.way_out
+    assert "--resume" not in error.value.way_out
+
+
 def test_the_command_to_stdout(model, rows, tmp_path):
     with rows.open("a") as file:
         file.write("{\n")
@@ -60,6 +76,18 @@ def test_the_command_to_stdout(model, rows, tmp_path):
     assert [each["id"] for each in records] == [f"r{i}" for i in range(30)]
     assert b"Wrote 30 of 31 rows to stdout" in done.stderr
     assert os.listdir(tmp_path) == [rows.name]
+
+
+def test_stdout_that_is_closed(rows, tmp_path):
+    command = [sys.executable, "-m", "spacy", "attn", "apply", "MODEL", str(rows), "-"]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command],
+        stderr=subprocess.PIPE,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "stdout is closed" in done.stderr
 
 
 @pytest.mark.parametrize("flags", ["--resume", "--format csv", "--engine ray"])
