@@ -204,8 +204,10 @@ class _Reading:
                 self._made.pop(i) if i in self._made else self._make(i) for i in batch
             ]
             found = list(self.nlp.pipe(docs, batch_size=len(docs)))
-            if len(found) < len(batch):
-                return "a component dropped the text"
+            if len(found) != len(batch):
+                return f"a component {'dropped' if not found else 'doubled'} the text"
+            if any(found[k].text != self.rows[i].text for k, i in enumerate(batch)):
+                return "a component, or the tokenizer, changed the text"
         except Exception as error:
             return reason_of(error)
         for i, doc in zip(batch, found, strict=True):

@@ -21,6 +21,7 @@ LONGEST_CELL = 2**28  # characters; Python's csv stops at 131,072 otherwise
 NOT_UTF8 = "is not UTF-8: save the file as UTF-8"
 META = "meta"
 DEFAULT_ID = "id"  # need not be there
+DEEPEST = 100  # JSON; deeper ones do not go through pickle
 HALF = "half of a surrogate pair"
 
 
@@ -216,11 +217,24 @@ def _json_row(place: str, raw: bytes, columns: Columns) -> Row:
         return Row(place, place, problem=f"invalid JSON, {error}: {raw[:40]!r}")
     if not isinstance(record, dict):
         return Row(place, place, problem=f"{raw[:40]!r} is not an object")
+    if raw.count(b"{") + raw.count(b"[") > DEEPEST and _is_deep(record):
+        problem = f"lists and objects lie more than {DEEPEST} deep in each other"
+        return Row(place, place, problem=problem)
     if columns.text not in record:
         keys = ", ".join(map(repr, record)) or "none"
         problem = f"there is no {columns.text!r}; the keys are {keys}"
         return Row(place, id_or(record.get(columns.id), place), problem=problem)
     return row_of(place, record, columns)
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether something lies more than `DEEPEST` lists and objects deep."""
+    level = [value]
+    for _ in range(DEEPEST):
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [each for values in inner for each in values]
+        level = [each for each in level if isinstance(each, dict | list)]
+    return bool(level)
 
 
 def row_of(place: str, record: dict[str, Any], columns: Columns) -> Row:

@@ -204,6 +204,8 @@ def test_rows_that_fail(difficult, tmp_path, apply):
     texts = make_texts(30)
     texts[3] = "explode at once"
     texts[11] = "vanish"
+    texts[12] = "double"
+    texts[14] = "other text"
     texts[20] = "word " * 61
     path = tmp_path / "in.jsonl"
     lines = [json.dumps({"text": text, "id": i}) for i, text in enumerate(texts)]
@@ -211,16 +213,18 @@ def test_rows_that_fail(difficult, tmp_path, apply):
     path.write_text("\n".join(lines))
     done = apply(path, tmp_path / "out.jsonl", pipeline=pipeline, code=code)
     errors = read_jsonl(tmp_path / "out.jsonl.run/errors.jsonl")
-    assert done.failed == len(errors) == 4
+    assert done.failed == len(errors) == 6
     assert [(each["id"], each["place"]) for each in errors] == [
-        *((3, "in.jsonl:4"), (11, "in.jsonl:12"), (20, "in.jsonl:21")),
-        ("in.jsonl:26", "in.jsonl:26"),
+        *((3, "in.jsonl:4"), (11, "in.jsonl:12"), (12, "in.jsonl:13")),
+        *((14, "in.jsonl:15"), (20, "in.jsonl:21"), ("in.jsonl:26", "in.jsonl:26")),
     ]
     for each, reason in zip(
         errors,
         (
             "RuntimeError: cannot read 'explode at once'",
             "a component dropped the text",
+            "a component doubled the text",
+            "a component, or the tokenizer, changed the text",
             "MemoryError: too much at a time",
             r"the text holds '\ud800', half of a surrogate pair",
         ),
@@ -228,7 +232,7 @@ def test_rows_that_fail(difficult, tmp_path, apply):
     ):
         assert each["reason"] == reason
     ids = [record["id"] for record in read_jsonl(tmp_path / "out.jsonl")]
-    assert ids == [i for i in range(30) if i not in (3, 11, 20, 25)]
+    assert ids == [i for i in range(30) if i not in (3, 11, 12, 14, 20, 25)]
 
 
 def test_a_pipeline_that_fails_on_everything(difficult, tmp_path, apply):
@@ -248,6 +252,7 @@ def test_a_gpu_that_fails_stops_the_run(rows, tmp_path, apply, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("CUDA error: device-side assert triggered")
 
+    apply(rows, tmp_path / "sound.jsonl")  # the pipeline is loaded
     monkeypatch.setattr(spacy.language.Language, "pipe", fail)
     with pytest.raises(UserError, match="the GPU failed: RuntimeError: CUDA error"):
         apply(rows, tmp_path / "out.jsonl")

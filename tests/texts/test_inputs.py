@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import pickle
 import sys
 from pathlib import Path
 
@@ -205,6 +206,16 @@ def test_a_broken_row_is_one(name, tmp_path):
         assert problem in row.problem
     good = [row.text for row in rows_of(read_all(tmp_path / name)) if not row.problem]
     assert good == {"in.jsonl": ["a", "d"], "in.txt": ["a", "d"]}.get(name, ["a", "f"])
+
+
+@pytest.mark.parametrize(("depth", "is_read"), [(98, True), (99, True), (100, False)])
+def test_nested_metadata(depth, is_read, tmp_path):
+    """What is read goes to other processes; an object is the first level."""
+    deep = "[" * depth + "]" * depth
+    (tmp_path / "in.jsonl").write_text(f'{{"text": "a [[", "m": {deep}}}\n')
+    (row,) = rows_of(read_all(tmp_path / "in.jsonl"))
+    assert bool(row.problem) != is_read
+    assert pickle.loads(pickle.dumps(row)) == row
 
 
 def test_broken_json_on_line_70_001(tmp_path):
