@@ -22,11 +22,18 @@ from ..loading import load_pipeline, use_gpu
 from ..models.bridge import set_mixed_precision
 from ..terminal import visible
 from ..texts.first_look import look_at
-from ..texts.inputs import STANDARD_INPUT, Input, check_places, find_inputs
+from ..texts.inputs import (
+    MANIFEST,
+    RUN,
+    STANDARD_INPUT,
+    Input,
+    check_places,
+    find_inputs,
+)
 from ..texts.row_readers import Columns
 from ..texts.row_stream import PART_ROWS
 from .annotator import TEMPORARY, Annotator, Done
-from .manifest import GOES_ON, Manifest
+from .manifest import ERRORS, GOES_ON, PART, Manifest
 from .part_files import FORMATS, Layout
 from .processes import make_parts, n_workers
 from .ray_parts import Cluster, import_ray, make_parts_on_ray
@@ -35,7 +42,6 @@ from .streamed import Streamed
 from .unfinished import Unfinished
 
 ENGINES = ("local", "ray")
-RUN = ".run"  # folder of a run whose output is one file
 BATCH_TOKENS = 8000
 CHUNK = 2**20
 
@@ -145,7 +151,8 @@ def apply_pipeline(
         return _apply_to_stream(model, texts, output, options, resume)
     format, single = choose_output(output, options.format)
     inputs = find_inputs(texts, options.input_format)
-    check_places(output, model, texts, inputs)
+    parts = () if single else (f"{PART}000000.{format}", MANIFEST, ERRORS)
+    check_places(output, model, texts, inputs, parts)
     folder = output
     if single:
         output = Path(os.path.realpath(output))

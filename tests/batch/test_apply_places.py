@@ -59,6 +59,13 @@ def test_an_output_among_the_inputs(rows, tmp_path, apply):
     assert os.listdir(tmp_path) == [rows.name]
 
 
+@pytest.mark.parametrize("name", ["out.jsonl", "folder"])
+def test_an_output_that_a_pattern_would_match(name, rows, tmp_path, apply):
+    with pytest.raises(UserError, match="would be among the texts"):
+        apply(tmp_path / "**/*.jsonl", tmp_path / name)
+    assert os.listdir(tmp_path) == [rows.name]
+
+
 @pytest.mark.parametrize(
     ("name", "options", "problem"),
     [

@@ -4,7 +4,6 @@ import csv
 import gzip
 import io
 import json
-import os
 import pickle
 import sys
 from pathlib import Path
@@ -19,9 +18,10 @@ from spacy.tokens import DocBin
 from spacy_attnner.errors import UserError
 from spacy_attnner.texts.first_look import look_at
 from spacy_attnner.texts.inputs import find_inputs
-from spacy_attnner.texts.row_readers import Columns, Row
-from spacy_attnner.texts.row_stream import Part, RowStream
+from spacy_attnner.texts.row_readers import Columns
+from spacy_attnner.texts.row_stream import RowStream
 from tests.batch.conftest import make_texts
+from tests.texts.conftest import read_all, rows_of
 
 TEXTS = make_texts(23)
 RECORDS = [
@@ -71,20 +71,6 @@ COMPRESS = {
 }
 
 
-def read_all(given: Path | str, part_rows: int = 4, **settings) -> list[Part]:
-    kind = settings.pop("kind", None)
-    columns = Columns(**settings)
-    parts = []
-    with RowStream(find_inputs(str(given), kind), columns, part_rows) as stream:
-        while part := stream.read_part():
-            parts.append(part)
-    return parts
-
-
-def rows_of(parts: list[Part]) -> list[Row]:
-    return [row for part in parts for row in part.rows]
-
-
 @pytest.mark.parametrize("compression", COMPRESS)
 @pytest.mark.parametrize("kind", MAKE)
 def test_all_rows_in_their_order(kind, compression, tmp_path):
@@ -119,31 +105,6 @@ def test_parts_are_the_same_from_wherever_they_are_read(kind, compression, tmp_p
                     assert again is not None
                     assert again[:3] == whole[missing][:3]
             assert stream.read_part() is None
-
-
-def test_a_folder(tmp_path):
-    (tmp_path / "b").mkdir()
-    (tmp_path / "b/two.txt").write_text("two\nlines")
-    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"one"))
-    (tmp_path / "c.jsonl").write_text('{"text": "three"}')
-    (tmp_path / ".hidden.txt").write_text("no")
-    (tmp_path / "notes.md").write_text("no")
-    rows = rows_of(read_all(tmp_path))
-    assert [(row.id, row.text) for row in rows] == [
-        ("a.txt.gz", "one"),
-        ("b/two.txt", "two\nlines"),
-        ("c.jsonl:1", "three"),
-    ]
-
-
-def test_a_pattern(tmp_path):
-    for name in ("x/b.txt", "x/a.txt", "y/c.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(f"{name}\nlast")
-    rows = rows_of(read_all(tmp_path / "*/[ac].txt"))
-    assert [row.id for row in rows] == [
-        *("x/a.txt:1", "x/a.txt:2", "y/c.txt:1", "y/c.txt:2")
-    ]
 
 
 @pytest.mark.parametrize("compression", COMPRESS)
@@ -345,21 +306,6 @@ def test_two_columns_of_a_name(name, tmp_path):
         looked_at(tmp_path, meta=False)
 
 
-def test_a_folder_that_cannot_be_looked_into(tmp_path, monkeypatch):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a.txt").write_text("Mira")
-    scandir = os.scandir
-
-    def refuse(path):
-        if Path(path).name == "a":
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(UserError, match=r"a cannot be read: .* Permission denied"):
-        find_inputs(str(tmp_path))
-
-
 def test_an_empty_file_has_no_rows(tmp_path):
     """One of many files, of an exporter that had nothing to write."""
     for name in ("a.csv", "b.jsonl", "c.csv.gz"):
@@ -415,6 +361,7 @@ def test_all_bad_tables_are_told_at_once(tmp_path):
     ]
 
 
+@pytest.mark.filterwarnings("ignore:30 files of")
 def test_the_first_bad_inputs_are_named(tmp_path):
     for i in range(30):
         (tmp_path / f"{i:02}.csv").write_text("body\nMira\n")
@@ -425,35 +372,6 @@ def test_the_first_bad_inputs_are_named(tmp_path):
         first, *problems, last = error.value.problem.splitlines()
         assert (first, last) == ("30 inputs are wrong:", "… and 10 more")
         assert len(problems) == 20
-
-
-@pytest.mark.parametrize(
-    ("given", "kind", "problem"),
-    [
-        ("nothing.txt", None, "does not exist"),
-        ("*.jsonl", None, "no file matches"),
-        ("empty", None, "holds no texts"),
-        ("in.md", None, "of no kind that holds texts"),
-        ("-", "spacy", "is not read from stdin"),
-    ],
-)
-def test_no_inputs(given, kind, problem, tmp_path, monkeypatch):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "in.md").write_text("x")
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=problem):
-        find_inputs(given, kind)
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs")
-def test_pipes(tmp_path):
-    """One is refused before anything is read, and left out of a folder."""
-    os.mkfifo(tmp_path / "a.jsonl")
-    with pytest.raises(UserError, match="is a pipe or a device") as error:
-        find_inputs(str(tmp_path / "a.jsonl"))
-    assert error.value.way_out == "Pipe it into -."
-    (tmp_path / "b.txt").write_text("b")
-    assert [each.name for each in find_inputs(str(tmp_path))] == ["b.txt"]
 
 
 def test_without_zstandard(tmp_path, monkeypatch):
