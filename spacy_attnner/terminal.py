@@ -139,12 +139,14 @@ def reported() -> Iterator[None]:
 @contextmanager
 def saying_on_stderr() -> Iterator[BinaryIO]:
     """The stream of stdout for results alone: what is said, errors included, and what
-    others print goes to stderr.
+    others print goes to stderr. It is an error if stdout was closed.
     """
     open_streams()
-    stream = sys.stdout.buffer
+    stdout = sys.stdout
     with redirect_stdout(sys.stderr), reported():
-        yield stream
+        if getattr(stdout, "name", None) == os.devnull:  # see `open_streams`
+            raise UserError("stdout is closed", "Redirect it, or name a file.")
+        yield stdout.buffer
 
 
 class Commands(typer.Typer):

@@ -22,7 +22,6 @@ HOPELESS = 20  # texts of a part; if a pipeline fails on all of them, it is to b
 TEMPORARY = ".part-"  # what the names of unfinished files begin with
 MAX_REASON = 500  # characters
 TOO_LONG = "split it, or raise --max-length"
-GOES_ON = " Once it can be written, --resume goes on after the finished parts."
 
 
 class Failure(NamedTuple):
@@ -59,12 +58,14 @@ class Annotator:
     batch_tokens: How many tokens the pipeline reads at a time; a longer text is read by
         itself.
     folder: Where the files are written.
+    advice: What to say where they cannot be.
     """
 
     nlp: Language
     layout: Layout
     batch_tokens: int
     folder: Path
+    advice: str = ""
 
     def __call__(self, part: Part) -> Done:
         """Raises UserError if the pipeline fails on all texts, or the disk is full."""
@@ -90,7 +91,7 @@ class Annotator:
     def _write(self, content: bytes, number: int) -> str:
         """The path of a file that no other process writes to."""
         path = self.folder / f"{TEMPORARY}{number}.{os.getpid()}.{token_hex(4)}"
-        with writing(self.folder, GOES_ON):
+        with writing(self.folder, self.advice):
             try:
                 with path.open("xb") as file:
                     file.write(content)
@@ -137,7 +138,7 @@ class _Reading:
                 f"the pipeline fails on all {n_failed:,} texts of a part, at "
                 f"{self.rows[first].place} with {self._problems[first]}",
                 "nlp = spacy.load(MODEL) and nlp(TEXT) show where. Mend it, then begin "
-                "anew with --overwrite; if it is the machine that fails, --resume.",
+                "anew.",
             )
 
     def pieces(self) -> list[Any]:
@@ -203,13 +204,19 @@ class _Reading:
                 self._made.pop(i) if i in self._made else self._make(i) for i in batch
             ]
             found = list(self.nlp.pipe(docs, batch_size=len(docs)))
-            if len(found) < len(batch):
-                return "a component dropped the text"
+            if len(found) != len(batch):
+                return f"a component {'dropped' if not found else 'doubled'} the text"
+            if any(map(self._is_other, batch, found)):
+                return "a component, or the tokenizer, changed the text"
         except Exception as error:
             return reason_of(error)
         for i, doc in zip(batch, found, strict=True):
             self._extract(i, doc)
         return ""
+
+    def _is_other(self, i: int, doc: Doc) -> bool:
+        """Whether offsets are those of another text; a space may follow each word."""
+        return doc.text.rstrip() != self.rows[i].text.rstrip()
 
     def _extract(self, i: int, doc: Doc) -> None:
         try:
@@ -247,6 +254,6 @@ def reason_of(error: Exception) -> str:
     if "CUDA error" in what or "cudaErrorIllegalAddress" in what:
         raise UserError(
             f"the GPU failed: {what}",
-            "Finished parts are kept: run the command again with --resume.",
+            "Run the command again.",
         ) from error
     return what

@@ -22,11 +22,18 @@ from ..loading import load_pipeline, use_gpu
 from ..models.bridge import set_mixed_precision
 from ..terminal import visible
 from ..texts.first_look import look_at
-from ..texts.inputs import STANDARD_INPUT, Input, check_places, find_inputs
+from ..texts.inputs import (
+    MANIFEST,
+    RUN,
+    STANDARD_INPUT,
+    Input,
+    check_places,
+    find_inputs,
+)
 from ..texts.row_readers import Columns
 from ..texts.row_stream import PART_ROWS
-from .annotator import GOES_ON, TEMPORARY, Annotator, Done
-from .manifest import Manifest
+from .annotator import TEMPORARY, Annotator, Done
+from .manifest import ERRORS, GOES_ON, PART, Manifest
 from .part_files import FORMATS, Layout
 from .processes import make_parts, n_workers
 from .ray_parts import Cluster, import_ray, make_parts_on_ray
@@ -35,7 +42,6 @@ from .streamed import Streamed
 from .unfinished import Unfinished
 
 ENGINES = ("local", "ray")
-RUN = ".run"  # folder of a run whose output is one file
 BATCH_TOKENS = 8000
 CHUNK = 2**20
 
@@ -102,6 +108,7 @@ class Worker:
     layout: Layout
     folder: Path
     options: Options
+    advice: str
 
     def make(self) -> Annotator:
         """Load the pipeline."""
@@ -118,7 +125,7 @@ class Worker:
         if self.options.max_length is not None:
             nlp.max_length = self.options.max_length
         tokens = self.options.batch_tokens
-        return Annotator(nlp, self.layout, tokens, self.folder)
+        return Annotator(nlp, self.layout, tokens, self.folder, self.advice)
 
 
 def apply_pipeline(
@@ -144,7 +151,8 @@ def apply_pipeline(
         return _apply_to_stream(model, texts, output, options, resume)
     format, single = choose_output(output, options.format)
     inputs = find_inputs(texts, options.input_format)
-    check_places(output, model, texts, inputs)
+    parts = () if single else (f"{PART}000000.{format}", MANIFEST, ERRORS)
+    check_places(output, model, texts, inputs, parts)
     folder = output
     if single:
         output = Path(os.path.realpath(output))
@@ -157,7 +165,7 @@ def apply_pipeline(
     settings = _settings(nlp, layout, options)
     with Manifest(folder, format) as manifest:
         manifest.begin(settings, inputs, resume=resume, overwrite=overwrite)
-        worker = Worker(_absolute(model), layout, folder.absolute(), worker_options)
+        worker = _worker(model, layout, manifest, worker_options)
         run = _Run(manifest, inputs, options, worker)
         begin = time.monotonic()
         complete = _is_complete(manifest, output if single else None)
@@ -193,7 +201,7 @@ def _apply_to_stream(
     nlp = load_pipeline(model)
     layout = _layout(nlp, FORMATS[0], inputs, options)
     with Streamed(stream) as streamed:
-        worker = Worker(_absolute(model), layout, streamed.folder, options)
+        worker = _worker(model, layout, streamed, options)
         run = _Run(streamed, inputs, options, worker)
         begin = time.monotonic()
         run.annotate(nlp)
@@ -210,7 +218,7 @@ def _is_complete(manifest: Manifest, output: Path | None) -> bool:
     if not manifest.finished:
         return False
     if output is None or not output.exists():
-        return not manifest.forget_missing()
+        return not manifest.forget_missing() and output is None
     if manifest.size != (size := output.stat().st_size):
         raise UserError(
             f"{output} was changed after the run had finished: it had "
@@ -264,9 +272,13 @@ def _options_of_worker(options: Options, inputs: Sequence[Input]) -> Options:
     return replace(options, gpu_id=min(options.gpu_id, 0), code=code)
 
 
-def _absolute(model: str) -> str:
-    """A pipeline's folder by its whole path; a package by its name."""
-    return os.path.abspath(model) if Path(model).is_dir() else model
+def _worker(
+    model: str, layout: Layout, manifest: Manifest | Streamed, options: Options
+) -> Worker:
+    if Path(model).is_dir():
+        model = os.path.abspath(model)
+    folder = manifest.folder.absolute()
+    return Worker(model, layout, folder, options, manifest.advice)
 
 
 def _check_single(output: Path, folder: Path, resume: bool, overwrite: bool) -> None:
@@ -345,7 +357,8 @@ class _Run:
 
     def annotate(self, nlp: Language) -> None:
         """Make all parts that are missing; raises UserError if there is none at all."""
-        with self._bar() as bar, closing(self._made(nlp)) as found:
+        saying = _saying(self.manifest.kept)
+        with saying, self._bar() as bar, closing(self._made(nlp)) as found:
             for done in found:
                 self.manifest.add(done)
                 bar.add(done)
@@ -402,6 +415,15 @@ class _Run:
             errors=self.manifest.errors_path,
             examples=tuple(examples),
         )
+
+
+@contextmanager
+def _saying(kept: str) -> Iterator[None]:
+    """Add to an error what is kept of the run that it ends."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(error.problem, error.way_out + kept) from error
 
 
 def _cluster(options: Options) -> Cluster:

@@ -13,6 +13,7 @@ its part is made again, the same as before.
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from io import FileIO
@@ -22,10 +23,10 @@ from typing import Any, NamedTuple
 
 from ..atomic import check_folder, writing
 from ..errors import UserError
-from ..texts.inputs import Input
+from ..texts.inputs import MANIFEST, Input, is_manifest
 from ..texts.json_lines import json_line
 from ..texts.row_stream import Position
-from .annotator import GOES_ON, TEMPORARY, Done
+from .annotator import TEMPORARY, Done
 from .part_files import FORMATS
 
 try:
@@ -33,9 +34,9 @@ try:
 except ImportError:  # Windows: nothing keeps two runs apart
     fcntl = None
 
-MANIFEST = "manifest.jsonl"
 ERRORS = "errors.jsonl"
 PART = "part-"
+GOES_ON = " Once it can be written, --resume goes on after the finished parts."
 
 
 class Finished(NamedTuple):
@@ -60,7 +61,15 @@ class Manifest:
     folder: Where parts, errors and the manifest lie.
     format: The ending of part files.
     size: Of the one file that the whole run has become.
+    kept, advice: What to say where the run ends early, and where a part cannot be
+        written.
     """
+
+    kept = (
+        " Finished parts are kept: --resume goes on after them if all inputs are as "
+        "they were, --overwrite begins anew."
+    )
+    advice = ""
 
     def __init__(self, folder: Path, format: str) -> None:
         self.folder = folder
@@ -117,10 +126,12 @@ class Manifest:
             self._file.close()
             self._file = None  # what is temporary is the other's
             raise
-        complete = not overwrite and self._read(settings, inputs)
+        known = not overwrite and self._read(settings, inputs)
+        if not self.finished:
+            self.forget_missing()
         with writing(self.folder, GOES_ON):
             self._remove_temporary()
-            if not complete:
+            if not known:
                 self._write_head(settings, inputs)
             self._write_errors()
 
@@ -154,7 +165,7 @@ class Manifest:
 
         Raises UserError if that cannot be written.
         """
-        with writing(self.folder, GOES_ON):
+        with writing(self.folder):
             os.replace(done.path, self.part_path(done.number))
             _sync_folder(self.folder)
             errors = [each._asdict() for each in done.failures]
@@ -183,8 +194,10 @@ class Manifest:
 
     def remove_parts(self, format: str) -> None:
         """Delete the files of parts, because another file has all rows, or none has."""
-        for path in self.folder.glob(f"{PART}[0-9]*.{format}"):
-            path.unlink(missing_ok=True)
+        ours = re.compile(rf"{PART}[0-9]{{6,}}\.{format}")
+        for path in self.folder.glob(f"{PART}*"):
+            if ours.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
     def errors(self) -> Iterator[dict[str, Any]]:
         """The rows that failed, in their order."""
@@ -268,7 +281,7 @@ class Manifest:
 
 def _check_place(folder: Path, goes_on: bool) -> None:
     check_folder(folder.parent)
-    if (path := folder / MANIFEST).exists():
+    if is_manifest(path := folder / MANIFEST):
         if not goes_on:
             complete = any("finished" in line for line, _ in _lines_of(path))
             raise UserError(
@@ -348,6 +361,8 @@ def _lines_of(path: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
             try:
                 line = json.loads(raw)
             except ValueError:
+                return
+            if not isinstance(line, dict):
                 return
             yield line, raw
 

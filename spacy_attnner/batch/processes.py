@@ -12,19 +12,22 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
+from itertools import islice
 from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
 from threading import Thread
 from typing import Any, Protocol
 
 from ..errors import UserError
 from ..texts.row_stream import Part
-from .annotator import Annotator, Done
+from .annotator import HOPELESS, Annotator, Done
 
 ATTEMPTS = 2  # at a part by itself, after a worker died
 DIED = (
-    "If the memory was full, lower --n-process or --batch-tokens, or split long texts. "
+    "If the memory was full, lower --n-process, or begin anew with a lower "
+    "--batch-tokens and --part-rows."
 )
-DIED += "Finished parts are kept: go on with --resume."
+DEADLY = "a worker process died with this text, each time that it was read alone"
 
 
 class Recipe(Protocol):
@@ -39,9 +42,10 @@ def make_parts(recipe: Recipe, parts: Iterable[Part], n_process: int) -> Iterato
     """Annotate parts, in several processes; they are returned as they are finished.
 
     Where a worker dies, killed for want of memory, say, the parts that were under way
-    are tried again, one by one.
+    are tried again, one by one; a row that always takes its worker with it fails.
 
-    Raises UserError if that fails, too, and what an annotator raises.
+    Raises UserError if it is no single rows that do, or `HOPELESS` of a part, and what
+    an annotator raises.
     """
     workers = _Workers(recipe, n_process)
     try:
@@ -119,15 +123,51 @@ class _Workers:
 
     def _alone(self, part: Part) -> Done:
         for _ in range(ATTEMPTS):
-            try:
-                return self._submit(part).result()
-            except BrokenProcessPool:
-                self._restart()
+            if done := self._try(part):
+                return done
+        deadly = []
+        if self._survives(part, range(0)):  # otherwise it is no text that kills
+            every = range(len(part.rows))
+            deadly = list(islice(self._deadly(part, every), HOPELESS))
+        rows = list(part.rows)
+        for i in deadly:
+            rows[i] = rows[i]._replace(problem=DEADLY)
+        if len(deadly) < HOPELESS and (done := self._try(part._replace(rows=rows))):
+            return done
         raise UserError(
-            f"a worker process died {ATTEMPTS + 1} times, with the texts from "
+            f"worker processes died again and again, with the texts from "
             f"{part.rows[0].place} to {part.rows[-1].place}",
             DIED,
         )
+
+    def _try(self, part: Part) -> Done | None:
+        """None if the worker died."""
+        try:
+            return self._submit(part).result()
+        except BrokenProcessPool:
+            self._restart()
+            return None
+
+    def _deadly(self, part: Part, numbers: range) -> Iterator[int]:
+        """Which of some rows of a part no worker survives, each by itself."""
+        if self._survives(part, numbers):
+            return
+        if len(numbers) == 1:
+            yield numbers[0]
+            return
+        half = len(numbers) // 2
+        yield from self._deadly(part, numbers[:half])
+        yield from self._deadly(part, numbers[half:])
+
+    def _survives(self, part: Part, numbers: range) -> bool:
+        some = part._replace(rows=[part.rows[i] for i in numbers])
+        try:
+            done = self._try(some)
+        except UserError:  # of these rows alone
+            return True
+        if done is not None:
+            Path(done.path).unlink()
+        return done is not None
 
     def _restart(self) -> None:
         self.stop()

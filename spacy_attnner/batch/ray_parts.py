@@ -23,7 +23,7 @@ from ..atomic import writing
 from ..errors import UserError, import_extra
 from ..texts.row_stream import Part
 from .annotator import TEMPORARY, Annotator, Done
-from .processes import ATTEMPTS, DIED, Recipe
+from .processes import ATTEMPTS, Recipe
 
 LOCAL = "local"  # Ray's address for a cluster that is begun here and ends with the run
 PATIENCE = 10  # seconds, with a machine that does not answer
@@ -124,7 +124,8 @@ def _begun(folder: Path, part: Part) -> Iterator[None]:
         raise UserError(
             f"a worker of the cluster died {ATTEMPTS + 1} times with the same part, "
             f"the texts from {part.rows[0].place} to {part.rows[-1].place}",
-            DIED,
+            "--engine local -p 2 finds the text that takes its worker with it, and "
+            "leaves it out.",
         )
     yield
     path.unlink(missing_ok=True)
@@ -270,5 +271,5 @@ def _said(ray: Any) -> Iterator[None]:
     except ray.exceptions.RayError as error:
         raise UserError(
             f"the cluster failed: {str(error).strip().splitlines()[-1]}",
-            "Finished parts are kept: run the command again with --resume.",
+            "Run the command again.",
         ) from error

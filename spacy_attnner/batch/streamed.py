@@ -22,9 +22,12 @@ class Streamed:
     stream: What the content of all parts is written to, in their order.
     folder: Where parts lie until it is their turn.
     parts: Those that were written.
+    kept, advice: As those of a `Manifest`.
     """
 
     errors_path = None
+    kept = ""
+    advice = " TMPDIR names the folder for parts until it is their turn."
 
     def __init__(self, stream: BinaryIO) -> None:
         self._place = TemporaryDirectory(prefix="attn-apply-")

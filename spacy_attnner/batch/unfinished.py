@@ -10,11 +10,6 @@ from ..texts.row_readers import Columns
 from ..texts.row_stream import Part, RowStream
 from .manifest import Finished
 
-KEPT = (
-    " Finished parts are kept: --resume goes on after them if all inputs are as they "
-    "were, --overwrite begins anew."
-)
-
 
 @dataclass(frozen=True)
 class Unfinished:
@@ -33,7 +28,7 @@ class Unfinished:
     def __iter__(self) -> Iterator[Part]:
         """Raises UserError if an input cannot be read, or stdin is not what it was."""
         from_stdin = any(each.path == STANDARD_INPUT for each in self.inputs)
-        with RowStream(self.inputs, self.columns, self.part_rows, KEPT) as stream:
+        with RowStream(self.inputs, self.columns, self.part_rows) as stream:
             while True:
                 finished = self.finished.get(stream.number)
                 if finished is not None and not from_stdin:
@@ -41,12 +36,17 @@ class Unfinished:
                     continue
                 part = stream.read_part()
                 if part is None:
+                    if from_stdin and max(self.finished, default=-1) >= stream.number:
+                        raise self._differs("it ends within parts that are finished")
                     return
                 if finished is None:
                     yield part
                 elif part.digest != finished.digest:
-                    raise UserError(
-                        f"stdin differs from what {self.folder} was begun with, "
-                        f"between {part.rows[0].place} and {part.rows[-1].place}",
-                        "Pipe the same texts, or begin anew with --overwrite.",
-                    )
+                    first, last = part.rows[0].place, part.rows[-1].place
+                    raise self._differs(f"between {first} and {last}")
+
+    def _differs(self, where: str) -> UserError:
+        return UserError(
+            f"stdin differs from what {self.folder} was begun with, {where}",
+            "Pipe the same texts.",
+        )

@@ -19,6 +19,10 @@ class QueueFull(Exception):
         self.retry_after = retry_after
 
 
+class NeverFits(Exception):
+    """There would be no room for the texts in an empty queue."""
+
+
 @dataclass(eq=False)
 class Ticket:
     """A job that waits, and the future of its outcome."""
@@ -56,10 +60,20 @@ class BatchQueue:
         return len(self._waiting)
 
     def put(self, jobs: Sequence[Job]) -> list[Ticket]:
-        """Have jobs wait, all or none of them; raises QueueFull if they do not fit."""
-        chars = self.chars + sum(len(job.text) for job in jobs)
-        n_texts = len(self._waiting) + len(jobs)
+        """Have jobs wait, all or none of them.
+
+        Raises QueueFull if they do not fit now, NeverFits if they are too much by
+        themselves.
+        """
         bounds = self.bounds
+        asked = sum(len(job.text) for job in jobs)
+        if len(jobs) > bounds.queue_texts or asked > bounds.queue_chars:
+            raise NeverFits(
+                f"{len(jobs):,} texts of {asked:,} characters, and the queue holds "
+                f"{bounds.queue_texts:,} of {bounds.queue_chars:,}: send less at a time"
+            )
+        chars = self.chars + asked
+        n_texts = len(self._waiting) + len(jobs)
         if n_texts > bounds.queue_texts or chars > bounds.queue_chars:
             seconds = self.chars / self._chars_per_second
             raise QueueFull(min(60, max(1, math.ceil(seconds))))

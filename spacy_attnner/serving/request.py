@@ -130,15 +130,21 @@ def _many(data: dict[str, Any], explain: bool, limits: Limits) -> Asked:
     if len(texts) > limits.texts:
         problem = f"{len(texts):,} texts, and a request may have {limits.texts:,}"
         raise BadRequest(413, f"{problem}: send several requests")
-    asked: list[Job | Outcome] = []
-    for number, each in enumerate(texts):
-        id = None
-        if isinstance(each, dict):
-            if "text" not in each or each.keys() - {"text", "id"}:
-                raise BadRequest(422, f"texts[{number}] needs text, and may have id")
-            each, id = each["text"], _id(each, f"texts[{number}].id")
-        asked.append(_checked(each, id, limits) or Job(each, id))
-    return Asked(asked, many=True)
+    return Asked([_one_of_many(each, limits) for each in texts], many=True)
+
+
+def _one_of_many(given: Any, limits: Limits) -> Job | Outcome:
+    """A text, or what is wrong with it: it takes no other along."""
+    id = None
+    if isinstance(given, dict):
+        try:
+            id = _id(given, "id")
+        except BadRequest as error:
+            return failure(error.problem)
+        if "text" not in given or given.keys() - {"text", "id"}:
+            return failure("an object of texts needs text, and may have id", id)
+        given = given["text"]
+    return _checked(given, id, limits) or Job(given, id)
 
 
 def _id(data: dict[str, Any], name: str) -> str | int | None:

@@ -106,7 +106,7 @@ PARSE: dict[str, Any] = {
 ERRORS = {
     400: "The body is not UTF-8, or not JSON",
     408: "The body did not arrive",
-    413: "The body is too long, or has too many texts",
+    413: "The body is too long, or has more texts than a request, or the queue, takes",
     422: "The body asks for something else, or the text cannot be read",
     429: "The queue is full; try again after Retry-After seconds",
     500: "The pipeline fails on the text",

@@ -14,7 +14,7 @@ from spacy.language import Language
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from .batch_queue import BatchQueue, QueueFull
+from .batch_queue import BatchQueue, NeverFits, QueueFull
 from .batch_reader import BatchReader, Job, Outcome
 from .found_page import POLICY, SCRIPT, requests_page, text_page
 from .limits import Bounds, Limits
@@ -68,6 +68,8 @@ class Service:
                 response = await self._answer(request, html)
         except BadRequest as error:
             response = _problem(error.status, error.problem)
+        except NeverFits as error:
+            response = _problem(413, str(error))
         except QueueFull as error:
             response = _problem(429, str(error))
             response.headers["Retry-After"] = str(error.retry_after)

@@ -1,4 +1,6 @@
-"""What is said of inputs before a run: columns that are missing, types that differ."""
+"""What is said of inputs before a run: columns that are missing, types that differ,
+encodings.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, BinaryIO, cast
@@ -7,7 +9,9 @@ from ..compressed import decompressed
 from ..errors import Gathered, UserError, sound
 from .inputs import STANDARD_INPUT, Input
 from .parquet_rows import open_table, type_of_ids, type_of_others
-from .row_readers import Columns, read_csv_rows
+from .row_readers import Columns, check_encoding, read_csv_rows
+
+LOOKED_AT = ("txt", "jsonl", "csv", "parquet")
 
 
 def look_at(inputs: Sequence[Input], columns: Columns) -> tuple[Any, Any]:
@@ -16,14 +20,14 @@ def look_at(inputs: Sequence[Input], columns: Columns) -> tuple[Any, Any]:
     They are known where all inputs are Parquet, and None otherwise; the ids' is None,
     too, where some are strings, or integers of another type.
 
-    Raises UserError if tables have no column for the texts or cannot be read, which
-    names all of them, or the other columns of two files differ.
+    Raises UserError if tables have no column for the texts, files cannot be read or are
+    UTF-16, which names all of them, or the other columns of two files differ.
     """
     wrong = Gathered()
     ids: set[Any] = set()
     others: dict[str, Any] = {}
     for source in inputs:
-        if source.kind not in ("csv", "parquet") or source.path == STANDARD_INPUT:
+        if source.kind not in LOOKED_AT or source.path == STANDARD_INPUT:
             continue
         with (
             wrong.each(),
@@ -33,6 +37,8 @@ def look_at(inputs: Sequence[Input], columns: Columns) -> tuple[Any, Any]:
             file = decompressed(cast(BinaryIO, raw), source.path)
             if source.kind == "csv":
                 next(iter(read_csv_rows(file, source.path, 0, columns)), None)
+            elif source.kind != "parquet":
+                check_encoding(file, source.path)
             else:
                 table = open_table(file, source.path, columns)
                 ids.add(type_of_ids(table, columns))

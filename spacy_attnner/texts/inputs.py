@@ -1,9 +1,13 @@
 """The files that hold the rows: found, in a fixed order, and looked at before a run."""
 
 import glob
+import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from fnmatch import fnmatch
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -12,8 +16,12 @@ from ..compressed import ENDINGS
 from ..errors import Gathered, UserError, sound
 
 ROW_KINDS = ("txt", "jsonl", "csv", "parquet", "spacy")
+SAME_KINDS = {"ndjson": "jsonl", "tsv": "csv"}
 WHOLE_TEXT = "whole"  # a .txt file of a folder, which is one text
 STANDARD_INPUT = "-"
+RUN = ".run"  # what folders end with that lie beside an output of `spacy attn apply`
+MANIFEST = "manifest.jsonl"  # of such a run
+HEAD = b'{"settings": {'  # what it begins with
 EXPECTED = (
     "Give a .txt, .jsonl, .csv, .parquet or .spacy file, also compressed, a folder, a "
     "quoted pattern, or - for stdin; --input-format says what a name does not."
@@ -41,10 +49,13 @@ def find_inputs(given: str, kind: str | None = None) -> list[Input]:
     """The files of rows that a name stands for, in the order of their names.
 
     A folder stands for all files of a known kind below it, hidden ones left out, and a
-    .txt file in it for one text. A pattern stands for the files that it matches.
+    .txt file in it for one text. A pattern stands for the files that it matches. What
+    `spacy attn apply` keeps beside its outputs is left out of both.
 
     given: A file, a folder, a pattern, or "-".
     kind: Of all of them, whatever their names say.
+
+    Warns of what else a folder holds.
 
     Raises UserError if there is none, or one cannot be read.
     """
@@ -61,11 +72,14 @@ def find_inputs(given: str, kind: str | None = None) -> list[Input]:
     if not glob.has_magic(given):
         raise UserError(f"{given} does not exist", EXPECTED)
     root = _root(given)
-    files = sorted(filter(os.path.isfile, glob.iglob(given, recursive=True)))
+    files = []
+    for file in sorted(filter(os.path.isfile, glob.iglob(given, recursive=True))):
+        name = PurePath(os.path.relpath(file, root or "."))
+        if not any(_is_run(Path(root, each)) for each in name.parents[:-1]):
+            files.append((Path(file), name.as_posix()))
     if not files:
         raise UserError(f"no file matches {given}", EXPECTED)
-    names = (PurePath(os.path.relpath(file, root or ".")).as_posix() for file in files)
-    return _inputs(zip(map(Path, files), names, strict=True), kind, False)
+    return _inputs(files, kind, False)
 
 
 def kind_of(name: str) -> str:
@@ -74,16 +88,33 @@ def kind_of(name: str) -> str:
     for ending in ENDINGS:
         name = name.removesuffix(ending)
     kind = PurePath(name).suffix.removeprefix(".")
+    kind = SAME_KINDS.get(kind, kind)
     return kind if kind in ROW_KINDS else ""
 
 
+def is_manifest(path: Path) -> bool:
+    """Whether a file is the manifest of a run, wherever that was cut off."""
+    with suppress(OSError, ValueError), path.open("rb") as file:
+        raw = file.readline()
+        if not raw.endswith(b"\n"):
+            return raw.startswith(HEAD) or HEAD.startswith(raw)
+        return raw.startswith(HEAD) and type(json.loads(raw).get("n_inputs")) is int
+    return False
+
+
 def check_places(
-    output: Path, model: str | None, given: str, inputs: Sequence[Input]
+    output: Path,
+    model: str | None,
+    given: str,
+    inputs: Sequence[Input],
+    parts: Iterable[str] = (),
 ) -> None:
-    """Raises UserError if an output is, holds or lies in what is read.
+    """Raises UserError if an output is, holds or lies in what is read, or a pattern
+    would stand for it as soon as it is there.
 
     model: A pipeline, if one reads.
     given: What was given to find the inputs, which lie anywhere if it is a pattern.
+    parts: Names of files in the output, if it is a folder.
     """
     texts = None if given == STANDARD_INPUT else given
     check_apart(output, {"pipeline": model, "texts": texts})
@@ -92,13 +123,17 @@ def check_places(
         path = Path(source.path)
         if source.path != STANDARD_INPUT and (path == place or place in path.parents):
             check_apart(output, {"texts": path})
+    if glob.has_magic(given) and not Path(given).exists():
+        for path in (place, *(place / name for name in parts)):
+            if _stands_for(given, path):
+                raise UserError(
+                    f"{path} would be among the texts that {given} stands for",
+                    "Name another file or folder to write.",
+                )
 
 
-def check_unchanged(source: Input, kept: str = "") -> None:
-    """Raises UserError if a file is not what it was when it was found.
-
-    kept: What to say of what was made of it so far.
-    """
+def check_unchanged(source: Input) -> None:
+    """Raises UserError if a file is not what it was when it was found."""
     if source.path == STANDARD_INPUT:
         return
     try:
@@ -106,7 +141,7 @@ def check_unchanged(source: Input, kept: str = "") -> None:
     except OSError as error:
         raise UserError(
             f"{source.path} vanished while it was read: {error}",
-            f"Put it back as it was, then run the command again.{kept}",
+            "Put it back as it was, then run the command again.",
         ) from error
     for what, then, new in (
         ("bytes", source.size, now.st_size),
@@ -116,7 +151,7 @@ def check_unchanged(source: Input, kept: str = "") -> None:
             raise UserError(
                 f"{source.path} changed while it was read: it had {then:,} {what} and "
                 f"has {new:,}",
-                f"Read a copy that nothing writes to.{kept}",
+                "Read a copy that nothing writes to.",
             )
 
 
@@ -166,16 +201,57 @@ def _below(folder: Path, kind: str | None) -> list[str]:
     def refuse(error: OSError) -> None:
         raise UserError(f"{error.filename} cannot be read: {error}", YOURS) from error
 
-    def names() -> Iterator[str]:
-        for place, folders, files in os.walk(folder, onerror=refuse):
-            folders[:] = [each for each in folders if not each.startswith(".")]
-            for file in files:
-                path = Path(place, file)
-                known = kind or kind_of(file)
-                if not file.startswith(".") and known and not path.is_fifo():
-                    yield path.relative_to(folder).as_posix()
+    names: list[str] = []
+    others: list[str] = []
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [
+            each
+            for each in folders
+            if not each.startswith(".") and not _is_run(Path(place, each))
+        ]
+        others += [each for each in folders if Path(place, each).is_symlink()]
+        for file in files:
+            path = Path(place, file)
+            if file.startswith(".") or path.is_fifo():
+                continue
+            if kind or kind_of(file):
+                names.append(path.relative_to(folder).as_posix())
+            else:
+                others.append(file)
+    if names and others:
+        warnings.warn(
+            f"{len(others):,} files of other kinds, or links to folders, in {folder} "
+            f"are not read, {min(others)} among them",
+            stacklevel=3,
+        )
+    return sorted(names)
 
-    return sorted(names())
+
+def _is_run(folder: Path) -> bool:
+    return folder.suffix == RUN and is_manifest(folder / MANIFEST)
+
+
+def _stands_for(pattern: str, place: Path) -> bool:
+    """Whether a pattern would match a path that need not be there."""
+    root = PurePath(_root(pattern))
+    base = Path(root).resolve()
+    if not place.is_relative_to(base):
+        return False
+    parts = PurePath(pattern).parts[len(root.parts) :]
+    return _match(place.relative_to(base).parts, parts)
+
+
+def _match(path: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether they match as `glob` has it; both in their parts."""
+    if not path or not pattern:
+        return not path and all(each == "**" for each in pattern)
+    first, *rest = pattern
+    if first == "**" and _match(path, rest):
+        return True
+    if path[0].startswith(".") and not first.startswith("."):
+        return False
+    rest = pattern if first == "**" else rest
+    return fnmatch(path[0], first) and _match(path[1:], rest)
 
 
 def _root(pattern: str) -> str:

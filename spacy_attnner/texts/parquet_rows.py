@@ -5,10 +5,12 @@ from contextlib import suppress
 from io import BytesIO, FileIO
 from typing import Any, BinaryIO
 
-from ..errors import UserError, import_extra
+from ..errors import UserError, import_extra, message_of
 from .row_readers import META, Columns, Row, check_columns, id_or, not_utf8, row_of
 
 PARQUET_ROWS = 1000  # that are decoded at a time
+# what is raised by a value that Python's types cannot hold
+UNREADABLE = (ValueError, ArithmeticError, LookupError, NotImplementedError)
 
 
 def read_parquet_rows(
@@ -83,7 +85,8 @@ def type_of_ids(table: Any, columns: Columns) -> Any:
 
 
 def type_of_others(table: Any, columns: Columns) -> Any:
-    """The type of all columns beside text and id together, None if there are none.
+    """The type of all columns beside text and id together, None if there are none, or
+    Arrow cannot make it of Python's values again, as those of extensions.
 
     A struct `meta` is taken apart as `row_readers.unnested` does it.
     """
@@ -95,7 +98,14 @@ def type_of_others(table: Any, columns: Columns) -> Any:
         if not inner.keys() & (others.keys() - {META}):
             del others[META]
             others |= inner
-    return pa.struct(list(others.values())) if others and columns.meta else None
+    if not others or not columns.meta:
+        return None
+    together = pa.struct(list(others.values()))
+    try:
+        pa.array([], together)
+    except pa.ArrowNotImplementedError:
+        return None
+    return together
 
 
 def _may_lack(table: Any, name: str) -> bool:
@@ -118,8 +128,10 @@ def _is_string(pa: Any, type: Any) -> bool:
 
 
 def _records(batch: Any) -> Iterator[dict[str, Any]]:
-    """Rows of a batch, each value by itself where one of them is damaged."""
-    with suppress(UnicodeDecodeError):
+    """Rows of a batch, each value by itself where Python cannot hold one of them: bytes
+    that are no UTF-8, dates after the year 9999, unknown time zones.
+    """
+    with suppress(*UNREADABLE):
         yield from batch.to_pylist()
         return
     for i in range(batch.num_rows):
@@ -127,14 +139,17 @@ def _records(batch: Any) -> Iterator[dict[str, Any]]:
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             try:
                 record[name] = column[i].as_py()
-            except UnicodeDecodeError as error:
+            except UNREADABLE as error:
                 record[name] = error
         yield record
 
 
 def _parquet_row(place: str, record: dict[str, Any], columns: Columns) -> Row:
-    for value in record.values():
-        if isinstance(value, UnicodeDecodeError):
+    for name, value in record.items():
+        if isinstance(value, Exception):
             id = id_or(record.get(columns.id), place)
-            return Row(place, id, problem=not_utf8(value))
+            what = f"what {name!r} holds cannot be read, {message_of(value)}"
+            if isinstance(value, UnicodeDecodeError):
+                what = not_utf8(value)
+            return Row(place, id, problem=what)
     return row_of(place, record, columns)

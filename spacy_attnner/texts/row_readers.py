@@ -7,17 +7,21 @@ What is wrong with a file from some place on is raised.
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from ..errors import UserError
 
 BOM = b"\xef\xbb\xbf"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # the byte order marks of other files
 LONGEST_CELL = 2**28  # characters; Python's csv stops at 131,072 otherwise
 NOT_UTF8 = "is not UTF-8: save the file as UTF-8"
 META = "meta"
+DEFAULT_ID = "id"  # need not be there
+DEEPEST = 100  # JSON; deeper ones do not go through pickle
 HALF = "half of a surrogate pair"
 
 
@@ -47,7 +51,7 @@ class Columns:
     """The keys, or columns, of the text and of the id; with `meta`, others are read."""
 
     text: str = "text"
-    id: str = "id"
+    id: str = DEFAULT_ID
     meta: bool = True
 
 
@@ -55,6 +59,7 @@ def read_lines_as_rows(
     file: BinaryIO, name: str, skip: int, columns: Columns
 ) -> Iterator[Row]:
     """A text on every line; an empty line is an empty text."""
+    check_encoding(file, name)
     for number, raw in _lines(file, skip):
         place = f"{name}:{number}"
         yield _text_row(place, place, raw.rstrip(b"\r\n"))
@@ -73,6 +78,7 @@ def read_json_rows(
     file: BinaryIO, name: str, skip: int, columns: Columns
 ) -> Iterator[Row]:
     """An object on every line; lines of whitespace are no rows."""
+    check_encoding(file, name)
     filled = ((n, raw) for n, raw in _lines(file) if raw.strip())
     for number, raw in islice(filled, skip, None):
         yield _json_row(f"{name}:{number}", raw, columns)
@@ -82,6 +88,7 @@ def read_csv_rows(
     file: BinaryIO, name: str, skip: int, columns: Columns
 ) -> Iterator[Row]:
     """A row of cells, with the names of the columns on the first line."""
+    check_encoding(file, name)
     csv.field_size_limit(LONGEST_CELL)
     text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
     first = text.readline()
@@ -129,21 +136,38 @@ def read_token_rows(
 
 
 def check_columns(found: Iterable[str], columns: Columns, name: str) -> None:
-    """Raises UserError if the column of the text is not among those of a file, or
-    which is meant is not clear.
+    """Raises UserError if the column of the text, or one of ids that was named, is not
+    among those of a file, or two that are read have the same name.
     """
-    names = list(found)
-    if columns.text not in names:
-        raise UserError(
-            f"{name} has no column {columns.text!r}; its columns: "
-            f"{', '.join(map(repr, names)) or 'none'}",
-            "Say which holds the texts: --text COLUMN",
-        )
-    for each in (columns.text, columns.id):
-        if (n := names.count(each)) > 1:
+    names = Counter(found)
+    asked = {"text": columns.text}
+    if columns.id != DEFAULT_ID:
+        asked["id"] = columns.id
+    for what, each in asked.items():
+        if each not in names:
+            raise UserError(
+                f"{name} has no column {each!r}; its columns: "
+                f"{', '.join(map(repr, names)) or 'none'}",
+                f"Say which holds the {what}s: --{what} COLUMN",
+            )
+    for each, n in names.items():
+        known = each in (columns.text, columns.id)
+        if n > 1 and (known or (columns.meta and each)):
             raise UserError(
                 f"{name} has {n} columns {each!r}", "Rename all but one of them."
             )
+
+
+def check_encoding(file: BinaryIO, name: str) -> None:
+    """Raises UserError for UTF-16, which has a zero byte beside most letters.
+
+    file: At its beginning, see `decompressed`.
+    """
+    if cast(Any, file).peek(2)[:2] in UTF_16:
+        raise UserError(
+            f"{name} is UTF-16, not UTF-8",
+            "Convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW",
+        )
 
 
 def text_problem(text: Any, max_length: int, way_out: str = "split it") -> str:
@@ -193,11 +217,24 @@ def _json_row(place: str, raw: bytes, columns: Columns) -> Row:
         return Row(place, place, problem=f"invalid JSON, {error}: {raw[:40]!r}")
     if not isinstance(record, dict):
         return Row(place, place, problem=f"{raw[:40]!r} is not an object")
+    if raw.count(b"{") + raw.count(b"[") > DEEPEST and _is_deep(record):
+        problem = f"lists and objects lie more than {DEEPEST} deep in each other"
+        return Row(place, place, problem=problem)
     if columns.text not in record:
         keys = ", ".join(map(repr, record)) or "none"
         problem = f"there is no {columns.text!r}; the keys are {keys}"
         return Row(place, id_or(record.get(columns.id), place), problem=problem)
     return row_of(place, record, columns)
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether something lies more than `DEEPEST` lists and objects deep."""
+    level = [value]
+    for _ in range(DEEPEST):
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [each for values in inner for each in values]
+        level = [each for each in level if isinstance(each, dict | list)]
+    return bool(level)
 
 
 def row_of(place: str, record: dict[str, Any], columns: Columns) -> Row:

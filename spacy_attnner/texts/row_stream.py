@@ -56,7 +56,6 @@ class RowStream:
     """Reads inputs part by part; a context manager that closes what is open.
 
     part_rows: Rows of a part; it has fewer where texts are long, and at the end.
-    kept: What to say, where a file cannot be read any more, of what was made so far.
     """
 
     def __init__(
@@ -64,12 +63,10 @@ class RowStream:
         inputs: Sequence[Input],
         columns: Columns,
         part_rows: int = PART_ROWS,
-        kept: str = "",
     ) -> None:
         self.inputs = inputs
         self.columns = columns
         self.part_rows = part_rows
-        self.kept = kept
         self.position: Position = (0, 0)
         self.number = 0
         self._open = ExitStack()
@@ -104,7 +101,7 @@ class RowStream:
             rows.append(row)
             length += len(row.text)
         for source in self.inputs[first : self.position[0] + 1]:
-            check_unchanged(source, self.kept)
+            check_unchanged(source)
         if not rows:
             return None
         part = Part(self.number, self.position, rows, self._digest(rows), self._at())
@@ -136,7 +133,7 @@ class RowStream:
         if source.path == STANDARD_INPUT:
             raw: Any = sys.stdin.buffer
         else:
-            check_unchanged(source, self.kept)
+            check_unchanged(source)
             with sound(f"{source.path} cannot be read", "Check that it is there."):
                 raw = Path(source.path).open("rb")  # noqa: SIM115
             self._raw = self._open.enter_context(raw)
@@ -151,7 +148,7 @@ class RowStream:
         if isinstance(error, MemoryError) or getattr(error, "errno", None) is not None:
             raise UserError(
                 f"{source.path} cannot be read after row {n_read:,}: {error!r}",
-                f"Run the command again.{self.kept}",
+                "Run the command again.",
             ) from error
         what = str(error) or type(error).__name__
         problem = f"the file cannot be read after row {n_read:,}: {what}"

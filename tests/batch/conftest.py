@@ -28,10 +28,12 @@ TOK2VEC = {
     "subword_features": False,
     "pretrained_vectors": None,
 }
-# on texts with these words it fails, runs out of memory, or drops the text
+# on texts with these words it fails, runs out of memory, or drops, doubles or changes
+# the text
 CODE = """
 import os, signal
 from spacy import Language
+from spacy.tokens import Doc
 
 @Language.component("test_apply_difficult")
 def difficult(doc):
@@ -52,7 +54,11 @@ class Difficult:
                 if "kill once" in doc.text:
                     open(doc.text.split()[-1], "x").close()
                 os.kill(os.getpid(), signal.SIGKILL)
+            if "other" in doc.text:
+                doc = Doc(doc.vocab, [token.text for token in doc][1:])
             if "vanish" not in doc.text:
+                yield doc
+            if "double" in doc.text:
                 yield doc
 
 Language.factory("test_apply_difficult_pipe", func=lambda nlp, name: Difficult())

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from spacy_attnner.batch import processes
+from spacy_attnner.batch.processes import DEADLY
 from spacy_attnner.errors import UserError
 from tests.batch.conftest import make_texts, read_jsonl
 
@@ -26,29 +28,46 @@ def test_the_same_bytes_as_from_one(rows, tmp_path, apply, monkeypatch):
     ).read_bytes()
 
 
-def test_a_worker_that_dies_once(difficult, tmp_path, apply):
-    """The parts that were under way are tried again."""
+def test_a_worker_that_dies(difficult, tmp_path, apply):
+    """The parts that were under way are tried again; a text that always takes its
+    worker with it is one that fails.
+    """
     pipeline, code = difficult
-    texts = make_texts(30)
-    texts[17] = f"kill {tmp_path / 'survives'}"
+    texts = make_texts(6)
+    texts[0] = f"kill once {tmp_path / 'once'}"
+    texts[3] = f"kill {tmp_path / 'always'}"
+    texts[5] = "explode"
     (tmp_path / "in.txt").write_text("\n".join(texts))
-    with pytest.raises(UserError, match=r"died 3 times, .* in.txt:15 to in.txt:21"):
-        apply(
-            *(tmp_path / "in.txt", tmp_path / "out.jsonl"),
-            pipeline=pipeline,
-            code=code,
-            n_process=2,
-        )
-    finished = set((tmp_path / "out.jsonl.run").glob("part-*"))
-    assert len(finished) >= 2
-    (tmp_path / "survives").touch()
-    apply(
+    done = apply(
         *(tmp_path / "in.txt", tmp_path / "out.jsonl"),
         pipeline=pipeline,
         code=code,
         n_process=2,
-        resume=True,
+        part_rows=2,
     )
+    assert (done.rows, done.failed) == (6, 2)
+    assert done.examples[0] == f"in.txt:4: {DEADLY}"
+    found = [row["text"] for row in read_jsonl(tmp_path / "out.jsonl")]
+    assert found == [text for i, text in enumerate(texts) if i not in (3, 5)]
+    left = {"errors.jsonl", "manifest.jsonl"}
+    assert set(os.listdir(tmp_path / "out.jsonl.run")) == left
+
+
+def test_workers_that_die_of_everything(difficult, tmp_path, apply, monkeypatch):
+    """It ends with what was finished, and goes on from there."""
+    monkeypatch.setattr(processes, "HOPELESS", 1)
+    pipeline, code = difficult
+    texts = make_texts(6)
+    texts[4] = f"kill {tmp_path / 'survives'}"
+    (tmp_path / "in.txt").write_text("\n".join(texts))
+    args = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    options = {"pipeline": pipeline, "code": code, "n_process": 2, "part_rows": 2}
+    with pytest.raises(UserError, match=r"died .* in.txt:5 to in.txt:6") as error:
+        apply(*args, **options)
+    assert "--resume goes on" in error.value.way_out
+    assert len(set((tmp_path / "out.jsonl.run").glob("part-*"))) == 2
+    (tmp_path / "survives").touch()
+    apply(*args, **options, resume=True)
     assert [row["text"] for row in read_jsonl(tmp_path / "out.jsonl")] == texts
 
 

@@ -187,6 +187,33 @@ def test_what_was_deleted_is_made_again(rows, tmp_path, apply):
     assert len(read_jsonl(tmp_path / "out.jsonl")) == 30
 
 
+@pytest.mark.parametrize("name", ["out.jsonl", "folder"])
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("cut", [None, "{"])
+def test_a_part_that_was_lost_is_made_again(name, number, cut, flawed, tmp_path, apply):
+    """Of a run that was cut off, as of one that is complete."""
+    (tmp_path / "whole").mkdir()
+    apply(flawed, tmp_path / "whole" / name)
+    cut_off(flawed, tmp_path / name, apply)
+    folder = tmp_path / (name + ".run" if name == "out.jsonl" else name)
+    part = folder / f"part-{number:06}.jsonl"
+    part.unlink() if cut is None else part.write_text(cut)
+    apply(flawed, tmp_path / name, resume=True)
+    assert content(tmp_path / name) == content(tmp_path / "whole" / name)
+
+
+def test_an_output_that_is_gone_before_its_parts_are(
+    rows, tmp_path, apply, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(manifest.Manifest, "remove_parts", lambda *_: None)
+        apply(rows, tmp_path / "out.jsonl")
+    whole = (tmp_path / "out.jsonl").read_bytes()
+    (tmp_path / "out.jsonl").unlink()
+    apply(rows, tmp_path / "out.jsonl", resume=True)
+    assert (tmp_path / "out.jsonl").read_bytes() == whole
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -303,6 +330,10 @@ def test_stdin_is_compared_with_what_was_read(tmp_path, apply, monkeypatch):
     monkeypatch.setattr(sys, "stdin", Stdin(raw.replace(b"n8", b"n9")))
     with pytest.raises(UserError, match=r"differs .* between stdin:8 and stdin:14"):
         apply("-", tmp_path / "out.jsonl", resume=True)
+    for ends in (b"", b"\n".join(raw.split(b"\n")[:7])):
+        monkeypatch.setattr(sys, "stdin", Stdin(ends))
+        with pytest.raises(UserError, match=r"differs .* it ends within parts"):
+            apply("-", tmp_path / "out.jsonl", resume=True)
     monkeypatch.setattr(sys, "stdin", Stdin(raw))
     assert apply("-", tmp_path / "out.jsonl", resume=True).rows == 30
     assert len(read_jsonl(tmp_path / "out.jsonl")) == 30
@@ -359,65 +390,6 @@ def test_a_run_that_was_cut_off_is_not_begun_anew_in_silence(rows, tmp_path, app
     with pytest.raises(UserError, match="results of an earlier run") as error:
         apply(rows, tmp_path / "out.jsonl")
     assert "--resume" in error.value.way_out
-
-
-@pytest.mark.parametrize("flags", [{}, {"resume": True}, {"overwrite": True}])
-def test_what_is_not_a_run_stays(flags, model, rows, tmp_path, apply):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/letter.txt").write_text("dear")
-    for output in (tmp_path / "mine", model, tmp_path):
-        with pytest.raises(UserError):
-            apply(rows, output, **flags)
-    assert os.listdir(tmp_path / "mine") == ["letter.txt"]
-    (tmp_path / "file.jsonl").write_text("dear")
-    if not flags.get("overwrite"):
-        with pytest.raises(UserError, match="is there"):
-            apply(rows, tmp_path / "file.jsonl", **flags)
-        assert (tmp_path / "file.jsonl").read_text() == "dear"
-
-
-def test_an_output_among_the_inputs(rows, tmp_path, apply):
-    for output in (rows, tmp_path):
-        with pytest.raises(UserError):
-            apply(rows, output, overwrite=True)
-    with pytest.raises(UserError, match="lies inside"):
-        apply(tmp_path, tmp_path / "out.jsonl")
-    assert os.listdir(tmp_path) == [rows.name]
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "problem"),
-    [
-        ("out.xml", {}, "is of no known format"),
-        ("out.csv", {"format": "jsonl"}, "says csv, and --format jsonl"),
-        ("out.spacy", {"per": "entity"}, "no row per entity"),
-    ],
-)
-def test_outputs_that_are_refused(name, options, problem, rows, tmp_path, apply):
-    with pytest.raises(UserError, match=problem):
-        apply(rows, tmp_path / name, **options)
-    assert os.listdir(tmp_path) == [rows.name]
-
-
-def test_two_runs_on_one_output(rows, tmp_path, apply):
-    call = annotator.Annotator.__call__
-    refused = []
-
-    def try_another(self, part):
-        if part.number == 1:
-            for flags in ({"resume": True}, {"overwrite": True}):
-                with pytest.MonkeyPatch.context() as patch:
-                    patch.setattr(annotator.Annotator, "__call__", call)
-                    with pytest.raises(UserError, match="another process") as error:
-                        apply(rows, tmp_path / "out.jsonl", **flags)
-                refused.append(error.value.way_out)
-        return call(self, part)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(annotator.Annotator, "__call__", try_another)
-        apply(rows, tmp_path / "out.jsonl")
-    assert len(refused) == 2
-    assert len(read_jsonl(tmp_path / "out.jsonl")) == 30
 
 
 @pytest.mark.parametrize("step", ["part", "manifest", "rename", "whole"])

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from spacy_attnner.serving.limits import Limits
+from spacy_attnner.serving.limits import Bounds, Limits
 
 from .conftest import metric
 
@@ -58,7 +58,6 @@ def test_many_texts(http):
         (b'{"text": "a", "id": "\\ud800"}', 422, "id holds half of a surrogate"),
         (b'{"text": "a", "explain": 1}', 422, "explain is neither"),
         (b'{"texts": "a"}', 422, "texts is no list"),
-        (b'{"texts": [{"id": 1}]}', 422, "texts[0] needs text"),
         (b'{"texts": ["a"], "explain": true}', 422, "one by one"),
         (b'{"text": "ab\\ud800"}', 422, "character 2 of the text, '\\ud800', is half"),
         (b'{"text": "FAIL now"}', 500, "the pipeline fails on this text: KeyError"),
@@ -89,6 +88,33 @@ def test_a_text_that_fails_takes_no_other_along(http):
         if i not in errors:
             assert row["text"] == texts[i]
             assert row["entities"][0]["text"] == "Mira"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"id": "x"}, "needs text, and may have id"),
+        ({"text": "Oslo", "id": "x", "year": 1990}, "needs text, and may have id"),
+        ({"text": "Oslo", "id": 1.5}, "id is neither a string nor an integer"),
+        ({"text": "Oslo", "id": "\ud800"}, "id holds half of a surrogate pair"),
+    ],
+)
+def test_an_object_that_is_no_text_takes_no_other_along(wrong, problem, http):
+    content = json.dumps({"texts": ["Mira", wrong, "Nils"]})
+    answer = http.post("/parse", content=content)
+    first, failed, last = answer.json()["results"]
+    assert (first["text"], last["text"]) == ("Mira", "Nils")
+    assert problem in failed["error"]
+    assert failed.get("id") == ("x" if wrong["id"] == "x" else None)
+
+
+@pytest.mark.parametrize("bounds", [{"queue_texts": 2}, {"queue_chars": 11}])
+def test_more_texts_than_the_queue_ever_holds(bounds, serve):
+    client = serve(bounds=Bounds(**bounds))
+    assert client.post("/parse", json={"texts": ["Mira"] * 2}).status_code == 200
+    answer = client.post("/parse", json={"texts": ["Mira"] * 3})
+    assert answer.status_code == 413
+    assert "3 texts of 12 characters, and the queue holds" in answer.json()["error"]
 
 
 def test_more_texts_than_a_request_may_have(serve):

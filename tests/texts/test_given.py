@@ -77,7 +77,9 @@ def test_a_folder(nlp, tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(text.encode())
     (tmp_path / "g.txt").mkdir()
-    assert read(tmp_path, nlp) == [
+    with pytest.warns(UserWarning, match=r"1 files of .* f\.md among them"):
+        found = read(tmp_path, nlp)
+    assert found == [
         ("one", DocInfo("a.txt")),
         ("two\r\nlines", DocInfo("b.txt")),
         ("", DocInfo("more/c.txt")),

@@ -4,7 +4,7 @@ import csv
 import gzip
 import io
 import json
-import os
+import pickle
 import sys
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from spacy.tokens import DocBin
 from spacy_attnner.errors import UserError
 from spacy_attnner.texts.first_look import look_at
 from spacy_attnner.texts.inputs import find_inputs
-from spacy_attnner.texts.row_readers import Columns, Row
-from spacy_attnner.texts.row_stream import Part, RowStream
+from spacy_attnner.texts.row_readers import Columns
+from spacy_attnner.texts.row_stream import RowStream
 from tests.batch.conftest import make_texts
+from tests.texts.conftest import read_all, rows_of
 
 TEXTS = make_texts(23)
 RECORDS = [
@@ -70,20 +71,6 @@ COMPRESS = {
 }
 
 
-def read_all(given: Path | str, part_rows: int = 4, **settings) -> list[Part]:
-    kind = settings.pop("kind", None)
-    columns = Columns(**settings)
-    parts = []
-    with RowStream(find_inputs(str(given), kind), columns, part_rows) as stream:
-        while part := stream.read_part():
-            parts.append(part)
-    return parts
-
-
-def rows_of(parts: list[Part]) -> list[Row]:
-    return [row for part in parts for row in part.rows]
-
-
 @pytest.mark.parametrize("compression", COMPRESS)
 @pytest.mark.parametrize("kind", MAKE)
 def test_all_rows_in_their_order(kind, compression, tmp_path):
@@ -118,31 +105,6 @@ def test_parts_are_the_same_from_wherever_they_are_read(kind, compression, tmp_p
                     assert again is not None
                     assert again[:3] == whole[missing][:3]
             assert stream.read_part() is None
-
-
-def test_a_folder(tmp_path):
-    (tmp_path / "b").mkdir()
-    (tmp_path / "b/two.txt").write_text("two\nlines")
-    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"one"))
-    (tmp_path / "c.jsonl").write_text('{"text": "three"}')
-    (tmp_path / ".hidden.txt").write_text("no")
-    (tmp_path / "notes.md").write_text("no")
-    rows = rows_of(read_all(tmp_path))
-    assert [(row.id, row.text) for row in rows] == [
-        ("a.txt.gz", "one"),
-        ("b/two.txt", "two\nlines"),
-        ("c.jsonl:1", "three"),
-    ]
-
-
-def test_a_pattern(tmp_path):
-    for name in ("x/b.txt", "x/a.txt", "y/c.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(f"{name}\nlast")
-    rows = rows_of(read_all(tmp_path / "*/[ac].txt"))
-    assert [row.id for row in rows] == [
-        *("x/a.txt:1", "x/a.txt:2", "y/c.txt:1", "y/c.txt:2")
-    ]
 
 
 @pytest.mark.parametrize("compression", COMPRESS)
@@ -207,6 +169,16 @@ def test_a_broken_row_is_one(name, tmp_path):
     assert good == {"in.jsonl": ["a", "d"], "in.txt": ["a", "d"]}.get(name, ["a", "f"])
 
 
+@pytest.mark.parametrize(("depth", "is_read"), [(98, True), (99, True), (100, False)])
+def test_nested_metadata(depth, is_read, tmp_path):
+    """What is read goes to other processes; an object is the first level."""
+    deep = "[" * depth + "]" * depth
+    (tmp_path / "in.jsonl").write_text(f'{{"text": "a [[", "m": {deep}}}\n')
+    (row,) = rows_of(read_all(tmp_path / "in.jsonl"))
+    assert bool(row.problem) != is_read
+    assert pickle.loads(pickle.dumps(row)) == row
+
+
 def test_broken_json_on_line_70_001(tmp_path):
     line = b'{"text": "a"}\n'
     (tmp_path / "in.jsonl").write_bytes(line * 70_000 + b"{\n" + line)
@@ -228,6 +200,26 @@ def test_nulls_and_damaged_strings_in_parquet(tmp_path):
     rows = rows_of(read_all(tmp_path / "nulls.parquet"))
     assert rows[1][:2] == ("nulls.parquet:2", "y")
     assert "the text is None" in rows[1].problem
+
+
+@pytest.mark.parametrize(
+    "whens",
+    [
+        pa.array([1, 10**7, 2], pa.date32()),
+        pa.array([1, 10**15, 2], pa.timestamp("ms")),
+        pa.array([None, 5, None], pa.timestamp("us", tz="Mars/Phobos")),
+    ],
+)
+def test_a_value_in_parquet_that_python_cannot_hold(whens, tmp_path):
+    """Its row fails, and the others go on."""
+    table = pa.table({"text": ["a", "b", "c"], "id": ["x", "y", "z"], "when": whens})
+    pq.write_table(table, tmp_path / "in.parquet")
+    rows = rows_of(read_all(tmp_path / "in.parquet"))
+    assert [row.text for row in rows] == ["a", "", "c"]
+    assert rows[1][:2] == ("in.parquet:2", "y")
+    assert "what 'when' holds cannot be read" in rows[1].problem
+    rows = rows_of(read_all(tmp_path / "in.parquet", meta=False))
+    assert not any(row.problem for row in rows)
 
 
 @pytest.mark.parametrize("kind", ["jsonl.gz", "jsonl.zst", "spacy", "parquet"])
@@ -267,6 +259,22 @@ def test_a_table_without_the_column(tmp_path):
         looked_at(tmp_path / "in.parquet", text="year")
     with pytest.raises(UserError, match=r"'tags' of .* holds list"):
         looked_at(tmp_path / "in.parquet", id="tags")
+    with pytest.raises(UserError, match="no column 'key'") as error:
+        looked_at(tmp_path, id="key")
+    assert "--id COLUMN" in error.value.way_out
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+@pytest.mark.parametrize("kind", ["txt", "jsonl", "csv"])
+def test_utf_16(kind, encoding, tmp_path):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    text = mark + MAKE[kind]().decode()
+    path = tmp_path / f"in.{kind}.gz"
+    path.write_bytes(gzip.compress(text.encode(encoding)))
+    for read in (looked_at, read_all):
+        with pytest.raises(UserError, match="is UTF-16, not UTF-8") as error:
+            read(path)
+        assert "iconv -f UTF-16" in error.value.way_out
 
 
 @pytest.mark.parametrize("comma", [";", "\t"])
@@ -284,32 +292,18 @@ def test_a_table_without_commas(comma, tmp_path):
     assert (row.text, row.meta) == ("Mira", {"a;text;b": "1"})
 
 
-@pytest.mark.parametrize("name", ["text", "id"])
+@pytest.mark.parametrize("name", ["text", "id", "page"])
 def test_two_columns_of_a_name(name, tmp_path):
-    (tmp_path / "in.csv").write_text(f"text,id,{name}\na,1,b\n")
-    columns = [pa.array([each]) for each in "abc"]
-    pq.write_table(
-        pa.table(columns, names=["text", "id", name]), tmp_path / "in.parquet"
-    )
+    (tmp_path / "in.csv").write_text(f"text,id,page,{name},,\na,1,3,b,,\n")
+    columns = [pa.array([each]) for each in "abcd"]
+    names = ["text", "id", "page", name]
+    pq.write_table(pa.table(columns, names=names), tmp_path / "in.parquet")
     with pytest.raises(UserError) as error:
         looked_at(tmp_path)
     assert error.value.problem.count(f"has 2 columns {name!r}") == 2
     assert error.value.way_out == "Rename all but one of them."
-
-
-def test_a_folder_that_cannot_be_looked_into(tmp_path, monkeypatch):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a.txt").write_text("Mira")
-    scandir = os.scandir
-
-    def refuse(path):
-        if Path(path).name == "a":
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(UserError, match=r"a cannot be read: .* Permission denied"):
-        find_inputs(str(tmp_path))
+    if name == "page":
+        looked_at(tmp_path, meta=False)
 
 
 def test_an_empty_file_has_no_rows(tmp_path):
@@ -342,17 +336,19 @@ def test_all_bad_tables_are_told_at_once(tmp_path):
     (tmp_path / "d.csv.gz").write_bytes(gzip.compress(b"text\nMira\n")[:15])
     (tmp_path / "e.parquet").write_bytes(as_parquet()[:-20])
     (tmp_path / "f.parquet").write_bytes(as_parquet([{"text": 1}]))
-    (tmp_path / "g.csv").write_bytes("text\nMira\n".encode("utf-16"))
+    for name in ("g.csv", "h.jsonl"):
+        (tmp_path / name).write_bytes("text\nMira\n".encode("utf-16"))
     with pytest.raises(UserError) as error:
         looked_at(tmp_path)
     first, *problems = error.value.problem.splitlines()
-    assert first == "6 inputs are wrong:"
+    assert first == "7 inputs are wrong:"
     for problem, words in zip(
         problems,
         (
             *("a.csv has no column 'text'", r"c.csv: b'\xf6\xdf' is not UTF-8"),
             *("d.csv.gz cannot be read", "e.parquet cannot be read"),
-            *("f.parquet holds int64, not strings", r"g.csv: b'\xff\xfe' is not"),
+            *("f.parquet holds int64, not strings", "g.csv is UTF-16"),
+            "h.jsonl is UTF-16, not UTF-8",
         ),
         strict=True,
     ):
@@ -361,9 +357,11 @@ def test_all_bad_tables_are_told_at_once(tmp_path):
         "Say which holds the texts: --text COLUMN",
         "For example: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW",
         "Make it again, or leave it out.",
+        "Convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW",
     ]
 
 
+@pytest.mark.filterwarnings("ignore:30 files of")
 def test_the_first_bad_inputs_are_named(tmp_path):
     for i in range(30):
         (tmp_path / f"{i:02}.csv").write_text("body\nMira\n")
@@ -374,35 +372,6 @@ def test_the_first_bad_inputs_are_named(tmp_path):
         first, *problems, last = error.value.problem.splitlines()
         assert (first, last) == ("30 inputs are wrong:", "… and 10 more")
         assert len(problems) == 20
-
-
-@pytest.mark.parametrize(
-    ("given", "kind", "problem"),
-    [
-        ("nothing.txt", None, "does not exist"),
-        ("*.jsonl", None, "no file matches"),
-        ("empty", None, "holds no texts"),
-        ("in.md", None, "of no kind that holds texts"),
-        ("-", "spacy", "is not read from stdin"),
-    ],
-)
-def test_no_inputs(given, kind, problem, tmp_path, monkeypatch):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "in.md").write_text("x")
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=problem):
-        find_inputs(given, kind)
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs")
-def test_pipes(tmp_path):
-    """One is refused before anything is read, and left out of a folder."""
-    os.mkfifo(tmp_path / "a.jsonl")
-    with pytest.raises(UserError, match="is a pipe or a device") as error:
-        find_inputs(str(tmp_path / "a.jsonl"))
-    assert error.value.way_out == "Pipe it into -."
-    (tmp_path / "b.txt").write_text("b")
-    assert [each.name for each in find_inputs(str(tmp_path))] == ["b.txt"]
 
 
 def test_without_zstandard(tmp_path, monkeypatch):
