@@ -126,6 +126,16 @@ def test_entities_are_paler_where_they_are_less_sure(doc):
     assert set(boxes(root)) == {"PERSON, 1.000", "PERSON, 0.200"}
 
 
+def test_spans_of_a_layer_are_as_sure_as_the_layer_is(doc):
+    person = doc.ents[0]
+    set_confidences(doc, [(ent, 0.75) for ent in doc.ents])
+    set_confidences(doc, [(person, 0.5)], "layer", layer=True)
+    assert set(boxes(read(picture(doc, spans_key="layer", relations=[]).svg))) == {
+        "PER, 0.500"
+    }
+    assert "PER, 0.750" in boxes(read(picture(doc, layers=["layer"]).svg))
+
+
 def test_colours_are_those_of_displacy():
     assert color_of("ORG") == "#7aecec"
     assert color_of("PER") == color_of("PERSON")
