@@ -3,6 +3,7 @@
 spaCy's own `evaluate` prints the scores of its own components alone.
 """
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,10 +17,10 @@ from ..atomic import check_apart, check_file, write_json
 from ..corpora.training_data import check_choice
 from ..loading import annotate, load_pipeline, running, use_gpu
 from ..scoring import score_entities_looked_for, score_relations
-from .category_report import report_categories
+from .category_report import report_classifiers
 from .content import Table, calibrate_examples, percent
 from .relation_report import report_relations
-from .run import annotated_kinds, check_data, kind_of_categories, read_annotated
+from .run import annotated_kinds, check_data, classifiers_of, read_annotated
 
 SPEED = "speed"  # as spaCy's own `evaluate` calls it: words a second
 PER_TYPE = "_per_type"
@@ -60,7 +61,7 @@ def evaluate_pipeline(
     with running(model):
         scores = score_pipeline(nlp, examples, data.name, batch_size=batch_size)
     if output is not None:
-        write_json(output, scores)
+        write_json(output, _without_nan(scores))
     return scores
 
 
@@ -78,7 +79,8 @@ def score_pipeline(
 
     Returns the scores of all components, by the names of `nlp.evaluate`, those of
     entities and relations also where their component has no scorer; `cats_acc`;
-    `ents_`, `rel_` and `cats_calibration_error`, where there are confidences; and
+    `ents_`, `rel_` and `cats_calibration_error`, where there are confidences; both of
+    categories with the names of their components where there are several; and
     `speed`, in words a second.
     """
     started = time.perf_counter()
@@ -89,6 +91,13 @@ def score_pipeline(
     scores.update(_of_confidences(nlp, examples))
     n_words = sum(len(each.predicted) for each in examples)
     return {**scores, SPEED: n_words / seconds}
+
+
+def _without_nan(value: Any) -> Any:
+    """The same with None for what is no number, which JSON lacks."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(each) for key, each in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _left_out(
@@ -108,16 +117,17 @@ def _of_confidences(
     nlp: Language, examples: Sequence[Example]
 ) -> Iterator[tuple[str, float]]:
     relations = report_relations(examples, 0)
-    categories = report_categories(examples, 0, **kind_of_categories(nlp))
-    if categories is not None:
-        yield "cats_acc", categories.accuracy
     for name, calibration in (
         ("ents", calibrate_examples(examples)),
         ("rel", relations and relations.calibration),
-        ("cats", categories and categories.calibration),
     ):
         if calibration:
             yield f"{name}_calibration_error", calibration.ece
+    classifiers = classifiers_of(nlp)
+    for name, categories in report_classifiers(examples, 0, classifiers).items():
+        of = f"_{name}" if len(classifiers) > 1 else ""
+        yield f"cats_acc{of}", categories.accuracy
+        yield f"cats_calibration_error{of}", categories.calibration.ece
 
 
 def evaluation_tables(scores: Mapping[str, Any]) -> Iterator[Table]:

@@ -61,8 +61,8 @@ def to_html(report: Report) -> str:
         parts += [_figures(report), *_sections(report)]
     if report.relations is not None:
         parts += _relation_sections(report.relations)
-    if report.categories is not None:
-        parts += _category_sections(report.categories)
+    for of, found in content.category_reports(report):
+        parts += _category_sections(found, of)
     return page(f"What {report.model} finds", parts, CSS)
 
 
@@ -106,9 +106,9 @@ def _relation_sections(found: RelationReport) -> list[str]:
     return parts + _confidence(found.calibration)
 
 
-def _category_sections(found: CategoryReport) -> list[str]:
+def _category_sections(found: CategoryReport, of: str) -> list[str]:
     parts = [
-        "<h2>Categories</h2>",
+        f"<h2>Categories{escape(of)}</h2>",
         *paragraphs([content.category_summary(found)]),
         side_by_side(
             html_table(content.category_scores(found)), plot_scores(found.scores)

@@ -63,7 +63,7 @@ def report_pipeline(
         data=str(data),
         unit=unit,
         n_errors=n_errors,
-        **kind_of_categories(nlp),
+        classifiers=classifiers_of(nlp),
     )
     files = {}
     if json_path is not None:
@@ -145,19 +145,27 @@ def annotated_kinds(doc: Doc) -> set[str]:
     return {what for what, is_there in found.items() if is_there}
 
 
-def kind_of_categories(nlp: Language) -> dict[str, Any]:
-    """Whether the pipeline's categories exclude each other, and its threshold, or that
-    of each category.
+def classifiers_of(nlp: Language) -> dict[str, dict[str, Any]]:
+    """What `report_categories` is told of each of a pipeline's classifiers: whether its
+    categories exclude each other, its threshold, or that of each category, its labels
+    and those of the others.
     """
-    for _, pipe in nlp.pipeline:
+    found: dict[str, dict[str, Any]] = {}
+    for name, pipe in nlp.pipeline:
+        ours: Any = pipe
         if isinstance(pipe, MultiLabel_TextCategorizer):
-            ours: Any = pipe
             has_own = ours.cfg.get("thresholds")
             least = ours.least_of_labels() if has_own else ours.cfg["threshold"]
-            return {"exclusive": False, "threshold": least}
-        if isinstance(pipe, TextCategorizer):
-            return {"exclusive": True}
-    return {}
+            found[name] = {"exclusive": False, "threshold": least}
+        elif isinstance(pipe, TextCategorizer):
+            found[name] = {"exclusive": True}
+        else:
+            continue
+        found[name]["labels"] = ours.labels
+    labels = {name: set(each["labels"]) for name, each in found.items()}
+    for name, each in found.items():
+        each["others"] = set().union(*labels.values()) - labels[name]
+    return found
 
 
 def _unit(
