@@ -14,6 +14,10 @@ from ..native import extension, extension_state, torch_chosen
 from ..terminal import echo, msg, visible
 from .app import attn_cli
 
+OF_LAYER = (
+    "Annotated documents, a .spacy file; KEY=FILE takes its entities for those of the "
+    "span group KEY, such as arguments=rel.spacy"
+)
 PACKAGES = ("spacy-attnner", "spacy", "thinc", "torch", "numpy", "cupy")
 
 
@@ -148,7 +152,7 @@ def thresholds_cli(
 @attn_cli.command("report")
 def report_cli(
     model: str = typer.Argument(..., help="An installed pipeline, or its folder"),
-    data: Path = typer.Argument(..., help="Annotated documents, a .spacy file"),
+    data: str = typer.Argument(..., help=OF_LAYER),
     json_path: Path | None = typer.Option(
         None, "--json", "-j", help="A JSON file to write"
     ),
@@ -206,7 +210,7 @@ def report_cli(
 @attn_cli.command("evaluate")
 def evaluate_cli(
     model: str = typer.Argument(..., help="The pipeline's folder or package"),
-    data: Path = typer.Argument(..., help="Annotated documents: a .spacy file"),
+    data: str = typer.Argument(..., help=OF_LAYER),
     output: Path | None = typer.Option(
         None, "--output", "-o", help="A JSON file for the scores"
     ),

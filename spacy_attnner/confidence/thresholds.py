@@ -86,7 +86,7 @@ def same_threshold(
     return next((each for each in rounded if low < each <= high), high)
 
 
-def first_of_each(truth: numpy.ndarray) -> numpy.ndarray:
+def exclusive_truth(truth: numpy.ndarray) -> numpy.ndarray:
     """Which one of exclusive categories applies: the first, by how far it does, if it
     does at all.
 

@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..confidence.calibration import Calibration
-from ..confidence.thresholds import first_of_each
+from ..confidence.thresholds import exclusive_truth
 from ..models.text_classifier import calibrated, text_attention
 from ..words import n_words
 from .base import INIT_SAMPLE, weighted
@@ -243,7 +243,7 @@ class Categories(Component):
             rows, columns = numpy.arange(len(before)), before.argmax(1)
         else:
             rows, columns = (x.ravel() for x in numpy.indices(before.shape))
-        gold = first_of_each(truth) if self.exclusive else truth > 0.5
+        gold = exclusive_truth(truth) if self.exclusive else truth > 0.5
         thresholds = numpy.array(self._thresholds())
         return Scored(
             lambda t: to_numpy(calibrated(self.model, Y, t))[rows, columns],

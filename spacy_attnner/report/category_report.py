@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..confidence.reliability import Reliability, measure_reliability
-from ..confidence.thresholds import first_of_each
+from ..confidence.thresholds import exclusive_truth
 from ..hidden import shown
 from .comparison import Confusion
 from .scores import ScoreTable, score_labels
@@ -125,7 +125,7 @@ def report_categories(
     if exclusive:  # one applies: what is not named does not
         known[:] = True
         predicted = numpy.eye(len(labels), dtype=bool)[scores.argmax(1)]
-        gold = first_of_each(truth)
+        gold = exclusive_truth(truth)
     else:
         predicted, gold = scores >= least, truth > 0.5
     some = known.any(1)

@@ -88,15 +88,17 @@ def make_report(
     unit: str = "documents",
     n_errors: int = 10,
     classifiers: Mapping[str, Mapping[str, Any]] | None = None,
+    layer: str = "",
 ) -> Report:
     """Compare the predictions of examples with their references.
 
     n_errors: How many of the most frequent mistakes are listed, and how many examples
         of each kind are shown.
     classifiers: What `report_categories` is told of the pipeline's, by their names.
+    layer: The span group whose entities are compared, instead of `doc.ents`.
     """
     examples = list(examples)
-    compared = [compare(example) for example in examples]
+    compared = [compare(example, layer) for example in examples]
     comparisons = [each for each in compared if each is not None]
     pairs = [pair_comparison(comparison) for comparison in comparisons]
     flat = [pair for of_document in pairs for pair in of_document]
@@ -133,9 +135,11 @@ def _all_mistakes(
     ]
 
 
-def calibrate_examples(examples: Iterable[Example]) -> Reliability | None:
+def calibrate_examples(
+    examples: Iterable[Example], layer: str = ""
+) -> Reliability | None:
     """The confidences of predicted entities; None if there are none."""
-    comparisons = filter(None, map(compare, examples))
+    comparisons = filter(None, (compare(each, layer) for each in examples))
     return _calibrate([pair for each in comparisons for pair in pair_comparison(each)])
 
 

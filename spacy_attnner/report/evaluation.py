@@ -20,7 +20,14 @@ from ..scoring import score_entities_looked_for, score_relations
 from .category_report import report_classifiers
 from .content import Table, calibrate_examples, percent
 from .relation_report import report_relations
-from .run import annotated_kinds, check_data, classifiers_of, read_annotated
+from .run import (
+    annotated_kinds,
+    check_data,
+    check_layer,
+    classifiers_of,
+    read_annotated,
+    split_layer,
+)
 
 SPEED = "speed"  # as spaCy's own `evaluate` calls it: words a second
 PER_TYPE = "_per_type"
@@ -29,7 +36,7 @@ PARTS = ("p", "r", "f")
 
 def evaluate_pipeline(
     model: str,
-    data: Path,
+    data: Path | str,
     *,
     output: Path | None = None,
     gpu_id: int = -1,
@@ -40,7 +47,8 @@ def evaluate_pipeline(
     """Score a pipeline on annotated documents; see `score_pipeline`.
 
     model: A pipeline's folder, or the name of an installed one.
-    data: A `.spacy` file, or a folder of them.
+    data: A `.spacy` file, or a folder of them. Of KEY=FILE, the entities are taken for
+        spans of the group KEY.
     output: A JSON file for the scores.
     gpu_id: GPU, or -1 for the CPU.
     gold_preproc: Use the gold tokens, and predict sentence by sentence.
@@ -51,15 +59,19 @@ def evaluate_pipeline(
     """
     sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
     check_choice(**sentences)
+    path, layer = split_layer(data)
     if output is not None:
         check_file(output, f"--output {output / 'scores.json'}")
-        check_apart(output, {"documents": data, "pipeline": model})
-    check_data(data)
+        check_apart(output, {"documents": path, "pipeline": model})
+    check_data(path)
     use_gpu(gpu_id)
     nlp = load_pipeline(model)
-    examples = read_annotated(nlp, data, **sentences)
+    check_layer(nlp, data, layer)
+    examples = read_annotated(nlp, path, layer=layer, **sentences)
     with running(model):
-        scores = score_pipeline(nlp, examples, data.name, batch_size=batch_size)
+        scores = score_pipeline(
+            nlp, examples, path.name, batch_size=batch_size, layer=layer
+        )
     if output is not None:
         write_json(output, _without_nan(scores))
     return scores
@@ -71,16 +83,19 @@ def score_pipeline(
     title: str = "",
     *,
     batch_size: int | None = None,
+    layer: str = "",
 ) -> dict[str, Any]:
     """Have a pipeline annotate the examples, and score what it found.
 
     title: Of the bar that shows progress.
     batch_size: Documents a batch; the pipeline's own if None.
+    layer: A span group whose confidences are looked at, too.
 
     Returns the scores of all components, by the names of `nlp.evaluate`, those of
     entities and relations also where their component has no scorer; `cats_acc`;
     `ents_`, `rel_` and `cats_calibration_error`, where there are confidences; both of
-    categories with the names of their components where there are several; and
+    categories with the names of their components where there are several;
+    `spans_KEY_calibration_error` of the layer; and
     `speed`, in words a second.
     """
     started = time.perf_counter()
@@ -88,7 +103,7 @@ def score_pipeline(
     seconds = time.perf_counter() - started
     scores = Scorer(nlp).score(examples)
     scores.update(_left_out(examples, scores))
-    scores.update(_of_confidences(nlp, examples))
+    scores.update(_of_confidences(nlp, examples, layer))
     n_words = sum(len(each.predicted) for each in examples)
     return {**scores, SPEED: n_words / seconds}
 
@@ -114,11 +129,12 @@ def _left_out(
 
 
 def _of_confidences(
-    nlp: Language, examples: Sequence[Example]
+    nlp: Language, examples: Sequence[Example], layer: str
 ) -> Iterator[tuple[str, float]]:
     relations = report_relations(examples, 0)
     for name, calibration in (
         ("ents", calibrate_examples(examples)),
+        (f"spans_{layer}", calibrate_examples(examples, layer) if layer else None),
         ("rel", relations and relations.calibration),
     ):
         if calibration:
