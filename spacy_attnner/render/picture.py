@@ -32,6 +32,10 @@ class Picture:
     def _repr_svg_(self) -> str:
         return self.svg
 
+    def _repr_html_(self) -> str:
+        """In a page, which lends its ink; Jupyter shows an SVG as an image."""
+        return self.svg
+
     def save(self, path: str | Path, *, dark: bool = False) -> None:
         """Write it to a file, whole or not at all.
 

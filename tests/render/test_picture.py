@@ -397,7 +397,7 @@ def test_long_stretches_that_do_not_count_are_folded():
 
 def test_pictures_in_notebooks_and_files(doc, tmp_path):
     found = picture(doc)
-    assert found._repr_svg_() == found.svg
+    assert found._repr_svg_() == found._repr_html_() == found.svg
     papers = []
     for dark in (False, True):
         path = tmp_path / "new" / "doc.svg"
