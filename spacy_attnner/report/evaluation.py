@@ -92,10 +92,10 @@ def score_pipeline(
     layer: A span group whose confidences are looked at, too.
 
     Returns the scores of all components, by the names of `nlp.evaluate`, those of
-    entities and relations also where their component has no scorer; `cats_acc`;
-    `ents_`, `rel_` and `cats_calibration_error`, where there are confidences; both of
-    categories with the names of their components where there are several;
-    `spans_KEY_calibration_error` of the layer; and
+    entities and relations also where their component has no scorer; `cats_acc`, with
+    the names of the components where there are several classifiers, as their
+    calibration errors; `spans_KEY_calibration_error` of the layer;
+    `ents_`, `rel_` and `cats_calibration_error`, where there are confidences; and
     `speed`, in words a second.
     """
     started = time.perf_counter()
