@@ -58,7 +58,7 @@ def calibrate_pipeline(
     component: str | None = None,
     gold_preproc: bool = False,
     gold_sents: bool = False,
-    margin: float,
+    margin: float | None = None,
     keep_threshold: bool = False,
     min_entities: int = 0,
     gpu_id: int = -1,
@@ -72,7 +72,7 @@ def calibrate_pipeline(
         another kind where there is none.
     gold_preproc: Predict gold sentences one by one instead of whole documents.
     gold_sents: Predict whole documents that have their gold sentence starts.
-    margin, keep_threshold: As for `AttnNER.calibrate`; categories have no margin.
+    margin, keep_threshold: As for the component's `calibrate`; its own margin if None.
     min_entities: With fewer predictions of known correctness, the pipeline is written
         as it is, with a warning.
 
@@ -83,24 +83,28 @@ def calibrate_pipeline(
     check_choice(**sentences)
     output, nlp = _open(model, data, output, gpu_id)
     name, pipe = _find_component(nlp, CALIBRATED, component)
+    if margin and isinstance(pipe, AttnTextCategorizer):
+        raise UserError(
+            f"the categories of {name!r} exclude each other and have no --margin",
+            "Leave it out: a temperature alone is fitted.",
+        )
     examples, groups = read_grouped_examples(nlp, data, **sentences)
     if gold_preproc or gold_sents:
         has_sentences(examples, data)
     _annotate_before(nlp, name, examples, progress)
     try:
-        settings = {"groups": groups, "keep_threshold": keep_threshold}
+        settings: dict[str, Any] = {"groups": groups, "keep_threshold": keep_threshold}
+        if margin is not None:
+            settings["margin"] = margin
         if isinstance(pipe, AttnNER):
             result = pipe.calibrate(
                 examples,
-                margin=margin,
                 min_entities=min_entities,
                 progress=progress,
                 **settings,
             )
             _show_readers(nlp)
         else:
-            if isinstance(pipe, AttnRel):
-                settings["margin"] = margin
             result = pipe.calibrate(examples, min_predicted=min_entities, **settings)
     except ValueError as error:
         if not (min_entities and isinstance(error, TooFewPredicted)):

@@ -101,14 +101,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("compressed", "confidence", "corpora", "relations", "span_groups", "texts"),
         *COMMANDS,
     },
-    "explain": {"models", "pipeline", "relations", "span_groups", "words"},
+    "explain": {
+        *("confidence", "models", "pipeline", "relations", "span_groups", "words"),
+    },
     "batch": {
         *("models", "confidence", "corpora", "relations", "texts", "export"),
         *COMMANDS,
     },
     "render": {
-        *("explain", "export", "confidence", "hidden", "relations", "texts"),
-        *COMMANDS,
+        *("explain", "export", "confidence", "hidden", "relations", "span_groups"),
+        *("texts", *COMMANDS),
     },
     "serving": {
         *("models", "onnx", "explain", "export", "render", "confidence"),

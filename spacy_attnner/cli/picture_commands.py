@@ -9,6 +9,7 @@ import typer
 
 from ..terminal import msg
 from .app import attn_cli
+from .pipeline_commands import CODE
 from .text_commands import TEXTS, TextFormat
 
 
@@ -40,8 +41,8 @@ def explain_cli(
         None,
         "--method",
         "-m",
-        help="What the tokens' weights are; integrated_gradients, which tell most (see "
-        "--evaluate), if left out",
+        help="What the tokens' weights are; integrated_gradients if left out, which "
+        "tell as much as leaving out each word (see --evaluate), at a fixed price",
     ),
     kind: list[Kind] = typer.Option(
         [], "--kind", "-k", help="What to explain; all that MODEL says if left out"
@@ -59,6 +60,7 @@ def explain_cli(
         None, min=1, help="Steps of integrated gradients; 32 if left out"
     ),
     seed: int = typer.Option(0, help="Of what is drawn by chance with --evaluate"),
+    code: Path | None = typer.Option(None, "--code", help=CODE),
     input_format: TextFormat | None = typer.Option(
         None, "--input-format", "-i", help="Format of TEXTS, if the name does not say"
     ),
@@ -72,8 +74,11 @@ def explain_cli(
     much the probability falls without those that count most, sufficiency how much it
     falls with them alone, means over 5, 10, 20 and 50 % of the words.
     """
+    from spacy.cli._util import import_code
+
     from ..render.explained import DEFAULT, STEPS, evaluate_on_texts, explain_texts
 
+    import_code(code)
     kinds = [each.value for each in kind]
     given = input_format.value if input_format else None
     if evaluate:
@@ -149,6 +154,7 @@ def render_cli(
         "", "--spans-key", "-s", help="Draw this span group instead of all entities"
     ),
     width: float = typer.Option(900.0, min=100.0, help="In pixels"),
+    code: Path | None = typer.Option(None, "--code", "-c", help=CODE),
     input_format: TextFormat | None = typer.Option(
         None, "--input-format", "-i", help="Format of TEXTS, if the name does not say"
     ),
@@ -159,8 +165,11 @@ def render_cli(
     Entities have displaCy's colours, paler where their confidence is lower; relations
     are arcs from head to tail.
     """
+    from spacy.cli._util import import_code
+
     from ..render.drawn import render_texts
 
+    import_code(code)
     n = render_texts(
         model,
         texts,

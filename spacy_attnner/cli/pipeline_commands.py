@@ -14,6 +14,11 @@ from ..native import extension, extension_state, torch_chosen
 from ..terminal import echo, msg, visible
 from .app import attn_cli
 
+OF_LAYER = (
+    "Annotated documents, a .spacy file; KEY=FILE takes its entities for those of the "
+    "span group KEY, such as arguments=rel.spacy"
+)
+CODE = "A Python file to import: registered functions"
 PACKAGES = ("spacy-attnner", "spacy", "thinc", "torch", "numpy", "cupy")
 
 
@@ -34,8 +39,10 @@ def calibrate_cli(
     gold_sents: bool = typer.Option(
         False, "--gold-sents", "-s", help="Whole documents with gold sentence starts"
     ),
-    margin: float = typer.Option(
-        MARGIN, help="Standard errors below the best fit; 0 fits DATA as they are"
+    margin: float | None = typer.Option(
+        None,
+        help="Standard errors below the best fit; 0 fits DATA as they are. If left out "
+        f"{MARGIN} for entities and relations, 0 for categories",
     ),
     keep_threshold: bool = typer.Option(
         False,
@@ -46,6 +53,7 @@ def calibrate_cli(
     min_entities: int = typer.Option(
         0, min=0, help="With fewer predictions, write MODEL as it is"
     ),
+    code: Path | None = typer.Option(None, "--code", help=CODE),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
     """Fit the confidences of a component to how often they are right.
@@ -58,8 +66,11 @@ def calibrate_cli(
     What is found stays the same: a threshold of the component is expressed anew, so
     that it keeps what it kept of DATA before, and the confidences are fitted on that.
     """
+    from spacy.cli._util import import_code
+
     from ..fitting import calibrate_pipeline
 
+    import_code(code)
     result = calibrate_pipeline(
         model,
         data,
@@ -122,6 +133,7 @@ def thresholds_cli(
         "-c",
         help="The component; the attn_rel, or else the classifier, if left out",
     ),
+    code: Path | None = typer.Option(None, "--code", help=CODE),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
     """Fit the threshold of each label for the highest F1.
@@ -130,8 +142,11 @@ def thresholds_cli(
     categories of attn_textcat_multilabel. A pipeline that is trained further needs it
     again.
     """
+    from spacy.cli._util import import_code
+
     from ..fitting import fit_pipeline_thresholds
 
+    import_code(code)
     result = fit_pipeline_thresholds(
         model, data, output, component=component or None, gpu_id=gpu_id
     )
@@ -148,7 +163,7 @@ def thresholds_cli(
 @attn_cli.command("report")
 def report_cli(
     model: str = typer.Argument(..., help="An installed pipeline, or its folder"),
-    data: Path = typer.Argument(..., help="Annotated documents, a .spacy file"),
+    data: str = typer.Argument(..., help=OF_LAYER),
     json_path: Path | None = typer.Option(
         None, "--json", "-j", help="A JSON file to write"
     ),
@@ -172,9 +187,7 @@ def report_cli(
     batch_size: int | None = typer.Option(
         None, "--batch-size", "-b", min=1, help="Documents a batch"
     ),
-    code: Path | None = typer.Option(
-        None, "--code", "-c", help="A Python file to import: registered functions"
-    ),
+    code: Path | None = typer.Option(None, "--code", "-c", help=CODE),
 ) -> None:
     """Compare what MODEL finds with what is annotated.
 
@@ -206,7 +219,7 @@ def report_cli(
 @attn_cli.command("evaluate")
 def evaluate_cli(
     model: str = typer.Argument(..., help="The pipeline's folder or package"),
-    data: Path = typer.Argument(..., help="Annotated documents: a .spacy file"),
+    data: str = typer.Argument(..., help=OF_LAYER),
     output: Path | None = typer.Option(
         None, "--output", "-o", help="A JSON file for the scores"
     ),
@@ -219,9 +232,7 @@ def evaluate_cli(
     batch_size: int | None = typer.Option(
         None, "--batch-size", "-b", min=1, help="Documents a batch"
     ),
-    code: Path | None = typer.Option(
-        None, "--code", "-c", help="A Python file to import: registered functions"
-    ),
+    code: Path | None = typer.Option(None, "--code", "-c", help=CODE),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
     """Print all scores of a pipeline on annotated documents.
@@ -258,6 +269,7 @@ def onnx_cli(
     int8: bool = typer.Option(
         False, "--int8", "-8", help="Round the weights of linear layers to 8 bits"
     ),
+    code: Path | None = typer.Option(None, "--code", "-c", help=CODE),
 ) -> None:
     """Have ONNX Runtime run a pretrained encoder, for speed on a CPU.
 
@@ -266,8 +278,11 @@ def onnx_cli(
     pipeline did and needs onnxruntime where it is loaded. It is trained no further, but
     for what is above a frozen encoder.
     """
+    from spacy.cli._util import import_code
+
     from ..onnx import export_to_onnx
 
+    import_code(code)
     for each in export_to_onnx(model, output, int8=int8):
         typer.echo(
             f"{each.component}: vectors differ by {each.difference:.2g} standard "
@@ -289,6 +304,7 @@ def card_cli(
     name: str = typer.Option(
         "", "--name", "-n", help="What the pipeline is called from now on: LANG_NAME"
     ),
+    code: Path | None = typer.Option(None, "--code", "-c", help=CODE),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
     """Write a model card into a pipeline: MODEL/README.md.
@@ -297,8 +313,11 @@ def card_cli(
     that it is written with, and what the config states of itself: intended_use and
     limits in [card]. `spacy package` takes it along; give --name here, not there.
     """
+    from spacy.cli._util import import_code
+
     from ..report.card import CARD, write_card
 
+    import_code(code)
     write_card(model, data, name=name, gpu_id=gpu_id)
     msg.good(f"Wrote {model / CARD}")
 

@@ -2,6 +2,7 @@
 
 from .entity_scores import (
     CONFIDENCES_KEY,
+    ScoredEntities,
     confidences,
     confidences_by_key,
     get_confidence,
@@ -13,6 +14,7 @@ from .entity_scores import (
 
 __all__ = [
     "CONFIDENCES_KEY",
+    "ScoredEntities",
     "confidences",
     "confidences_by_key",
     "get_confidence",

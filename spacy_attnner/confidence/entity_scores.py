@@ -2,11 +2,14 @@
 
 Every `attn_ner` keeps its entities in a span group with `attrs["scores"]`, in the same
 order, and `attrs["attn_ner"]`, whose how-manieth turn it was: of several that scored
-the same entity, the last one set it. Groups without that number are other people's.
+the same entity, the last one set it. A component that leaves `doc.ents` alone marks its
+group with `attrs["layer"]`: what it says of the same characters is of other guidelines
+and comes last. Groups without a turn are other people's.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from spacy.tokens import Doc, Span, SpanGroup
 
@@ -21,82 +24,120 @@ from ..span_groups import (
 )
 
 SCORES = "scores"
+LAYER = "layer"
 CONFIDENCES_KEY = "attn_ner"
 
 
-def get_confidence(span: Span) -> float | None:
+class ScoredEntities(NamedTuple):
+    """The entities of a group, each with its probability.
+
+    turn: Whose they are of the components that scored the document.
+    layer: Whether that component leaves `doc.ents` alone.
+    """
+
+    entities: Sequence[tuple[Span, float]]
+    turn: int
+    layer: bool = False
+
+
+def get_confidence(span: Span, key: str = "") -> float | None:
     """The probability that a component gave an entity, None without one.
 
     The entity is found by its characters and label, by its characters alone where the
     span has no label; one that lies inside a merged token is that token. Of several
-    components that scored it, the last one counts.
+    components that scored it, the last one counts that sets `doc.ents`, or else the
+    last one.
+
+    key: The span group that the span is of, which counts first.
     """
-    return _look_up(scored_groups(span.doc), span)[0]
+    return _look_up(scored_groups(span.doc, key), span)[0]
 
 
-def confidences(doc: Doc, spans: Iterable[Span]) -> list[float | None]:
+def confidences(doc: Doc, spans: Iterable[Span], key: str = "") -> list[float | None]:
     """What `get_confidence` says of each of a document's spans, in one pass."""
-    groups = scored_groups(doc)
+    groups = scored_groups(doc, key)
     return [_look_up(groups, span)[0] for span in spans]
 
 
 def set_confidences(
-    doc: Doc, scored: Iterable[tuple[Span, float]], key: str = CONFIDENCES_KEY
+    doc: Doc,
+    scored: Iterable[tuple[Span, float]],
+    key: str = CONFIDENCES_KEY,
+    *,
+    layer: bool = False,
 ) -> None:
     """Say how sure a component is of the entities that it set.
 
     scored: The entities, each with its probability.
     key: The span group that keeps them; it is replaced.
+    layer: Whether they are that group's alone, and not those of `doc.ents`.
     """
     turn = max((group.attrs[TURN] for _, group in scored_groups(doc)), default=0)
-    put_confidences(doc, list(scored), key, turn + 1)
+    put_confidences(doc, key, ScoredEntities(list(scored), turn + 1, layer))
 
 
-def put_confidences(
-    doc: Doc, scored: Sequence[tuple[Span, float]], key: str, turn: int
-) -> None:
-    """`set_confidences` of pairs, with whose turn it is."""
-    attrs = {SCORES: [round(float(score), 6) for _, score in scored], TURN: turn}
-    spans = [span for span, _ in scored]
+def put_confidences(doc: Doc, key: str, scored: ScoredEntities) -> None:
+    """Keep entities with their scores in a span group, which is replaced."""
+    attrs: dict[str, Any] = {
+        SCORES: [round(float(score), 6) for _, score in scored.entities],
+        TURN: scored.turn,
+    }
+    if scored.layer:
+        attrs[LAYER] = True
+    spans = [span for span, _ in scored.entities]
     doc.spans[key] = AlignedSpanGroup(doc, name=key, attrs=attrs, spans=spans)
 
 
-def confidences_by_key(doc: Doc) -> dict[str, tuple[int, list[tuple[Span, float]]]]:
-    """The turn, and the entities with their scores, of each group that has some."""
+def confidences_by_key(doc: Doc) -> dict[str, ScoredEntities]:
+    """The entities with their scores of each group that has some."""
     return {
-        key: (
-            group.attrs[TURN],
+        key: ScoredEntities(
             list(zip(group, group.attrs[SCORES], strict=False)),
+            group.attrs[TURN],
+            _is_layer(group),
         )
         for key, group in scored_groups(doc)
     }
 
 
-def scores_of(doc: Doc, spans: Iterable[Span], key: str) -> list[tuple[Span, float]]:
+def scores_of(
+    doc: Doc, spans: Iterable[Span], key: str, *, layer: bool = False
+) -> list[tuple[Span, float]]:
     """The spans that are a component's own, with their scores.
 
-    key: The component's span group.
+    key: The component's span group. layer: Whether it leaves `doc.ents` alone.
     """
-    groups = scored_groups(doc)
+    groups = scored_groups(doc, key if layer else "")
     found = ((span, *_look_up(groups, span)) for span in spans)
     return [(span, p) for span, p, where in found if where == key and p is not None]
 
 
-def scored_groups(doc: Doc) -> list[tuple[str, AlignedSpanGroup]]:
-    """The groups of entities with scores, with their keys, the latest first."""
+def scored_groups(doc: Doc, first: str = "") -> list[tuple[str, AlignedSpanGroup]]:
+    """The groups of entities with scores, with their keys, in the order in which they
+    count: those of components that set `doc.ents` before layers, the latest first.
+
+    first: The key of a group that counts before all others.
+    """
     align_groups(doc)
     groups = [
         (key, group)
         for key, group in doc.spans.items()
         if isinstance(group, AlignedSpanGroup) and is_scored(group)
     ]
-    return sorted(groups, key=lambda item: -item[1].attrs[TURN])
+    return sorted(
+        groups,
+        key=lambda item: (item[0] != first, _is_layer(item[1]), -item[1].attrs[TURN]),
+    )
 
 
 def is_scored(group: SpanGroup) -> bool:
     """Whether a group holds the entities of an `attn_ner` and their scores."""
     turn, scores = group.attrs.get(TURN), group.attrs.get(SCORES)
     return type(turn) is int and isinstance(scores, list | tuple)
+
+
+def _is_layer(group: SpanGroup) -> bool:
+    return group.attrs.get(LAYER) is True
 
 
 class EntityIndex:

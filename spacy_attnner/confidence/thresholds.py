@@ -84,3 +84,13 @@ def same_threshold(
     middle = (low + high) / 2
     rounded = (round(middle, digits) for digits in range(2, 17))
     return next((each for each in rounded if low < each <= high), high)
+
+
+def exclusive_truth(truth: numpy.ndarray) -> numpy.ndarray:
+    """Which one of exclusive categories applies: the first, by how far it does, if it
+    does at all.
+
+    truth: How far each applies, (n_docs, n_labels). Returns booleans of that shape.
+    """
+    first = numpy.eye(truth.shape[1], dtype=bool)[truth.argmax(1)]
+    return first & (truth > 0.0)

@@ -24,6 +24,7 @@ KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
     Span: ("entity", (AttnNER,)),
     Relation: ("relation", (AttnRel,)),
 }
+CLOSE = 0.01  # probabilities that differ by rounding, and by batches
 TARGETS: dict[str, Any] = {
     "category": CategoryTarget,
     "entity": EntityTarget,
@@ -64,7 +65,12 @@ class Explainer:
     """Explains what a pipeline says of documents, with its weights of today.
 
     nlp: The pipeline. steps: Of the integral of integrated gradients.
+
+    `n_other` counts what was explained with another probability than the document
+    holds: its tokens, or the weights, changed since.
     """
+
+    n_other = 0
 
     def __init__(self, nlp: Language, *, steps: int = STEPS) -> None:
         if steps < 1:
@@ -88,6 +94,9 @@ class Explainer:
             )
         question = self.question(doc, target, component)
         found = METHODS[method](question) if len(doc) else Weights(numpy.zeros(0))
+        held = question.target.held(doc)
+        if held is not None and abs(held - question.probability) > CLOSE:
+            self.n_other += 1
         return Explanation(
             component=question.target.pipe.name,
             target=question.target.described(),
@@ -129,12 +138,17 @@ class Explainer:
         """What the pipeline says of a document that it has read.
 
         All entities or all relations; of categories those that apply, or the most
-        probable one; of several components of the kind, what the first one says, or
-        that of the name.
+        probable one; of all components of the kind, or that of the name.
 
         labels: With these labels alone; categories then whether they apply or not.
         """
-        pipe = self.pipes(kind, component, required=True)[0]
+        pipes = self.pipes(kind, component, required=True)
+        return [each for pipe in pipes for each in self._of(pipe, doc, kind, labels)]
+
+    def _of(
+        self, pipe: Any, doc: Doc, kind: str, labels: Container[str]
+    ) -> list[str | Span | Relation]:
+        """What one component says of a document."""
         known = [each for each in pipe.labels if not labels or each in labels]
         if kind != "category":
             return [each for each in _said(pipe, doc) if _label_of(each) in known]

@@ -1,5 +1,7 @@
 """What explains a prediction: on its own, on a document, as plain data."""
 
+import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,7 +10,28 @@ from spacy.tokens import Doc, SpanGroup
 from ..span_groups import AlignedSpanGroup
 
 KEY = "explanations"
-PARTS = {"tokens": str, "spaces": bool, "weights": (float, int)}  # one of each a token
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (float, int) and math.isfinite(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_truth(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+# what each is, of which there is one a token
+PARTS = {"tokens": _is_text, "spaces": _is_truth, "weights": _is_number}
+FIELDS: dict[str, Callable[[Any], bool]] = {
+    "component": _is_text,
+    "method": _is_text,
+    "probability": _is_number,
+    "error": lambda value: value is None or _is_number(value),
+}
 
 
 @dataclass(frozen=True)
@@ -50,18 +73,43 @@ class Explanation:
             found = cls(**{key: value for key, value in data.items() if key != "doc"})
         except (AttributeError, TypeError) as error:
             raise ValueError(f"{data!r:.80} is no explanation: {error}") from error
-        for name, kind in PARTS.items():
+        for name, is_one in PARTS.items():
             values = getattr(found, name)
-            if not isinstance(values, list) or not all(
-                isinstance(each, kind) for each in values
-            ):
+            if not isinstance(values, list) or not all(map(is_one, values)):
                 raise ValueError(f"the {name} of an explanation are {values!r:.80}")
         n = len(found.tokens)
         if not len(found.weights) == len(found.spaces) == n:
             raise ValueError(
                 f"an explanation has {n} tokens and {len(found.weights)} weights"
             )
+        for name, is_one in FIELDS.items():
+            value = getattr(found, name)
+            if not is_one(value):
+                raise ValueError(f"the {name} of an explanation is {value!r:.80}")
+        if not _is_target(found.target, n):
+            raise ValueError(
+                f"the target of an explanation of {n} tokens is {found.target!r:.80}"
+            )
         return found
+
+
+def _is_target(value: Any, n: int) -> bool:
+    """Whether it is what `Explanation` calls a target, of a document of n tokens."""
+    if not isinstance(value, dict) or not isinstance(value.get("label"), str):
+        return False
+    spans = {
+        "category": [],
+        "entity": [[value.get("start"), value.get("end")]],
+        "relation": [value.get("head"), value.get("tail")],
+    }.get(str(value.get("kind")))
+    return spans is not None and all(_is_span(each, n) for each in spans)
+
+
+def _is_span(value: Any, n: int) -> bool:
+    places = value if isinstance(value, list | tuple) else ()
+    if len(places) != 2 or any(type(each) is not int for each in places):
+        return False
+    return 0 <= places[0] < places[1] <= n
 
 
 def set_explanations(doc: Doc, explanations: list[Explanation]) -> None:

@@ -17,6 +17,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from ..relations import Relation
+from ..span_groups import text_start
 from ..words import n_words, word_places
 from .explainer import Explainer
 from .methods import METHODS, Question, methods_of
@@ -98,17 +99,22 @@ def evaluate_explanations(
         those without words.
     methods: All that the component allows if none is named.
 
-    Raises ValueError as `explain` does.
+    Raises ValueError as `explain` does, with the beginning of the text.
     """
     explainer, generator = Explainer(nlp), numpy.random.default_rng(seed)
     result = Faithfulness(kind)
     for doc in docs:
-        target = draw_target(explainer, doc, kind, generator, component)
-        if target is None or not n_words(doc):
+        found = draw_target(explainer, doc, kind, generator, component)
+        if found is None or not n_words(doc):
             continue
-        question = explainer.question(doc, target, component)
-        chosen = list(methods) or methods_of(question)
-        _judge(result, question, chosen, generator)
+        try:
+            question = explainer.question(doc, *found)
+            chosen = list(methods) or methods_of(question)
+            _judge(result, question, chosen, generator)
+        except ValueError as error:
+            raise ValueError(
+                f"the text {text_start(doc)} cannot be explained: {error}"
+            ) from error
     return result
 
 
@@ -118,9 +124,13 @@ def draw_target(
     kind: str,
     generator: numpy.random.Generator,
     component: str | None = None,
-) -> str | Span | Relation | None:
-    """One of what a pipeline says of a document, or None."""
-    targets = explainer.targets(doc, kind, component)
+) -> tuple[str | Span | Relation, str] | None:
+    """One of what a pipeline says of a document, and the component's name; or None."""
+    targets = [
+        (target, pipe.name)
+        for pipe in explainer.pipes(kind, component, required=True)
+        for target in explainer.targets(doc, kind, pipe.name)
+    ]
     return targets[generator.integers(len(targets))] if targets else None
 
 

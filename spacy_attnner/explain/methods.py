@@ -186,11 +186,21 @@ METHODS: dict[str, Callable[[Question], Weights]] = {
 }
 DEFAULT = "integrated_gradients"
 OF_ATTENTION = ("attention", "attention_gradient")
+OF_GRADIENTS = ("integrated_gradients", "attention_gradient")
 
 
 def methods_of(question: Question) -> list[str]:
     """The methods that can answer a question."""
-    return [m for m in METHODS if m not in OF_ATTENTION or _has_attention(question)]
+    has_attention, has_gradients = (
+        _has_attention(question),
+        question.model.has_gradients,
+    )
+    return [
+        method
+        for method in METHODS
+        if (has_attention or method not in OF_ATTENTION)
+        and (has_gradients or method not in OF_GRADIENTS)
+    ]
 
 
 def _has_attention(question: Question) -> bool:

@@ -6,7 +6,7 @@ The vectors are those of words by themselves; of a pretrained encoder, the embed
 its word pieces, before their places are added.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -21,6 +21,7 @@ from ..models.batch import Batch
 from ..models.bridge import AttnShim, device_of, from_torch, no_backprop
 from ..models.chains import given_documents
 from ..models.entity_embed import is_of_entities
+from ..models.onnx_encoder import OnnxEncoder
 from ..models.rows import Parts, flatten
 from ..models.word_layers import is_of_words
 from ..pipeline.upstream import gives_no_arrays, is_listener
@@ -59,6 +60,12 @@ class ScaledModel:
         self._upstream = upstream
         self._shared: dict[int, Model] = {}
         self.model = self._copy(model)
+
+    @property
+    def has_gradients(self) -> bool:
+        """Whether the scales have; an encoder that ONNX Runtime runs has none."""
+        models = [self.model, *self._shared.values()]
+        return not any(isinstance(each, OnnxEncoder) for each in modules_of(*models))
 
     def predict(self, docs: list[Doc], inputs: Any, scales: numpy.ndarray) -> Any:
         """The output of the model for documents with scaled tokens.
@@ -178,15 +185,17 @@ def _forward_read(
     return listener.predict(docs), no_backprop
 
 
+def modules_of(*models: Model) -> Iterator[Any]:
+    """All PyTorch modules of models."""
+    for model in models:
+        for layer in model.walk():
+            for shim in layer.shims:
+                yield from shim._model.modules()
+
+
 def attending(model: Model) -> list[Any]:
     """Modules of a model that pool words by attention, with `factors`."""
-    return [
-        module
-        for layer in model.walk()
-        for shim in layer.shims
-        for module in shim._model.modules()
-        if getattr(module, "reads_words", False)
-    ]
+    return [each for each in modules_of(model) if getattr(each, "reads_words", False)]
 
 
 def _forward_shared(

@@ -12,6 +12,8 @@ import numpy
 from spacy.tokens import Doc, Span
 from thinc.api import Model
 
+from ..confidence import confidences, get_confidence
+from ..confidence.calibration import shift
 from ..models.candidate_pairs import Candidates
 from ..models.crf_decode import crf_entity, sequences_of
 from ..models.output_size import UNFITTED
@@ -54,6 +56,10 @@ class CategoryTarget:
             dY[:, column : column + 1] += p
         return model.ops.to_numpy(p[:, 0]), dY / (UNFITTED | own.attrs)["temperature"]
 
+    def held(self, doc: Doc) -> float | None:
+        """The probability that a document holds, None without one."""
+        return doc.cats.get(self.label)
+
     def described(self) -> dict[str, Any]:
         """The target as plain data."""
         return {"kind": "category", "label": self.label}
@@ -80,6 +86,10 @@ class EntityTarget:
         label = self.pipe.labels.index(self.span.label_)
         own = self.pipe.model
         return crf_entity(own, Y, (start, end, label), sequences_of(own, docs))
+
+    def held(self, doc: Doc) -> float | None:
+        """The probability that a document holds, None without one."""
+        return get_confidence(self.span, self.pipe.spans_key)
 
     def described(self) -> dict[str, Any]:
         """The target as plain data."""
@@ -149,6 +159,17 @@ class RelationTarget:
                 "training where known_types_only is true"
             )
         return row
+
+    def held(self, doc: Doc) -> float | None:
+        """The probability that the relation has, but for how sure its spans are."""
+        score = numpy.array([self.relation.score])
+        offset = (UNFITTED | self.pipe.model.attrs)["log_odds_offset"]
+        if self.pipe.entity_confidence:
+            spans = [self.relation.head, self.relation.tail]
+            found = confidences(doc, spans, self.candidates.spans_key)
+            known = numpy.prod([1.0 if p is None else p for p in found])
+            score = shift(shift(score, -offset) / max(known, 1e-6), offset)
+        return float(score[0])
 
     def described(self) -> dict[str, Any]:
         """The target as plain data."""

@@ -1,7 +1,7 @@
 """Which ordered pairs of spans a relation component looks at."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy
@@ -18,11 +18,13 @@ class Candidates:
 
     spans: The candidate arguments.
     pairs: Head and tail index into `spans`, int64, shape (n_pairs, 2).
+    spans_key: The span group that they were taken from; "" if that is `doc.ents`.
     """
 
     doc: Doc
     spans: list[Span]
     pairs: numpy.ndarray
+    spans_key: str = ""
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -37,7 +39,7 @@ class Candidates:
         ids = numpy.array([distinct.index(label) for label in types])
         table = numpy.array([[(h, t) in known for t in distinct] for h in distinct])
         keep = table[ids[self.pairs[:, 0]], ids[self.pairs[:, 1]]]
-        return Candidates(self.doc, self.spans, self.pairs[keep])
+        return replace(self, pairs=self.pairs[keep])
 
     def finder(self) -> Callable[[int, int], int | None]:
         """A function that tells the row of a pair of spans, if there is one."""
@@ -90,7 +92,7 @@ def _candidates(
 ) -> Candidates:
     spans = _distinct(doc, _given(doc, spans_key))
     sentences = same_sentence and doc.has_annotation("SENT_START")
-    return Candidates(doc, spans, _pairs(spans, max_length, sentences))
+    return Candidates(doc, spans, _pairs(spans, max_length, sentences), spans_key)
 
 
 def _given(doc: Doc, spans_key: str) -> list[Span]:

@@ -12,6 +12,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..confidence.calibration import Calibration
+from ..confidence.thresholds import exclusive_truth
 from ..models.text_classifier import calibrated, text_attention
 from ..words import n_words
 from .base import INIT_SAMPLE, weighted
@@ -242,11 +243,12 @@ class Categories(Component):
             rows, columns = numpy.arange(len(before)), before.argmax(1)
         else:
             rows, columns = (x.ravel() for x in numpy.indices(before.shape))
+        gold = exclusive_truth(truth) if self.exclusive else truth > 0.5
         thresholds = numpy.array(self._thresholds())
         return Scored(
             lambda t: to_numpy(calibrated(self.model, Y, t))[rows, columns],
             before[rows, columns],
-            (truth[rows, columns] > 0.5).astype("float64"),
+            gold[rows, columns].astype("float64"),
             groups[rows],
             columns if len(thresholds) > 1 else numpy.zeros_like(columns),
             thresholds,

@@ -54,7 +54,9 @@ def gradient(
     """Gradient of the loss with respect to the logits, (n_docs, n_labels).
 
     Cross-entropy, or the focal loss -(1 - p_t)^gamma log p_t (Lin et al. 2017, "Focal
-    Loss for Dense Object Detection"), of which a graded truth is a mixture.
+    Loss for Dense Object Detection"). Where any number of categories applies, a graded
+    truth is a mixture of two such losses; of exclusive ones the gradient is that of
+    cross-entropy, scaled as the focal loss scales it at the mean of p by truth.
 
     p: Probabilities, of a softmax or of sigmoids. truth: 0 to 1, the same shape.
     gamma: 0 is cross-entropy.

@@ -185,7 +185,7 @@ class AttnNER(AttnPipe):
                 if span.score >= threshold
                 and not busy.intersection(range(span.start, span.end))
             ]
-            known = scores_of(doc, taken, key) if taken else []
+            known = scores_of(doc, taken, key, layer=not set_ents) if taken else []
             if not set_ents:
                 found = dict(known)
                 known = [(span, found.get(span, 1.0)) for span in taken]
@@ -194,7 +194,7 @@ class AttnNER(AttnPipe):
             if set_ents:
                 spans = [*taken, *(span for span, _ in entities)]
                 doc.set_ents(spans, default="outside")
-            set_confidences(doc, own, key)
+            set_confidences(doc, own, key, layer=not set_ents)
 
     def _there(self, doc: Doc) -> list[Span]:
         """Entities that a document has."""

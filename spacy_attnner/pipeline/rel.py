@@ -459,6 +459,6 @@ def _confidence(candidates: Any) -> numpy.ndarray:
 
     Spans without a confidence are certain.
     """
-    found = confidences(candidates.doc, candidates.spans)
+    found = confidences(candidates.doc, candidates.spans, candidates.spans_key)
     known = numpy.array([1.0 if p is None else p for p in found], dtype="float32")
     return known[candidates.pairs].prod(1)

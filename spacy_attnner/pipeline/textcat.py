@@ -22,6 +22,20 @@ class AttnTextCategorizer(Categories, TextCategorizer):
 
     exclusive = True
 
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """As spaCy's; of categories annotated to a degree, the first applies."""
+        examples = list(examples)
+        gold = {id(each.reference) for each in examples}
+
+        def cats(doc: Doc, attr: str) -> dict[str, float]:
+            own = {c: p for c, p in doc.cats.items() if c in self.labels}
+            if id(doc) not in gold or not own:
+                return own
+            first = max(own, key=own.__getitem__)
+            return {c: float(c == first and p > 0.0) for c, p in own.items()}
+
+        return super().score(examples, **{"getter": cats, **kwargs})
+
     def initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],

@@ -6,7 +6,7 @@ import numpy
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from ..confidence import confidences_by_key, put_confidences
+from ..confidence import ScoredEntities, confidences_by_key, put_confidences
 from ..span_groups import align_groups, text_start
 from .relation import Relation
 from .storage import RELATIONS_KEY, relations_by_key, set_relations
@@ -25,6 +25,7 @@ def doc_to_json(doc: Doc, underscore: list[str] | None = None) -> dict[str, Any]
 
         {"attn_ner": {"turn": 1, "scores": [0.75]}}
 
+    with "layer": true where that one leaves `doc.ents` alone.
     numpy scalars, which `json.dumps` refuses, become numbers.
 
     underscore: Names of custom attributes to write, as in `doc.to_json`.
@@ -43,8 +44,7 @@ def doc_to_json(doc: Doc, underscore: list[str] | None = None) -> dict[str, Any]
             for each in found
         ]
     confidences = {
-        key: {"turn": turn, "scores": [score for _, score in scored]}
-        for key, (turn, scored) in confidences_by_key(doc).items()
+        key: _scored_to_json(scored) for key, scored in confidences_by_key(doc).items()
     }
     return _plain(data | {"confidences": confidences} if confidences else data)
 
@@ -73,10 +73,16 @@ def doc_from_json(vocab: Vocab, data: dict[str, Any], *, validate: bool = False)
     return doc
 
 
+def _scored_to_json(scored: ScoredEntities) -> dict[str, Any]:
+    data = {"turn": scored.turn, "scores": [score for _, score in scored.entities]}
+    return data | {"layer": True} if scored.layer else data
+
+
 def _set_confidences(doc: Doc, key: str, value: Any) -> None:
     try:
         scored = list(zip(doc.spans.get(key, ()), value["scores"], strict=True))
-        put_confidences(doc, scored, key, int(value["turn"]))
+        layer = value.get("layer") is True
+        put_confidences(doc, key, ScoredEntities(scored, int(value["turn"]), layer))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"the confidences {value!r} of the document {text_start(doc)} need a turn, "

@@ -8,7 +8,7 @@ from typing import Any
 
 from spacy.tokens import Doc, Span
 
-from ..confidence import confidences_by_key, put_confidences
+from ..confidence import ScoredEntities, confidences_by_key, put_confidences
 from ..span_groups import align_groups, group_spans, text_start
 from .relation import Relation
 from .storage import RELATIONS_KEY, has_relations, relations_by_key, set_relations
@@ -64,20 +64,23 @@ def _merge_relations(docs: list[Doc], merged: Doc, key: str | None) -> None:
 
 
 def _merge_confidences(docs: list[Doc], merged: Doc) -> None:
-    entities: dict[str, list[tuple[Span, float]]] = {}
-    turns: dict[str, int] = {}
+    found: dict[str, ScoredEntities] = {}
     mixed: set[str] = set()  # of one document ours, of another somebody else's
     offset = 0
     for doc in docs:
         own = confidences_by_key(doc)
         mixed |= doc.spans.keys() - own.keys()
-        for key, (turn, scored) in own.items():
-            moved = [(move_span(span, merged, -offset), p) for span, p in scored]
-            entities.setdefault(key, []).extend(moved)
-            turns[key] = max(turn, turns.get(key, 0))
+        for key, (entities, turn, layer) in own.items():
+            moved = [(move_span(span, merged, -offset), p) for span, p in entities]
+            before = found.get(key, ScoredEntities([], 0, True))
+            found[key] = ScoredEntities(
+                [*before.entities, *moved],
+                max(turn, before.turn),
+                layer and before.layer,
+            )
         offset += len(doc)
-    for key in entities.keys() - mixed:
-        put_confidences(merged, entities[key], key, turns[key])
+    for key in found.keys() - mixed:
+        put_confidences(merged, key, found[key])
 
 
 def span_to_doc(
@@ -114,8 +117,11 @@ def spans_to_docs(
         if key in (None, name)
     }
     entities = {
-        name: (turn, _ByFirstToken(scored, [(s.start, s.end) for s, _ in scored]))
-        for name, (turn, scored) in confidences_by_key(doc).items()
+        name: (
+            scored,
+            _ByFirstToken(scored.entities, [(s.start, s.end) for s, _ in scored[0]]),
+        )
+        for name, scored in confidences_by_key(doc).items()
     }
     attrs = list(doc._get_array_attrs())
     array = doc.to_array(attrs)
@@ -128,10 +134,10 @@ def spans_to_docs(
         for name, found in relations.items():
             moved = [move_relation(r, part, span.start) for r in found.inside(span)]
             set_relations(part, moved, name)
-        for name, (turn, scored) in entities.items():
-            inside = scored.inside(span)
+        for name, (scored, by_token) in entities.items():
+            inside = by_token.inside(span)
             own = [(move_span(ent, part, span.start), p) for ent, p in inside]
-            put_confidences(part, own, name, turn)
+            put_confidences(part, name, scored._replace(entities=own))
         yield part
 
 

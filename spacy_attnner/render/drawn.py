@@ -1,7 +1,6 @@
 """Pictures of what a pipeline finds in texts, as a page or as an SVG."""
 
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from ..errors import UserError
 from ..loading import load_pipeline, running, use_gpu
 from ..texts.given import DocInfo, read_texts
 from ..texts.inputs import check_places, find_inputs
-from .page import page
+from .page import markup, page
 from .picture import WIDTH, Picture, picture
 
 FORMATS = ("html", "svg")
@@ -103,5 +102,5 @@ def _layers(nlp: Language) -> list[str]:
 
 def _sections(found: list[tuple[str | int, Picture]]) -> Iterator[str]:
     for name, drawn in found:
-        yield f"<h2>{escape(str(name))}</h2>"
+        yield f"<h2>{markup(str(name))}</h2>"
         yield drawn.svg

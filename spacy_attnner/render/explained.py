@@ -1,8 +1,6 @@
 """Explanations of texts as a file, and a test of whether they tell the truth."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape
 from pathlib import Path
 
 from spacy.tokens import Doc
@@ -14,15 +12,18 @@ from ..explain.explainer import Explainer
 from ..explain.explanation import Explanation
 from ..explain.faithfulness import KINDS, Faithfulness, evaluate_explanations
 from ..explain.methods import DEFAULT, OF_ATTENTION, STEPS
+from ..span_groups import text_start
 from ..terminal import msg
 from ..texts.given import DocInfo
+from ..texts.json_lines import to_json
 from .drawn import open_texts
 from .heat import CSS, caption, heat
-from .page import page
+from .page import markup, page
 
 FORMATS = ("html", "jsonl")
 NOTHING = "nothing can be explained"
 WAY_OUT = "Give a pipeline with attn_ner, attn_rel or attn_textcat, and its names."
+WITHOUT = "Leave the text out, or choose another --method, --kind or --component."
 Named = tuple[DocInfo, list[Explanation]]
 
 
@@ -66,13 +67,17 @@ def explain_texts(
         chosen.remove("entity")
         msg.info("Entities are left out: they have no attention that pools words")
     counts = [0, 0]
-    with sound("a text cannot be explained", "See what is wrong with it."):
-        found = _explained(explainer, docs, chosen, set(labels), method, component)
-        counted = _counted(found, counts)
-        with replacing(output) as file:
-            lines = _json_lines(counted) if format == "jsonl" else _html(counted, model)
-            for line in lines:
-                file.write(line.encode("utf8"))
+    found = _explained(explainer, docs, chosen, set(labels), method, component)
+    counted = _counted(found, counts)
+    with replacing(output) as file:
+        lines = _json_lines(counted) if format == "jsonl" else _html(counted, model)
+        for line in lines:
+            file.write(line.encode("utf8"))
+    if explainer.n_other:
+        msg.warn(
+            f"{explainer.n_other:,} of the probabilities are not those that the texts "
+            "have: a component behind, such as merge_entities, changed the tokens"
+        )
     return counts[0], counts[1]
 
 
@@ -101,9 +106,10 @@ def evaluate_on_texts(
     found = {}
     for kind in chosen:
         shown = tqdm(read, desc=kind, unit="text", disable=None)
-        found[kind] = evaluate_explanations(
-            nlp, shown, kind, component=component, seed=seed
-        )
+        with sound("explanations cannot be tested", WITHOUT):
+            found[kind] = evaluate_explanations(
+                nlp, shown, kind, component=component, seed=seed
+            )
     if output is not None:
         rows = {k: {"targets": v.n, "methods": v.rows()} for k, v in found.items()}
         write_json(output, rows)
@@ -118,7 +124,7 @@ def _kinds(
         with sound(NOTHING, WAY_OUT):
             for kind in kinds:
                 explainer.pipes(kind, component, required=True)
-        return list(kinds)
+        return list(dict.fromkeys(kinds))
     found = [kind for kind in KINDS if explainer.pipes(kind, component)]
     if not found:
         which = "" if component is None else f" {component!r}"
@@ -155,13 +161,17 @@ def _explained(
     method: str,
     component: str | None,
 ) -> Iterator[Named]:
-    for doc, info in tqdm(docs, desc="texts", unit="text", disable=None):
+    pipes = [(k, each.name) for k in kinds for each in explainer.pipes(k, component)]
+    shown = tqdm(docs, desc="texts", unit="text", disable=None)
+    for number, (doc, info) in enumerate(shown):
         found = []
-        for kind in kinds:
-            for target in explainer.targets(doc, kind, component, labels):
-                found.append(
-                    explainer.explain(doc, target, method=method, component=component)
-                )
+        name = repr(number if info.id is None else info.id)
+        with sound(f"the text {name}, {text_start(doc)}, cannot be explained", WITHOUT):
+            for kind, pipe in pipes:
+                for target in explainer.targets(doc, kind, pipe, labels):
+                    found.append(
+                        explainer.explain(doc, target, method=method, component=pipe)
+                    )
         yield info, found
 
 
@@ -176,16 +186,15 @@ def _json_lines(found: Iterable[Named]) -> Iterator[str]:
     for number, (info, explanations) in enumerate(found):
         name = number if info.id is None else info.id
         for each in explanations:
-            record = {"doc": name, **each.to_json()}
-            yield json.dumps(record, ensure_ascii=False) + "\n"
+            yield to_json({"doc": name, **each.to_json()}) + "\n"
 
 
 def _html(found: Iterable[Named], model: str) -> Iterator[str]:
     parts = []
     for number, (info, explanations) in enumerate(found):
-        parts.append(f"<h2>{escape(str(number if info.id is None else info.id))}</h2>")
+        parts.append(f"<h2>{markup(str(number if info.id is None else info.id))}</h2>")
         for each in explanations:
-            parts.append(f"<p>{escape(caption(each))}</p>")
+            parts.append(f"<p>{markup(caption(each))}</p>")
             parts.append(heat(each))
         if not explanations:
             parts.append("<p>nothing was found</p>")

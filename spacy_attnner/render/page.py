@@ -27,7 +27,7 @@ def page(title: str, parts: Iterable[str], css: str = "") -> str:
 
     title: Plain text. parts: HTML. css: Rules beside the common ones.
     """
-    title = escape(title)
+    title = markup(title)
     return "\n".join(
         [
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',

@@ -32,6 +32,10 @@ class Picture:
     def _repr_svg_(self) -> str:
         return self.svg
 
+    def _repr_html_(self) -> str:
+        """In a page, which lends its ink; Jupyter shows an SVG as an image."""
+        return self.svg
+
     def save(self, path: str | Path, *, dark: bool = False) -> None:
         """Write it to a file, whole or not at all.
 
@@ -67,8 +71,9 @@ def picture(
     if isinstance(what, Explanation):
         return Picture(to_svg(_of_explanation(what, width)))
     found = get_relations(what) if relations is None else list(relations)
-    spans = list(what.spans[spans_key] if spans_key else what.ents)
-    others = [span for key in layers for span in what.spans.get(key, ())]
+    own = what.spans[spans_key] if spans_key else what.ents
+    spans = [(span, spans_key) for span in own]
+    others = [(span, key) for key in layers for span in what.spans.get(key, ())]
     return Picture(to_svg(_of_document(what, width, found, spans, others)))
 
 
@@ -90,26 +95,29 @@ def _of_document(
     doc: Doc,
     width: float,
     relations: list[Relation],
-    spans: list[Span],
-    others: list[Span],
+    spans: list[tuple[Span, str]],
+    others: list[tuple[Span, str]],
 ) -> Drawing:
-    """Spans and relations, and others that are drawn where no span is the same."""
+    """Spans and relations, and others that are drawn where no span is the same.
+
+    spans, others: Each with the key of its span group.
+    """
     tokens, spaces = [t.text for t in doc], [bool(t.whitespace_) for t in doc]
     direction = doc.vocab.writing_system.get("direction")
     rtl = direction == "rtl" or _is_right_to_left(tokens)
-    own = {(span.start, span.end, span.label_) for span in spans}
-    ends = [span for each in relations for span in (each.head, each.tail)]
-    for span in (*others, *ends):
+    own = {(span.start, span.end, span.label_) for span, _ in spans}
+    ends = [(span, "") for each in relations for span in (each.head, each.tail)]
+    for span, key in (*others, *ends):
         if (span.start, span.end, span.label_) not in own:
             own.add((span.start, span.end, span.label_))
-            spans.append(span)
-    needs = [(span.start, span.end, label_width(span.label_)) for span in spans]
+            spans.append((span, key))
+    needs = [(span.start, span.end, label_width(span.label_)) for span, _ in spans]
     lines = lay_out(tokens, spaces, width, right_to_left=rtl, needs=needs)
     drawing = Drawing(tokens, lines, width, rtl)
     numbers = {}
-    for span in spans:
+    for span, key in spans:
         numbers[span.start, span.end, span.label_] = len(drawing.boxes)
-        drawing.boxes.append(_box(span))
+        drawing.boxes.append(_box(span, key))
     for each in relations:
         pair = [each.head, each.tail]
         head, tail = (numbers[span.start, span.end, span.label_] for span in pair)
@@ -124,8 +132,8 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def _box(span: Span) -> Box:
-    confidence = get_confidence(span)
+def _box(span: Span, key: str) -> Box:
+    confidence = get_confidence(span, key)
     title = span.label_ if confidence is None else f"{span.label_}, {confidence:.3f}"
     color = color_of(span.label_)
     if confidence is not None:

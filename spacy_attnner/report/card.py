@@ -23,6 +23,7 @@ from ..loading import load_pipeline, running, use_gpu
 from ..recipes.blocks import TRANSFORMERS, blocks_of
 from ..terminal import visible
 from .evaluation import score_pipeline
+from .run import check_layer, split_layer
 
 CARD = "README.md"
 SECTION = "card"
@@ -87,8 +88,9 @@ def write_card(
         nlp.meta["name"] = name
     scores = {}
     for given in data:
-        path, key = _of_layer(given, nlp)
-        scores[str(path)] = _evaluate(nlp, path, key, str(model))
+        path, layer = split_layer(given)
+        check_layer(nlp, given, layer)
+        scores[str(path)] = _evaluate(nlp, path, layer, str(model))
     if name:
         meta = json.loads((model / "meta.json").read_text("utf8"))
         write_json(model / "meta.json", meta | {"name": name})
@@ -96,36 +98,16 @@ def write_card(
     return scores
 
 
-def _of_layer(given: str, nlp: Language) -> tuple[Path, str]:
-    """A file, and the span group its entities belong into; "" if that is `doc.ents`.
-
-    Raises UserError for a group that no component sets.
-    """
-    key, equals, path = given.partition("=")
-    if not equals or Path(given).exists():
-        return Path(given), ""
-    settings = (getattr(pipe, "cfg", {}) for _, pipe in nlp.pipeline)
-    known = [each.get("spans_key") for each in settings if not each.get("set_ents")]
-    known = [each for each in known if each]
-    if key not in known:
-        raise UserError(
-            f"no component sets the span group {key!r}, as {given} says",
-            f"The groups are {', '.join(known) or 'none'}; of a file whose entities "
-            "are in doc.ents, leave out the name before =.",
-        )
-    return Path(path), key
-
-
-def _evaluate(nlp: Language, path: Path, key: str, model: str) -> dict[str, Any]:
+def _evaluate(nlp: Language, path: Path, layer: str, model: str) -> dict[str, Any]:
     """All scores of a pipeline on the documents of a file."""
     with sound(f"{path} cannot be read", "Give a .spacy file."):
         examples = list(make_corpus(path, gold_preproc=False, gold_sents=False)(nlp))
     if not examples:
         raise UserError(f"{path} holds no document", "Give one with documents.")
-    for example in examples if key else ():
-        move_entities(example, key)
+    for example in examples if layer else ():
+        move_entities(example, layer)
     with running(model):
-        return score_pipeline(nlp, examples, path.name)
+        return score_pipeline(nlp, examples, path.name, layer=layer)
 
 
 def card(nlp: Language, scores: Mapping[str, Mapping[str, Any]]) -> str:

@@ -2,14 +2,16 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy
 from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..confidence.reliability import Reliability, measure_reliability
+from ..confidence.thresholds import exclusive_truth
 from ..hidden import shown
 from .comparison import Confusion
 from .scores import ScoreTable, score_labels
@@ -54,7 +56,7 @@ class WrongCategory:
 
 @dataclass(frozen=True)
 class CategoryReport:
-    """The categories of a pipeline on annotated documents.
+    """The categories of a classifier on annotated documents.
 
     exclusive: Whether one of them applies to each document.
     n_documents: How many are annotated; where several may apply, with a category that
@@ -87,24 +89,31 @@ def report_categories(
     *,
     exclusive: bool | None = None,
     threshold: float | Mapping[str, float] = 0.5,
+    labels: Collection[str] | None = None,
+    others: Collection[str] = (),
 ) -> CategoryReport | None:
     """Compare predicted categories with annotated ones; None if there are none that
-    the pipeline knows.
+    the classifier knows.
 
     n_examples: How many wrong documents are shown.
-    exclusive: Whether one of them applies; told from the annotation if None.
+    exclusive: Whether one of them applies, of those that are annotated to a degree the
+        first; told from the annotation if None.
     threshold: From which score on a category counts, where several may apply; that of
         each category, if they have their own.
+    labels: The classifier's; all that are predicted if None.
+    others: Of other classifiers: documents that have no category but theirs are passed
+        over.
     """
     numbered = [
         (i, each)
         for i, each in enumerate(examples)
-        if each.reference.cats and each.predicted.cats
+        if each.reference.cats.keys() - set(others) and each.predicted.cats
     ]
-    if not numbered:
+    found = {c for _, each in numbered for c in each.predicted.cats}
+    labels = sorted(found if labels is None else found & set(labels))
+    if not labels:
         return None
     docs = [each.reference for _, each in numbered]
-    labels = sorted({c for _, each in numbered for c in each.predicted.cats})
     truth, known, scores = (
         numpy.array([[of(each, label) for label in labels] for _, each in numbered])
         for of in (_truth, _is_known, _score)
@@ -112,14 +121,13 @@ def report_categories(
     _warn_of_strange(labels, docs, known)
     if exclusive is None:
         exclusive = bool((truth > 0.5).sum(1).max() <= 1 and known.all())
+    least = _thresholds(threshold, labels)
     if exclusive:  # one applies: what is not named does not
         known[:] = True
-    least = _thresholds(threshold, labels)
-    if exclusive:
         predicted = numpy.eye(len(labels), dtype=bool)[scores.argmax(1)]
+        gold = exclusive_truth(truth)
     else:
-        predicted = scores >= least
-    gold = truth > 0.5
+        predicted, gold = scores >= least, truth > 0.5
     some = known.any(1)
     if not some.any():
         return None
@@ -144,6 +152,23 @@ def report_categories(
         wrong[:n_examples],
         _reliability(exclusive, gold, known, scores),
     )
+
+
+def report_classifiers(
+    examples: Sequence[Example],
+    n_examples: int,
+    classifiers: Mapping[str, Mapping[str, Any]],
+) -> dict[str, CategoryReport]:
+    """What `report_categories` says of each classifier, where it says something.
+
+    classifiers: What `report_categories` is told of them, by name; if there are none,
+        all categories are taken for those of one without a name.
+    """
+    reports = {
+        name: report_categories(examples, n_examples, **about)
+        for name, about in (classifiers or {"": {}}).items()
+    }
+    return {name: each for name, each in reports.items() if each is not None}
 
 
 def _thresholds(

@@ -63,38 +63,54 @@ class Comparison:
     gold: Its annotated entities.
     predicted: The predictions that are right or wrong.
     ignored: Predictions over tokens whose annotation is missing: neither.
+    missing: Those tokens.
     """
 
     doc: Doc
     gold: Sequence[Entity]
     predicted: Sequence[Entity]
     ignored: Sequence[Entity] = ()
+    missing: frozenset[int] = frozenset()
 
 
-def compare(example: Example) -> Comparison | None:
+def compare(example: Example, layer: str = "") -> Comparison | None:
     """Bring the entities of an example onto the tokens of its reference.
 
     As in `spacy.scorer.get_ner_prf`, a prediction covers all gold tokens from the first
     to the last that it is aligned to, and is ignored if the annotation of one of them
     is missing. Returns None where nothing is annotated.
+
+    layer: The span group whose entities they are, of which all is annotated, instead of
+        `doc.ents`.
     """
     reference = example.reference
-    if not reference.has_annotation("ENT_IOB"):
+    missing: frozenset[int] = frozenset()
+    if layer:
+        if layer not in reference.spans:
+            return None
+    elif reference.has_annotation("ENT_IOB"):
+        missing = frozenset(token.i for token in reference if token.ent_iob == 0)
+    else:
         return None
-    gold = [Entity(ent.start, ent.end, ent.label_) for ent in reference.ents]
+    spans = _spans_of(reference, layer)
+    gold = [Entity(span.start, span.end, span.label_) for span in spans]
     predicted, ignored = [], []
-    for entity in _aligned(example):
-        tokens = reference[entity.start : entity.end]
-        missing = any(token.ent_iob == 0 for token in tokens)
-        (ignored if missing else predicted).append(entity)
-    return Comparison(reference, gold, predicted, ignored)
+    for entity in _aligned(example, layer):
+        is_known = missing.isdisjoint(range(entity.start, entity.end))
+        (predicted if is_known else ignored).append(entity)
+    return Comparison(reference, gold, predicted, ignored, missing)
 
 
-def _aligned(example: Example) -> list[Entity]:
+def _spans_of(doc: Doc, layer: str) -> list[Span]:
+    return list(doc.spans.get(layer, ()) if layer else doc.ents)
+
+
+def _aligned(example: Example, layer: str) -> list[Entity]:
     doc = example.predicted
     x2y = example.alignment.x2y
     entities = []
-    for ent, confidence in zip(doc.ents, confidences(doc, doc.ents), strict=True):
+    spans = _spans_of(doc, layer)
+    for ent, confidence in zip(spans, confidences(doc, spans, layer), strict=True):
         indices = x2y[ent.start : ent.end]
         if len(indices):
             start, end = int(indices[0]), int(indices[-1]) + 1

@@ -1,13 +1,13 @@
 """All that a report says, and its tables, which are the same for text and HTML."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from spacy.training import Example
 
 from ..confidence.reliability import Reliability, measure_reliability
-from .category_report import CategoryReport, WrongCategory, report_categories
+from .category_report import CategoryReport, WrongCategory, report_classifiers
 from .comparison import (
     CORRECT,
     ERRORS,
@@ -54,7 +54,8 @@ class Report:
     frequent: The most frequent mistakes.
     examples: Some mistakes of each kind, in context.
     calibration: None for a pipeline without confidences.
-    relations, categories: None where none are annotated.
+    relations: None where none are annotated.
+    categories: Of each classifier of which some are annotated, by its name.
     """
 
     model: str
@@ -72,7 +73,7 @@ class Report:
     examples: dict[str, list[Mistake]]
     calibration: Reliability | None
     relations: RelationReport | None = None
-    categories: CategoryReport | None = None
+    categories: dict[str, CategoryReport] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Dicts, lists, strings and numbers, for JSON."""
@@ -86,19 +87,18 @@ def make_report(
     data: str = "",
     unit: str = "documents",
     n_errors: int = 10,
-    exclusive: bool | None = None,
-    threshold: float | Mapping[str, float] = 0.5,
+    classifiers: Mapping[str, Mapping[str, Any]] | None = None,
+    layer: str = "",
 ) -> Report:
     """Compare the predictions of examples with their references.
 
     n_errors: How many of the most frequent mistakes are listed, and how many examples
         of each kind are shown.
-    exclusive: Whether one category applies; told from the annotation if None.
-    threshold: From which score on a category counts, where several may apply; that of
-        each, or one for all.
+    classifiers: What `report_categories` is told of the pipeline's, by their names.
+    layer: The span group whose entities are compared, instead of `doc.ents`.
     """
     examples = list(examples)
-    compared = [compare(example) for example in examples]
+    compared = [compare(example, layer) for example in examples]
     comparisons = [each for each in compared if each is not None]
     pairs = [pair_comparison(comparison) for comparison in comparisons]
     flat = [pair for of_document in pairs for pair in of_document]
@@ -119,9 +119,7 @@ def make_report(
         examples=pick_examples(mistakes, n_errors),
         calibration=_calibrate(flat),
         relations=report_relations(examples, n_errors),
-        categories=report_categories(
-            examples, n_errors, exclusive=exclusive, threshold=threshold
-        ),
+        categories=report_classifiers(examples, n_errors, classifiers or {}),
     )
 
 
@@ -137,9 +135,11 @@ def _all_mistakes(
     ]
 
 
-def calibrate_examples(examples: Iterable[Example]) -> Reliability | None:
+def calibrate_examples(
+    examples: Iterable[Example], layer: str = ""
+) -> Reliability | None:
     """The confidences of predicted entities; None if there are none."""
-    comparisons = filter(None, map(compare, examples))
+    comparisons = filter(None, (compare(each, layer) for each in examples))
     return _calibrate([pair for each in comparisons for pair in pair_comparison(each)])
 
 
@@ -227,6 +227,14 @@ def relation_examples(mistakes: list[RelationMistake]) -> Table:
         for each in mistakes
     ]
     return Table(("gold", "predicted", "score", "context"), "llrl", rows)
+
+
+def category_reports(report: Report) -> Iterator[tuple[str, CategoryReport]]:
+    """The categories of each classifier, with its name after a colon where there are
+    several.
+    """
+    for name, each in report.categories.items():
+        yield f": {name}" if len(report.categories) > 1 else "", each
 
 
 def category_scores(categories: CategoryReport) -> Table:

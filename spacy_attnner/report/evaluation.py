@@ -3,6 +3,7 @@
 spaCy's own `evaluate` prints the scores of its own components alone.
 """
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,10 +17,17 @@ from ..atomic import check_apart, check_file, write_json
 from ..corpora.training_data import check_choice
 from ..loading import annotate, load_pipeline, running, use_gpu
 from ..scoring import score_entities_looked_for, score_relations
-from .category_report import report_categories
+from .category_report import report_classifiers
 from .content import Table, calibrate_examples, percent
 from .relation_report import report_relations
-from .run import annotated_kinds, check_data, kind_of_categories, read_annotated
+from .run import (
+    annotated_kinds,
+    check_data,
+    check_layer,
+    classifiers_of,
+    read_annotated,
+    split_layer,
+)
 
 SPEED = "speed"  # as spaCy's own `evaluate` calls it: words a second
 PER_TYPE = "_per_type"
@@ -28,7 +36,7 @@ PARTS = ("p", "r", "f")
 
 def evaluate_pipeline(
     model: str,
-    data: Path,
+    data: Path | str,
     *,
     output: Path | None = None,
     gpu_id: int = -1,
@@ -39,7 +47,8 @@ def evaluate_pipeline(
     """Score a pipeline on annotated documents; see `score_pipeline`.
 
     model: A pipeline's folder, or the name of an installed one.
-    data: A `.spacy` file, or a folder of them.
+    data: A `.spacy` file, or a folder of them. Of KEY=FILE, the entities are taken for
+        spans of the group KEY.
     output: A JSON file for the scores.
     gpu_id: GPU, or -1 for the CPU.
     gold_preproc: Use the gold tokens, and predict sentence by sentence.
@@ -50,17 +59,21 @@ def evaluate_pipeline(
     """
     sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
     check_choice(**sentences)
+    path, layer = split_layer(data)
     if output is not None:
         check_file(output, f"--output {output / 'scores.json'}")
-        check_apart(output, {"documents": data, "pipeline": model})
-    check_data(data)
+        check_apart(output, {"documents": path, "pipeline": model})
+    check_data(path)
     use_gpu(gpu_id)
     nlp = load_pipeline(model)
-    examples = read_annotated(nlp, data, **sentences)
+    check_layer(nlp, data, layer)
+    examples = read_annotated(nlp, path, layer=layer, **sentences)
     with running(model):
-        scores = score_pipeline(nlp, examples, data.name, batch_size=batch_size)
+        scores = score_pipeline(
+            nlp, examples, path.name, batch_size=batch_size, layer=layer
+        )
     if output is not None:
-        write_json(output, scores)
+        write_json(output, _without_nan(scores))
     return scores
 
 
@@ -70,14 +83,18 @@ def score_pipeline(
     title: str = "",
     *,
     batch_size: int | None = None,
+    layer: str = "",
 ) -> dict[str, Any]:
     """Have a pipeline annotate the examples, and score what it found.
 
     title: Of the bar that shows progress.
     batch_size: Documents a batch; the pipeline's own if None.
+    layer: A span group whose confidences are looked at, too.
 
     Returns the scores of all components, by the names of `nlp.evaluate`, those of
-    entities and relations also where their component has no scorer; `cats_acc`;
+    entities and relations also where their component has no scorer; `cats_acc`, with
+    the names of the components where there are several classifiers, as their
+    calibration errors; `spans_KEY_calibration_error` of the layer;
     `ents_`, `rel_` and `cats_calibration_error`, where there are confidences; and
     `speed`, in words a second. Scores of what is annotated nowhere are None.
     """
@@ -89,9 +106,16 @@ def score_pipeline(
         of_none = {name: None for name in scores if name.startswith("cats_")}
         scores.update(of_none)
     scores.update(_left_out(examples, scores))
-    scores.update(_of_confidences(nlp, examples))
+    scores.update(_of_confidences(nlp, examples, layer))
     n_words = sum(len(each.predicted) for each in examples)
     return {**scores, SPEED: n_words / seconds}
+
+
+def _without_nan(value: Any) -> Any:
+    """The same with None for what is no number, which JSON lacks."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(each) for key, each in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _left_out(
@@ -108,19 +132,21 @@ def _left_out(
 
 
 def _of_confidences(
-    nlp: Language, examples: Sequence[Example]
+    nlp: Language, examples: Sequence[Example], layer: str
 ) -> Iterator[tuple[str, float]]:
     relations = report_relations(examples, 0)
-    categories = report_categories(examples, 0, **kind_of_categories(nlp))
-    if categories is not None:
-        yield "cats_acc", categories.accuracy
     for name, calibration in (
         ("ents", calibrate_examples(examples)),
+        (f"spans_{layer}", calibrate_examples(examples, layer) if layer else None),
         ("rel", relations and relations.calibration),
-        ("cats", categories and categories.calibration),
     ):
         if calibration:
             yield f"{name}_calibration_error", calibration.ece
+    classifiers = classifiers_of(nlp)
+    for name, categories in report_classifiers(examples, 0, classifiers).items():
+        of = f"_{name}" if len(classifiers) > 1 else ""
+        yield f"cats_acc{of}", categories.accuracy
+        yield f"cats_calibration_error{of}", categories.calibration.ece
 
 
 def evaluation_tables(scores: Mapping[str, Any]) -> Iterator[Table]:

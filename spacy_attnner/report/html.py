@@ -5,12 +5,11 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..confidence.reliability import Reliability
 from ..errors import UserError
-from ..render.page import page
+from ..render.page import markup, page
 from . import content
 from .category_report import CategoryReport, Curve
 from .comparison import Confusion, Mistake
@@ -61,8 +60,8 @@ def to_html(report: Report) -> str:
         parts += [_figures(report), *_sections(report)]
     if report.relations is not None:
         parts += _relation_sections(report.relations)
-    if report.categories is not None:
-        parts += _category_sections(report.categories)
+    for of, found in content.category_reports(report):
+        parts += _category_sections(found, of)
     return page(f"What {report.model} finds", parts, CSS)
 
 
@@ -86,7 +85,7 @@ def _sections(report: Report) -> list[str]:
         ]
     for kind, mistakes in report.examples.items():
         if mistakes:
-            parts += [f"<h3>Examples: {escape(kind)}</h3>", _examples(mistakes)]
+            parts += [f"<h3>Examples: {markup(kind)}</h3>", _examples(mistakes)]
     parts += _confidence(report.calibration)
     return [*parts, "<h2>Tags</h2>", html_table(content.tag_scores(report.tags))]
 
@@ -102,13 +101,13 @@ def _relation_sections(found: RelationReport) -> list[str]:
     for kind, mistakes in found.examples.items():
         if mistakes:
             table = html_table(content.relation_examples(mistakes))
-            parts += [f"<h3>Examples: {escape(kind)}</h3>", table]
+            parts += [f"<h3>Examples: {markup(kind)}</h3>", table]
     return parts + _confidence(found.calibration)
 
 
-def _category_sections(found: CategoryReport) -> list[str]:
+def _category_sections(found: CategoryReport, of: str) -> list[str]:
     parts = [
-        "<h2>Categories</h2>",
+        f"<h2>Categories{markup(of)}</h2>",
         *paragraphs([content.category_summary(found)]),
         side_by_side(
             html_table(content.category_scores(found)), plot_scores(found.scores)
@@ -155,7 +154,7 @@ def _figures(report: Report) -> str:
 def large_figures(figures: Mapping[str, str]) -> str:
     """Numbers that stand out, by what they are."""
     cells = "".join(
-        f"<div><b>{escape(value)}</b>{escape(name)}</div>"
+        f"<div><b>{markup(value)}</b>{markup(name)}</div>"
         for name, value in figures.items()
     )
     return f'<div class="figures">{cells}</div>'
@@ -165,10 +164,10 @@ def _examples(mistakes: Iterable[Mistake]) -> str:
     rows = []
     for mistake in mistakes:
         confidence = NONE if mistake.confidence is None else f"{mistake.confidence:.3f}"
-        cells = [escape(cell) for cell in content.entities_of(mistake)]
+        cells = [markup(cell) for cell in content.entities_of(mistake)]
         context = (
-            f"{escape(mistake.left)} <mark>{escape(mistake.text)}</mark> "
-            f"{escape(mistake.right)}"
+            f"{markup(mistake.left)} <mark>{markup(mistake.text)}</mark> "
+            f"{markup(mistake.right)}"
         )
         rows.append([*cells, confidence, context])
     return html_rows(("gold", "predicted", "confidence", "context"), "llrl", rows)
@@ -176,7 +175,7 @@ def _examples(mistakes: Iterable[Mistake]) -> str:
 
 def html_table(table: Table) -> str:
     """A table; its cells are escaped."""
-    rows = [[escape(cell) for cell in row] for row in table.rows]
+    rows = [[markup(cell) for cell in row] for row in table.rows]
     return html_rows(table.header, table.aligns, rows)
 
 
@@ -189,7 +188,7 @@ def html_rows(header: Iterable[str], aligns: str, rows: Iterable[Iterable[str]])
         inside = "".join(f"<{name}{mark}>{cell}</{name}>" for cell, mark in pairs)
         return f"<tr>{inside}</tr>"
 
-    head = line(map(escape, header), "th")
+    head = line(map(markup, header), "th")
     return "\n".join(["<table>", head, *(line(row, "td") for row in rows), "</table>"])
 
 
@@ -201,7 +200,7 @@ def side_by_side(*parts: str) -> str:
 
 def paragraphs(lines: Iterable[str]) -> list[str]:
     """A paragraph for each line, escaped."""
-    return [f"<p>{escape(line)}</p>" for line in lines]
+    return [f"<p>{markup(line)}</p>" for line in lines]
 
 
 def require_matplotlib() -> None:

@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..atomic import check_apart, check_file, is_same, write_text
+from ..corpora.mixing import move_entities
 from ..corpora.training_data import check_choice, has_sentences, make_corpus
 from ..errors import UserError, sound
 from ..loading import annotate, load_pipeline, running, use_gpu
@@ -22,7 +23,7 @@ from .html import require_matplotlib, to_html
 
 def report_pipeline(
     model: str,
-    data: Path,
+    data: Path | str,
     *,
     json_path: Path | None = None,
     html_path: Path | None = None,
@@ -35,7 +36,8 @@ def report_pipeline(
     """Let a pipeline read annotated documents, and compare what it finds.
 
     model: A pipeline's folder, or the name of an installed one.
-    data: A `.spacy` file, or a folder of them.
+    data: A `.spacy` file, or a folder of them. Of KEY=FILE, the entities are taken for
+        spans of the group KEY.
     json_path, html_path: Files to write the report to.
     gpu_id: GPU, or -1 for the CPU.
     gold_preproc: Use the gold tokens, and predict sentence by sentence.
@@ -48,22 +50,25 @@ def report_pipeline(
     """
     sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
     check_choice(**sentences)
-    check_reports({"documents": data, "pipeline": model}, json_path, html_path)
-    check_data(data)
+    path, layer = split_layer(data)
+    check_reports({"documents": path, "pipeline": model}, json_path, html_path)
+    check_data(path)
     use_gpu(gpu_id)
     nlp = load_pipeline(model)
-    examples = read_annotated(nlp, data, **sentences)
-    unit = _unit(examples, data, **sentences)
+    check_layer(nlp, data, layer)
+    examples = read_annotated(nlp, path, layer=layer, **sentences)
+    unit = _unit(examples, path, **sentences)
     with running(model):
-        annotate(nlp, examples, data.name, batch_size=batch_size)
-    _check_predictions(nlp, model, examples)
+        annotate(nlp, examples, path.name, batch_size=batch_size)
+    _check_predictions(nlp, model, examples, layer)
     report = make_report(
         examples,
         model=model,
         data=str(data),
         unit=unit,
         n_errors=n_errors,
-        **kind_of_categories(nlp),
+        classifiers=classifiers_of(nlp),
+        layer=layer,
     )
     files = {}
     if json_path is not None:
@@ -110,10 +115,43 @@ def check_data(data: Path) -> None:
         raise UserError(f"{data} is not a .spacy file", way_out)
 
 
+def split_layer(given: Path | str) -> tuple[Path, str]:
+    """A file, and the span group that its entities are of: of KEY=FILE; "" if they are
+    those of `doc.ents`.
+    """
+    key, equals, path = str(given).partition("=")
+    if not equals or Path(given).exists():
+        return Path(given), ""
+    return Path(path), key
+
+
+def check_layer(nlp: Language, given: Path | str, layer: str) -> None:
+    """Raises UserError for a span group that no component sets.
+
+    given: What named it.
+    """
+    settings = (getattr(pipe, "cfg", {}) for _, pipe in nlp.pipeline)
+    keys = [each.get("spans_key") for each in settings if not each.get("set_ents")]
+    known = list(filter(None, keys))
+    if layer and layer not in known:
+        raise UserError(
+            f"no component sets the span group {layer!r}, as {given} says",
+            f"The groups are {', '.join(known) or 'none'}; of a file whose entities "
+            "are in doc.ents, leave out the name before =.",
+        )
+
+
 def read_annotated(
-    nlp: Language, data: Path, *, gold_preproc: bool = False, gold_sents: bool = False
+    nlp: Language,
+    data: Path,
+    *,
+    layer: str = "",
+    gold_preproc: bool = False,
+    gold_sents: bool = False,
 ) -> list[Example]:
     """Read annotated documents, with their sentence starts, or their sentences.
+
+    layer: The span group that their entities belong into, if that is not `doc.ents`.
 
     Raises UserError if there is none, or nothing is annotated.
     """
@@ -132,32 +170,45 @@ def read_annotated(
             "Annotate some; in JSONL, a document without entities has the key "
             '"entities" with an empty list.',
         )
+    for example in examples if layer else ():
+        move_entities(example, layer)
     return examples
 
 
-def annotated_kinds(doc: Doc) -> set[str]:
-    """What is annotated in a document, or found."""
+def annotated_kinds(doc: Doc, layer: str = "") -> set[str]:
+    """What is annotated in a document, or found.
+
+    layer: The span group that entities are in, if that is not `doc.ents`.
+    """
     found = {
-        "entities": doc.has_annotation("ENT_IOB"),
+        "entities": layer in doc.spans if layer else doc.has_annotation("ENT_IOB"),
         "relations": has_relations(doc),
         "categories": bool(doc.cats),
     }
     return {what for what, is_there in found.items() if is_there}
 
 
-def kind_of_categories(nlp: Language) -> dict[str, Any]:
-    """Whether the pipeline's categories exclude each other, and its threshold, or that
-    of each category.
+def classifiers_of(nlp: Language) -> dict[str, dict[str, Any]]:
+    """What `report_categories` is told of each of a pipeline's classifiers: whether its
+    categories exclude each other, its threshold, or that of each category, its labels
+    and those of the others.
     """
-    for _, pipe in nlp.pipeline:
+    found: dict[str, dict[str, Any]] = {}
+    for name, pipe in nlp.pipeline:
+        ours: Any = pipe
         if isinstance(pipe, MultiLabel_TextCategorizer):
-            ours: Any = pipe
             has_own = ours.cfg.get("thresholds")
             least = ours.least_of_labels() if has_own else ours.cfg["threshold"]
-            return {"exclusive": False, "threshold": least}
-        if isinstance(pipe, TextCategorizer):
-            return {"exclusive": True}
-    return {}
+            found[name] = {"exclusive": False, "threshold": least}
+        elif isinstance(pipe, TextCategorizer):
+            found[name] = {"exclusive": True}
+        else:
+            continue
+        found[name]["labels"] = ours.labels
+    labels = {name: set(each["labels"]) for name, each in found.items()}
+    for name, each in found.items():
+        each["others"] = set().union(*labels.values()) - labels[name]
+    return found
 
 
 def _unit(
@@ -168,13 +219,18 @@ def _unit(
     return "sentences" if gold_preproc else "documents with sentence starts"
 
 
-def _check_predictions(nlp: Language, model: str, examples: list[Example]) -> None:
+def _check_predictions(
+    nlp: Language, model: str, examples: list[Example], layer: str
+) -> None:
     """Raises UserError where nothing of what is annotated was found.
 
     Components that set entities say of every token whether it is in one.
     """
-    annotated = {what for each in examples for what in annotated_kinds(each.reference)}
-    found = {what for each in examples for what in annotated_kinds(each.predicted)}
+    annotated: set[str] = set()
+    found: set[str] = set()
+    for each in examples:
+        annotated |= annotated_kinds(each.reference, layer)
+        found |= annotated_kinds(each.predicted, layer)
     if annotated & found:
         return
     names = ", ".join(nlp.pipe_names) or "none"

@@ -125,7 +125,7 @@ def tag_pairs(comparison: Comparison) -> list[tuple[str, str]]:
     return [
         (gold[token.i], predicted[token.i])
         for token in comparison.doc
-        if token.ent_iob != 0
+        if token.i not in comparison.missing
     ]
 
 

@@ -64,23 +64,22 @@ def _relations(report: Report) -> Sections:
 
 
 def _categories(report: Report) -> Sections:
-    found = report.categories
-    if found is None:
-        return []
-    scores = text_table(content.category_scores(found))
-    sections = [("Categories", [content.category_summary(found), scores])]
-    if found.confusion is not None:
-        table = text_table(content.confusion(found.confusion))
-        sections.append(("Confusion of categories", [table]))
-    examples = [
-        visible(f"  {each.gold} -> {each.predicted} {each.score:.3f}: {each.text}")
-        for each in found.examples
-    ]
-    return [
-        *sections,
-        ("Documents of other categories", examples),
-        ("Probabilities of categories", _confidence(found.calibration)),
-    ]
+    sections = []
+    for of, found in content.category_reports(report):
+        scores = text_table(content.category_scores(found))
+        sections.append(("Categories", [content.category_summary(found), scores], of))
+        if found.confusion is not None:
+            table = text_table(content.confusion(found.confusion))
+            sections.append(("Confusion of categories", [table], of))
+        examples = [
+            visible(f"  {each.gold} -> {each.predicted} {each.score:.3f}: {each.text}")
+            for each in found.examples
+        ]
+        sections.append(("Documents of other categories", examples, of))
+        sections.append(
+            ("Probabilities of categories", _confidence(found.calibration), of)
+        )
+    return [(title + visible(of), lines) for title, lines, of in sections]
 
 
 def _relation_example(mistake: RelationMistake) -> str:

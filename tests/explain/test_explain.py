@@ -226,7 +226,7 @@ def test_what_is_no_explanation():
         Explanation.from_json({"weights": []})
     data = {
         "component": "c",
-        "target": {},
+        "target": {"kind": "entity", "label": "PER", "start": 0, "end": 1},
         "probability": 0.5,
         "method": "attention",
         "tokens": ["a"],
@@ -241,6 +241,23 @@ def test_what_is_no_explanation():
         Explanation.from_json([1])  # type: ignore[arg-type]
     line = data | {"doc": 3, "weights": [1]}
     assert Explanation.from_json(line).weights == [1]
+    target = {"kind": "relation", "label": "In", "head": [0, 1], "tail": [0, 1]}
+    assert Explanation.from_json(line | {"target": target}).target == target
+    for wrong in (
+        {"weights": [float("nan")]},
+        {"weights": [True]},
+        {"probability": "high"},
+        {"component": None},
+        {"error": "none"},
+        {"target": "x"},
+        {"target": {}},
+        {"target": {"kind": "word", "label": "x"}},
+        {"target": {"kind": "entity", "label": "x", "start": 0, "end": 2}},
+        {"target": target | {"tail": 1}},
+    ):
+        (name,) = wrong
+        with pytest.raises(ValueError, match=f"the {name} of an explanation"):
+            Explanation.from_json(line | wrong)
 
 
 def test_a_model_without_vectors_of_tokens():
@@ -288,6 +305,9 @@ def test_the_component_that_says_so_is_asked():
     doc.spans["second"] = [Span(doc, 4, 6, label="ORG")]
     found = [explain(both, doc, s) for s in (doc.ents[0], doc.spans["second"][0])]
     assert [each.component for each in found] == ["first", "second"]
+    every = [doc.ents[0], doc.spans["second"][0]]
+    assert Explainer(both).targets(doc, "entity") == every
+    assert Explainer(both).targets(doc, "entity", "second") == every[1:]
     assert explain(both, doc, Span(doc, 1, 3, label="ORG")).component == "first"
 
 

@@ -5,6 +5,7 @@ import re
 
 import pytest
 import spacy
+from spacy.language import Language
 
 from spacy_attnner.cli.picture_commands import Kind, Method
 from spacy_attnner.explain.faithfulness import KINDS
@@ -119,6 +120,72 @@ def test_attention_of_entities_is_not_dropped_silently(both, texts, tmp_path):
     result = run(*args)
     assert result.exit_code == 0, result.output
     assert "Entities are left out" in said(result)
+
+
+def test_all_components_of_a_kind_and_each_once(model, texts, tmp_path):
+    nlp = spacy.load(model / "attn_textcat")
+    nlp.add_pipe("attn_textcat", "second", source=spacy.load(model / "attn_textcat"))
+    nlp.to_disk(tmp_path / "two")
+    output = tmp_path / "why.jsonl"
+    args = ("-k", "category", "-k", "category", "-m", "attention")
+    result = run(tmp_path / "two", texts, "-o", output, *args)
+    assert result.exit_code == 0, result.output
+    lines = map(json.loads, output.read_text("utf8").splitlines())
+    found = [(line["doc"], line["component"]) for line in lines]
+    assert found[:2] == [("<first>", "attn_textcat"), ("<first>", "second")]
+    assert len(found) == 6
+    result = run(tmp_path / "two", texts, "-o", output, *args, "-c", "second")
+    assert "Wrote 3 explanations" in said(result)
+
+
+@pytest.mark.parametrize("args", [["-m", "leave_one_out"], ["--evaluate"]])
+def test_a_text_that_cannot_be_explained_is_named(
+    model, texts, tmp_path, monkeypatch, args
+):
+    def fail(question):
+        raise ValueError("no such pair")
+
+    monkeypatch.setitem(METHODS, "leave_one_out", fail)
+    output = [] if "--evaluate" in args else ["-o", tmp_path / "why.jsonl"]
+    result = run(model / "attn_textcat", texts, *output, *args)
+    assert result.exit_code == 1
+    name = "'Mira works for" if "--evaluate" in args else "the text '<first>', 'Mira"
+    assert name in said(result)
+    assert "cannot be explained: no such pair" in said(result)
+    assert not (tmp_path / "why.jsonl").exists()
+
+
+@Language.component("test_explain_merge")
+def merge_all(doc):
+    with doc.retokenize() as retokenizer:
+        if len(doc) > 1:
+            retokenizer.merge(doc[:])
+    return doc
+
+
+def test_tokens_that_changed_since_are_told_of(model, texts, tmp_path):
+    args = (texts, "-o", tmp_path / "why.jsonl", "-m", "attention")
+    assert "not those that the" not in said(run(model / "attn_textcat", *args))
+    nlp = spacy.load(model / "attn_textcat")
+    nlp.add_pipe("test_explain_merge")
+    nlp.to_disk(tmp_path / "merging")
+    result = run(tmp_path / "merging", *args)
+    assert result.exit_code == 0, result.output
+    assert "2 of the probabilities are not those that the texts have" in said(result)
+
+
+def test_ids_of_half_a_character(model, tmp_path):
+    """And of such that change the direction: what is written is UTF-8, and shown."""
+    path = tmp_path / "in.jsonl"
+    path.write_text(json.dumps({"text": "Rain .", "id": "a\ud800b\u202ec"}))
+    for name in ("why.jsonl", "why.html"):
+        args = ("-o", tmp_path / name, "-m", "attention")
+        result = run(model / "attn_textcat", path, *args)
+        assert result.exit_code == 0, result.output
+    line = json.loads((tmp_path / "why.jsonl").read_text("utf8"))
+    assert line["doc"] == "a\ufffdb\u202ec"
+    page = (tmp_path / "why.html").read_text("utf8")
+    assert "<h2>a\ufffdb\ufffdc</h2>" in page
 
 
 def test_whether_they_tell_the_truth(model, texts, tmp_path):

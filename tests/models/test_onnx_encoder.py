@@ -7,9 +7,13 @@ import sys
 import numpy
 import pytest
 import spacy
+from spacy.tokens import Span
 from spacy.training import Example
 
 from spacy_attnner.errors import UserError
+from spacy_attnner.explain import Explainer
+from spacy_attnner.explain.faithfulness import RANDOM, evaluate_explanations
+from spacy_attnner.explain.methods import methods_of
 from spacy_attnner.onnx import encoders_of, export_to_onnx
 from spacy_attnner.serving.batch_reader import BatchReader, Job
 from tests.commands import invoke
@@ -116,6 +120,16 @@ def test_a_service_explains_by_leave_one_out(folder):
     assert not outcome.failed, outcome.content
     explanations = json.loads(outcome.content)["explanations"]
     assert {each["method"] for each in explanations} == {"leave_one_out"}
+
+
+def test_what_needs_gradients_explains_nothing(folder):
+    nlp = spacy.load(folder / "onnx")
+    doc = nlp(TEXTS[0])
+    question = Explainer(nlp).question(doc, Span(doc, 0, 2, "PER"))
+    assert methods_of(question) == ["leave_one_out"]
+    doc.ents = [Span(doc, 0, 2, "PER")]
+    result = evaluate_explanations(nlp, [doc], "entity")
+    assert list(result.comprehensiveness) == ["leave_one_out", RANDOM]
 
 
 def test_no_second_time(folder, tmp_path):

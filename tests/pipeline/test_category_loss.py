@@ -118,6 +118,28 @@ def test_graded_categories(make_task, name, cats):
         assert found["trade"] > 0.9
 
 
+def test_graded_categories_that_exclude_each_other(make_task):
+    """The first applies, to scores and to the calibration, though none is above 0.5."""
+    task = make_task("attn_textcat")
+    nlp = task.trained(steps=5)
+    pipe = nlp.get_pipe("attn_textcat")
+    whole, graded = task.examples(nlp), task.examples(nlp)
+    for example in graded:
+        cats = example.reference.cats
+        example.reference.cats = {c: 0.5 if v else 0.1 for c, v in cats.items()}
+    one, other = nlp.evaluate(whole), nlp.evaluate(graded)
+    assert one["cats_macro_f"] > 0.0
+    assert {k: v for k, v in one.items() if k != "speed"} == {
+        k: v for k, v in other.items() if k != "speed"
+    }
+    results = []
+    for examples in (whole, graded):
+        pipe.model.attrs.update(temperature=1.0)
+        results.append(pipe.calibrate(examples))
+    assert results[0] == results[1]
+    assert results[0].accuracy > 0.0
+
+
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
 @names
 def test_what_is_no_share(make_task, name, value):

@@ -37,11 +37,15 @@ class Found(NamedTuple):
 
 @pytest.fixture
 def make_pipe():
-    """`make_pipe(key, overwrite)`: sets what it is told on a document."""
+    """`make_pipe(key)`: sets what it is told on a document."""
 
-    def make(key="attn_ner", overwrite=True):
+    def make(key="attn_ner", overwrite=True, set_ents=True):
         pipe = AttnNER(
-            Vocab(), Model("none", print), spans_key=key, overwrite=overwrite
+            Vocab(),
+            Model("none", print),
+            spans_key=key,
+            overwrite=overwrite,
+            set_ents=set_ents,
         )
         pipe.cfg["labels"] = LABELS
 
@@ -182,6 +186,49 @@ def test_confidences_go_with_their_document(make_pipe, doc, store):
     assert found(store(moved)) == expected
     make_pipe("first")(moved, {PER: 0.125})  # whose turn it was is known, too
     assert found(moved) == {PER: 0.125}
+
+
+@pytest.mark.parametrize("layer_first", [True, False])
+@pytest.mark.parametrize("store", [lambda doc: doc, *STORES.values()])
+def test_layers_do_not_mix(make_pipe, doc, store, layer_first):
+    """An entity of `doc.ents` has the score of the component that set it there, be it
+    the same as one of a layer, whichever scored it last."""
+    ner, layer = make_pipe("first"), make_pipe("layer", set_ents=False)
+    for pipe in (layer, ner) if layer_first else (ner, layer):
+        pipe(doc, {PER: 0.75} if pipe is ner else {PER: 0.25, LOC: 0.5})
+    moved = store(doc)
+    assert found(moved) == {PER: 0.75}
+    group = moved.spans["layer"]
+    assert confidences(moved, group, "layer") == [0.25, 0.5]
+    assert [get_confidence(span, "layer") for span in group] == [0.25, 0.5]
+    assert [get_confidence(span) for span in group] == [0.75, 0.5]
+
+
+def test_layers_of_older_versions(make_pipe, doc):
+    """Nothing says that they are layers: whoever was last counts, as it did."""
+    make_pipe("first")(doc, {PER: 0.75})
+    make_pipe("layer", set_ents=False)(doc, {PER: 0.25})
+    del doc.spans["layer"].attrs["layer"]
+    assert found(doc) == {PER: 0.25}
+
+
+def test_a_layer_that_does_not_overwrite_keeps_its_own(make_pipe, doc):
+    layer = make_pipe("layer", overwrite=False, set_ents=False)
+    layer(doc, {PER: 0.25})
+    make_pipe("first")(doc, {PER: 0.75})
+    layer(doc, {PER: 1.0, LOC: 0.5})
+    assert grouped(doc, "layer") == {PER: 0.25, LOC: 0.5}
+
+
+def test_layers_merged_and_cut(make_pipe, doc):
+    make_pipe("first")(doc, {PER: 0.75})
+    make_pipe("layer", set_ents=False)(doc, {PER: 0.25, LOC: 0.5})
+    whole = merge_docs([doc, doc.copy()])
+    assert list(found(whole).values()) == [0.75, 0.75]
+    assert confidences(whole, whole.spans["layer"], "layer") == [0.25, 0.5] * 2
+    with whole.retokenize() as retokenizer:
+        retokenizer.merge(whole[0:2])
+    assert found(whole)[(0, 1, "PER")] == 0.75
 
 
 def test_documents_merged_and_cut(make_pipe, doc):

@@ -5,6 +5,7 @@ from spacy.training import Example
 
 from spacy_attnner.confidence import confidences
 from spacy_attnner.confidence import set_confidences as set_pairs
+from spacy_attnner.models.candidate_pairs import make_candidate_pairs
 from spacy_attnner.relations import get_relations
 from spacy_attnner.scoring import score_relations_given_entities
 
@@ -68,6 +69,20 @@ def test_some_entities_without_a_confidence(nlp, rel):
         of_person = relation[0] == person[0].text
         expected = given[relation] * (0.25 if of_person else 1.0)
         assert score == pytest.approx(expected, abs=2e-6)
+
+
+def test_arguments_of_a_layer_count_with_its_scores(nlp, rel, monkeypatch):
+    """Not with those of `doc.ents`, which are the same spans here."""
+    pipe = nlp.get_pipe("attn_rel")
+    layer = make_candidate_pairs(spans_key="layer")
+    monkeypatch.setattr(pipe, "get_candidates", layer)
+    given = scores(nlp(rel.doc(nlp, rel.sentences[0])))
+    assert given == {}
+    doc = rel.doc(nlp, rel.sentences[0])
+    set_pairs(doc, [(ent, 0.5) for ent in doc.ents], "layer", layer=True)
+    alone = scores(nlp(doc.copy()))
+    assert alone
+    assert scores(nlp(set_confidences(doc))) == alone
 
 
 def test_the_threshold_is_one_of_the_product(nlp, rel):

@@ -70,6 +70,28 @@ def test_what_is_not_known_has_no_say():
         fit_scores(scored(odds, correct), margin=0.0, least=61)
 
 
+@pytest.mark.parametrize("name", ["attn_textcat", "attn_textcat_multilabel"])
+def test_the_margin_of_categories(make_task, name, tmp_path):
+    """It lowers those of which any number applies; exclusive ones refuse it."""
+    task = make_task(name)
+    nlp = task.trained(steps=10)
+    nlp.to_disk(tmp_path / "model")
+    docs = [each.reference for each in task.examples(nlp)]
+    DocBin(docs=docs).to_disk(tmp_path / "dev.spacy")
+    paths = [str(tmp_path / each) for each in ("model", "dev.spacy", "new")]
+    found = []
+    for margin in ("0", "3"):
+        result = invoke("calibrate", [*paths, "--margin", margin])
+        if name == "attn_textcat" and margin == "3":
+            assert result.exit_code == 1
+            assert "exclude each other and have no" in result.output
+            return
+        assert result.exit_code == 0, result.output
+        attrs = spacy.load(tmp_path / "new").get_pipe(name).model.attrs
+        found.append(attrs["log_odds_offset"])
+    assert found[1] < found[0]
+
+
 @names
 def test_a_component_is_calibrated_and_stored(make_task, name, tmp_path):
     task = make_task(name)

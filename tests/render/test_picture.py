@@ -126,6 +126,16 @@ def test_entities_are_paler_where_they_are_less_sure(doc):
     assert set(boxes(root)) == {"PERSON, 1.000", "PERSON, 0.200"}
 
 
+def test_spans_of_a_layer_are_as_sure_as_the_layer_is(doc):
+    person = doc.ents[0]
+    set_confidences(doc, [(ent, 0.75) for ent in doc.ents])
+    set_confidences(doc, [(person, 0.5)], "layer", layer=True)
+    assert set(boxes(read(picture(doc, spans_key="layer", relations=[]).svg))) == {
+        "PER, 0.500"
+    }
+    assert "PER, 0.750" in boxes(read(picture(doc, layers=["layer"]).svg))
+
+
 def test_colours_are_those_of_displacy():
     assert color_of("ORG") == "#7aecec"
     assert color_of("PER") == color_of("PERSON")
@@ -387,7 +397,7 @@ def test_long_stretches_that_do_not_count_are_folded():
 
 def test_pictures_in_notebooks_and_files(doc, tmp_path):
     found = picture(doc)
-    assert found._repr_svg_() == found.svg
+    assert found._repr_svg_() == found._repr_html_() == found.svg
     papers = []
     for dark in (False, True):
         path = tmp_path / "new" / "doc.svg"

@@ -8,12 +8,10 @@ import pytest
 import spacy
 import srsly
 from spacy.cli.package import package
-from spacy.tokens import DocBin
 from spacy.training import Example
 
 from spacy_attnner.atomic import foreign_to_pipeline
 from spacy_attnner.corpora.conversion import convert
-from spacy_attnner.relations import Relation, set_relations
 from tests.commands import invoke
 
 SAMPLE = Path(__file__).parents[2] / "assets/sample/test.jsonl"
@@ -94,47 +92,6 @@ def test_scores_on_a_test_set(made):
     text = card_of(made, "--data", paths[0], "--data", paths[1])
     assert all(f"On `{path}`:" in text for path in paths)
     assert text.count("| ents_calibration_error |") == 2
-
-
-def test_entities_of_a_layer_and_relations_between_them(tmp_path):
-    nlp = spacy.blank("en")
-    ner = {"model": MODEL, "scorer": {"@scorers": "spacy-attnner.entity_scorer.v1"}}
-    nlp.add_pipe("attn_ner", config=ner)
-    layer = ner | {"set_ents": False, "spans_key": "arguments"}
-    nlp.add_pipe("attn_ner", name="layer", config=layer)
-    pairs = {
-        "@architectures": "spacy-attnner.EntityPairAttention.v1",
-        "hidden": 8,
-        "tok2vec": MODEL["tok2vec"],
-    }
-    parts = {
-        "model": pairs,
-        "get_candidates": {"@misc": "spacy-attnner.CandidatePairs.v1"},
-        "scorer": {"@scorers": "spacy-attnner.relation_scorer.v1"},
-    }
-    for name in ("get_candidates", "scorer"):
-        parts[name]["spans_key"] = "arguments"
-    nlp.add_pipe("attn_rel", config=parts)
-    doc = nlp.make_doc("Mira Holt left Bergen .")
-    doc.ents = [doc.char_span(0, 9, "PER"), doc.char_span(15, 21, "LOC")]
-    set_relations(doc, [Relation(*doc.ents, "Left")])
-    DocBin(docs=[doc]).to_disk(tmp_path / "rel.spacy")
-    gold = doc.copy()
-    gold.spans["arguments"] = list(gold.ents)
-    examples = [Example(nlp.make_doc(doc.text), gold)]
-    optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.02
-    for _ in range(30):
-        nlp.update(examples, sgd=optimizer, annotates=["layer"])
-    nlp.to_disk(tmp_path / "model")
-    text = card_of(tmp_path, "--data", f"arguments={tmp_path / 'rel.spacy'}")
-    for name in ("spans_arguments_f", "rel_f", "rel_gold_ents_f"):
-        assert f"| {name} | 100.00 % |" in text
-    assert "| ents_f |" not in text
-    result = invoke("card", [str(tmp_path / "model"), "--data", "attn_ner=x.spacy"])
-    assert result.exit_code == 1
-    problem = "no component sets the span group 'attn_ner', as attn_ner=x.spacy says"
-    assert problem in " ".join(result.output.split())
 
 
 def test_a_name(made, tmp_path):

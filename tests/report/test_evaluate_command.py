@@ -113,6 +113,31 @@ def test_what_is_not_annotated_has_a_dash(model, data, tmp_path):
     assert "rel_calibration_error" not in result.output
 
 
+def test_what_is_no_number_is_null(model, data, tmp_path, monkeypatch):
+    def score(self, examples, **_):
+        return {"cats_per_type": {"long": float("nan"), "short": 0.5}}
+
+    monkeypatch.setattr(FindsAll, "score", score)
+    evaluate_pipeline(str(model), data, output=tmp_path / "scores.json")
+    scores = json.loads((tmp_path / "scores.json").read_text("utf8"))
+    assert scores["cats_per_type"] == {"long": None, "short": 0.5}
+
+
+def test_several_classifiers_have_scores_of_their_own(data, tmp_path):
+    nlp = spacy.blank("en")
+    for name in ("length", "topic"):
+        nlp.add_pipe("textcat", name=name)
+        for label in ("long", "short") if name == "length" else ("art", "sea"):
+            nlp.get_pipe(name).add_label(label)
+    nlp.initialize()
+    nlp.to_disk(tmp_path / "two")
+    scores = evaluate_pipeline(str(tmp_path / "two"), data)
+    assert {name for name in scores if name.startswith(("cats_acc", "cats_cal"))} == {
+        "cats_acc_length",
+        "cats_calibration_error_length",
+    }
+
+
 def test_sentences(model, data):
     result = invoke("evaluate", [str(model), str(data), "--gold-sents", "-G"])
     assert result.exit_code == 1

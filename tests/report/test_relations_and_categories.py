@@ -17,7 +17,7 @@ from spacy_attnner.report.category_report import report_categories
 from spacy_attnner.report.content import category_summary, make_report
 from spacy_attnner.report.html import plot_curves, to_html
 from spacy_attnner.report.relation_report import report_relations
-from spacy_attnner.report.run import kind_of_categories
+from spacy_attnner.report.run import classifiers_of
 from spacy_attnner.report.text import to_text
 from tests.pipeline.conftest import Task
 
@@ -208,8 +208,8 @@ def test_categories_that_the_pipeline_does_not_know():
         assert report is not None
         assert (report.accuracy, report.n_documents) == (accuracy, n)
     with pytest.warns(UserWarning, match="1 of 1 documents"):
-        report = make_report([strange], exclusive=False)
-    assert report.categories is None
+        report = make_report([strange], classifiers={"any": {"exclusive": False}})
+    assert report.categories == {}
     assert to_text(report)
 
 
@@ -242,10 +242,57 @@ def test_each_category_has_its_threshold():
 def test_the_thresholds_of_a_pipeline():
     nlp = Task("attn_textcat_multilabel").trained(steps=1)
     pipe = nlp.get_pipe("attn_textcat_multilabel")
-    assert kind_of_categories(nlp) == {"exclusive": False, "threshold": 0.5}
+    labels = ("people", "trade", "weather")
+    about = {"exclusive": False, "threshold": 0.5, "labels": labels, "others": set()}
+    assert classifiers_of(nlp) == {"attn_textcat_multilabel": about}
     pipe.thresholds = {"trade": 0.2}
     expected = {"people": 0.5, "trade": 0.2, "weather": 0.5}
-    assert kind_of_categories(nlp)["threshold"] == expected
+    assert classifiers_of(nlp)["attn_textcat_multilabel"]["threshold"] == expected
+
+
+def test_each_classifier_has_a_report_of_its_own():
+    """The first knows one category of a text, the second any number of others."""
+    tones, topics = {"good", "bad"}, {"art", "sea"}
+    both = {"good": 0.9, "bad": 0.1, "art": 0.8, "sea": 0.95}
+    right = {"good": 1.0, "bad": 0.0, "art": 1.0, "sea": 1.0}
+    examples = [
+        of_cats(both, right),
+        of_cats(both, {"good": 0.0, "bad": 1.0}),
+        of_cats(both, {"art": 0.0, "sea": 1.0}),
+    ]
+    report = make_report(
+        examples,
+        classifiers={
+            "tone": {"exclusive": True, "labels": tones, "others": topics},
+            "<topic>": {"exclusive": False, "labels": topics, "others": tones},
+        },
+    )
+    tone, topic = report.categories.values()
+    assert (tone.n_documents, topic.n_documents) == (2, 2)
+    assert (tone.accuracy, topic.accuracy) == (0.5, 0.5)
+    assert (tone.exclusive, topic.exclusive) == (True, False)
+    assert tone.confusion is not None
+    assert tone.confusion.labels == ["bad", "good"]
+    assert (tone.calibration.n, topic.calibration.n) == (2, 4)
+    assert set(report.to_dict()["categories"]) == {"tone", "<topic>"}
+    text, page = to_text(report), to_html(report)
+    assert "Confusion of categories: tone" in text
+    assert "Categories: <topic>" in text
+    assert "<h2>Categories: &lt;topic&gt;</h2>" in page
+
+
+def test_categories_that_are_annotated_to_a_degree():
+    """Of those that exclude each other the first applies, if there is one."""
+    examples = [
+        of_cats({"A": 0.9, "B": 0.1}, {"A": 0.4, "B": 0.3}),
+        of_cats({"A": 0.8, "B": 0.2}, {"A": 0.1, "B": 0.4}),
+        of_cats({"A": 0.7, "B": 0.3}, {"A": 0.0, "B": 0.0}),
+    ]
+    report = report_categories(examples, 5, exclusive=True)
+    assert report is not None
+    assert report.confusion is not None
+    assert report.confusion.counts == [[1, 0, 0], [1, 0, 0], [1, 0, 0]]
+    assert report.scores.per_label["A"].support == 1
 
 
 def test_documents_in_which_one_of_several_categories_is_wrong():
@@ -290,7 +337,8 @@ def test_the_command_on_a_classifier(tmp_path):
     result = CliRunner().invoke(attn_cli, ["report", *map(str, args)])
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "r.json").read_text())
-    assert found["categories"]["n_documents"] == len(docs)
-    assert found["categories"]["exclusive"]
+    categories = found["categories"]["attn_textcat"]
+    assert categories["n_documents"] == len(docs)
+    assert categories["exclusive"]
     assert found["relations"] is None
     assert "most probable category is right" in " ".join(result.output.split())
