@@ -27,6 +27,7 @@ from ..terminal import msg
 from ..wheels import sha256_of
 from .checkpoint import AGAIN, Checkpoint, require_same
 from .config import read_config
+from .loggers import logged_as
 from .resumable import MODELS, run_training
 
 RESULTS = "crossval.json"
@@ -128,13 +129,14 @@ def cross_validate(
             if not cut_off:
                 _write_fold(files, own, cut, number)
         if cut_off or not model.exists():
-            run_training(
-                config_path,
-                folder,
-                overrides={**overrides, **paths},
-                gpu_id=gpu_id,
-                resume=cut_off,
-            )
+            with logged_as(folder.name):
+                run_training(
+                    config_path,
+                    folder,
+                    overrides={**overrides, **paths},
+                    gpu_id=gpu_id,
+                    resume=cut_off,
+                )
         scores[str(number)] = _score(model)
         write_json(output / RESULTS, {**about, "scores": scores})
         if not keep:

@@ -121,6 +121,23 @@ def test_a_value_that_was_wrong_may_be_mended(tmp_path):
     assert run(tmp_path, "--folds", "2", *SHORT).exit_code == 0
 
 
+def test_tensorboard_s_runs_are_apart(tmp_path):
+    board = "spacy-attnner.TensorBoardLogger.v1"
+    trackers = {"b": {"logger": board, "folder": str(tmp_path / "runs")}}
+    config = load_config("folds.cfg")
+    config["training"]["logger"] = {
+        "@loggers": "spacy-attnner.Trackers.v1",
+        "trackers": trackers,
+    }
+    config.to_disk("logged.cfg")
+    args = ["logged.cfg", "train.spacy", "-o", str(tmp_path / "out"), "--folds", "2"]
+    result = invoke("crossval", [*args, *SHORT])
+    assert result.exit_code == 0, result.output
+    runs = sorted((tmp_path / "runs").iterdir())
+    assert [run.name for run in runs] == ["fold1", "fold2"]
+    assert all(len([*run.iterdir()]) == 1 for run in runs)
+
+
 def test_folders_by_the_names_of_folds_stay(tmp_path):
     own = tmp_path / "fold2/train.spacy"
     own.parent.mkdir()
