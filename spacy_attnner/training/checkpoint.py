@@ -8,7 +8,7 @@ Weights are exact and not averaged, unlike those of `model-last`.
 """
 
 import json
-import shutil
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from spacy.language import Language
 from spacy.util import load_model
 from thinc.api import Config, Optimizer
 
-from ..atomic import replacing_folder, replacing_pipeline
+from ..atomic import remove_folders, replacing_folder, replacing_pipeline
 from ..errors import UserError, sound
 from ..models.bridge import whole_state
 from . import randomness
@@ -70,6 +70,18 @@ class Checkpoint:
         """Whether a training began and is not over; maybe too early to go on from."""
         return self.start.exists()
 
+    def check(self) -> None:
+        """Raises UserError if something else stands in its place."""
+        known = (self.start / "meta.json").exists() or (self.last / STATE).exists()
+        found = sorted(os.listdir(self.folder)) if self.folder.is_dir() else []
+        # with a dot, what a killed run left
+        others = [name for name in found if not name.startswith(".")]
+        if others and not known:
+            raise UserError(
+                f"{self.folder} is there and holds no checkpoint: {', '.join(others)}",
+                "Name another --output; nothing in it was changed.",
+            )
+
     def begin(self, nlp: Language) -> None:
         """Keep the pipeline as it is before the first update."""
         self.remove()
@@ -78,13 +90,7 @@ class Checkpoint:
 
     def remove(self) -> None:
         """The training is over, or begins anew."""
-        old = self.folder / "old"
-        if self.start.exists():  # at once, which ends the training
-            shutil.rmtree(old, ignore_errors=True)
-            self.start.rename(old)
-        for folder in (self.last, old):
-            if folder.exists():
-                shutil.rmtree(folder)
+        remove_folders(self.start, self.last)  # the training ends with the first
         if self.folder.exists() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 

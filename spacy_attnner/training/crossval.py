@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from spacy.util import dot_to_object, resolve_dot_names
 from spacy.vocab import Vocab
 from thinc.api import Config
 
-from ..atomic import check_apart, check_folder, write_bytes, write_json
+from ..atomic import check_apart, check_folder, remove_folders, write_bytes, write_json
 from ..corpora.documents import META
 from ..corpora.formats import GROUP
 from ..errors import UserError, sound
@@ -233,8 +232,7 @@ def _is_begun(folder: Path) -> bool:
 
 def _remove_fold(folder: Path, written: Sequence[Path]) -> None:
     """Remove the pipelines and documents of a fold; what else is there stays."""
-    for name in MODELS:
-        shutil.rmtree(folder / name, ignore_errors=True)
+    remove_folders(*(folder / name for name in MODELS))
     for file in written:
         file.unlink()
     for place in [*{file.parent for file in written}, folder]:

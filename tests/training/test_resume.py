@@ -175,12 +175,12 @@ def test_while_the_checkpoint_is_removed(tmp_path, monkeypatch):
     rmtree = shutil.rmtree
 
     def cut_short(path, *args, **kwargs):
-        if (out / "checkpoint/old").exists():
+        if not (out / "checkpoint/start").exists():
             raise Cut
         rmtree(path, *args, **kwargs)
 
     with monkeypatch.context() as patched:
-        patched.setattr("spacy_attnner.training.checkpoint.shutil.rmtree", cut_short)
+        patched.setattr("spacy_attnner.workspace.shutil.rmtree", cut_short)
         with pytest.raises(Cut):
             run_training(Path("tagger.cfg"), out)
     assert (out / "checkpoint").exists()
@@ -205,6 +205,22 @@ def test_a_training_that_was_cut_off_is_not_lost(tmp_path):
     args = ["tagger.cfg", "--output", str(tmp_path), "--force"]
     assert invoke("train", args).exit_code == 0
     assert not (tmp_path / "checkpoint").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["checkpoint/last/weights.ckpt", "model-best/notes.txt", "model-last/x"]
+)
+def test_others_folders_stay(tmp_path, name):
+    own = tmp_path / name
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    for more in ([], ["--resume"], ["--force"]):
+        args = ["tagger.cfg", "--output", str(tmp_path), *more]
+        result = invoke("train", args)
+        assert result.exit_code == 1
+        assert f"{tmp_path}/{name.split('/')[0]}" in said(result)
+        assert "nothing in it was changed" in said(result) or "--resume" in more
+    assert contents(tmp_path) == {name: b"mine"}
 
 
 def test_nothing_to_go_on_with(tmp_path):
