@@ -291,7 +291,7 @@ def card_cli(
     ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
-    """Write a model card into a pipeline: MODEL/README.md.
+    """Write a model card into a pipeline: MODEL/README.md, unless that is your own.
 
     It holds components and labels, scores, data, settings, versions and the processor
     that it is written with, and what the config states of itself: intended_use and

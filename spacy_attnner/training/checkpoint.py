@@ -23,13 +23,15 @@ from thinc.api import Config, Optimizer
 from ..atomic import remove_folders, replacing_folder, replacing_pipeline
 from ..errors import UserError, sound
 from ..models.bridge import whole_state
+from ..report.card import TRAINED
 from . import randomness
 from .optimizer_state import put_state, take_state
 
 FOLDER = "checkpoint"
 STATE = "state.json"
 TENSORS = "arrays.safetensors"
-VERSION = 2
+VERSION = 3
+META = ("performance", TRAINED)  # of meta.json, what evaluations set
 AGAIN = "Name another --output, or give what it was begun with."
 DAMAGED = "Restore the folder from a copy, or begin anew by --force."
 
@@ -114,7 +116,7 @@ class Checkpoint:
             "optimizer": counts,
             "files": progress.files,
             "components": names,
-            "performance": nlp.meta.get("performance", {}),
+            "meta": {name: nlp.meta[name] for name in META},
         }
         with (
             replacing_folder(self.last, [STATE, TENSORS, *files]) as folder,
@@ -162,7 +164,7 @@ class Checkpoint:
                 component: Any = nlp.get_pipe(name)
                 data = (self.last / f"{number}.bin").read_bytes()
                 component.from_bytes(data, exclude=["vocab"])
-            nlp.meta["performance"] = state["performance"]
+            nlp.meta.update(state["meta"])
             arrays = load_file(self.last / TENSORS)
             put_state(optimizer, nlp, arrays, state["optimizer"])
             randomness.set_states(randomness.states_from_plain(state["random"]))

@@ -64,14 +64,19 @@ def wrong_values(source: Path | str) -> Iterator[None]:
         ) from error
 
 
-def reading(name: str, corpus: Reader) -> Reader:
+def reading(name: str, corpus: Reader, counts: dict[str, int]) -> Reader:
     """A reader of the config that says what is wrong with documents.
 
     name: Its path in the config.
+    counts: Gets the number of examples, by the path, whenever all were read.
     """
 
     def read(nlp: Language) -> Iterator[Example]:
+        n = 0
         with wrong_values(name):
-            yield from corpus(nlp)
+            for example in corpus(nlp):
+                n += 1
+                yield example
+        counts[name] = n
 
     return read

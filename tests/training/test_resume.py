@@ -61,7 +61,9 @@ def inside(place, monkeypatch):
 
 
 def contents(folder):
-    """Every file's, but for what tells the spaCy version or the scores' time."""
+    """Every file's, but for what tells the spaCy version or the scores' time, and what
+    spaCy does not store.
+    """
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -71,6 +73,7 @@ def contents(folder):
                 meta = json.loads(data)
                 for key in [k for k in meta["performance"] if k == "speed"]:
                     del meta["performance"][key]
+                meta.pop("training", None)
                 data = json.dumps(meta).encode()
             found[name] = data
     return found
@@ -81,6 +84,11 @@ def same(one, other):
         a, b = contents(one / name), contents(other / name)
         assert list(a) == list(b)
         assert [key for key in a if a[key] != b[key]] == []
+
+
+def trained(out):
+    """What the last pipeline says of its training."""
+    return json.loads((out / DIR_MODEL_LAST / "meta.json").read_text())["training"]
 
 
 @pytest.mark.parametrize("name", PIPELINES)
@@ -97,6 +105,11 @@ def test_it_ends_as_if_it_had_not_been_cut(name, tmp_path):
     run_training(config, out, resume=True)
     same(tmp_path / "whole", out)
     assert not (out / "checkpoint").exists()
+    about = trained(tmp_path / "whole")
+    assert about == trained(out)
+    assert about["steps"] == 12
+    assert set(about["examples"]) >= {"corpora.dev"}
+    assert about["examples"]["corpora.dev"] == 12
 
 
 def test_without_a_cut_it_is_spacy_s_own(tmp_path):
@@ -146,7 +159,9 @@ def test_after_the_last_step(tmp_path, monkeypatch):
     monkeypatch.setattr(Checkpoint, "remove", lambda self: None)
     run_training(Path("tagger.cfg"), tmp_path / "out")
     before = contents(tmp_path / "out" / DIR_MODEL_LAST)
+    about = trained(tmp_path / "out")
     run_training(Path("tagger.cfg"), tmp_path / "out", resume=True)
+    assert trained(tmp_path / "out") == about
     assert contents(tmp_path / "out" / DIR_MODEL_LAST) == before
 
 
