@@ -116,6 +116,7 @@ class Checkpoint:
             "optimizer": counts,
             "files": progress.files,
             "components": names,
+            "settings": {name: _settings(nlp.get_pipe(name)) for name in names},
             "meta": {name: nlp.meta[name] for name in META},
         }
         with (
@@ -163,7 +164,12 @@ class Checkpoint:
             for number, name in enumerate(state["components"]):
                 component: Any = nlp.get_pipe(name)
                 data = (self.last / f"{number}.bin").read_bytes()
-                component.from_bytes(data, exclude=["vocab"])
+                # spaCy rounds the numbers of `cfg`, and labels are those of the start
+                component.from_bytes(data, exclude=["vocab", "cfg"])
+                known = _settings(component)
+                for setting, value in state["settings"][name].items():
+                    if value != known[setting]:  # a callback changed it
+                        setattr(component, setting, value)
             nlp.meta.update(state["meta"])
             arrays = load_file(self.last / TENSORS)
             put_state(optimizer, nlp, arrays, state["optimizer"])
@@ -197,6 +203,11 @@ class Checkpoint:
 
 def _is_stored(component: Any) -> bool:
     return hasattr(component, "to_bytes") and hasattr(component, "from_bytes")
+
+
+def _settings(component: Any) -> dict[str, Any]:
+    names = getattr(component, "SETTINGS", ())
+    return {name: getattr(component, name) for name in names}
 
 
 def require_same(before: Any, now: Any, problem: str, way_out: str) -> None:

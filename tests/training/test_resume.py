@@ -112,6 +112,29 @@ def test_it_ends_as_if_it_had_not_been_cut(name, tmp_path):
     assert about["examples"]["corpora.dev"] == 12
 
 
+CHANGE = "tests.change"
+
+
+@registry.callbacks(CHANGE)
+def make_change():
+    def change(nlp, args):
+        if args["step"] == 2:
+            nlp.get_pipe("attn_ner").loss_weight = 0.7
+        if args["step"] in cut_at:
+            raise Cut
+
+    return change
+
+
+def test_a_setting_that_a_callback_changed(tmp_path):
+    config = make_config("tagger", training__before_update={"@callbacks": CHANGE})
+    config.to_disk("change.cfg")
+    cut(tmp_path, "change.cfg")
+    cut_at.clear()
+    run_training(Path("change.cfg"), tmp_path, resume=True)
+    assert spacy.load(tmp_path / DIR_MODEL_LAST).get_pipe("attn_ner").loss_weight == 0.7
+
+
 def test_without_a_cut_it_is_spacy_s_own(tmp_path):
     run_training(Path("tagger.cfg"), tmp_path / "own")
     spacy_train("tagger.cfg", tmp_path / "spaCy")
