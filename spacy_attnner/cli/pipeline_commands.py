@@ -291,11 +291,12 @@ def card_cli(
     ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
-    """Write a model card into a pipeline: MODEL/README.md, unless that is your own.
+    """Write a model card into a pipeline: MODEL/README.md.
 
     It holds components and labels, scores, data, settings, versions and the processor
     that it is written with, and what the config states of itself: intended_use and
-    limits in [card]. `spacy package` takes it along; give --name here, not there.
+    limits in [card]. `spacy package` takes it along; give --name here, not there. A
+    README.md that is no card is refused.
     """
     from ..report.card import CARD, write_card
 
