@@ -294,6 +294,13 @@ def check_folder(folder: Path) -> None:
             raise PermissionError(13, "Permission denied", str(folder))
 
 
+def remove_folders(*folders: Path) -> None:
+    """Remove those that are there, each in one step: a killed run leaves no half."""
+    for folder in filter(Path.exists, folders):
+        with writing(folder), Workspace(_place(folder)) as workspace:
+            workspace.set_aside(_place(folder))
+
+
 def _require(folder: Path, names: Iterable[str], output: Path) -> None:
     for name in names:
         if not (folder / name).exists():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import spacy
 from spacy import registry
-from spacy.util import load_model_from_config
+from spacy.util import load_config, load_model_from_config
 from thinc.api import Config, warmup_linear
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.cfg"))
@@ -79,3 +79,11 @@ def test_an_evaluation_comes_whatever_the_documents_are(path):
     training = Config().from_disk(path)["training"]
     assert training["max_epochs"] == 0
     assert 10 * training["eval_frequency"] <= training["max_steps"]
+
+
+@pytest.mark.parametrize("name", ["joint.cfg", "joint_trf.cfg"])
+def test_new_names_of_labels_hold_for_dev_too(name):
+    names = {"entities": {"PERSON": "PER"}}
+    given = {"corpora.train.labels": names}
+    config = load_config(CONFIGS[0].parent / name, overrides=given)
+    assert config.interpolate()["corpora"]["dev"]["labels"] == names

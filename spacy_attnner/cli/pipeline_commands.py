@@ -311,7 +311,8 @@ def card_cli(
 
     It holds components and labels, scores, data, settings, versions and the processor
     that it is written with, and what the config states of itself: intended_use and
-    limits in [card]. `spacy package` takes it along; give --name here, not there.
+    limits in [card]. `spacy package` takes it along; give --name here, not there. A
+    README.md that is no card is refused.
     """
     from spacy.cli._util import import_code
 

@@ -1,5 +1,6 @@
 """`spacy attn train`, `tune` and `crossval`: what trains pipelines."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import typer
 
+from ..errors import UserError
 from ..terminal import echo, msg
 from .app import attn_cli
 
@@ -14,10 +16,21 @@ EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def overrides_of(ctx: typer.Context, code: Path | None) -> dict[str, Any]:
-    """Values of the config that a command line names, once `code` is imported."""
+    """Values of the config that a command line names, once `code` is imported.
+
+    Raises UserError for an option that is none.
+    """
+    from click import NoSuchOption
     from spacy.cli._util import import_code, parse_config_overrides
 
-    overrides = parse_config_overrides(ctx.args)
+    try:
+        overrides = parse_config_overrides(ctx.args)
+    except NoSuchOption as error:
+        raise UserError(
+            f"there is no option {error.option_name}",
+            "See --help; values of the config are set by their paths, such as "
+            "--training.dropout 0.2.",
+        ) from error
     import_code(code)
     return overrides
 
@@ -50,6 +63,9 @@ def train_cli(
     code: Path | None = typer.Option(
         None, "--code", "-c", help="A Python file to import: registered functions"
     ),
+    verbose: bool = typer.Option(
+        False, "--verbose", "-V", help="Say more, for debugging"
+    ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
     """Train like `spacy train`, with checkpoints to go on from.
@@ -61,6 +77,8 @@ def train_cli(
     """
     from ..training.resumable import run_training
 
+    if verbose:
+        logging.getLogger("spacy").setLevel(logging.DEBUG)
     overrides = overrides_of(ctx, code)
     with stoppable("The same command with --resume goes on from the last evaluation."):
         run_training(
@@ -136,6 +154,7 @@ def tune_cli(
         ],
         header=("value", f"best: {study.best_value:.4f}", "importance"),
         divider=True,
+        max_col=max(map(len, study.best_params)),
         aligns=("l", "r", "r"),
     )
     msg.good(f"Wrote {output / BEST}")

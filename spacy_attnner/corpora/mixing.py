@@ -6,6 +6,9 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from heapq import merge
+from itertools import chain, starmap
+from operator import itemgetter
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -80,9 +83,11 @@ def create_mixed_corpus(
         entities by other guidelines: an `attn_ner` without `set_ents` learns them.
 
     Every document is read at least once in an epoch; those of corpora whose share is
-    larger than their size come several times.
+    larger than their size come several times. With `training.max_epochs = -1`, which
+    shuffles nothing, the corpora are spread evenly over it.
 
-    Raises ValueError where shares name other corpora or do not add up to 1, and, when
+    Raises ValueError where shares name other corpora or do not add up to 1, a new name
+    is empty, and, when
     it is read, for a corpus that is empty or annotates nothing that is learnt.
     """
     # corpora are typed Any, since confection looks at blocks in a dict before it makes
@@ -90,7 +95,9 @@ def create_mixed_corpus(
     tasks, labels, spans = tasks or {}, labels or {}, spans or {}
     _check(corpora, shares, temperature, [*tasks, *labels, *spans])
     _check_tasks(tasks)
+    _check_names(labels)
 
+    renamed: dict[str, set[str]] = defaultdict(set)  # labels that were met
     surveys: WeakKeyDictionary[Language, dict[str, _Survey]] = WeakKeyDictionary()
 
     def prepared(name: str, nlp: Language) -> Iterator[Example]:
@@ -99,7 +106,7 @@ def create_mixed_corpus(
                 _keep(example, tasks[name])
             if name in labels:
                 for doc in (example.reference, example.predicted):
-                    rename_labels(doc, labels[name])
+                    renamed[name] |= rename_labels(doc, labels[name])
             if name in spans:
                 move_entities(example, spans[name])
             yield example
@@ -111,16 +118,36 @@ def create_mixed_corpus(
                 found = {
                     name: _Survey(name, nlp, prepared(name, nlp)) for name in corpora
                 }
+            _warn_of_names(labels, renamed)
             _warn_of_senses(found)
             surveys[nlp] = found
         found = surveys[nlp]
         sizes = {name: (each.n, each.n_words) for name, each in found.items()}
+        parts = []
         for name, n in counts(sizes, shares, temperature).items():
-            partial = _partial_labels(name, found)
-            examples = _marked(prepared(name, nlp), partial)
-            yield from examples if n == found[name].n else _times(list(examples), n)
+            examples = _marked(prepared(name, nlp), _partial_labels(name, found))
+            parts.append((examples if n == found[name].n else _times(examples, n), n))
+        yield from _spread(parts) if _streams(nlp) else chain(*(x for x, _ in parts))
 
     return read
+
+
+def _streams(nlp: Language) -> bool:
+    """Whether documents are trained on in the order in which they are read."""
+    return nlp.config.interpolate()["training"]["max_epochs"] < 0
+
+
+def _spread(parts: Iterable[tuple[Iterable[Example], int]]) -> Iterator[Example]:
+    """Examples of all parts, each of which is as far as the others at any time.
+
+    parts: With the number of examples of each.
+    """
+
+    def placed(examples: Iterable[Example], n: int) -> Iterator[tuple[float, Example]]:
+        yield from ((i / n, example) for i, example in enumerate(examples))
+
+    for _, example in merge(*starmap(placed, parts), key=itemgetter(0)):
+        yield example
 
 
 @contextmanager
@@ -277,6 +304,27 @@ def move_entities(example: Example, key: str) -> None:
             doc.set_ents([], default="missing")
 
 
+def _check_names(labels: Mapping[str, Mapping[str, str]]) -> None:
+    for name, names in labels.items():
+        for old, new in names.items():
+            if not new.strip():
+                raise ValueError(
+                    f"the new name of {old!r}, a label of the corpus {name!r}, is empty"
+                )
+
+
+def _warn_of_names(
+    labels: Mapping[str, Mapping[str, str]], renamed: Mapping[str, set[str]]
+) -> None:
+    for name, names in labels.items():
+        if unmet := [old for old in names if old not in renamed[name]]:
+            warnings.warn(
+                f"no document of the corpus {name!r} has the label "
+                f"{', '.join(map(repr, unmet))}, which was to get another name",
+                stacklevel=3,
+            )
+
+
 def _partial_labels(name: str, found: Mapping[str, _Survey]) -> dict[str, set[str]]:
     """By kind, the labels that a corpus has, where others have more."""
     partial = {}
@@ -308,21 +356,27 @@ def _warn_of_senses(found: Mapping[str, _Survey]) -> None:
         warnings.warn(message, stacklevel=3)
 
 
-def _times(examples: list[Example], n: int) -> Iterator[Example]:
+def _times(examples: Iterable[Example], n: int) -> Iterator[Example]:
     """This many, each about as often as any other."""
+    examples = list(examples)
     yield from examples * (n // len(examples))
     yield from random.sample(examples, n % len(examples))
 
 
-def rename_labels(doc: Doc, names: Mapping[str, str]) -> None:
+def rename_labels(doc: Doc, names: Mapping[str, str]) -> set[str]:
     """Rename labels: of entities and other spans, of relations and their arguments, of
     categories.
 
     names: The new label of each old one; labels not named stay. Of categories that
         become one, the higher value stays.
+
+    Returns the old labels that the document had.
     """
+    met: set[str] = set()
 
     def named(label: str) -> str:
+        if label in names:
+            met.add(label)
         return names.get(label, label)
 
     def rename(span: Span) -> Span:
@@ -344,6 +398,7 @@ def rename_labels(doc: Doc, names: Mapping[str, str]) -> None:
     doc.cats = {}
     for label, value in cats.items():
         doc.cats[named(label)] = max(value, doc.cats.get(named(label), value))
+    return met
 
 
 def layers_of(doc: Doc) -> list[tuple[str, SpanGroup]]:

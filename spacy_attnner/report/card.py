@@ -26,6 +26,7 @@ from .evaluation import score_pipeline
 from .run import check_layer, split_layer
 
 CARD = "README.md"
+TRAINED = "training"  # in meta.json, what `attn train` says of itself
 SECTION = "card"
 STATED = ("intended_use", "limits")
 NOT_STATED = (
@@ -70,8 +71,10 @@ def write_card(
     name: What the pipeline is called, without its language, from now on; as its
         meta.json says if empty.
 
-    Raises UserError if it is no pipeline, or a file or the name cannot be used.
+    Raises UserError if it is no pipeline, its README.md is no card, or a file or the
+    name cannot be used.
     """
+    _check_place(model / CARD)
     use_gpu(gpu_id)
     if name and not name.isidentifier():
         raise UserError(
@@ -96,6 +99,19 @@ def write_card(
         write_json(model / "meta.json", meta | {"name": name})
     write_text(model / CARD, card(nlp, scores))
     return scores
+
+
+def _check_place(path: Path) -> None:
+    """Raises UserError if something else than a card stands there."""
+    if not path.exists():
+        return
+    front, *rest = path.read_text("utf8", errors="replace").split("\n---\n", 1)
+    ours = front.startswith("---\ntags:\n") and "\nmodel_name: " in front
+    if not (rest and ours):
+        raise UserError(
+            f"{path} is there and was not written by `card`",
+            "Move it away first; nothing in it was changed.",
+        )
 
 
 def _evaluate(nlp: Language, path: Path, layer: str, model: str) -> dict[str, Any]:
@@ -125,7 +141,7 @@ def card(nlp: Language, scores: Mapping[str, Mapping[str, Any]]) -> str:
         "## Components\n\n" + _components(nlp),
         "## Scores\n\n" + "\n\n".join(_scores(nlp, scores)),
         "## Data\n\n" + _data(meta, config),
-        "## Training\n\n" + _training(config),
+        "## Training\n\n" + _training(meta, config),
         "## Written with\n\n" + _written_with(),
     ]
     stated = config.get(SECTION, {})
@@ -170,7 +186,12 @@ def _scores(nlp: Language, scores: Mapping[str, Mapping[str, Any]]) -> Iterator[
     found = dict(flat_scores(nlp.meta.get("performance") or {}))
     if found:
         yield "On the development documents, by which the training chose its best:"
+        losses = {x: found.pop(x) for x in list(found) if x.endswith("_loss")}
         yield score_table(found)
+        if losses:
+            yield "Losses, summed up since the evaluation before:"
+            rows = [(visible(x), f"{loss:,.4g}") for x, loss in losses.items()]
+            yield table(("loss", "value"), rows)
     for name, each in scores.items():
         yield f"On `{visible(name)}`:"
         yield score_table(dict(flat_scores(each)))
@@ -200,10 +221,10 @@ def flat_scores(
 
 
 def score_table(found: Mapping[str, float]) -> str:
-    """Shares in percent; losses and speeds as they are."""
+    """Shares in percent; speeds as they are."""
     rows = []
     for name, value in found.items():
-        share = 0.0 <= value <= 1.0 and not name.endswith("_loss")
+        share = 0.0 <= value <= 1.0
         rows.append(
             (visible(name), f"{100 * value:.2f} %" if share else f"{value:,.1f}")
         )
@@ -223,11 +244,21 @@ def _data(meta: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     if paths:
         named = [(f"`paths.{key}`", f"`{visible(str(v))}`") for key, v in paths.items()]
         parts.append(table(("in the config", "file or folder"), named))
+    examples = meta.get(TRAINED, {}).get("examples", {})
+    if examples:
+        named = [(f"`{visible(name)}`", f"{n:,}") for name, n in examples.items()]
+        parts.append(table(("in the config", "documents in an epoch"), named))
     return "\n\n".join(parts) or "Not stated."
 
 
-def _training(config: Mapping[str, Any]) -> str:
-    rows = []
+def _training(meta: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    trained = meta.get(TRAINED, {})
+    known = {"steps": "steps done", "processor": "trained on"}
+    rows = [
+        (what, f"`{visible(str(trained[key]))}`")
+        for key, what in known.items()
+        if key in trained
+    ]
     for what, path in SETTINGS.items():
         try:
             value = dot_to_object(config, path)  # type: ignore[arg-type]
@@ -235,7 +266,7 @@ def _training(config: Mapping[str, Any]) -> str:
             continue
         if isinstance(value, dict):
             value = ", ".join(f"{key} {each}" for key, each in value.items())
-        if value not in (None, 0, "") or isinstance(value, bool):
+        if value not in (None, 0, "") or isinstance(value, bool) or what == "seed":
             rows.append((what, f"`{visible(str(value))}`"))
     blocks = blocks_of(dict(config), TRANSFORMERS)
     names = dict.fromkeys(str(each["name"]) for each in blocks if each.get("name"))
@@ -251,12 +282,13 @@ def _written_with() -> str:
         except ImportError:
             continue
     rows += [("Python", platform.python_version()), ("platform", platform.platform())]
-    rows.append(("processor", _processor()))
+    rows.append(("processor", processor()))
     about = "The card was written with these; the training may have had others."
     return f"{about}\n\n" + table(("what", "which"), rows)
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the GPU, or of the CPU with its number of cores."""
     if has_torch_cuda_gpu:
         return torch.cuda.get_device_name()
     try:

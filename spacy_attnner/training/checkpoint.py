@@ -8,7 +8,7 @@ Weights are exact and not averaged, unlike those of `model-last`.
 """
 
 import json
-import shutil
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,18 @@ from spacy.language import Language
 from spacy.util import load_model
 from thinc.api import Config, Optimizer
 
-from ..atomic import replacing_folder, replacing_pipeline
+from ..atomic import remove_folders, replacing_folder, replacing_pipeline
 from ..errors import UserError, sound
 from ..models.bridge import whole_state
+from ..report.card import TRAINED
 from . import randomness
 from .optimizer_state import put_state, take_state
 
 FOLDER = "checkpoint"
 STATE = "state.json"
 TENSORS = "arrays.safetensors"
-VERSION = 2
+VERSION = 3
+META = ("performance", TRAINED)  # of meta.json, what evaluations set
 AGAIN = "Name another --output, or give what it was begun with."
 DAMAGED = "Restore the folder from a copy, or begin anew by --force."
 
@@ -70,6 +72,18 @@ class Checkpoint:
         """Whether a training began and is not over; maybe too early to go on from."""
         return self.start.exists()
 
+    def check(self) -> None:
+        """Raises UserError if something else stands in its place."""
+        known = (self.start / "meta.json").exists() or (self.last / STATE).exists()
+        found = sorted(os.listdir(self.folder)) if self.folder.is_dir() else []
+        # with a dot, what a killed run left
+        others = [name for name in found if not name.startswith(".")]
+        if others and not known:
+            raise UserError(
+                f"{self.folder} is there and holds no checkpoint: {', '.join(others)}",
+                "Name another --output; nothing in it was changed.",
+            )
+
     def begin(self, nlp: Language) -> None:
         """Keep the pipeline as it is before the first update."""
         self.remove()
@@ -78,13 +92,7 @@ class Checkpoint:
 
     def remove(self) -> None:
         """The training is over, or begins anew."""
-        old = self.folder / "old"
-        if self.start.exists():  # at once, which ends the training
-            shutil.rmtree(old, ignore_errors=True)
-            self.start.rename(old)
-        for folder in (self.last, old):
-            if folder.exists():
-                shutil.rmtree(folder)
+        remove_folders(self.start, self.last)  # the training ends with the first
         if self.folder.exists() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
@@ -108,7 +116,8 @@ class Checkpoint:
             "optimizer": counts,
             "files": progress.files,
             "components": names,
-            "performance": nlp.meta.get("performance", {}),
+            "settings": {name: _settings(nlp.get_pipe(name)) for name in names},
+            "meta": {name: nlp.meta[name] for name in META},
         }
         with (
             replacing_folder(self.last, [STATE, TENSORS, *files]) as folder,
@@ -155,8 +164,13 @@ class Checkpoint:
             for number, name in enumerate(state["components"]):
                 component: Any = nlp.get_pipe(name)
                 data = (self.last / f"{number}.bin").read_bytes()
-                component.from_bytes(data, exclude=["vocab"])
-            nlp.meta["performance"] = state["performance"]
+                # spaCy rounds the numbers of `cfg`, and labels are those of the start
+                component.from_bytes(data, exclude=["vocab", "cfg"])
+                known = _settings(component)
+                for setting, value in state["settings"][name].items():
+                    if value != known[setting]:  # a callback changed it
+                        setattr(component, setting, value)
+            nlp.meta.update(state["meta"])
             arrays = load_file(self.last / TENSORS)
             put_state(optimizer, nlp, arrays, state["optimizer"])
             randomness.set_states(randomness.states_from_plain(state["random"]))
@@ -189,6 +203,11 @@ class Checkpoint:
 
 def _is_stored(component: Any) -> bool:
     return hasattr(component, "to_bytes") and hasattr(component, "from_bytes")
+
+
+def _settings(component: Any) -> dict[str, Any]:
+    names = getattr(component, "SETTINGS", ())
+    return {name: getattr(component, name) for name in names}
 
 
 def require_same(before: Any, now: Any, problem: str, way_out: str) -> None:

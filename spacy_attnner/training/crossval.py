@@ -2,10 +2,10 @@
 
 import json
 import random
-import shutil
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from spacy.util import dot_to_object, resolve_dot_names
 from spacy.vocab import Vocab
 from thinc.api import Config
 
-from ..atomic import check_apart, check_folder, write_bytes, write_json
+from ..atomic import check_apart, check_folder, remove_folders, write_bytes, write_json
 from ..corpora.documents import META
 from ..corpora.formats import GROUP
 from ..errors import UserError, sound
@@ -26,7 +26,8 @@ from ..terminal import msg
 from ..wheels import sha256_of
 from .checkpoint import AGAIN, Checkpoint, require_same
 from .config import read_config
-from .resumable import run_training
+from .loggers import logged_as
+from .resumable import MODELS, run_training
 
 RESULTS = "crossval.json"
 PARTS = ("train", "test")
@@ -88,7 +89,8 @@ def cross_validate(
     Returns the spread of each score of the config's `score_weights`, in [0, 1], and of
     "score", their weighted sum. Raises UserError if there are fewer documents than
     folds, none has the key, the config does not read such data or does not end by
-    itself, or the folder holds the folds of something else.
+    itself, or the folder holds the folds of something else or others' folders by
+    their names.
     """
     check_folder(output)
     check_apart(output, {"data": data, "config": config_path})
@@ -107,33 +109,37 @@ def cross_validate(
         "documents": digests.get("", digests),
         "config": json.loads(json.dumps(config.interpolate())),
     }
-    scores = _scores_before(output, about)
+    scores = _scores_before(output, folds, about)
+    write_json(output / RESULTS, {**about, "scores": scores})
     for number in range(folds):
         if str(number) in scores:
             msg.info(f"Fold {number + 1} of {folds} is done")
             continue
         msg.divider(f"Fold {number + 1} of {folds}")
-        folder = output / f"fold{number + 1}"
+        folder = _folder(output, number)
         model = folder / DIR_MODEL_LAST
         cut_off = Checkpoint(folder).is_unfinished
         paths: dict[str, str] = {}
+        written: list[Path] = []
         for source, own, cut in zip(sources, docs, parts, strict=True):
             files = [folder / source.name / f"{name}.spacy" for name in PARTS]
             paths |= zip(source.settings, map(str, files), strict=True)
+            written += files
             if not cut_off:
                 _write_fold(files, own, cut, number)
         if cut_off or not model.exists():
-            run_training(
-                config_path,
-                folder,
-                overrides={**overrides, **paths},
-                gpu_id=gpu_id,
-                resume=cut_off,
-            )
+            with logged_as(folder.name):
+                run_training(
+                    config_path,
+                    folder,
+                    overrides={**overrides, **paths},
+                    gpu_id=gpu_id,
+                    resume=cut_off,
+                )
         scores[str(number)] = _score(model)
         write_json(output / RESULTS, {**about, "scores": scores})
         if not keep:
-            shutil.rmtree(folder)
+            _remove_fold(folder, written)
     return spread_of_folds(list(scores.values()))
 
 
@@ -216,6 +222,24 @@ def _write_fold(
         write_bytes(file, bin_.to_bytes())
 
 
+def _folder(output: Path, number: int) -> Path:
+    return output / f"fold{number + 1}"
+
+
+def _is_begun(folder: Path) -> bool:
+    return Checkpoint(folder).is_unfinished or (folder / DIR_MODEL_LAST).exists()
+
+
+def _remove_fold(folder: Path, written: Sequence[Path]) -> None:
+    """Remove the pipelines and documents of a fold; what else is there stays."""
+    remove_folders(*(folder / name for name in MODELS))
+    for file in written:
+        file.unlink()
+    for place in [*{file.parent for file in written}, folder]:
+        with suppress(OSError):  # it is not empty
+            place.rmdir()
+
+
 def _read(data: Path) -> list[Doc]:
     with sound(f"{data} is no .spacy file", "Make one by `spacy attn convert`."):
         return list(DocBin().from_disk(data).get_docs(Vocab()))
@@ -275,15 +299,24 @@ def split(
     return [sorted(part) for part in parts]
 
 
-def _scores_before(output: Path, about: dict[str, Any]) -> dict[str, dict[str, float]]:
+def _scores_before(
+    output: Path, folds: int, about: dict[str, Any]
+) -> dict[str, dict[str, float]]:
     """Of the folds that are done; raises UserError if they are of something else."""
     path = output / RESULTS
+    there = [_folder(output, n) for n in range(folds) if _folder(output, n).exists()]
     if not path.exists():
+        if there:
+            raise UserError(
+                f"{there[0]} is there and {path} is not: it is no fold of crossval's",
+                "Name another --output; nothing in it was changed.",
+            )
         return {}
     with sound(f"{path} cannot be read", AGAIN):
         found = json.loads(path.read_text("utf8"))
         scores = found.pop("scores")
-    require_same(found, about, f"{output} holds the folds of something else", AGAIN)
+    if scores or any(map(_is_begun, there)):
+        require_same(found, about, f"{output} holds the folds of something else", AGAIN)
     return scores
 
 

@@ -13,6 +13,7 @@ from spacy.language import Language
 from spacy.util import registry
 
 Info = dict[str, Any] | None
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # of MLflow, whose 7 take minutes
 TRIAL = "spacy-attnner.Trial.v1"
 LogStep = Callable[[Info], None]
 Logger = Callable[[Language, IO, IO], tuple[LogStep, Callable[[], None]]]
@@ -26,7 +27,8 @@ def create_tensorboard_logger(folder: str | Path, log_config: bool = True) -> Lo
     `ents_per_type`, `scores/ents_per_type/ORG/f`; losses are the sums since the last
     evaluation, `loss/attn_ner`.
 
-    folder: The run's own, below the one that `tensorboard --logdir` is given.
+    folder: The run's own, below the one that `tensorboard --logdir` is given. Each fold
+        of `crossval` has a folder in it.
     log_config: Write the config, too, as a text.
 
     Raises ImportError where TensorBoard is not installed.
@@ -41,7 +43,7 @@ def create_tensorboard_logger(folder: str | Path, log_config: bool = True) -> Lo
     def setup(
         nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr
     ) -> tuple[LogStep, Callable[[], None]]:
-        writer = SummaryWriter(str(folder))
+        writer = SummaryWriter(str(Path(folder) / _part.get()))
         if log_config:
             text = nlp.config.interpolate().to_str()
             writer.add_text("config", "\n".join(f"    {x}" for x in text.splitlines()))
@@ -151,6 +153,7 @@ class _Tracker:
         self._own = self._try(lambda: self._set_up(settings, context))
 
     def _set_up(self, settings: dict[str, Any], context: tuple) -> Any:
+        os.environ.setdefault(RETRIES, "1")
         block = {"logger": {"@loggers": self.logger, **settings}}
         with _unanswered():
             return registry.resolve(block)["logger"](*context)
@@ -177,6 +180,19 @@ class _Tracker:
                 stacklevel=2,
             )
             return None
+
+
+_part: ContextVar[str] = ContextVar("part", default="")
+
+
+@contextmanager
+def logged_as(part: str) -> Iterator[None]:
+    """Within this, a training is one of several, and logged in a folder of its own."""
+    token = _part.set(part)
+    try:
+        yield
+    finally:
+        _part.reset(token)
 
 
 _report: ContextVar[Callable[[dict[str, Any]], None]] = ContextVar("report")

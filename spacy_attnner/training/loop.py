@@ -32,6 +32,7 @@ from thinc.api import Optimizer, fix_random_seed, set_gpu_allocator
 
 from ..atomic import replacing_pipeline
 from ..errors import UserError
+from ..report.card import TRAINED, processor
 from ..terminal import msg
 from . import randomness
 from .checkpoint import Checkpoint, Progress
@@ -175,8 +176,9 @@ def train(
         set_gpu_allocator(config["training"]["gpu_allocator"])
     T = registry.resolve(config["training"], schema=ConfigSchemaTraining)
     names = [T["train_corpus"], T["dev_corpus"]]
+    examples: dict[str, int] = {}
     corpora = [
-        reading(name, corpus)
+        reading(name, corpus, examples)
         for name, corpus in zip(names, resolve_dot_names(config, names), strict=True)
     ]
     optimizer: Optimizer = T["optimizer"]
@@ -196,6 +198,7 @@ def train(
         before_update=steps.before_update(T["before_update"]),
     )
     _announce(T, nlp, optimizer, progress)
+    about = {"processor": processor(), "examples": examples}
     before_to_disk = create_before_to_disk_callback(T["before_to_disk"])
 
     def save(is_best: bool) -> None:
@@ -215,6 +218,7 @@ def train(
             if is_best is not None:
                 with nlp.select_pipes(disable=T["frozen_components"]):
                     update_meta(T, nlp, info)
+                nlp.meta[TRAINED] = {"steps": info["step"], **about}
                 save(is_best)
                 progress.results = list(info["checkpoints"])
                 checkpoint.save(nlp, optimizer, progress)

@@ -1,6 +1,5 @@
 """What `spacy attn train` does: begins a training, or goes on with one."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
 from spacy.util import load_model_from_config
 from thinc.api import Config
 
-from ..atomic import check_folder
+from ..atomic import check_folder, check_pipeline, remove_folders
 from ..errors import UserError
 from ..loading import use_gpu
 from ..terminal import msg
@@ -38,12 +37,13 @@ def run_training(
     resume: Go on from the checkpoint, if there is one.
     force: Begin anew where there is one.
 
-    Raises UserError if a training that was cut off would be lost, there is none to go
-    on with, it was begun with another config or other files of the corpora, or a value
-    of the config is wrong.
+    Raises UserError if a training that was cut off, or what others put into the folder,
+    would be lost, there is none to go on with, it was begun with another config or
+    other files of the corpora, or a value of the config is wrong.
     """
     check_folder(output)
     checkpoint = Checkpoint(output)
+    checkpoint.check()
     if resume:
         _check_unfinished(output, checkpoint)
     elif checkpoint.exists and not force:
@@ -52,9 +52,12 @@ def run_training(
             f"{output} holds a training that was cut off after step {step:,}",
             "Go on with it by --resume, or begin anew by --force.",
         )
+    going_on = resume and checkpoint.exists
+    models = [output / name for name in MODELS]
+    for model in () if going_on else models:
+        check_pipeline(model)
     use_gpu(gpu_id)
     config = read_config(config_path, overrides)
-    going_on = resume and checkpoint.exists
     msg.divider("Loading checkpoint" if going_on else "Initializing pipeline")
     if going_on:
         with wrong_values(config_path):
@@ -68,9 +71,7 @@ def run_training(
             nlp = init_nlp(config, use_gpu=gpu_id)
         progress = Progress(files=corpus_digests(nlp.config.interpolate()))
         msg.good("Initialized pipeline")
-        for name in MODELS:
-            if (output / name).exists():
-                shutil.rmtree(output / name)
+        remove_folders(*models)
         checkpoint.begin(nlp)
     msg.divider("Training pipeline")
     train(nlp, output, checkpoint, progress, gpu_id=gpu_id)

@@ -1,5 +1,6 @@
 """The values that a search may take: a YAML file of paths into a config."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,14 +108,27 @@ def _dimension(given: Any) -> Range | Choices:
             f"{dict(given)} has to have low and high, and may have log, step"
         )
     found = Range(**given)
-    numbers = (found.low, found.high, found.step or 1)
+    numbers = (found.low, found.high, 1 if found.step is None else found.step)
     if any(isinstance(x, bool) or not isinstance(x, int | float) for x in numbers):
         raise ValueError(f"{dict(given)} are not all numbers")
+    if not isinstance(found.log, bool):
+        raise ValueError(f"log is the text {found.log!r}: write true or false")
     if not found.low < found.high:
         raise ValueError(f"low {found.low} is not below high {found.high}")
+    if found.step is not None:
+        _check_step(found.low, found.high, found.step)
     if found.log and (found.low <= 0 or found.step):
         raise ValueError("log takes a low above 0, and no step")
     return found
+
+
+def _check_step(low: Number, high: Number, step: Number) -> None:
+    """Raises ValueError if steps do not lead from one end to the other."""
+    if step <= 0:
+        raise ValueError(f"step {step} is not above 0")
+    n = round((high - low) / step)
+    if n < 1 or not math.isclose(low + n * step, high, abs_tol=1e-9 * step):
+        raise ValueError(f"steps of {step} do not lead from {low} to {high}")
 
 
 def _check_path(path: str, config: Config) -> None:

@@ -22,6 +22,7 @@ from ..errors import UserError, message_of
 from ..loading import use_gpu
 from ..terminal import msg, visible
 from .config import read_config
+from .corpus_files import corpus_digests
 from .loggers import TRIAL, reporting
 from .space import Space, read_space
 from .study import STARTUP, WHY, finished, require_optuna, study_in, why_failed
@@ -52,20 +53,26 @@ def tune(
     seed: Of the search; trainings have the config's own.
     prune: Give up trials that are behind the median of those before at the same step.
 
-    Raises UserError if the space does not fit the config, the study in the folder is of
-    another config or space, or damaged, so many trials in a row fail, or Optuna is not
-    installed.
+    Raises UserError if the space does not fit the config or an override, the study in
+    the folder is of another config, space or corpus, or damaged, so many trials in a
+    row fail, or Optuna is not installed.
     """
     optuna = require_optuna()
     check_folder(output)
     use_gpu(gpu_id)
     config = read_config(config_path, overrides)
     space = read_space(space_path, config)
+    if both := [path for path in space if path in (overrides or {})]:
+        raise UserError(
+            f"{both[0]} is searched, as {space_path} says, and --{both[0]} sets it",
+            "Leave one of the two out.",
+        )
     output.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     about = {
         "space": {path: each.plain() for path, each in space.items()},
         "config": config.interpolate(),
+        "corpus": corpus_digests(config.interpolate()),
     }
     failed: list[str] = []  # why, since a trial came to its end
 

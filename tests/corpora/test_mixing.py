@@ -198,6 +198,33 @@ def test_new_names():
     assert reference.cats == {"POS": 1.0, "neg": 0.0}
 
 
+def test_an_old_name_that_no_document_has():
+    corpora = {"news": reader(*news()), "drugs": reader(*medicine())}
+    names = {"news": {"PER": "Person", "LCO": "Place"}}
+    with pytest.warns(UserWarning, match="'news' has the label 'LCO', which") as caught:
+        list(create_mixed_corpus(corpora, labels=names)(NLP))
+    assert len(caught) == 1
+
+
+def test_a_new_name_that_is_empty():
+    with pytest.raises(ValueError, match="new name of 'PER', a label of the"):
+        create_mixed_corpus({"x": reader(*news())}, labels={"x": {"PER": ""}})
+
+
+@pytest.mark.parametrize("shares", [None, {"news": 0.5, "drugs": 0.5}])
+def test_a_stream_has_all_corpora_at_any_time(shares):
+    nlp = spacy.blank("en", config={"training": {"max_epochs": -1}})
+    corpora = {"news": reader(*news(300)), "drugs": reader(*medicine(30))}
+    mixed = create_mixed_corpus(corpora, shares=shares)
+    found = list(mixed(nlp))
+    n = texts(found)
+    assert n == texts(mixed(NLP))
+    for i in range(0, len(found) - 21, 22):
+        part = texts(found[i : i + 22])
+        assert part["took"] == pytest.approx(22 * n["took"] / len(found), abs=1)
+    assert set(texts(found[:2])) == {"left", "took"}
+
+
 def test_gold_entities_of_training_get_the_new_names_too():
     doc = make_doc("Ada left Bergen", [("Ada", "Peop")], [])
 

@@ -50,6 +50,12 @@ def made(tmp_path_factory):
         "ents_f": 0.912,
         "ents_per_type": {"PER": {"f": 0.5}},
         "attn_ner_loss": 0.25,
+        "cats_macro_f": None,
+    }
+    nlp.meta["training"] = {
+        "steps": 1200,
+        "processor": "A processor, 8 cores",
+        "examples": {"corpora.train": 4321, "corpora.dev": 17},
     }
     nlp.meta["sources"] = [
         {"name": "Mine", "license": "CC0", "url": "x://y", "author": "I"}
@@ -76,13 +82,29 @@ def test_it_is_filled_from_the_pipeline(made):
         "| `attn_ner` | attn_ner | `LOC`, `PER` |",
         "| ents_f | 91.20 % |",
         "| ents_per_type PER f | 50.00 % |",
-        "| attn_ner_loss | 0.2 |",
+        "| loss | value |\n| --- | --- |\n| attn_ner_loss | 0.25 |",
+        "| steps done | `1200` |",
+        "| trained on | `A processor, 8 cores` |",
+        "| seed | `0` |",
+        "| `corpora.train` | 4,321 |",
         "| Mine | I | CC0 | x://y |",
         "News in English.",
         "No poems | no chats.",
         f"| spacy | {spacy.__version__} |",
     ):
         assert part in body
+    assert "cats_" not in body
+
+
+def test_a_readme_of_others_stays(made, tmp_path):
+    shutil.copytree(made / "model", tmp_path / "model")
+    path = tmp_path / "model/README.md"
+    for own in ("# Mine\n", "---\ntags:\n- mine\n---\nmodel_name: x\n"):
+        path.write_text(own)
+        result = invoke("card", [str(tmp_path / "model")])
+        assert result.exit_code == 1
+        assert "was not written by `card`" in " ".join(result.output.split())
+        assert path.read_text() == own
 
 
 def test_scores_on_a_test_set(made):

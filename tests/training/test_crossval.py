@@ -99,6 +99,69 @@ def test_folds_of_something_else(tmp_path):
     assert "config.training.dropout was 0.2 and is 0.3" in said(result)
 
 
+def test_an_unfinished_fold_of_something_else(tmp_path, monkeypatch):
+    def cut_off(config, folder, **settings):
+        (folder / "checkpoint/start").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(crossval, "run_training", cut_off)
+    assert run(tmp_path, "--folds", "3", *SHORT).exit_code == 130
+    for args, problem in (
+        (["--folds", "2"], "something else: folds was 3 and is 2"),
+        (["--folds", "3", "--seed", "5"], "something else: seed was 0 and is 5"),
+    ):
+        result = run(tmp_path, *args, *SHORT)
+        assert result.exit_code == 1
+        assert problem in said(result)
+
+
+def test_a_value_that_was_wrong_may_be_mended(tmp_path):
+    result = run(tmp_path, "--folds", "2", *SHORT, "--training.dropout", "x")
+    assert result.exit_code == 1
+    assert run(tmp_path, "--folds", "2", *SHORT).exit_code == 0
+
+
+def test_tensorboard_s_runs_are_apart(tmp_path):
+    board = "spacy-attnner.TensorBoardLogger.v1"
+    trackers = {"b": {"logger": board, "folder": str(tmp_path / "runs")}}
+    config = load_config("folds.cfg")
+    config["training"]["logger"] = {
+        "@loggers": "spacy-attnner.Trackers.v1",
+        "trackers": trackers,
+    }
+    config.to_disk("logged.cfg")
+    args = ["logged.cfg", "train.spacy", "-o", str(tmp_path / "out"), "--folds", "2"]
+    result = invoke("crossval", [*args, *SHORT])
+    assert result.exit_code == 0, result.output
+    runs = sorted((tmp_path / "runs").iterdir())
+    assert [run.name for run in runs] == ["fold1", "fold2"]
+    assert all(len([*run.iterdir()]) == 1 for run in runs)
+
+
+def test_folders_by_the_names_of_folds_stay(tmp_path):
+    own = tmp_path / "fold2/train.spacy"
+    own.parent.mkdir()
+    own.write_text("mine")
+    result = run(tmp_path, "--folds", "2", *SHORT)
+    assert result.exit_code == 1
+    assert f"{own.parent} is there and {tmp_path}/crossval.json is not" in said(result)
+    assert [*tmp_path.rglob("*")] == [own.parent, own]
+
+
+def test_what_was_put_into_a_fold_stays(tmp_path, monkeypatch):
+    train = crossval.run_training
+
+    def with_notes(config, folder, **settings):
+        train(config, folder, **settings)
+        (folder / "notes.txt").write_text("mine")
+
+    monkeypatch.setattr(crossval, "run_training", with_notes)
+    assert run(tmp_path, "--folds", "2", *SHORT).exit_code == 0
+    names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    notes = {f"fold{n}{name}" for n in (1, 2) for name in ("", "/notes.txt")}
+    assert names == {"crossval.json", *notes}
+
+
 @pytest.mark.parametrize(
     ("args", "problem"),
     [

@@ -3,6 +3,7 @@
 import importlib
 import io
 import json
+import os
 import struct
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from spacy.util import registry
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from thinc.api import Config
 
+from spacy_attnner.training.loggers import RETRIES
 from tests.training.trainings import make_config
 
 README = Path(__file__).parents[2] / "README.md"
@@ -83,6 +85,16 @@ def test_mlflow(tmp_path, monkeypatch):
     assert found.info.run_name == "one"
     history = client.get_metric_history(found.info.run_id, "score")
     assert len(history) == len(STEPS)  # spacy-loggers tells MLflow no step
+
+
+def test_mlflow_without_a_server(monkeypatch):
+    pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.delenv(RETRIES, raising=False)
+    with pytest.warns(UserWarning, match="goes on without it"):
+        printed = tracked(flow={"logger": "spacy.MLflowLogger.v2"})
+    assert list(rows_of(printed)) == STEPS
+    assert os.environ[RETRIES] == "1"
 
 
 def wandb_records(path):

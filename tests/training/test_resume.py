@@ -61,7 +61,9 @@ def inside(place, monkeypatch):
 
 
 def contents(folder):
-    """Every file's, but for what tells the spaCy version or the scores' time."""
+    """Every file's, but for what tells the spaCy version or the scores' time, and what
+    spaCy does not store.
+    """
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -71,6 +73,7 @@ def contents(folder):
                 meta = json.loads(data)
                 for key in [k for k in meta["performance"] if k == "speed"]:
                     del meta["performance"][key]
+                meta.pop("training", None)
                 data = json.dumps(meta).encode()
             found[name] = data
     return found
@@ -81,6 +84,11 @@ def same(one, other):
         a, b = contents(one / name), contents(other / name)
         assert list(a) == list(b)
         assert [key for key in a if a[key] != b[key]] == []
+
+
+def trained(out):
+    """What the last pipeline says of its training."""
+    return json.loads((out / DIR_MODEL_LAST / "meta.json").read_text())["training"]
 
 
 @pytest.mark.parametrize("name", PIPELINES)
@@ -97,6 +105,34 @@ def test_it_ends_as_if_it_had_not_been_cut(name, tmp_path):
     run_training(config, out, resume=True)
     same(tmp_path / "whole", out)
     assert not (out / "checkpoint").exists()
+    about = trained(tmp_path / "whole")
+    assert about == trained(out)
+    assert about["steps"] == 12
+    assert set(about["examples"]) >= {"corpora.dev"}
+    assert about["examples"]["corpora.dev"] == 12
+
+
+CHANGE = "tests.change"
+
+
+@registry.callbacks(CHANGE)
+def make_change():
+    def change(nlp, args):
+        if args["step"] == 2:
+            nlp.get_pipe("attn_ner").loss_weight = 0.7
+        if args["step"] in cut_at:
+            raise Cut
+
+    return change
+
+
+def test_a_setting_that_a_callback_changed(tmp_path):
+    config = make_config("tagger", training__before_update={"@callbacks": CHANGE})
+    config.to_disk("change.cfg")
+    cut(tmp_path, "change.cfg")
+    cut_at.clear()
+    run_training(Path("change.cfg"), tmp_path, resume=True)
+    assert spacy.load(tmp_path / DIR_MODEL_LAST).get_pipe("attn_ner").loss_weight == 0.7
 
 
 def test_without_a_cut_it_is_spacy_s_own(tmp_path):
@@ -146,7 +182,9 @@ def test_after_the_last_step(tmp_path, monkeypatch):
     monkeypatch.setattr(Checkpoint, "remove", lambda self: None)
     run_training(Path("tagger.cfg"), tmp_path / "out")
     before = contents(tmp_path / "out" / DIR_MODEL_LAST)
+    about = trained(tmp_path / "out")
     run_training(Path("tagger.cfg"), tmp_path / "out", resume=True)
+    assert trained(tmp_path / "out") == about
     assert contents(tmp_path / "out" / DIR_MODEL_LAST) == before
 
 
@@ -175,12 +213,12 @@ def test_while_the_checkpoint_is_removed(tmp_path, monkeypatch):
     rmtree = shutil.rmtree
 
     def cut_short(path, *args, **kwargs):
-        if (out / "checkpoint/old").exists():
+        if not (out / "checkpoint/start").exists():
             raise Cut
         rmtree(path, *args, **kwargs)
 
     with monkeypatch.context() as patched:
-        patched.setattr("spacy_attnner.training.checkpoint.shutil.rmtree", cut_short)
+        patched.setattr("spacy_attnner.workspace.shutil.rmtree", cut_short)
         with pytest.raises(Cut):
             run_training(Path("tagger.cfg"), out)
     assert (out / "checkpoint").exists()
@@ -205,6 +243,22 @@ def test_a_training_that_was_cut_off_is_not_lost(tmp_path):
     args = ["tagger.cfg", "--output", str(tmp_path), "--force"]
     assert invoke("train", args).exit_code == 0
     assert not (tmp_path / "checkpoint").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["checkpoint/last/weights.ckpt", "model-best/notes.txt", "model-last/x"]
+)
+def test_others_folders_stay(tmp_path, name):
+    own = tmp_path / name
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    for more in ([], ["--resume"], ["--force"]):
+        args = ["tagger.cfg", "--output", str(tmp_path), *more]
+        result = invoke("train", args)
+        assert result.exit_code == 1
+        assert f"{tmp_path}/{name.split('/')[0]}" in said(result)
+        assert "nothing in it was changed" in said(result) or "--resume" in more
+    assert contents(tmp_path) == {name: b"mine"}
 
 
 def test_nothing_to_go_on_with(tmp_path):

@@ -264,8 +264,36 @@ def test_another_space_or_config(tmp_path, quick):
     assert (tmp_path / "study.db").read_bytes() == before
 
 
+def test_other_documents(tmp_path, quick, place):
+    copy = tmp_path / "copy.spacy"
+    copy.write_bytes((place / "train.spacy").read_bytes())
+    args = ["--trials", "1", "--corpora.train.path", str(copy)]
+    assert run(tmp_path / "out", *args).exit_code == 0
+    assert run(tmp_path / "out", *args).exit_code == 0
+    copy.write_bytes(b"other")
+    result = run(tmp_path / "out", *args)
+    assert result.exit_code == 1
+    assert f"is of another corpus: {copy} was" in said(result)
+
+
+def test_a_value_that_is_searched_and_set(tmp_path, quick):
+    result = run(tmp_path / "out", f"--{DROPOUT}", "0.2")
+    assert result.exit_code == 1
+    assert f"{DROPOUT} is searched, as space.yml says, and --{DROPOUT}" in said(result)
+    assert not (tmp_path / "out").exists()
+
+
+def test_columns_stay_in_line(tmp_path, quick):
+    result = run(tmp_path, "--trials", "1")
+    table = result.output.partition("best: ")[2].splitlines()[2:5]
+    assert len({len(line.rstrip()) for line in table}) == 1
+
+
 def test_what_a_space_may_hold():
     config = make_config("tagger")
+    stepped = Path("stepped.yml")
+    stepped.write_text(f"{DROPOUT}: {{low: 0.1, high: 0.7, step: 0.2, log: false}}")
+    assert read_space(stepped, config) == {DROPOUT: Range(0.1, 0.7, step=0.2)}
     assert read_space(Path("space.yml"), config) == {
         DROPOUT: Range(0.1, 0.5),
         SIZE: Choices((20, 40)),
@@ -289,6 +317,10 @@ def test_what_a_space_may_hold():
         ("training.dropout: {low: 0.5, high: 0.1}", "low 0.5 is not below high 0.1"),
         ("training.dropout: {low: a, high: b}", "are not all numbers"),
         ("training.dropout: {low: 0, high: 1, log: true}", "log takes a low above 0"),
+        ("training.dropout: {low: 0.1, high: 0.5, log: no}", "log is the text 'no'"),
+        ("training.dropout: {low: 0.1, high: 0.5, step: 0.3}", "steps of 0.3 do not"),
+        ("training.dropout: {low: 1, high: 5, step: 9}", "steps of 9 do not lead"),
+        ("training.dropout: {low: 0.1, high: 0.5, step: 0}", "step 0 is not above 0"),
     ],
 )
 def test_what_is_no_space(text, problem):

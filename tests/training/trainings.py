@@ -18,6 +18,7 @@ vector_width = 0
 NER = """
 [components.attn_ner]
 factory = "attn_ner"
+loss_weight = 0.3
 [components.attn_ner.model]
 @architectures = "spacy-attnner.CRFTagger.v1"
 """ + ENCODER.format(name="attn_ner")
