@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 
 from ..terminal import Commands
 
+CODE = "A Python file to import: registered functions"  # what --code is
 GROUPS = {
     "Data": ("convert", "export", "data", "vectors", "encoder", "init-config"),
     "Pipelines": (

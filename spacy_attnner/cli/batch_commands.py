@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import typer
 
 from ..terminal import msg, saying_on_stderr
-from .app import attn_cli
+from .app import CODE, attn_cli
 from .text_commands import TEXTS, TextFormat
 from .training_commands import stoppable
 
@@ -97,9 +97,7 @@ def apply_cli(
     precision: Precision | None = typer.Option(
         None, help="What the modules compute in; the pipeline's own if left out"
     ),
-    code: Path | None = typer.Option(
-        None, "--code", "-c", help="A Python file to import: registered functions"
-    ),
+    code: Path | None = typer.Option(None, "--code", "-c", help=CODE),
 ) -> None:
     """Write what MODEL finds in INPUT, every row of it exactly once.
 

@@ -8,8 +8,7 @@ from typing import Any
 import typer
 
 from ..terminal import msg
-from .app import attn_cli
-from .pipeline_commands import CODE
+from .app import CODE, attn_cli
 from .text_commands import TEXTS, TextFormat
 
 

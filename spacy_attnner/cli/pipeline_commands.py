@@ -12,13 +12,12 @@ from ..confidence.reliability import N_BINS
 from ..errors import sound
 from ..native import extension, extension_state, torch_chosen
 from ..terminal import echo, msg, visible
-from .app import attn_cli
+from .app import CODE, attn_cli
 
 OF_LAYER = (
     "Annotated documents, a .spacy file; KEY=FILE takes its entities for those of the "
     "span group KEY, such as arguments=rel.spacy"
 )
-CODE = "A Python file to import: registered functions"
 PACKAGES = ("spacy-attnner", "spacy", "thinc", "torch", "numpy", "cupy")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from .app import attn_cli
+from .app import CODE, attn_cli
 
 
 @attn_cli.command("serve")
@@ -28,9 +28,7 @@ def serve_cli(
     max_chars: int = typer.Option(100_000, min=1, help="Characters of a text"),
     max_body: int = typer.Option(10_000_000, min=1, help="Bytes of a request"),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
-    code: Path | None = typer.Option(
-        None, "--code", "-c", help="A Python file to import: registered functions"
-    ),
+    code: Path | None = typer.Option(None, "--code", "-c", help=CODE),
 ) -> None:
     """Answer requests with what MODEL finds in their texts.
 

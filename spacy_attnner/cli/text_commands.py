@@ -8,7 +8,7 @@ import typer
 from ..errors import MAX_TOLD
 from ..export.statements import BASE
 from ..terminal import echo, msg
-from .app import attn_cli
+from .app import CODE, attn_cli
 
 TEXTS = "A .txt, .jsonl, .csv, .parquet or .spacy file, a folder, 'a*.jsonl', or -"
 
@@ -67,9 +67,7 @@ def relations_cli(
     spreadsheet: bool = typer.Option(
         False, "--spreadsheet", help="In csv, put ' before what would be a formula"
     ),
-    code: Path | None = typer.Option(
-        None, "--code", "-c", help="A Python file to import: registered functions"
-    ),
+    code: Path | None = typer.Option(None, "--code", "-c", help=CODE),
 ) -> None:
     """Write the relations that MODEL finds in TEXTS.
 
@@ -159,9 +157,7 @@ def export_cli(
         None, "--input-format", "-i", help="Format of INPUT, if the name does not say"
     ),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
-    code: Path | None = typer.Option(
-        None, "--code", "-c", help="A Python file to import: registered functions"
-    ),
+    code: Path | None = typer.Option(None, "--code", "-c", help=CODE),
 ) -> None:
     """Write annotations, or predictions, for a tool.
 

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import UserError
 from ..terminal import echo, msg
-from .app import attn_cli
+from .app import CODE, attn_cli
 
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -60,9 +60,7 @@ def train_cli(
     force: bool = typer.Option(
         False, "--force", "-F", help="Begin anew where one was cut off"
     ),
-    code: Path | None = typer.Option(
-        None, "--code", "-c", help="A Python file to import: registered functions"
-    ),
+    code: Path | None = typer.Option(None, "--code", "-c", help=CODE),
     verbose: bool = typer.Option(
         False, "--verbose", "-V", help="Say more, for debugging"
     ),
@@ -108,9 +106,7 @@ def tune_cli(
     prune: bool = typer.Option(
         True, "--prune/--no-prune", help="Give up trials that are behind"
     ),
-    code: Path | None = typer.Option(
-        None, "--code", "-c", help="A Python file to import: registered functions"
-    ),
+    code: Path | None = typer.Option(None, "--code", "-c", help=CODE),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
     """Search for better values of a config, with Optuna.
@@ -178,9 +174,7 @@ def crossval_cli(
         None, "--group-key", help="Key of user_data or meta: one part if equal"
     ),
     keep: bool = typer.Option(False, "--keep", help="Keep the pipelines"),
-    code: Path | None = typer.Option(
-        None, "--code", "-c", help="A Python file to import: registered functions"
-    ),
+    code: Path | None = typer.Option(None, "--code", "-c", help=CODE),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
     """Score a config where there is no development set.

@@ -30,6 +30,7 @@ from .record import FLAWED, Link, Mention, Record
 NAME = re.compile(r"[TREAMN]\d+\S*|#\S*|\*")
 ENTITY = re.compile(r"(\S+) (-?\d+ -?\d+(?:;-?\d+ -?\d+)*)")
 RELATION = re.compile(r"(\S+)\s+(\w+):(\S+)\s+(\w+):(\S+)\s*")
+ORDER = {"T": 0, "E": 1}
 SECOND = "Arg2"  # where it is given before the first
 PIECES = "entity in several pieces: made one that holds what lies between them"
 EVENT = "event: left out, but for its trigger"
@@ -84,7 +85,7 @@ def _read_file(path: Path, source: Source) -> Record:
     lines = list(enumerate(_read_text(annotations, source).split("\n"), 1))
     found = _Standoff()
     # relations may stand before what they join, entities or events
-    for source.line, line in sorted(lines, key=lambda item: "TE".find(item[1][:1]) % 3):
+    for source.line, line in sorted(lines, key=lambda item: ORDER.get(item[1][:1], 2)):
         with source.flaws.of(source.line):
             _read_line(line, found, source)
     source.line = 1

@@ -87,8 +87,8 @@ def create_mixed_corpus(
     shuffles nothing, the corpora are spread evenly over it.
 
     Raises ValueError where shares name other corpora or do not add up to 1, a new name
-    is empty, and, when
-    it is read, for a corpus that is empty or annotates nothing that is learnt.
+    is empty, and, when it is read, for a corpus that is empty or annotates nothing that
+    is learnt.
     """
     # corpora are typed Any, since confection looks at blocks in a dict before it makes
     # readers of them

@@ -191,10 +191,8 @@ OF_GRADIENTS = ("integrated_gradients", "attention_gradient")
 
 def methods_of(question: Question) -> list[str]:
     """The methods that can answer a question."""
-    has_attention, has_gradients = (
-        _has_attention(question),
-        question.model.has_gradients,
-    )
+    has_attention = _has_attention(question)
+    has_gradients = question.model.has_gradients
     return [
         method
         for method in METHODS
