@@ -59,6 +59,7 @@ def create_mixed_corpus(
     tasks: dict[str, list[str]] | None = None,
     labels: dict[str, dict[str, str]] | None = None,
     spans: dict[str, str] | None = None,
+    annotates: dict[str, list[str]] | None = None,
 ) -> Reader:
     """Read several corpora as one, for components that learn together.
 
@@ -81,6 +82,9 @@ def create_mixed_corpus(
         labels that are the same under two names, or two under the same.
     spans: Span group that the entities of a corpus are put into, by corpus, for
         entities by other guidelines: an `attn_ner` without `set_ents` learns them.
+    annotates: Labels (new names) of entities and relations that were looked for in a
+        corpus, beside those that it has, by corpus: for a small one that has some by
+        chance only.
 
     Every document is read at least once in an epoch; those of corpora whose share is
     larger than their size come several times. With `training.max_epochs = -1`, which
@@ -93,7 +97,8 @@ def create_mixed_corpus(
     # corpora are typed Any, since confection looks at blocks in a dict before it makes
     # readers of them
     tasks, labels, spans = tasks or {}, labels or {}, spans or {}
-    _check(corpora, shares, temperature, [*tasks, *labels, *spans])
+    annotates = annotates or {}
+    _check(corpora, shares, temperature, [*tasks, *labels, *spans, *annotates])
     _check_tasks(tasks)
     _check_names(labels)
 
@@ -120,6 +125,8 @@ def create_mixed_corpus(
                 }
             _warn_of_names(labels, renamed)
             _warn_of_senses(found)
+            _warn_of_unknown(annotates, found, nlp)
+            _add_labels(annotates, found)
             surveys[nlp] = found
         found = surveys[nlp]
         sizes = {name: (each.n, each.n_words) for name, each in found.items()}
@@ -323,6 +330,41 @@ def _warn_of_names(
                 f"{', '.join(map(repr, unmet))}, which was to get another name",
                 stacklevel=3,
             )
+
+
+def _warn_of_unknown(
+    annotates: Mapping[str, Iterable[str]], found: Mapping[str, _Survey], nlp: Language
+) -> None:
+    """Of labels that were looked for, but neither found nor learnt."""
+    known = {
+        label
+        for labels in (
+            *(labels for each in found.values() for labels in each.labels.values()),
+            *(getattr(pipe, "labels", ()) for _, pipe in nlp.components),
+        )
+        for label in labels
+    }
+    for name, labels in annotates.items():
+        if unmet := [label for label in labels if label not in known]:
+            warnings.warn(
+                f"no document of any corpus has the label "
+                f"{', '.join(map(repr, unmet))}, which was looked for in the corpus "
+                f"{name!r}",
+                stacklevel=3,
+            )
+
+
+def _add_labels(
+    annotates: Mapping[str, Iterable[str]], found: Mapping[str, _Survey]
+) -> None:
+    """Those that a corpus would have if there were any.
+
+    Of which kind each is does not matter: no kind has the labels of another.
+    """
+    kinds = {kind for each in found.values() for kind in each.labels}
+    for name, labels in annotates.items():
+        for kind in kinds:
+            found[name].labels[kind].update(labels)
 
 
 def _partial_labels(name: str, found: Mapping[str, _Survey]) -> dict[str, set[str]]:

@@ -1,5 +1,6 @@
 """The values that a search may take: a YAML file of paths into a config."""
 
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,14 +53,22 @@ class Range:
 class Choices:
     """Some values, which have no order.
 
-    values: Numbers, texts, true, false or null, at least one.
+    values: Numbers, texts, true, false, null or lists of them, at least one.
     """
 
     values: tuple[Any, ...]
 
     def suggest(self, trial: Any, path: str) -> Any:
         """A value of an Optuna trial."""
-        return trial.suggest_categorical(path, self.values)
+        return self.value(trial.suggest_categorical(path, self._kept()))
+
+    def value(self, kept: Any) -> Any:
+        """The one that a trial kept as that."""
+        return self.values[self._kept().index(kept)]
+
+    def _kept(self) -> list[Any]:
+        """As Optuna keeps them, which takes no lists."""
+        return [json.dumps(x) if isinstance(x, list) else x for x in self.values]
 
     def plain(self) -> list[Any]:
         """As in the file."""
@@ -67,6 +76,16 @@ class Choices:
 
 
 Space = dict[str, Range | Choices]
+
+
+def trial_values(space: Space, trial: Any) -> dict[str, Any]:
+    """What an Optuna trial took of a space, by path, as far as it came."""
+    found = trial.params
+    return {
+        path: each.value(found[path]) if isinstance(each, Choices) else found[path]
+        for path, each in space.items()
+        if path in found
+    }
 
 
 def read_space(path: Path, config: Config) -> Space:
@@ -95,8 +114,11 @@ def read_space(path: Path, config: Config) -> Space:
 def _dimension(given: Any) -> Range | Choices:
     if isinstance(given, list):
         for value in given:
-            if not isinstance(value, str | int | float | None):
-                raise ValueError(f"{value!r} is no number, text, true, false or null")
+            for each in value if isinstance(value, list) else [value]:
+                if not isinstance(each, str | int | float | None):
+                    raise ValueError(
+                        f"{each!r} is no number, text, true, false, null or list"
+                    )
         if not given:
             raise ValueError("there is nothing to choose from")
         return Choices(tuple(given))

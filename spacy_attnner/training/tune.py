@@ -24,7 +24,7 @@ from ..terminal import msg, visible
 from .config import read_config
 from .corpus_files import corpus_digests
 from .loggers import TRIAL, reporting
-from .space import Space, read_space
+from .space import Space, read_space, trial_values
 from .study import STARTUP, WHY, finished, require_optuna, study_in, why_failed
 
 BEST = "best.cfg"
@@ -77,7 +77,7 @@ def tune(
     failed: list[str] = []  # why, since a trial came to its end
 
     def told(study: Any, trial: Any) -> None:
-        write_found(study, config, output)
+        write_found(study, config, space, output)
         _show_trial(study, trial)
         why = why_failed(trial)
         failed[:] = [*failed, why] if why else []
@@ -93,7 +93,7 @@ def tune(
                 catch=(Exception,),
             )
         except KeyboardInterrupt:
-            write_found(study, config, output)
+            write_found(study, config, space, output)
             raise
     if len(failed) >= min(FAILED, n_trials):
         which = f"{len(failed)} trials in a row" if len(failed) > 1 else "the trial"
@@ -175,7 +175,7 @@ def importances(study: Any) -> dict[str, float]:
     return optuna.importance.get_param_importances(study, evaluator=evaluator)
 
 
-def write_found(study: Any, config: Config, output: Path) -> None:
+def write_found(study: Any, config: Config, space: Space, output: Path) -> None:
     """Write trials, the best config and a picture."""
     done, shares = finished(study), importances(study)
     scored = {each.number for each in done}
@@ -189,7 +189,7 @@ def write_found(study: Any, config: Config, output: Path) -> None:
                     "state": each.state.name.lower(),
                     "why": why_failed(each),
                     "score": each.value if each.number in scored else None,
-                    "values": each.params,
+                    "values": trial_values(space, each),
                     "steps": max(each.intermediate_values, default=0),
                 }
                 for each in study.trials
@@ -198,7 +198,8 @@ def write_found(study: Any, config: Config, output: Path) -> None:
     )
     if not done:
         return
-    write_text(output / BEST, _with_values(config, study.best_params).to_str())
+    best = trial_values(space, study.best_trial)
+    write_text(output / BEST, _with_values(config, best).to_str())
     from .tune_picture import study_picture
 
     with suppress(UserError):  # Matplotlib is not installed

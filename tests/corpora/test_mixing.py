@@ -117,6 +117,36 @@ def test_labels_that_a_corpus_does_not_have_are_missing():
     assert annotated_labels(found[4].reference, RELATIONS) is None
 
 
+def test_labels_that_were_looked_for_in_vain():
+    """A small part of a corpus lacks some labels by chance."""
+
+    def mixed(**annotates):
+        corpora = {"news": reader(*news()), "drugs": reader(*medicine())}
+        return create_mixed_corpus(corpora, annotates=annotates)
+
+    def found(nlp, **annotates):
+        examples = list(mixed(**annotates)(nlp))
+        return [
+            annotated_labels(examples[i].reference, ENTITIES) for i in (0, len(news()))
+        ]
+
+    assert found(NLP) == [{"LOC", "PER"}, {"DRUG"}]
+    assert found(NLP, drugs=["PER"]) == [{"LOC", "PER"}, {"DRUG", "PER"}]
+    assert found(NLP, drugs=["PER", "LOC"]) == [{"LOC", "PER"}, None]
+    with pytest.warns(UserWarning, match="'DISS', which was looked for .* 'drugs'"):
+        assert found(NLP, drugs=["DISS"]) == [{"LOC", "PER"}, {"DRUG", "DISS"}]
+
+    # what is evaluated has no disease, and a component knows them
+    nlp = spacy.blank("en")
+    nlp.add_pipe("attn_ner").add_label("DISEASE")
+    assert found(nlp, drugs=["DISEASE"]) == [{"LOC", "PER"}, {"DRUG", "DISEASE"}]
+    (*_, example) = mixed(drugs=["DISEASE"])(nlp)
+    example.predicted.set_ents([Span(example.predicted, 0, 1, "DISEASE")])
+    assert score_entities_looked_for([example])["ents_p"] == 0.0
+    with pytest.raises(ValueError, match="no corpus 'drug'; the corpora are news, "):
+        mixed(drug=["DISEASE"])
+
+
 @pytest.fixture
 def layer_of_two():
     """The entities of two corpora, which know other labels, in one span group."""

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import optuna
 import pytest
 from spacy.util import dot_to_object, load_config
+from thinc.api import Config
 
 from spacy_attnner.errors import UserError
 from spacy_attnner.training import loggers
@@ -289,6 +290,24 @@ def test_columns_stay_in_line(tmp_path, quick):
     assert len({len(line.rstrip()) for line in table}) == 1
 
 
+def test_lists_are_values_too(tmp_path, quick):
+    config = Config().from_disk("tagger.cfg", interpolate=False)
+    config["training"]["frozen_components"] = []
+    config.to_disk("tagger.cfg")
+    frozen = "training.frozen_components"
+    space = Path("space.yml").read_text()
+    Path("space.yml").write_text(f"{space}\n{frozen}: [[], [tagger], null, x]\n")
+    result = run(tmp_path, "--trials", "12")
+    assert result.exit_code == 0, result.output
+    trials = trials_of(tmp_path)
+    found = [each["values"][frozen] for each in trials]
+    assert all(each in found for each in ([], ["tagger"], None, "x"))
+    best = max(trials, key=lambda each: each["score"])["values"][frozen]
+    written = Config().from_disk(tmp_path / "best.cfg", interpolate=False)
+    assert written["training"]["frozen_components"] == best
+    assert run(tmp_path, "--trials", "13").exit_code == 0
+
+
 def test_what_a_space_may_hold():
     config = make_config("tagger")
     stepped = Path("stepped.yml")
@@ -311,7 +330,8 @@ def test_what_a_space_may_hold():
         ("training.batcher: [1]", "is a section"),
         ("training.dropout: 0.1", "0.1 is neither a list"),
         ("training.dropout: []", "nothing to choose from"),
-        ("training.dropout: [[1]]", r"\[1\] is no number"),
+        ("training.dropout: [[[1]]]", r"\[1\] is no number"),
+        ("training.dropout: [{a: 1}]", "{'a': 1} is no number"),
         ("training.dropout: {low: 0.1}", "has to have low and high"),
         ("training.dropout: {low: 1, high: 2, max: 3}", "has to have low and high"),
         ("training.dropout: {low: 0.5, high: 0.1}", "low 0.5 is not below high 0.1"),
