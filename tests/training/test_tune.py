@@ -299,7 +299,7 @@ def test_lists_are_values_too(tmp_path, quick):
     Path("space.yml").write_text(f"{space}\n{frozen}: [[], [tagger], null, x]\n")
     result = run(tmp_path, "--trials", "12")
     assert result.exit_code == 0, result.output
-    trials = trials_of(tmp_path)
+    trials = trials_of(tmp_path)["trials"]
     found = [each["values"][frozen] for each in trials]
     assert all(each in found for each in ([], ["tagger"], None, "x"))
     best = max(trials, key=lambda each: each["score"])["values"][frozen]
