@@ -54,6 +54,11 @@ class Columns:
     id: str = DEFAULT_ID
     meta: bool = True
 
+    def needed(self) -> dict[str, str]:
+        """What has to be there: the text, and ids whose name was given."""
+        found = {"text": self.text, "id": self.id}
+        return found if self.id != DEFAULT_ID else {"text": self.text}
+
 
 def read_lines_as_rows(
     file: BinaryIO, name: str, skip: int, columns: Columns
@@ -140,10 +145,7 @@ def check_columns(found: Iterable[str], columns: Columns, name: str) -> None:
     among those of a file, or two that are read have the same name.
     """
     names = Counter(found)
-    asked = {"text": columns.text}
-    if columns.id != DEFAULT_ID:
-        asked["id"] = columns.id
-    for what, each in asked.items():
+    for what, each in columns.needed().items():
         if each not in names:
             raise UserError(
                 f"{name} has no column {each!r}; its columns: "
@@ -220,10 +222,11 @@ def _json_row(place: str, raw: bytes, columns: Columns) -> Row:
     if raw.count(b"{") + raw.count(b"[") > DEEPEST and _is_deep(record):
         problem = f"lists and objects lie more than {DEEPEST} deep in each other"
         return Row(place, place, problem=problem)
-    if columns.text not in record:
-        keys = ", ".join(map(repr, record)) or "none"
-        problem = f"there is no {columns.text!r}; the keys are {keys}"
-        return Row(place, id_or(record.get(columns.id), place), problem=problem)
+    for each in columns.needed().values():
+        if each not in record:
+            keys = ", ".join(map(repr, record)) or "none"
+            problem = f"there is no {each!r}; the keys are {keys}"
+            return Row(place, id_or(record.get(columns.id), place), problem=problem)
     return row_of(place, record, columns)
 
 

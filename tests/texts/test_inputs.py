@@ -128,6 +128,15 @@ def test_names_of_columns(tmp_path):
     assert rows[0].meta == {"text": "other"}
 
 
+def test_an_id_that_was_named_has_to_be_there(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"text": "a", "key": 1}\n{"text": "b", "key": null}\n{"text": "c"}\n')
+    *rows, last = rows_of(read_all(path, id="key"))
+    assert [(row.id, row.problem) for row in rows] == [(1, ""), ("in.jsonl:2", "")]
+    assert last.problem == "there is no 'key'; the keys are 'text'"
+    assert not any(row.problem for row in rows_of(read_all(path)))
+
+
 def test_a_part_of_long_texts_is_short(tmp_path, monkeypatch):
     monkeypatch.setattr("spacy_attnner.texts.row_stream.PART_CHARACTERS", 10)
     path = tmp_path / "in.txt"
