@@ -54,6 +54,18 @@ def make_parts(recipe: Recipe, parts: Iterable[Part], n_process: int) -> Iterato
         workers.stop()
 
 
+def make_deadly_part(recipe: Recipe, part: Part) -> Done:
+    """Annotate a part that has taken workers with it, without the rows that do.
+
+    Raises what `make_parts` does.
+    """
+    workers = _Workers(recipe, 1)
+    try:
+        return workers.alone(part)
+    finally:
+        workers.stop()
+
+
 def n_workers(n_process: int) -> int:
     """How many processes are meant; -1 for one a core that this process may use."""
     if n_process > 0:
@@ -119,9 +131,10 @@ class _Workers:
         self.waiting = {}
         self._restart()
         for part in sorted(lost, key=lambda part: part.number):
-            yield self._alone(part)
+            yield self.alone(part)
 
-    def _alone(self, part: Part) -> Done:
+    def alone(self, part: Part) -> Done:
+        """What a worker makes of a part while it does nothing else."""
         for _ in range(ATTEMPTS):
             if done := self._try(part):
                 return done

@@ -23,7 +23,7 @@ from ..atomic import writing
 from ..errors import UserError, import_extra
 from ..texts.row_stream import Part
 from .annotator import TEMPORARY, Annotator, Done
-from .processes import ATTEMPTS, Recipe
+from .processes import ATTEMPTS, DIED, Recipe, make_deadly_part
 
 LOCAL = "local"  # Ray's address for a cluster that is begun here and ends with the run
 PATIENCE = 10  # seconds, with a machine that does not answer
@@ -60,9 +60,10 @@ def make_parts_on_ray(
     recipe, parts: They go through pickle; the parts are iterated on some node, and from
         the beginning again if that is lost.
 
-    Raises UserError if there is no such cluster, it lacks what an actor needs, or a
-    part takes its worker with it again and again, and what an annotator or a reader
-    raises.
+    A row that always takes its worker with it fails, as in `make_parts`.
+
+    Raises UserError if there is no such cluster, it lacks what an actor needs, or
+    workers die of no single rows, and what an annotator or a reader raises.
     """
     ray = import_ray()
     with _connected(ray, cluster.address):
@@ -103,31 +104,34 @@ class _Actor:
         try:
             self.annotator = self.annotator or self.recipe.make()
             part = _checked(_unpacked(batch))
-            with _begun(self.annotator.folder, part):
+            with _begun(self.annotator.folder, part) as n:
+                if n > ATTEMPTS:
+                    return _packed(make_deadly_part(self.recipe, part))
                 return _packed(self.annotator(part))
         except UserError as error:
             return _packed(error)
 
 
 @contextmanager
-def _begun(folder: Path, part: Part) -> Iterator[None]:
-    """Raises UserError for a part that took all workers with it that began it.
+def _begun(folder: Path, part: Part) -> Iterator[int]:
+    """How often a part was begun: once, and again where a worker died of it.
 
     Ray's own count has calls in it that a lost node never got. This one lies on the
     disk, among the unfinished files, which the next run removes.
+
+    Raises UserError for a part that is not the one that workers die of.
     """
     path = folder / f"{TEMPORARY}{part.number}.begun"
     with writing(folder), path.open("ab") as file:
         file.write(b".")
         n = file.tell()
-    if n > ATTEMPTS + 1:
+    if n > 2 * ATTEMPTS:
         raise UserError(
-            f"a worker of the cluster died {ATTEMPTS + 1} times with the same part, "
-            f"the texts from {part.rows[0].place} to {part.rows[-1].place}",
-            "--engine local -p 2 finds the text that takes its worker with it, and "
-            "leaves it out.",
+            f"a worker of the cluster died {n - 1} times with the same part, the texts "
+            f"from {part.rows[0].place} to {part.rows[-1].place}",
+            DIED,
         )
-    yield
+    yield n
     path.unlink(missing_ok=True)
 
 

@@ -1,11 +1,13 @@
 """Ray's engine: several nodes, what the local engine writes, and what they survive."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from spacy_attnner.batch.processes import DEADLY
 from spacy_attnner.batch.ray_parts import import_ray
 from spacy_attnner.errors import UserError
 from tests.batch.conftest import make_texts, read_jsonl
@@ -95,17 +97,19 @@ def test_lost_workers_and_nodes(difficult, tmp_path, cluster, apply, ray_apply):
     assert found == texts[:60] + texts[61:]
 
 
-def test_a_part_that_always_kills(difficult, tmp_path, apply, ray_apply):
-    """It ends with what was finished, and the local engine goes on from there."""
+def test_a_text_that_always_kills(difficult, tmp_path, apply, ray_apply):
+    """It is left out, as by the local engine, and the rest goes on."""
     pipeline, code = difficult
     texts = make_texts(30)
-    texts[17] = f"kill {tmp_path / 'survives'}"
+    texts[17] = f"kill {tmp_path / 'always'}"
     source = tmp_path / "in.txt"
     source.write_text("\n".join(texts))
     options = {"pipeline": pipeline, "code": code}
-    with pytest.raises(UserError, match="died 3 times with the same part") as error:
-        ray_apply(source, tmp_path / "out.jsonl", **options)
-    assert "--resume" in error.value.way_out
-    (tmp_path / "survives").touch()
-    apply(source, tmp_path / "out.jsonl", resume=True, **options)
-    assert [row["text"] for row in read_jsonl(tmp_path / "out.jsonl")] == texts
+    done = ray_apply(source, tmp_path / "ray.jsonl", **options)
+    assert (done.rows, done.failed) == (30, 1)
+    assert done.examples == (f"in.txt:18: {DEADLY}",)
+    apply(source, tmp_path / "local.jsonl", n_process=2, **options)
+    local = (tmp_path / "local.jsonl").read_bytes()
+    assert (tmp_path / "ray.jsonl").read_bytes() == local
+    left = {"errors.jsonl", "manifest.jsonl"}
+    assert set(os.listdir(tmp_path / "ray.jsonl.run")) == left
