@@ -16,14 +16,12 @@ from spacy.util import dot_to_object
 from thinc.compat import has_torch_cuda_gpu, torch
 
 from ..atomic import write_json, write_text
-from ..corpora.mixing import move_entities
-from ..corpora.training_data import make_corpus
-from ..errors import UserError, sound
+from ..errors import UserError
 from ..loading import load_pipeline, running, use_gpu
 from ..recipes.blocks import TRANSFORMERS, blocks_of
 from ..terminal import visible
 from .evaluation import score_pipeline
-from .run import check_layer, split_layer
+from .run import check_layer, read_examples, split_layer
 
 CARD = "README.md"
 TRAINED = "training"  # in meta.json, what `attn train` says of itself
@@ -116,12 +114,7 @@ def _check_place(path: Path) -> None:
 
 def _evaluate(nlp: Language, path: Path, layer: str, model: str) -> dict[str, Any]:
     """All scores of a pipeline on the documents of a file."""
-    with sound(f"{path} cannot be read", "Give a .spacy file."):
-        examples = list(make_corpus(path, gold_preproc=False, gold_sents=False)(nlp))
-    if not examples:
-        raise UserError(f"{path} holds no document", "Give one with documents.")
-    for example in examples if layer else ():
-        move_entities(example, layer)
+    examples = read_examples(nlp, path, layer=layer)
     with running(model):
         return score_pipeline(nlp, examples, path.name, layer=layer)
 

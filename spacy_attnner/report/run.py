@@ -142,6 +142,24 @@ def check_layer(nlp: Language, given: Path | str, layer: str) -> None:
 
 
 def read_annotated(
+    nlp: Language, data: Path, *, layer: str = "", **sentences: bool
+) -> list[Example]:
+    """As `read_examples`, of documents that have something to compare with.
+
+    Raises UserError also if nothing is annotated.
+    """
+    examples = read_examples(nlp, data, layer=layer, **sentences)
+    if not any(annotated_kinds(each.reference, layer) for each in examples):
+        raise UserError(
+            "no entities, relations or categories are annotated in the "
+            f"{len(examples):,} documents of {data}",
+            "Annotate some; in JSONL, a document without entities has the key "
+            '"entities" with an empty list.',
+        )
+    return examples
+
+
+def read_examples(
     nlp: Language,
     data: Path,
     *,
@@ -149,11 +167,11 @@ def read_annotated(
     gold_preproc: bool = False,
     gold_sents: bool = False,
 ) -> list[Example]:
-    """Read annotated documents, with their sentence starts, or their sentences.
+    """Read documents, with their sentence starts, or their sentences.
 
     layer: The span group that their entities belong into, if that is not `doc.ents`.
 
-    Raises UserError if there is none, or nothing is annotated.
+    Raises UserError if there is none.
     """
     corpus = make_corpus(data, gold_preproc=gold_preproc, gold_sents=gold_sents)
     with sound(f"{data} cannot be read", "Make it again; it may be cut short."):
@@ -161,14 +179,6 @@ def read_annotated(
     if not examples:
         raise UserError(
             f"{data} holds no document", "Give a file of annotated documents."
-        )
-    references = [example.reference for example in examples]
-    if not any(map(annotated_kinds, references)):
-        raise UserError(
-            "no entities, relations or categories are annotated in the "
-            f"{len(references):,} documents of {data}",
-            "Annotate some; in JSONL, a document without entities has the key "
-            '"entities" with an empty list.',
         )
     for example in examples if layer else ():
         move_entities(example, layer)
