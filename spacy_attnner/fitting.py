@@ -4,17 +4,20 @@
 thresholds` the thresholds of an `attn_rel` or an `attn_textcat_multilabel`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy
 from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.training import Example
 
 from .atomic import check_apart, check_pipeline, is_same, replacing_pipeline
 from .confidence.calibration import Calibration, TooFewPredicted
+from .corpora.layers import check_layer, move_entities, split_layer
 from .corpora.training_data import check_choice, has_sentences, make_corpus
 from .errors import UserError, sound
 from .loading import annotate, load_pipeline, require_pipeline, running, use_gpu
@@ -52,7 +55,7 @@ class Thresholds:
 
 def calibrate_pipeline(
     model: str,
-    data: Path,
+    data: Path | str,
     output: Path,
     *,
     component: str | None = None,
@@ -66,7 +69,11 @@ def calibrate_pipeline(
 ) -> Calibration | None:
     """Load a pipeline, calibrate it and write it to `output`, complete or not at all.
 
+    Thresholds of what counts these confidences, as `attn_rel` does those of entities,
+    are expressed anew, so that as many relations are kept of the data as before.
+
     model: A pipeline's folder or the name of an installed one.
+    data: A `.spacy` file. Of KEY=FILE, the entities are those of the span group KEY.
     component: Name of the component, an `attn_ner`, `attn_rel`, `attn_textcat` or
         `attn_textcat_multilabel`; without it the only `attn_ner`, or the only one of
         another kind where there is none.
@@ -81,29 +88,31 @@ def calibrate_pipeline(
     """
     sentences = {"gold_preproc": gold_preproc, "gold_sents": gold_sents}
     check_choice(**sentences)
-    output, nlp = _open(model, data, output, gpu_id)
+    path, layer = split_layer(data)
+    output, nlp = _open(model, path, output, gpu_id)
+    check_layer(nlp, data, layer)
     name, pipe = _find_component(nlp, CALIBRATED, component)
     if margin and isinstance(pipe, AttnTextCategorizer):
         raise UserError(
             f"the categories of {name!r} exclude each other and have no --margin",
             "Leave it out: a temperature alone is fitted.",
         )
-    examples, groups = read_grouped_examples(nlp, data, **sentences)
+    examples, groups = read_grouped_examples(nlp, path, layer=layer, **sentences)
     if gold_preproc or gold_sents:
-        has_sentences(examples, data)
+        has_sentences(examples, path)
     _annotate_before(nlp, name, examples, progress)
     try:
         settings: dict[str, Any] = {"groups": groups, "keep_threshold": keep_threshold}
         if margin is not None:
             settings["margin"] = margin
         if isinstance(pipe, AttnNER):
-            result = pipe.calibrate(
-                examples,
-                min_entities=min_entities,
-                progress=progress,
-                **settings,
-            )
-            _show_readers(nlp)
+            with _readers_keep_as_many(nlp, name, pipe, examples, keep_threshold):
+                result = pipe.calibrate(
+                    examples,
+                    min_entities=min_entities,
+                    progress=progress,
+                    **settings,
+                )
         else:
             result = pipe.calibrate(examples, min_predicted=min_entities, **settings)
     except ValueError as error:
@@ -150,14 +159,51 @@ def _find_component(
     return found[0], nlp.get_pipe(found[0])
 
 
-def _show_readers(nlp: Language) -> None:
-    """Say what counts confidences and was fitted to the old ones."""
-    for name, pipe in nlp.pipeline:
-        if isinstance(pipe, AttnRel) and pipe.cfg.get("entity_confidence"):
-            msg.info(
-                f"Scores of {name!r} count the confidences of entities",
-                "Fit its thresholds to the new ones: spacy attn thresholds",
-            )
+@contextmanager
+def _readers_keep_as_many(
+    nlp: Language,
+    name: str,
+    pipe: AttnNER,
+    examples: list[Example],
+    keep_threshold: bool,
+) -> Iterator[None]:
+    """Express the thresholds anew of what counts the confidences of an `attn_ner`.
+
+    name: Of the component, whose confidences are fitted within this.
+    examples: As they come to it.
+    """
+    docs = [example.predicted for example in examples]
+    own = "" if pipe.set_ents else pipe.spans_key
+    readers = {
+        key: each
+        for key, each in nlp.pipeline
+        if isinstance(each, AttnRel)
+        and each.entity_confidence
+        and each.get_candidates(docs[0]).spans_key == own
+    }
+
+    def scores() -> dict[str, numpy.ndarray]:
+        found = {}
+        for key, reader in readers.items():
+            between = nlp.pipe_names[nlp.pipe_names.index(name) :]
+            between = between[: between.index(key)] if key in between else []
+            others = [each for each in nlp.pipe_names if each not in between]
+            copies = (doc.copy() for doc in docs)
+            of_pairs = reader.predict(list(nlp.pipe(copies, disable=others)))
+            found[key] = numpy.concatenate([values for _, values in of_pairs])
+        return found
+
+    before = {} if keep_threshold else scores()
+    yield
+    after = {} if keep_threshold else scores()
+    for key, reader in readers.items():
+        if key in after:
+            reader.keep_as_many(before[key], after[key])
+        kept = "" if keep_threshold else ", and its thresholds keep as many of them"
+        msg.info(
+            f"Scores of {key!r} count these confidences{kept}",
+            f"Fit them, too: spacy attn calibrate --component {key}",
+        )
 
 
 def fit_pipeline_thresholds(
@@ -223,9 +269,16 @@ def _open(model: str, data: Path, output: Path, gpu_id: int) -> tuple[Path, Lang
 
 
 def read_grouped_examples(
-    nlp: Language, data: Path, *, gold_preproc: bool = False, gold_sents: bool = False
+    nlp: Language,
+    data: Path,
+    *,
+    layer: str = "",
+    gold_preproc: bool = False,
+    gold_sents: bool = False,
 ) -> tuple[list[Example], list[int]]:
     """Examples of a `.spacy` file, and the number of each one's document.
+
+    layer: The span group that their entities are of, if that is not `doc.ents`.
 
     Raises UserError where the file cannot be read or holds no documents.
     """
@@ -248,6 +301,8 @@ def read_grouped_examples(
             f"{data} holds no documents with tokens",
             "Give annotated documents that the pipeline was not trained on.",
         )
+    for example, _ in found if layer else ():
+        move_entities(example, layer)
     return [example for example, _ in found], [number for _, number in found]
 
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import spacy
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = (
@@ -75,7 +76,7 @@ class Project:
         command = ("-m", "spacy", "project", "run", "all", ".")
         # the sample has fewer entities than are worth calibrating on; here they do
         options = ("--vars.corpus", "sample", "--vars.min_entities", "50")
-        options += ("--vars.max_epochs", "6")
+        options += ("--vars.min_relations", "5", "--vars.max_epochs", "6")
         return self.python(*command, *options)
 
 
@@ -117,6 +118,9 @@ def test_confidences_are_calibrated(project: Project) -> None:
         assert 0 < values["ece"] != values["ece_uncalibrated"] > 0
     report = (project.folder / "metrics/REPORT.md").read_text("utf8")
     assert "ECE before" in report
+    nlp = spacy.load(project.folder / "training/calibrated/model")
+    for name in ("attn_ner", "arguments", "attn_rel", "attn_textcat"):
+        assert nlp.get_pipe(name).model.attrs["temperature"] != 1.0, name
 
 
 def test_the_report_has_the_same_scores(project: Project) -> None:

@@ -24,7 +24,7 @@ PACKAGES = ("spacy-attnner", "spacy", "thinc", "torch", "numpy", "cupy")
 @attn_cli.command("calibrate")
 def calibrate_cli(
     model: str = typer.Argument(..., help="The pipeline's folder or package"),
-    data: Path = typer.Argument(..., help="Annotated documents, not trained on"),
+    data: str = typer.Argument(..., help=f"{OF_LAYER}; none that was trained on"),
     output: Path = typer.Argument(..., help="The folder to write; may be MODEL"),
     component: str = typer.Option(
         "",
@@ -41,7 +41,7 @@ def calibrate_cli(
     margin: float | None = typer.Option(
         None,
         help="Standard errors below the best fit; 0 fits DATA as they are. If left out "
-        f"{MARGIN} for entities and relations, 0 for categories",
+        f"{MARGIN} for entities, 0 for relations and categories",
     ),
     keep_threshold: bool = typer.Option(
         False,
@@ -83,7 +83,7 @@ def calibrate_cli(
         gpu_id=gpu_id,
     )
     if result is not None:
-        _show_calibration(result, data.name)
+        _show_calibration(result, Path(data).name)
     msg.good(f"Wrote {output}")
 
 

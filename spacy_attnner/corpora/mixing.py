@@ -27,6 +27,7 @@ from ..relations import (
     set_relations,
 )
 from ..span_groups import TRIPLES
+from .layers import move_entities
 from .senses import entity_senses, relation_senses
 
 Reader = Callable[[Language], Iterable[Example]]
@@ -301,14 +302,6 @@ def _keep(example: Example, tasks: Iterable[str]) -> None:
             doc.spans.clear()
         if CATEGORIES not in tasks:
             doc.cats = {}
-
-
-def move_entities(example: Example, key: str) -> None:
-    """Put entities into a span group; what else there is of entities is missing."""
-    for doc in (example.reference, example.predicted):
-        if doc.has_annotation("ENT_IOB"):
-            doc.spans[key] = list(doc.ents)
-            doc.set_ents([], default="missing")
 
 
 def _check_names(labels: Mapping[str, Mapping[str, str]]) -> None:

@@ -12,8 +12,8 @@ from thinc.api import Model, NumpyOps
 
 from ..annotated import RELATIONS, annotated_labels
 from ..confidence import confidences
-from ..confidence.calibration import MARGIN, Calibration, shift
-from ..confidence.thresholds import best_thresholds
+from ..confidence.calibration import Calibration, shift
+from ..confidence.thresholds import best_thresholds, same_threshold
 from ..extensions import register_relations
 from ..models.candidate_pairs import no_candidates
 from ..models.entity_pairs import pair_attention, reads_words
@@ -301,7 +301,7 @@ class AttnRel(AttnPipe):
         examples: Iterable[Example],
         *,
         groups: list[int] | None = None,
-        margin: float = MARGIN,
+        margin: float = 0.0,
         keep_threshold: bool = False,
         min_predicted: int = 0,
     ) -> Calibration:
@@ -332,12 +332,36 @@ class AttnRel(AttnPipe):
         self.model.attrs.update(
             temperature=result.temperature, log_odds_offset=result.log_odds_offset
         )
-        if self.threshold is not None:
-            self._fit(threshold=float(thresholds[0]))
-        else:
-            fitted = dict(zip(self.labels, thresholds.tolist(), strict=True))
-            self._fit(thresholds=self.thresholds | fitted)
+        self._set_thresholds(thresholds)
         return result
+
+    def keep_as_many(self, before: numpy.ndarray, after: numpy.ndarray) -> None:
+        """Express thresholds anew where entities got other confidences.
+
+        So many of the new scores reach the new ones as of the old scores the old ones.
+
+        before, after: Scores of pairs and labels, (n_pairs, n_labels) each; they need
+            not be the same pairs.
+        """
+        thresholds = self._thresholds()
+        if self.threshold is not None:
+            thresholds, before, after = thresholds[:1], before.ravel(), after.ravel()
+        of_each = (scores.reshape(-1, len(thresholds)).T for scores in (before, after))
+        for i, (old, new) in enumerate(zip(*of_each, strict=True)):
+            n = int((old >= thresholds[i]).sum())
+            if 0 < n <= len(new):
+                kept = numpy.zeros(len(new), dtype=bool)
+                kept[numpy.argsort(-new, kind="stable")[:n]] = True
+                thresholds[i] = same_threshold(new, kept, float(thresholds[i]))
+        self._set_thresholds(thresholds)
+
+    def _set_thresholds(self, found: numpy.ndarray) -> None:
+        """found: The one of all labels, (1,), or that of each, (n_labels,)."""
+        if self.threshold is not None:
+            self._fit(threshold=float(found[0]))
+        else:
+            fitted = dict(zip(self.labels, found.tolist(), strict=True))
+            self._fit(thresholds=self.thresholds | fitted)
 
     def _scored(self, examples: list[Example], groups: numpy.ndarray) -> Scored:
         """All pairs and labels of annotated documents."""

@@ -16,12 +16,13 @@ from spacy.util import dot_to_object
 from thinc.compat import has_torch_cuda_gpu, torch
 
 from ..atomic import write_json, write_text
+from ..corpora.layers import check_layer, split_layer
 from ..errors import UserError
 from ..loading import load_pipeline, running, use_gpu
 from ..recipes.blocks import TRANSFORMERS, blocks_of
 from ..terminal import visible
 from .evaluation import score_pipeline
-from .run import check_layer, read_examples, split_layer
+from .run import read_examples
 
 CARD = "README.md"
 TRAINED = "training"  # in meta.json, what `attn train` says of itself

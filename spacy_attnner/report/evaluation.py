@@ -14,6 +14,7 @@ from spacy.scorer import Scorer
 from spacy.training import Example
 
 from ..atomic import check_apart, check_file, write_json
+from ..corpora.layers import check_layer, split_layer
 from ..corpora.training_data import check_choice
 from ..loading import annotate, load_pipeline, running, use_gpu
 from ..scoring import score_entities_looked_for, score_relations
@@ -23,10 +24,8 @@ from .relation_report import report_relations
 from .run import (
     annotated_kinds,
     check_data,
-    check_layer,
     classifiers_of,
     read_annotated,
-    split_layer,
 )
 
 SPEED = "speed"  # as spaCy's own `evaluate` calls it: words a second

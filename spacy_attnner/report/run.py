@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..atomic import check_apart, check_file, is_same, write_text
-from ..corpora.mixing import move_entities
+from ..corpora.layers import check_layer, move_entities, split_layer
 from ..corpora.training_data import check_choice, has_sentences, make_corpus
 from ..errors import UserError, sound
 from ..loading import annotate, load_pipeline, running, use_gpu
@@ -113,32 +113,6 @@ def check_data(data: Path) -> None:
         raise UserError(f"the folder {data} holds no .spacy file", "Give one.")
     if data.is_file() and data.suffix != ".spacy":
         raise UserError(f"{data} is not a .spacy file", way_out)
-
-
-def split_layer(given: Path | str) -> tuple[Path, str]:
-    """A file, and the span group that its entities are of: of KEY=FILE; "" if they are
-    those of `doc.ents`.
-    """
-    key, equals, path = str(given).partition("=")
-    if not equals or Path(given).exists():
-        return Path(given), ""
-    return Path(path), key
-
-
-def check_layer(nlp: Language, given: Path | str, layer: str) -> None:
-    """Raises UserError for a span group that no component sets.
-
-    given: What named it.
-    """
-    settings = (getattr(pipe, "cfg", {}) for _, pipe in nlp.pipeline)
-    keys = [each.get("spans_key") for each in settings if not each.get("set_ents")]
-    known = list(filter(None, keys))
-    if layer and layer not in known:
-        raise UserError(
-            f"no component sets the span group {layer!r}, as {given} says",
-            f"The groups are {', '.join(known) or 'none'}; of a file whose entities "
-            "are in doc.ents, leave out the name before =.",
-        )
 
 
 def read_annotated(
