@@ -221,7 +221,7 @@ def test_a_transformer(place):
 
 @pytest.mark.parametrize(
     ("args", "frozen"),
-    [("-n 50", "all"), ("-n 100", "all"), ("-n 101", 0), ("", 0)],
+    [("-n 50", "all"), ("-n 500", "all"), ("-n 501", 0), ("", 0)],
 )
 def test_few_documents_leave_a_transformer_as_it_is(place, args, frozen):
     result = init_config(f"ner -e encoder {args} -o new.cfg")
@@ -246,7 +246,7 @@ def test_few_documents_leave_a_transformer_as_it_is(place, args, frozen):
         ("textcat -n 50 -l de", "FacebookAI/xlm-roberta-base"),
         ("ner -n 50 -e encoder", ""),
         ("ner -n 50 -e glove", ""),
-        ("ner -n 101", ""),
+        ("ner -n 501", ""),
         ("ner", ""),
     ],
 )

@@ -15,7 +15,7 @@ VECTORS = "vectors"  # static vectors
 FAST = "fast"  # the same, smaller
 NO_VECTORS = "none"
 TRANSFORMER = "transformer"
-FEW = 100  # documents
+FEW = 500  # documents
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Task:
     changes: Values of the component that differ, by their path.
     paths: What a training is given, files or folders, by their names in the config.
     frozen: Whether a transformer is kept as it is where documents are `FEW`: measured
-        on 50 of CoNLL-2003 (`benchmarks/little_data.py`).
+        on 10 to 500 of CoNLL-2003 (`benchmarks/little_data.py`).
     """
 
     title: str
