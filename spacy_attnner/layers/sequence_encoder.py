@@ -115,7 +115,7 @@ class SequenceEncoder(nn.Module):
                 X, words = X[there[0]], None
             return self._encode_one(X, notes, words)
         windows = cut_windows(lengths[lengths > 0], self.window, self.margin)
-        size = len(windows.lengths) if self.training else _at_once(X)
+        size = len(windows.lengths) if self.training else at_once(X.device)
         pieces = list(windows.pieces(size))
         loop = self._loop(X, pieces[0].sizes, notes)
         of = words if loop is None else None
@@ -134,9 +134,9 @@ class SequenceEncoder(nn.Module):
             Y[rows] = H.to(Y.dtype)
         return Y
 
-    def settings(self, X: Tensor) -> tuple[int, int, int, bool]:
-        """What `indices` has to know to say what is needed where X is."""
-        return self.window, self.margin, _at_once(X), self.attention is not None
+    def settings(self, device: torch.device) -> tuple[int, int, int, bool]:
+        """What `indices` has to know to say what is read on a device."""
+        return self.window, self.margin, at_once(device), self.attention is not None
 
     def _encode(
         self,
@@ -227,7 +227,12 @@ class SequenceEncoder(nn.Module):
 
 
 def indices(
-    lengths: Ints, words: Ints | None, window: int, margin: int, size: int, attends: bool
+    lengths: Ints,
+    words: Ints | None,
+    window: int,
+    margin: int,
+    size: int,
+    attends: bool,
 ) -> list[Ints]:
     """What a `SequenceEncoder` reads on a device in prediction.
 
@@ -263,8 +268,9 @@ def _is_one(lengths: Ints, window: int) -> bool:
     return n_tokens <= window and n_tokens in lengths
 
 
-def _at_once(X: Tensor) -> int:
-    return PIECE_GPU if X.is_cuda else PIECE_CPU
+def at_once(device: torch.device) -> int:
+    """How many windows are encoded together in prediction."""
+    return PIECE_GPU if device.type == "cuda" else PIECE_CPU
 
 
 def _full_precision(X: Tensor) -> AbstractContextManager:

@@ -29,6 +29,7 @@ class Batch(list[Doc]):
     are given the rows of words alone.
     """
 
+    pairs: Any = None  # a `PairBatch`, where pairs of spans are scored
     _model: int | None = None
 
     @classmethod

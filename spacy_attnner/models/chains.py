@@ -84,9 +84,7 @@ def _project(layers: list[Model], batch: Batch) -> Any:
     return Y
 
 
-def with_structure(
-    tok2vec: Tok2Vec, layer: Model, *, words: bool = False
-) -> Tok2Vec:
+def with_structure(tok2vec: Tok2Vec, layer: Model, *, words: bool = False) -> Tok2Vec:
     """Run a flat layer on a tok2vec's words and the batch that they are of.
 
     The model's attribute `owned` says that a prediction is its caller's alone: a
