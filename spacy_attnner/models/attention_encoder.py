@@ -102,7 +102,8 @@ def _indices(
     batch: Batch, structure: Structure, of_words: bool, *settings: Any
 ) -> list[numpy.ndarray]:
     words = batch.here(own_of_words)[0] if of_words else None
-    return indices(*structure(batch), words, *settings)
+    (lengths,) = structure(batch)
+    return indices(lengths, words, *settings)
 
 
 def _sentences(batch: Batch) -> tuple[numpy.ndarray, ...]:

@@ -194,8 +194,10 @@ def _pair_batch(pairs: Model, arrays: Arrays) -> PairBatch:
 
 def _uploads(docs: Batch) -> list[numpy.ndarray]:
     """What is read of the pairs of a batch, unless they are read in parts."""
-    few = docs.pairs is not None and len(docs.pairs) <= PAIRS_AT_ONCE
-    return docs.pairs.uploads() if few else []
+    pairs = docs.pairs
+    if pairs is None or len(pairs) > PAIRS_AT_ONCE:
+        return []
+    return pairs.uploads()
 
 
 def _predict(model: Model, X: Floats2d, arrays: Arrays, docs: Batch) -> Floats2d:
@@ -261,7 +263,7 @@ def pair_attention(
     (X,), _ = vectors_of_words(tok2vec, docs, False)
     words = word_places(doc)
     places = numpy.arange(len(doc)) if words is None else words
-    batch = PairBatch(device_of(layer), *arrays)
+    batch = _pair_batch(layer, arrays)
     tokens = floats_to_torch(layer, X, False)
     found = predict_with(layer, lambda module: module.weights(tokens, batch))
     weights = found.float().cpu().numpy()  # (n_pairs, n_heads, longest context)

@@ -130,9 +130,7 @@ def test_names_of_columns(tmp_path):
 
 def test_an_id_that_was_named_has_to_be_there(tmp_path):
     path = tmp_path / "in.jsonl"
-    path.write_text(
-        '{"text": "a", "key": 1}\n{"text": "b", "key": null}\n{"text": "c"}\n'
-    )
+    path.write_text('{"text": "a", "key": 1}\n{"text": "b", "key": null}\n{"text": "c"}\n')
     *rows, last = rows_of(read_all(path, id="key"))
     assert [(row.id, row.problem) for row in rows] == [(1, ""), ("in.jsonl:2", "")]
     assert last.problem == "there is no 'key'; the keys are 'text'"
