@@ -219,8 +219,14 @@ def pretend_cuda() -> Iterator[None]:
             (torch.backends.cudnn, "is_acceptable", lambda tensor: False),
         ):
             stack.enter_context(patch.object(target, name, value))
-        stack.enter_context(_Factories())
-        stack.enter_context(_Calls())
+        stack.enter_context(pretend_in_thread())
+        yield
+
+
+@contextmanager
+def pretend_in_thread() -> Iterator[None]:
+    """In another thread, while one pretends: PyTorch's modes are a thread's own."""
+    with _Factories(), _Calls():
         yield
 
 
