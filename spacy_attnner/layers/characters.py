@@ -120,7 +120,7 @@ class CharacterCNN(nn.Module):
         return Y
 
     def encode_there(self, characters: Tensor, tables: Tensor) -> Tensor:
-        """`encode` of words' `character_ids` that are on a device, (n_words, L)."""
+        """`encode`, of `character_ids` that are on a device, (n_words, L)."""
         pieces = characters.split(PIECE_GPU)
         return torch.cat([self._add_up(piece, tables) for piece in pieces])
 

@@ -31,8 +31,8 @@ class PairBatch:
     types: Rows of the span's type embedding, (n_spans, N_TYPE_HASHES).
     pairs: Head and tail span of each pair, (n_pairs, 2).
     contexts: First token and end (exclusive) of each pair's context, (n_pairs, 2).
-    parts: What a module will read of "spans", "blocks", "between" and "around", and
-        what is therefore copied to a device together.
+    parts: What a module will read of "spans", "blocks", "between", "before" and
+        "behind", and what is therefore copied to a device together.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class PairBatch:
         parts: Sequence[str] = (),
     ) -> None:
         self._device, self._parts = device, parts
+        self._here: dict[str, list[Ints]] = {}
         self._there: dict[str, list[Tensor]] = {}
         self._spans, self._types = numpy.asarray(spans), numpy.asarray(types)
         self._pairs, self._contexts = numpy.asarray(pairs), numpy.asarray(contexts)
@@ -68,12 +69,16 @@ class PairBatch:
             self._there[part] = [next(found) for _ in self._read(part)]
 
     def _read(self, part: str) -> list[Ints]:
+        if part not in self._here:
+            self._here[part] = self._find(part)
+        return self._here[part]
+
+    def _find(self, part: str) -> list[Ints]:
         if part == "spans":
-            return self._of_spans
+            return self._of_spans()
         if part == "blocks":
             return [x for b in self._cut for x in (b.pairs, b.place, b.contexts)]
-        ranges = self._between if part == "between" else self._around
-        return [x for each in ranges for x in range_windows(*each)]
+        return range_windows(*self._bounds(part))
 
     def _tensors(self, part: str) -> list[Tensor]:
         if part not in self._there and self._device.type != "cpu" and not self._there:
@@ -82,7 +87,6 @@ class PairBatch:
             self._there[part] = upload(self._device, *self._read(part))
         return self._there[part]
 
-    @cached_property
     def _of_spans(self) -> list[Ints]:
         first, end = self._spans.T
         owners, sizes = segment_arrays(end - first)
@@ -145,37 +149,25 @@ class PairBatch:
     @cached_property
     def between(self) -> "Ranges":
         """What lies between head and tail; where nothing does, the range is empty."""
-        (ranges,) = self._ranges("between", self._between)
-        return ranges
+        return self._ranges("between")
 
     @cached_property
     def around(self) -> tuple["Ranges", "Ranges"]:
         """What the context has before and behind both spans."""
-        before, behind = self._ranges("around", self._around)
-        return before, behind
+        return self._ranges("before"), self._ranges("behind")
 
-    def _ranges(self, part: str, bounds: list[tuple[Ints, Ints]]) -> list["Ranges"]:
-        tensors = iter(self._tensors(part))
-        return [
-            Ranges(
-                self._device, *each, there=[next(tensors) for _ in range_windows(*each)]
-            )
-            for each in bounds
-        ]
+    def _ranges(self, part: str) -> "Ranges":
+        return Ranges(self._device, *self._bounds(part), there=self._tensors(part))
 
-    @property
-    def _between(self) -> list[tuple[Ints, Ints]]:
-        head, tail = self._ends
-        first = numpy.minimum(head[:, 1], tail[:, 1])
-        return [(first, numpy.maximum(head[:, 0], tail[:, 0]))]
-
-    @property
-    def _around(self) -> list[tuple[Ints, Ints]]:
-        head, tail = self._ends
-        first, end = self._contexts.T
-        begin = numpy.minimum(head[:, 0], tail[:, 0])
-        behind = numpy.maximum(head[:, 1], tail[:, 1])
-        return [(first, begin), (behind, end)]
+    def _bounds(self, part: str) -> tuple[Ints, Ints]:
+        """First token and end of the words that each pair has in one place."""
+        (head, tail), (first, end) = self._ends, self._contexts.T
+        if part == "before":
+            return first, numpy.minimum(head[:, 0], tail[:, 0])
+        if part == "behind":
+            return numpy.maximum(head[:, 1], tail[:, 1]), end
+        begin = numpy.minimum(head[:, 1], tail[:, 1])
+        return begin, numpy.maximum(head[:, 0], tail[:, 0])
 
     @property
     def longest(self) -> int:

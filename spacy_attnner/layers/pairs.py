@@ -100,7 +100,8 @@ class EntityPairAttention(nn.Module):
         asked = {
             "blocks": self.attention,
             "between": self.between,
-            "around": self.around,
+            "before": self.around,
+            "behind": self.around,
         }
         return ("spans", *(part for part, wanted in asked.items() if wanted))
 

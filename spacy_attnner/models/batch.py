@@ -243,17 +243,15 @@ class Words:
         self, device: torch.device, find: Find, *settings: Any
     ) -> list[Tensor] | None:
         """What a function finds of words on a device, as `Batch.there`."""
-        if self._rows is None and device.type != "cpu":
-            return upload(device, *find(self, *settings))
-        return self._batch.there(device, _of_distinct, find, *settings)
+        every = self._rows is None
+        return self._batch.there(device, _of_words, every, find, *settings)
 
     def arrays(self, xp: Any, find: Find, *settings: Any) -> Sequence[Any]:
         """What a function finds of words as arrays of NumPy's or CuPy's."""
         if xp is numpy:
             return find(self, *settings)
-        if self._rows is None:
-            return [xp.asarray(each) for each in find(self, *settings)]
-        return self._batch.arrays(xp, _of_distinct, find, *settings)
+        every = self._rows is None
+        return self._batch.arrays(xp, _of_words, every, find, *settings)
 
     def distinct(self) -> tuple["Words", numpy.ndarray | None]:
         """Each word once, and which one each is; None where they are that already."""
@@ -265,8 +263,8 @@ class Words:
         return [strings[orth] for orth in self.column(ORTH).tolist()]
 
 
-def _of_distinct(batch: Batch, find: Find, *settings: Any) -> Any:
-    return find(batch.distinct[0], *settings)
+def _of_words(batch: Batch, every: bool, find: Find, *settings: Any) -> Any:
+    return find(batch.tokens if every else batch.distinct[0], *settings)
 
 
 def places_of_words(batch: Batch) -> list[numpy.ndarray]:

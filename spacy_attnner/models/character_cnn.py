@@ -77,7 +77,7 @@ def _predict(model: Model, words: Words, *, max_length: int) -> Floats2d:
     tables = memory.tables
     there = distinct.there(tables.device, _characters, max_length)
     if there is not None:
-        # a GPU encodes them in less time than it takes to look them up here
+        # to be copied with the batch, they are known before what is remembered is
         Y = predict_with(model, lambda m: m.encode_there(*there, tables))
         X: Any = from_torch(model, Y)
     else:
