@@ -110,7 +110,7 @@ class SequenceEncoder(nn.Module):
         if not n_tokens:
             return X.new_zeros((0, self.width))
         lengths = numpy.asarray(lengths)
-        if not self.training and _is_one(lengths, self.window):
+        if not self.training and _is_one(lengths, n_tokens, self.window):
             if there:
                 X, words = X[there[0]], None
             return self._encode_one(X, notes, words)
@@ -238,7 +238,7 @@ def indices(
 
     lengths, words: Of its inputs. window, margin, size, attends: Its `settings`.
     """
-    if _is_one(lengths, window):
+    if _is_one(lengths, int(lengths.sum()), window):
         return [] if words is None else [words]
     windows = cut_windows(lengths[lengths > 0], window, margin)
     return _indices(list(windows.pieces(size)), words, attends)
@@ -262,9 +262,8 @@ def _indices(
     return found
 
 
-def _is_one(lengths: Ints, window: int) -> bool:
+def _is_one(lengths: Ints, n_tokens: int, window: int) -> bool:
     """Whether a batch is a single sequence, which one window holds."""
-    n_tokens = lengths.sum()
     return n_tokens <= window and n_tokens in lengths
 
 

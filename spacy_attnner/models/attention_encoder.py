@@ -91,8 +91,10 @@ def _predict(
     shim, (Xs, batch) = cast(AttnShim, model.shims[0]), inputs
     rows, own = Xs if isinstance(Xs, OfWords) else (Xs, None)
     X = floats_to_torch(model, rows, False)
-    settings = shim._model.settings(X.device)
-    there = batch.there(X.device, _indices, structure, own is not None, *settings)
+    there = None
+    if not X.is_cpu:
+        settings = shim._model.settings(X.device)
+        there = batch.there(X.device, _indices, structure, own is not None, *settings)
     (lengths,), notes = structure(batch), shim.notes if remember else None
     args = (X, lengths, notes, own, there)
     return from_torch(model, predict_with(model, lambda m: m(*args)))

@@ -32,6 +32,11 @@ class Batch(list[Doc]):
     pairs: Any = None  # a `PairBatch`, where pairs of spans are scored
     _model: int | None = None
 
+    def __init__(self, docs: Iterable[Doc] = ()) -> None:
+        super().__init__(docs)
+        self._here: dict[tuple[Any, ...], Sequence[numpy.ndarray]] = {}
+        self._there: dict[tuple[Any, ...], list[Tensor]] = {}
+
     @classmethod
     def of(cls, docs: Iterable[Doc], model: Model | None = None) -> "Batch":
         """The batch that documents are already, or a new one.
@@ -43,20 +48,13 @@ class Batch(list[Doc]):
             batch._model = model.id
         return batch
 
-    @cached_property
-    def _here(self) -> dict[tuple[Any, ...], Sequence[numpy.ndarray]]:
-        return {}
-
-    @cached_property
-    def _there(self) -> dict[tuple[Any, ...], list[Tensor]]:
-        return {}
-
     def here(self, find: Find, *settings: Any) -> Any:
         """What a function finds of the batch, found once."""
         key = (find, *settings)
-        if key not in self._here:
-            self._here[key] = find(self, *settings)
-        return self._here[key]
+        found = self._here.get(key)
+        if found is None:
+            found = self._here[key] = find(self, *settings)
+        return found
 
     def there(
         self, device: torch.device, find: Find, *settings: Any

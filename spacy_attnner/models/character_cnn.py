@@ -75,8 +75,8 @@ def _predict(model: Model, words: Words, *, max_length: int) -> Floats2d:
         tables = predict_with(model, lambda module: module.tables())
         memory = notes.setdefault("words", WordMemory(tables))
     tables = memory.tables
-    there = distinct.there(tables.device, _characters, max_length)
-    if there is not None:
+    if not tables.is_cpu:
+        there = distinct.there(tables.device, _characters, max_length) or []
         # to be copied with the batch, they are known before what is remembered is
         Y = predict_with(model, lambda m: m.encode_there(*there, tables))
         X: Any = from_torch(model, Y)

@@ -13,7 +13,6 @@ from .batch import Batch
 from .bridge import (
     AttnShim,
     array_output,
-    device_of,
     floats_to_torch,
     from_torch,
     predict_with,
@@ -89,6 +88,6 @@ def _predict(model: Model, inputs: tuple[Any, ...], *, overwrite: bool) -> Float
     notes = cast(AttnShim, model.shims[0]).notes
     batch = inputs[1]
     X = floats_to_torch(model, inputs[0], False)
-    there = batch.there(device_of(model), _arrays)
+    there = None if X.is_cpu else batch.there(X.device, _arrays)
     structure = (*_structure(batch), overwrite, notes, there)
     return from_torch(model, predict_with(model, lambda m: m(X, *structure)))

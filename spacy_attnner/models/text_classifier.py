@@ -285,9 +285,10 @@ def _forward(
         return model.ops.alloc2f(len(Xs), layer.get_dim("nO")), lambda dY: Xs
     batch = getattr(Xs, "batch", None)
     sentences = None if batch is None else batch.sentence_lengths
-    attention = layer.shims[0]._model.attention
-    size = at_once(device_of(layer))
-    there = None if is_train else _there(layer, Xs, _pooled, attention, size)
+    there = None
+    if not is_train and (device := device_of(layer)).type != "cpu":
+        settings = layer.shims[0]._model.attention, at_once(device)
+        there = _there(layer, Xs, _pooled, *settings)
     Y, bp = layer((X, lengths, sentences, there), is_train)
 
     def backprop(dY: Any) -> list[Floats2d]:
