@@ -147,6 +147,11 @@ def _dispatch(func: Any, args: tuple, kwargs: dict) -> Any:
     if touched or here:
         crossed = func in CROSSING and (bool(strangers) or here != bool(pretended))
         _count(func, args, kwargs, here, crossed)
+    if here and func in INDEXING:  # indices that come from the CPU are copied, too
+        _counts.transfers += sum(
+            isinstance(x, torch.Tensor) and not isinstance(x, PretendTensor)
+            for x in args[1]
+        )
     outer = {id(x.inner): x for x in pretended}
     args, kwargs = tree_map_only(PretendTensor, lambda x: x.inner, (args, kwargs))
     result = func(*args, **kwargs)
@@ -214,8 +219,14 @@ def pretend_cuda() -> Iterator[None]:
             (torch.backends.cudnn, "is_acceptable", lambda tensor: False),
         ):
             stack.enter_context(patch.object(target, name, value))
-        stack.enter_context(_Factories())
-        stack.enter_context(_Calls())
+        stack.enter_context(pretend_in_thread())
+        yield
+
+
+@contextmanager
+def pretend_in_thread() -> Iterator[None]:
+    """In another thread, while one pretends: PyTorch's modes are a thread's own."""
+    with _Factories(), _Calls():
         yield
 
 
@@ -321,6 +332,13 @@ def _call(func: Any, *args: Any, crosses: bool = False, **kwargs: Any) -> Any:
     return wrap(result)
 
 
+def _make(func: Any, values: Any, *args: Any, **kwargs: Any) -> Any:
+    """An array of values, of which lists are copied from the host, too."""
+    if isinstance(values, (list, tuple)):
+        values = numpy.asarray(values)
+    return _call(func, values, *args, crosses=True, **kwargs)
+
+
 def _is_view(result: Any, args: tuple) -> bool:
     arrays = [x for x in args if isinstance(x, numpy.ndarray)]
     return isinstance(result, numpy.ndarray) and any(
@@ -343,8 +361,9 @@ class PretendCupy(ModuleType):
             return PretendCupy(value)
         if isinstance(value, type) or not callable(value):
             return value
-        crosses = name in ("array", "asarray", "split")
-        return partial(_call, value, crosses=crosses)
+        if name in ("array", "asarray"):
+            return partial(_make, value)
+        return partial(_call, value, crosses=name == "split")
 
 
 class PretendOps(CupyOps):

@@ -2,6 +2,9 @@
 
 import copy
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy
@@ -16,14 +19,14 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from spacy_attnner.crf import packing
+from spacy_attnner.crf import kernel, packing
 from spacy_attnner.crf.chain import biluo_chain
 from spacy_attnner.crf.k_best import k_best
 from spacy_attnner.crf.loss import path_loss
 from spacy_attnner.crf.marginals import log_partition, span_marginals, token_marginals
 from spacy_attnner.crf.recursions import viterbi
 from spacy_attnner.layers import pairs
-from spacy_attnner.layers.characters import CharacterCNN
+from spacy_attnner.layers.characters import CharacterCNN, character_ids
 from spacy_attnner.layers.group_context import DocumentContext
 from spacy_attnner.layers.inner_product import InnerProductPairs
 from spacy_attnner.layers.pair_batch import PairBatch, Ranges
@@ -45,7 +48,9 @@ from pretend_device import (
     counted,
     pretend_cuda,
     pretend_gpu,
+    pretend_in_thread,
 )
+from tiny_encoders import make_encoder
 
 LENGTHS = torch.tensor([3, 0, 61, 1, 0, 11, 2])
 N_TOKENS = int(LENGTHS.sum())
@@ -219,10 +224,12 @@ def test_modules(make):
 def test_words_in_prediction():
     module = CharacterCNN(embed_width=3, width=5, kernel_size=3)
     words = ["ferry", "", "to", "東京"]
+    characters = torch.from_numpy(character_ids(words, 9))
     with torch.no_grad(), pretend_cuda():
         expected = module.encode(words, 9, module.tables())
         on_gpu = copy.deepcopy(module).to(CUDA)
-        assert_same(on_gpu.encode(words, 9, on_gpu.tables()), expected)
+        found = on_gpu.encode_there(characters.to(CUDA), on_gpu.tables())
+        assert_same(found, expected)
 
 
 def test_weights_of_pairs():
@@ -445,25 +452,210 @@ def test_marginals_readings_and_calibration(name, on_cpu):
 CHARACTERS = {"@architectures": "spacy-attnner.CharacterCNN.v1", "width": 7}
 
 
-def test_how_often_the_host_waits(name):
-    """Of 256 documents, with characters, sentences, whitespace and context."""
-    nlp = make_nlp(name, characters=CHARACTERS, sentences=True)
-    train(nlp, nlp.initialize(lambda: make_examples(nlp)))
-    data = nlp.to_bytes(exclude=["vocab"])
-    with pretend_gpu():
-        nlp = make_nlp(name, characters=CHARACTERS, sentences=True).from_bytes(data)
-        docs = [nlp.make_doc(text.replace(" in ", "  in\n")) for text in TEXTS * 64]
-        for doc in docs[::4]:
+ENCODER = {
+    "@architectures": "spacy-attnner.AttentionEncoder.v1",
+    "embed": {"@architectures": "spacy-attnner.WordEmbed.v1", **EMBED},
+    "characters": CHARACTERS,
+    "width": 14,
+    "n_heads": 7,
+    "sentences": True,
+}
+CONTEXT = {
+    "@architectures": "spacy-attnner.DocumentContext.v1",
+    "tok2vec": ENCODER,
+    "value_width": 6,
+    "n_heads": 3,
+}
+ENTITIES = {"@architectures": "spacy-attnner.EntityEmbed.v1"}
+
+
+def make_of(name, tok2vec, head, **settings):
+    """As `make_nlp`, of another model."""
+    fix_random_seed(0)
+    nlp = spacy.blank("en")
+    give_vectors(nlp)
+    model = {"@architectures": f"spacy-attnner.{head}", "tok2vec": tok2vec, **settings}
+    nlp.add_pipe(name, config={"model": model})
+    return nlp
+
+
+def spaced_docs(nlp, texts=TEXTS * 64):
+    """With whitespace, sentences and entities."""
+    docs = [nlp.make_doc(text.replace(" in ", "  in\n")) for text in texts]
+    for doc in docs:
+        if len(doc) > 9:
             doc.ents = [Span(doc, 0, 2, "PER"), Span(doc, 8, 9, "LOC")]
             doc[5].is_sent_start = True
-        component = nlp.get_pipe(name)
-        with pytest.warns(UserWarning, match="sentence by sentence"):
-            component.predict(docs)  # what is asked once
-        with counted() as counts:
-            component.predict(docs)
-    # to it vectors' rows, other features, windows, words, and what the head reads
-    most = {"attn_ner": 5, "attn_rel": 8}.get(name, 6)
-    assert (counts.waits, counts.transfers) == (1, most), counts
+    return docs
+
+
+def counts_of(make):
+    """What the second batch of 256 documents of each component asks for."""
+    nlp = make()
+    train(nlp, nlp.initialize(lambda: make_examples(nlp)))
+    data = nlp.to_bytes(exclude=["vocab"])
+    found = []
+    with pretend_gpu(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "(?s).*sentence by sentence")
+        warnings.filterwarnings("ignore", "CUDA is not available")  # for autocast
+        nlp = make().from_bytes(data)
+        batches = spaced_docs(nlp), spaced_docs(nlp)
+        for _, component in nlp.pipeline:
+            component.set_annotations(batches[0], component.predict(batches[0]))
+            with counted() as counts:
+                scores = component.predict(batches[1])
+            component.set_annotations(batches[1], scores)
+            found.append((counts.waits, counts.transfers))
+    return found
+
+
+def test_how_often_the_host_waits(name):
+    """Once, for the one copy back; everything is copied there at once."""
+    found = counts_of(lambda: make_nlp(name, characters=CHARACTERS, sentences=True))
+    assert found == [(1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("attn_ner", (CONTEXT, "CRFTagger.v1")),
+        ("attn_ner", ({**ENCODER, "mixed_precision": True}, "CRFTagger.v1")),
+        ("attn_rel", ({**ENCODER, "entities": ENTITIES}, "InnerProductPairs.v1")),
+        ("attn_textcat", (CONTEXT, "AttentionTextClassifier.v1")),
+    ],
+)
+def test_how_often_the_host_waits_for_other_layers(name, model):
+    assert counts_of(lambda: make_of(name, *model)) == [(1, 2)]
+
+
+def test_how_often_the_host_waits_for_pairs():
+    settings = {"around": True, "hidden": 8}
+    make = partial(make_of, "attn_rel", CONTEXT, "EntityPairAttention.v1", **settings)
+    assert counts_of(make) == [(1, 2)]
+
+
+@pytest.mark.parametrize("attention", ["self", "labels", "hierarchical"])
+def test_how_often_the_host_waits_for_pooling(attention):
+    embed = {**ENCODER["embed"], "affix_width": 2}
+    settings = {
+        "exclusive_classes": True,
+        "attention": attention,
+        "n_heads": 2,
+        "mean": True,
+    }
+    make = partial(
+        make_of,
+        "attn_textcat",
+        {**ENCODER, "embed": embed},
+        "AttentionTextClassifier.v1",
+        **settings,
+    )
+    assert counts_of(make) == [(1, 2)]
+
+
+@pytest.mark.parametrize("with_words", [False, True])
+def test_how_often_the_host_waits_for_a_transformer(with_words, tmp_path):
+    """transformers asks of each group of windows whether there is padding in it."""
+    encoder = {
+        "@architectures": "spacy-attnner.TransformerEncoder.v1",
+        "name": str(make_encoder(tmp_path / "encoder")),
+        "margin": 3,
+    }
+    tok2vec = {**ENCODER, "transformer": encoder} if with_words else encoder
+    n_groups = 2
+    found = counts_of(lambda: make_of("attn_ner", tok2vec, "CRFTagger.v1"))
+    assert found == [(1 + n_groups, 2)]
+
+
+def test_how_often_the_host_waits_for_the_kernel(monkeypatch):
+    """The kernel itself is tested elsewhere; it launches, and asks for nothing."""
+
+    def decode(params, emissions, lengths, *settings):
+        assert isinstance(lengths, PretendTensor)
+        tags = torch.zeros_like(emissions[:, 0], dtype=torch.int64)
+        return tags, emissions.new_zeros(len(emissions), dtype=torch.float64)
+
+    monkeypatch.setattr(kernel, "is_usable", lambda: True)
+    monkeypatch.setattr(kernel, "decode", decode)
+    assert counts_of(lambda: make_of("attn_ner", CONTEXT, "CRFTagger.v1")) == [(1, 2)]
+
+
+def test_how_often_the_host_waits_for_a_shared_encoder():
+    """A copy for the tok2vec's batch, one for the head's, whose arrays stay there."""
+
+    def make():
+        fix_random_seed(0)
+        nlp = spacy.blank("en")
+        give_vectors(nlp)
+        nlp.add_pipe("tok2vec", config={"model": ENCODER})
+        listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 14}
+        for name in ("attn_ner", "attn_textcat"):
+            nlp.add_pipe(name, config={"model": {"tok2vec": listener}})
+        return nlp
+
+    assert counts_of(make) == [(0, 1), (1, 2), (1, 2)]
+
+
+def test_what_is_asked_for_the_first_time_is_copied_by_itself():
+    nlp = make_nlp("attn_ner")
+    nlp.initialize(lambda: make_examples(nlp))
+    data = nlp.to_bytes(exclude=["vocab"])
+    with pretend_gpu():
+        nlp = make_nlp("attn_ner").from_bytes(data)
+        plain, spaced = "Ferries left Bergen", "Ferries  left Bergen"
+        transfers = []
+        for text in (plain, plain, spaced, plain, spaced):
+            with counted() as counts:
+                nlp.get_pipe("attn_ner").predict([nlp.make_doc(text)] * 2)
+            transfers.append(counts.transfers)
+    assert transfers[1:] == [2, 3, 2, 2]
+
+
+BATCHES = [  # the first asks for less than the others
+    ["Ferries left"],
+    TEXTS,
+    [text.replace(" ", "  ") for text in TEXTS],
+    ["", ""],
+    [" \n ", "Ferries"],
+    [],
+    [" ".join(TEXTS * 30)],
+    TEXTS,
+]
+
+
+def outputs(nlp, name, texts):
+    component, docs = nlp.get_pipe(name), spaced_docs(nlp, texts)
+    if name == "attn_ner":
+        return component.token_marginals(docs)[0] if docs else []
+    if name == "attn_rel":
+        return [scores for _, scores in component.predict(docs)]
+    return nlp.get_pipe(name).model.ops.to_numpy(component.predict(docs))
+
+
+def assert_same_outputs(found, expected):
+    for x, y in zip(found, expected, strict=True):
+        for own, other in zip(x, y, strict=True):
+            numpy.testing.assert_allclose(own, other, atol=1e-5)
+
+
+def test_batches_that_differ(name, on_cpu):
+    """One after the other, of two models by turns, and of threads."""
+    expected, _, _ = on_cpu
+    correct = [outputs(expected, name, texts) for texts in BATCHES]
+    with pretend_gpu():
+        data = expected.to_bytes(exclude=["vocab"])
+        pipelines = [make_nlp(name).from_bytes(data) for _ in range(2)]
+        by_turns = [[outputs(p, name, t) for p in pipelines] for t in BATCHES]
+        for found in zip(*by_turns, strict=True):
+            assert_same_outputs(found, correct)
+        nlp = make_nlp(name).from_bytes(data)
+
+        def read(texts):
+            with pretend_in_thread():
+                return outputs(nlp, name, texts)
+
+        with ThreadPoolExecutor(3) as pool:
+            assert_same_outputs(pool.map(read, BATCHES), correct)
 
 
 def assert_on_gpu(model):

@@ -17,7 +17,7 @@ Entity = tuple[int, int, int, float]
 def best_entities(
     params: tuple,
     emissions: numpy.ndarray | torch.Tensor,
-    lengths: numpy.ndarray,
+    lengths: numpy.ndarray | torch.Tensor,
     *,
     temperature: float = 1.0,
     log_odds_offset: float = 0.0,
@@ -31,17 +31,17 @@ def best_entities(
         (n_tags, n_tags), (n_tags,) and (n_tags,), arrays like the emissions.
     emissions: Shape (n_tokens, n_tags), sequence after sequence, contiguous: NumPy's,
         or tensors on a device with the kernel.
-    lengths: Shape (batch_size,), int64.
+    lengths: Shape (batch_size,), int64; a tensor only where the emissions are one.
 
     Returns first flat token, last one, label and probability of each.
     """
     if not len(emissions):
         return []
     if isinstance(emissions, torch.Tensor):
-        n = torch.from_numpy(lengths).to(emissions.device)
+        n = torch.as_tensor(lengths, device=emissions.device)
         found = kernel.decode(params, emissions, n, temperature, log_odds_offset)
-        tags, scores = (each.cpu().numpy() for each in found)
-        bounds = span_bounds(tags)
+        tags, scores = torch.stack([each.double() for each in found]).cpu().numpy()
+        bounds = span_bounds(tags.astype("int64"))
         return _entities(bounds, scores[bounds[:, 1]])
     loop = extension(LOOP)
     if loop is not None:

@@ -101,23 +101,28 @@ class CharacterCNN(nn.Module):
         return torch.einsum("ce,wek->kcw", self.embed.weight, self.filters.weight)
 
     def encode(self, words: Sequence[str], max_length: int, tables: Tensor) -> Tensor:
-        """Encode words in prediction; on a CPU those of like lengths together.
+        """Encode words in prediction on a CPU, those of like lengths together.
 
         tables: Of the same weights.
 
         Returns shape (n_words, width).
         """
         order = list(range(len(words)))
-        size = PIECE_GPU if tables.is_cuda else PIECE_CPU
-        if len(words) > size and not tables.is_cuda:
+        size = PIECE_CPU
+        if len(words) > size:
             order.sort(key=lambda i: len(words[i]))
         Y = tables.new_empty((len(words), self.width))
         for i in range(0, len(words), size):
             piece = order[i : i + size]
             ids = character_ids([words[j] for j in piece], max_length)
             place = slice(i, i + size) if len(words) <= size else piece
-            Y[place] = self._add_up(torch.from_numpy(ids).to(tables.device), tables)
+            Y[place] = self._add_up(torch.from_numpy(ids), tables)
         return Y
+
+    def encode_there(self, characters: Tensor, tables: Tensor) -> Tensor:
+        """`encode`, of `character_ids` that are on a device, (n_words, L)."""
+        pieces = characters.split(PIECE_GPU)
+        return torch.cat([self._add_up(piece, tables) for piece in pieces])
 
     def _add_up(self, characters: Tensor, tables: Tensor) -> Tensor:
         n = len(tables)

@@ -199,6 +199,7 @@ class DocumentContext(nn.Module):
         lengths: Ints,
         overwrite: bool = False,
         notes: dict[Any, Any] | None = None,
+        there: list[Tensor] | None = None,
     ) -> Tensor:
         """Mix in the context.
 
@@ -209,14 +210,15 @@ class DocumentContext(nn.Module):
         overwrite: Whether the result may take the place of X, of which nobody has
             another use; only without gradients.
         notes: What was remembered of the same weights in predictions in float32.
+        there: `context_arrays`, where they are on the device already.
 
         Returns shape (n_tokens, width).
         """
         if not len(X):
             return X
-        lengths = numpy.asarray(lengths)
+        words, lengths = numpy.asarray(words), numpy.asarray(lengths)
         lengths = lengths[lengths > 0]  # no mean of nothing, which is NaN
-        rows, groups = _repeated(numpy.asarray(words))
+        rows, groups = _repeated(words)
         ends = lengths.cumsum()
         loop = None if notes is None else self._loop(X, lengths)
         if loop is not None and notes is not None:
@@ -228,8 +230,9 @@ class DocumentContext(nn.Module):
                 numpy.array(self._sizes(), dtype="int64"), *arrays, *notes[CONTEXT]
             )
             return Y
-        starts = ends - lengths
-        at, of, *documents = upload(X.device, rows, groups, numbers(lengths), starts)
+        if there is None:
+            there = upload(X.device, *context_arrays(words, lengths))
+        at, of, *documents = there
         repeats = Repeats((rows, at), (groups, of))
         mixed = (
             part
@@ -327,6 +330,15 @@ class DocumentContext(nn.Module):
         lowest, highest = int(groups[0].min()), int(groups[0].max())
         n_groups = highest + 1 - lowest
         return self.words.pool(X, groups[1] - lowest, n_groups, rows), lowest
+
+
+def context_arrays(words: Ints, lengths: Ints) -> list[Ints]:
+    """What `DocumentContext` reads on a device, of the same arguments.
+
+    Those of `Repeats`, the document of each token, and the first token of each.
+    """
+    lengths = lengths[lengths > 0]
+    return [*_repeated(words), numbers(lengths), lengths.cumsum() - lengths]
 
 
 def _repeated(words: Ints) -> tuple[Ints, Ints]:

@@ -20,6 +20,8 @@ class InnerProductPairs(nn.Module):
     type_width: Width of the embedding of entity types.
     """
 
+    parts = ("spans",)  # of a `PairBatch`
+
     def __init__(self, *, width: int, hidden: int, type_width: int) -> None:
         super().__init__()
         self.hidden = hidden

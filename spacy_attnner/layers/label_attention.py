@@ -1,6 +1,7 @@
 """A query for each label: what every category reads out of a document by itself."""
 
 import math
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -31,13 +32,21 @@ class LabelAttention(nn.Module):
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
 
-    def forward(self, X: Tensor, W: Tensor, b: Tensor, lengths: Ints) -> Tensor:
+    def forward(
+        self,
+        X: Tensor,
+        W: Tensor,
+        b: Tensor,
+        lengths: Ints,
+        there: Sequence[Tensor] | None = None,
+    ) -> Tensor:
         """Score the labels of each document, (batch_size, n_labels).
 
         X: Shape (n_tokens, width). W: (n_labels, width). b: (n_labels,).
         lengths: Tokens of each document, on the host, (batch_size,).
+        there: `segment_arrays` of them, where they are on the device already.
         """
-        X, segments = self.dropout(X), Segments(X.device, lengths)
+        X, segments = self.dropout(X), Segments(X.device, lengths, there=there)
         weights = self.weights(X, W, segments)
         if self.factors is not None:
             weights = weights * self.factors[:, None]

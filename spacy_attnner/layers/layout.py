@@ -33,7 +33,7 @@ def numbers(lengths: Ints) -> Ints:
 def upload(device: torch.device, *arrays: Any) -> list[Tensor]:
     """Integers of the host as int64 tensors of a device, in one transfer."""
     parts = [numpy.asarray(array, dtype="int64") for array in arrays]
-    if device.type == "cpu":
+    if device.type == "cpu" or not parts:
         return [torch.from_numpy(part) for part in parts]
     joined = torch.from_numpy(numpy.concatenate([part.ravel() for part in parts]))
     pieces = joined.to(device).split([part.size for part in parts])

@@ -1,15 +1,16 @@
 """Ordered pairs of spans, and the words that each of them reads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy
 import torch
 from torch import Tensor
 
 from .layout import Ints, numbers, positions, upload
-from .pooling import Segments
+from .pooling import Segments, segment_arrays
 
 BEFORE, HEAD, BETWEEN, TAIL, AFTER = range(5)  # where a token stands, seen from a pair
 DISTANCES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # tokens between two spans
@@ -30,6 +31,8 @@ class PairBatch:
     types: Rows of the span's type embedding, (n_spans, N_TYPE_HASHES).
     pairs: Head and tail span of each pair, (n_pairs, 2).
     contexts: First token and end (exclusive) of each pair's context, (n_pairs, 2).
+    parts: What a module will read of "spans", "blocks", "between", "before" and
+        "behind", and what is therefore copied to a device together.
     """
 
     def __init__(
@@ -39,8 +42,11 @@ class PairBatch:
         types: Ints,
         pairs: Ints,
         contexts: Ints,
+        parts: Sequence[str] = (),
     ) -> None:
-        self._device = device
+        self._device, self._parts = device, parts
+        self._here: dict[str, list[Ints]] = {}
+        self._there: dict[str, list[Tensor]] = {}
         self._spans, self._types = numpy.asarray(spans), numpy.asarray(types)
         self._pairs, self._contexts = numpy.asarray(pairs), numpy.asarray(contexts)
 
@@ -52,35 +58,67 @@ class PairBatch:
         """How many spans there are."""
         return len(self._spans)
 
-    @cached_property
-    def _tensors(self) -> list[Tensor]:
+    def uploads(self) -> list[Ints]:
+        """What the module reads on a device, for `place`."""
+        return [array for part in self._parts for array in self._read(part)]
+
+    def place(self, tensors: Iterable[Tensor]) -> None:
+        """Take `uploads` from a device, to which somebody has copied them."""
+        found = iter(tensors)
+        for part in self._parts:
+            self._there[part] = [next(found) for _ in self._read(part)]
+
+    def _read(self, part: str) -> list[Ints]:
+        if part not in self._here:
+            self._here[part] = self._find(part)
+        return self._here[part]
+
+    def _find(self, part: str) -> list[Ints]:
+        if part == "spans":
+            return self._of_spans()
+        if part == "blocks":
+            return [x for b in self._cut for x in (b.pairs, b.place, b.contexts)]
+        return range_windows(*self._bounds(part))
+
+    def _tensors(self, part: str) -> list[Tensor]:
+        if part not in self._there and self._device.type != "cpu" and not self._there:
+            self.place(upload(self._device, *self.uploads()))
+        if part not in self._there:
+            self._there[part] = upload(self._device, *self._read(part))
+        return self._there[part]
+
+    def _of_spans(self) -> list[Ints]:
+        first, end = self._spans.T
+        owners, sizes = segment_arrays(end - first)
+        tokens = first[owners] + positions(end - first)
         arrays = self._types, self._pairs, self._contexts, *self._ends
-        return upload(self._device, *arrays, self._distances, *self._tokens())
+        return [*arrays, self._distances, tokens, owners, sizes]
 
     @property
     def types(self) -> Tensor:
         """Rows of each span's type embedding, (n_spans, N_TYPE_HASHES)."""
-        return self._tensors[0]
+        return self._tensors("spans")[0]
 
     @property
     def pairs(self) -> Tensor:
         """Head and tail span of each pair, (n_pairs, 2)."""
-        return self._tensors[1]
+        return self._tensors("spans")[1]
 
     @property
     def contexts(self) -> Tensor:
         """First token and end of each pair's context, (n_pairs, 2)."""
-        return self._tensors[2]
+        return self._tensors("spans")[2]
 
     @property
     def ends(self) -> tuple[Tensor, Tensor]:
         """First token and end of each pair's head and tail, each (n_pairs, 2)."""
-        return self._tensors[3], self._tensors[4]
+        head, tail = self._tensors("spans")[3:5]
+        return head, tail
 
     @property
     def distances(self) -> Tensor:
         """Bucket of the tokens between head and tail; their order doubles them."""
-        return self._tensors[5]
+        return self._tensors("spans")[5]
 
     @property
     def arrays(self) -> tuple[Ints, Ints, Ints, Ints]:
@@ -104,33 +142,32 @@ class PairBatch:
     @property
     def span_tokens(self) -> tuple[Tensor, Segments]:
         """The tokens of the spans, one after the other, and whose they are."""
-        tokens, owners = self._tensors[6:]
+        tokens, *owners = self._tensors("spans")[6:]
         first, end = self._spans.T
-        return tokens, Segments(self._device, end - first, owners=owners)
-
-    def _tokens(self) -> tuple[Ints, Ints]:
-        first, end = self._spans.T
-        owners = numbers(end - first)
-        return first[owners] + positions(end - first), owners
+        return tokens, Segments(self._device, end - first, there=owners)
 
     @cached_property
     def between(self) -> "Ranges":
         """What lies between head and tail; where nothing does, the range is empty."""
-        head, tail = self._ends
-        first = numpy.minimum(head[:, 1], tail[:, 1])
-        return Ranges(self._device, first, numpy.maximum(head[:, 0], tail[:, 0]))
+        return self._ranges("between")
 
     @cached_property
     def around(self) -> tuple["Ranges", "Ranges"]:
         """What the context has before and behind both spans."""
-        head, tail = self._ends
-        first, end = self._contexts.T
-        begin = numpy.minimum(head[:, 0], tail[:, 0])
-        behind = numpy.maximum(head[:, 1], tail[:, 1])
-        return (
-            Ranges(self._device, first, begin),
-            Ranges(self._device, behind, end),
-        )
+        return self._ranges("before"), self._ranges("behind")
+
+    def _ranges(self, part: str) -> "Ranges":
+        return Ranges(self._device, *self._bounds(part), there=self._tensors(part))
+
+    def _bounds(self, part: str) -> tuple[Ints, Ints]:
+        """First token and end of the words that each pair has in one place."""
+        (head, tail), (first, end) = self._ends, self._contexts.T
+        if part == "before":
+            return first, numpy.minimum(head[:, 0], tail[:, 0])
+        if part == "behind":
+            return numpy.maximum(head[:, 1], tail[:, 1]), end
+        begin = numpy.minimum(head[:, 1], tail[:, 1])
+        return begin, numpy.maximum(head[:, 0], tail[:, 0])
 
     @property
     def longest(self) -> int:
@@ -140,14 +177,17 @@ class PairBatch:
     @cached_property
     def blocks(self) -> list["Block"]:
         """The pairs, in blocks that read the same words at once."""
-        limit = CELLS_GPU if self._device.type == "cuda" else CELLS_CPU
-        blocks = list(_cut_blocks(self._contexts, limit))
-        arrays = [x for b in blocks for x in (b.pairs, b.place, b.contexts)]
-        tensors = iter(upload(self._device, *arrays))
+        tensors = iter(self._tensors("blocks"))
         return [
             Block(next(tensors), next(tensors), next(tensors), b.size, b.longest)
-            for b in blocks
+            for b in self._cut
         ]
+
+    @cached_property
+    def _cut(self) -> list[Any]:
+        """The blocks, of arrays of the host."""
+        limit = CELLS_GPU if self._device.type == "cuda" else CELLS_CPU
+        return list(_cut_blocks(self._contexts, limit))
 
     @cached_property
     def block_order(self) -> Tensor:
@@ -231,19 +271,20 @@ class Ranges:
     n_rows * log(longest range) + n_ranges rows.
 
     first, end: First row and end (exclusive) of each, on the host, (n_ranges,).
+    there: `range_windows`, where they are on the device already.
     """
 
-    def __init__(self, device: torch.device, first: Ints, end: Ints) -> None:
-        lengths = (end - first).clip(0)
-        level = numpy.frexp(lengths)[1] - 1  # floor of log2; -1 for none
+    def __init__(
+        self,
+        device: torch.device,
+        first: Ints,
+        end: Ints,
+        there: list[Tensor] | None = None,
+    ) -> None:
         self._n = len(first)
-        self._levels: list[tuple[Tensor, Tensor, Tensor]] = []
-        arrays = []
-        for k in range(int(level.max()) + 1 if len(level) else 0):
-            chosen = numpy.flatnonzero(level == k)
-            arrays += [chosen, first[chosen], end[chosen] - 2**k]
-        tensors = upload(device, *arrays) if arrays else []
-        self._levels = list(zip(*[iter(tensors)] * 3, strict=True))
+        if there is None:
+            there = upload(device, *range_windows(first, end))
+        self._levels = list(zip(*[iter(there)] * 3, strict=True))
 
     def max(self, X: Tensor) -> Tensor:
         """The maximum of each column over each range; 0 where a range is empty.
@@ -260,6 +301,16 @@ class Ranges:
                 found = torch.maximum(windows[first], windows[last])
                 result = result.index_copy(0, chosen, found)
         return result
+
+
+def range_windows(first: Ints, end: Ints) -> list[Ints]:
+    """Ranges and both their windows of `Ranges`, of each power of two."""
+    level = numpy.frexp((end - first).clip(0))[1] - 1  # floor of log2; -1 for none
+    arrays = []
+    for k in range(int(level.max()) + 1 if len(level) else 0):
+        chosen = numpy.flatnonzero(level == k)
+        arrays += [chosen, first[chosen], end[chosen] - 2**k]
+    return arrays
 
 
 def token_places(tokens: Tensor, head: Tensor, tail: Tensor) -> Tensor:

@@ -94,6 +94,17 @@ class EntityPairAttention(nn.Module):
         self.output = nn.Linear(n_features * hidden + distance_width, hidden)
         self.others = nn.Linear(3 * hidden, hidden) if strongest else None
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What is read of a `PairBatch`."""
+        asked = {
+            "blocks": self.attention,
+            "between": self.between,
+            "before": self.around,
+            "behind": self.around,
+        }
+        return ("spans", *(part for part, wanted in asked.items() if wanted))
+
     def forward(
         self, X: Tensor, batch: PairBatch, strongest: Tensor | None = None
     ) -> Tensor:

@@ -28,12 +28,14 @@ class Pieces:
     ids: Pieces of all words, one after the other, (n_pieces,).
     counts: Pieces of each word, none without, (n_words,).
     sentences, documents: Words of each, none of them empty.
+    placed: How they are laid out, where that is known and on a device already.
     """
 
     ids: Ints
     counts: Ints
     sentences: Ints
     documents: Ints
+    placed: "tuple[PieceLayout, list[Tensor]] | None" = None
 
     @cached_property
     def words(self) -> Ints:
@@ -44,6 +46,20 @@ class Pieces:
     def places(self) -> Ints:
         """Which of its word's pieces each is, (n_pieces,)."""
         return positions(self.counts)
+
+
+class PieceLayout(list[Ints]):
+    """What a `PieceEncoder` reads on a device, and what it knows of it on the host.
+
+    windows: Of these pieces.
+    keys: What tells them from others, of an encoder that remembers them; else None.
+    """
+
+    def __init__(
+        self, pieces: Pieces, windows: Windows, keys: list[bytes] | None
+    ) -> None:
+        super().__init__([pieces.counts])
+        self.pieces, self.windows, self.keys = pieces, windows, keys
 
 
 class PieceEncoder(nn.Module):
@@ -105,16 +121,23 @@ class PieceEncoder(nn.Module):
 
     def forward(self, pieces: Pieces) -> Tensor:
         """Encode words; returns (n_words, width) in the encoder's precision."""
-        windows = cut_piece_windows(
-            pieces.counts, pieces.sentences, pieces.documents, self.room, self.margin
-        )
-        if not self.frozen:
-            return self._encode(pieces, windows, numpy.arange(len(windows.lengths)))
-        keys = self._remembered.keys(pieces.ids, windows)
+        if pieces.placed is None:
+            learns = torch.is_grad_enabled() and not self.frozen
+            layout = self.lay_out(pieces, learns=learns)
+            there = upload(self._device, *layout)
+        else:
+            layout, there = pieces.placed
+        if layout.keys is None:
+            return self._encode(pieces, there)
         with torch.no_grad():
-            Y = self._encode(pieces, windows, self._remembered.unknown(keys))
-        self._remembered.exchange(keys, _words_of(windows, pieces.counts), Y)
+            Y = self._encode(pieces, there)
+        spans = _words_of(layout.windows, pieces.counts)
+        self._remembered.exchange(layout.keys, spans, Y)
         return Y
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.encoder.parameters()).device
 
     def scaled(self, pieces: Pieces, scales: Tensor) -> Tensor:
         """As `forward`, of embedded pieces that are multiplied with their word's scale.
@@ -123,31 +146,43 @@ class PieceEncoder(nn.Module):
 
         scales: Shape (n_words,).
         """
+        learns = torch.is_grad_enabled()
+        layout = self.lay_out(pieces, learns=learns, of_words=True)
+        return self._encode(pieces, upload(self._device, *layout), scales)
+
+    def lay_out(
+        self, pieces: Pieces, *, learns: bool, of_words: bool = False
+    ) -> PieceLayout:
+        """What is read on a device: pieces of each word, and `_lay_out` of each group.
+
+        learns: Whether gradients will be asked for.
+        of_words: Whether pieces are scaled, and none is remembered.
+        """
         windows = cut_piece_windows(
             pieces.counts, pieces.sentences, pieces.documents, self.room, self.margin
         )
-        every = numpy.arange(len(windows.lengths))
-        return self._encode(pieces, windows, every, scales)
+        which, keys = numpy.arange(len(windows.lengths)), None
+        if self.frozen and not of_words:
+            keys = self._remembered.keys(pieces.ids, windows)
+            which = self._remembered.unknown(keys)
+        gpu = self._device.type != "cpu"
+        call, most = (CALL_GPU, MOST_GPU) if gpu else (CALL_CPU, MOST_CPU)
+        if learns:
+            call = max(call, CALL_TRAINING)
+        layout = PieceLayout(pieces, windows, keys)
+        for group in like_lengths(windows.lengths[which], call, most):
+            layout += self._lay_out(pieces, windows, which[group], of_words=of_words)
+        return layout
 
     def _encode(
-        self,
-        pieces: Pieces,
-        windows: Windows,
-        which: Ints,
-        scales: Tensor | None = None,
+        self, pieces: Pieces, there: list[Tensor], scales: Tensor | None = None
     ) -> Tensor:
-        """Vectors of words, (n_words, width); zeros for those of other windows."""
-        device = next(self.encoder.parameters()).device
-        gpu = device.type != "cpu"
-        call, most = (CALL_GPU, MOST_GPU) if gpu else (CALL_CPU, MOST_CPU)
-        if torch.is_grad_enabled():
-            call = max(call, CALL_TRAINING)
-        groups = [
-            self._lay_out(pieces, windows, which[group], of_words=scales is not None)
-            for group in like_lengths(windows.lengths[which], call, most)
-        ]
-        arrays = iter(upload(device, *(array for group in groups for array in group)))
-        batches = list(zip(*[arrays] * 7, strict=True))
+        """Vectors of words, (n_words, width); zeros for those of other windows.
+
+        there: What `lay_out` found.
+        """
+        counts, *arrays = there
+        batches = list(zip(*[iter(arrays)] * 7, strict=True))
         vectors, words = [], []
         embedded = self._embed([ids for ids, *_ in batches])
         for E, (_, mask, owned, owners, *filled, of) in zip(
@@ -159,8 +194,8 @@ class PieceEncoder(nn.Module):
             vectors.append(H.flatten(0, 1)[owned])
             words.append(owners)
         if not vectors:
-            return torch.zeros((len(pieces.counts), self.width), device=device)
-        return self._pool(torch.cat(vectors), torch.cat(words), pieces)
+            return torch.zeros((len(counts), self.width), device=counts.device)
+        return self._pool(torch.cat(vectors), torch.cat(words), pieces, counts)
 
     def hidden(self, X: Tensor, mask: Tensor) -> Tensor:
         """What the encoder makes of embedded pieces, (B, T, width)."""
@@ -218,15 +253,15 @@ class PieceEncoder(nn.Module):
             every[rows, n_prefix + steps] = pieces.words[sources]
         return [ids, mask, owned, words, numpy.flatnonzero(mask), before, every]
 
-    def _pool(self, vectors: Tensor, words: Tensor, pieces: Pieces) -> Tensor:
+    def _pool(
+        self, vectors: Tensor, words: Tensor, pieces: Pieces, counts: Tensor
+    ) -> Tensor:
         """Of pieces, (n_owned, width), and the words that they are of, (n_owned,)."""
-        counts = pieces.counts
         pooled = vectors.new_zeros((len(counts), vectors.shape[1]))
         pooled = pooled.index_add(0, words, vectors)
-        if self.pooling == "first" or counts.max() == 1:
+        if self.pooling == "first" or pieces.counts.max() == 1:
             return pooled
-        (sizes,) = upload(vectors.device, counts)
-        return pooled / sizes[:, None]
+        return pooled / counts[:, None]
 
 
 def _scale(E: Tensor, words: Tensor, scales: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ between documents. What is summed up of a document does not depend on the others
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy
 import torch
@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from .attention import AdditiveAttention, masked_softmax
 from .layout import Ints, cut_windows, numbers, upload
 from .recurrence import is_plain
-from .sequence_encoder import SequenceEncoder
+from .sequence_encoder import SequenceEncoder, indices
 
 PARAGRAPH = 30  # words, where there are no sentences
+READ = (128, 16)  # window and margin of tokens that read each other
+OF_SENTENCES = (96, 16)  # window and margin of what encodes sentences
 AT_ONCE = 64  # windows whose tokens read each other at once
 
 
@@ -25,7 +27,8 @@ class Segments:
 
     lengths: Tokens of each, on the host, (n_segments,).
     sentences: Tokens of each sentence of all of them, none empty, if they are known.
-    owners: The segment of each token, where it is on the device already, (n_tokens,).
+    there: `segment_arrays`, where they are on the device already, and what a pooling
+        reads there besides, `more`.
     """
 
     def __init__(
@@ -33,49 +36,27 @@ class Segments:
         device: torch.device,
         lengths: Ints,
         sentences: Ints | None = None,
-        owners: Tensor | None = None,
+        there: Sequence[Tensor] | None = None,
     ) -> None:
         self.lengths = numpy.asarray(lengths)
-        self._device, self._sentences = device, sentences
+        self._device, self.sentences = device, sentences
         self._n = len(lengths)
-        if owners is None:
-            (owners,) = upload(device, numbers(self.lengths))
-        self._numbers = owners
-
-    @property
-    def sentences(self) -> tuple["Segments", Ints]:
-        """The sentences as segments, and how many each of these has, (n_segments,).
-
-        Documents without sentence starts are cut into stretches of `PARAGRAPH` tokens.
-        """
-        known = self._sentences
-        if known is None:
-            known = self.lengths[self.lengths > 0]
-        ends, starts = self.lengths.cumsum(), known.cumsum() - known
-        # a document that is one sentence may be one of which they are not known
-        owners = numpy.searchsorted(ends, starts, side="right")
-        alone = known == self.lengths[owners]
-        cut = numpy.where(alone, PARAGRAPH, known.max(initial=1))
-        parts = -(-known // cut)
-        last = known - (parts - 1) * cut
-        lengths = numpy.repeat(cut, parts)
-        lengths[parts.cumsum() - 1] = last
-        counts = numpy.bincount(owners, weights=parts, minlength=self._n)
-        return Segments(self._device, lengths), counts.astype("int64")
+        if there is None:
+            there = upload(device, *segment_arrays(self.lengths))
+        self.owners, self._counts, *self.more = there
 
     def counts(self, dtype: torch.dtype) -> Tensor:
         """Tokens of each segment, at least 1, (n_segments,)."""
-        (found,) = upload(self._device, numpy.maximum(self.lengths, 1))
-        return found.to(dtype)
+        return self._counts.to(dtype)
 
     def sizes(self, dtype: torch.dtype) -> Tensor:
         """Tokens of the segment that each token is of, (n_tokens,)."""
-        return self.counts(dtype)[self._numbers]
+        return self.counts(dtype)[self.owners]
 
     def sum(self, X: Tensor) -> Tensor:
         """Sum of each column over each segment, (n_segments, n); of none 0."""
         result = X.new_zeros((self._n, X.shape[1]))
-        return result.index_add(0, self._numbers, X)
+        return result.index_add(0, self.owners, X)
 
     def weighted(self, weights: Tensor, X: Tensor) -> Tensor:
         """Sums by each column of weights, (n_segments, n_columns * width).
@@ -95,14 +76,40 @@ class Segments:
     def max(self, X: Tensor) -> Tensor:
         """Maximum of each column over each segment, (n_segments, n); of none 0."""
         result = X.new_zeros((self._n, X.shape[1]))
-        index = self._numbers[:, None].expand_as(X)
+        index = self.owners[:, None].expand_as(X)
         return result.scatter_reduce(0, index, X, "amax", include_self=False)
 
     def softmax(self, scores: Tensor) -> Tensor:
         """Softmax of each column over each segment, (n_tokens, n)."""
         top = self.max(scores.detach())
-        weights = (scores - top[self._numbers]).exp()
-        return weights / self.sum(weights)[self._numbers]
+        weights = (scores - top[self.owners]).exp()
+        return weights / self.sum(weights)[self.owners]
+
+
+def segment_arrays(lengths: Ints) -> list[Ints]:
+    """The segment of each token, (n_tokens,), and tokens of each, at least 1."""
+    return [numbers(lengths), numpy.maximum(lengths, 1)]
+
+
+def cut_sentences(lengths: Ints, sentences: Ints | None) -> tuple[Ints, Ints]:
+    """Tokens of each sentence, and how many sentences each segment has.
+
+    Documents without sentence starts are cut into stretches of `PARAGRAPH` tokens.
+
+    lengths, sentences: As of `Segments`.
+    """
+    known = lengths[lengths > 0] if sentences is None else sentences
+    ends, starts = lengths.cumsum(), known.cumsum() - known
+    # a document that is one sentence may be one of which they are not known
+    owners = numpy.searchsorted(ends, starts, side="right")
+    alone = known == lengths[owners]
+    cut = numpy.where(alone, PARAGRAPH, known.max(initial=1))
+    parts = -(-known // cut)
+    last = known - (parts - 1) * cut
+    found = numpy.repeat(cut, parts)
+    found[parts.cumsum() - 1] = last
+    counts = numpy.bincount(owners, weights=parts, minlength=len(lengths))
+    return found, counts.astype("int64")
 
 
 class AttentionPooling(nn.Module):
@@ -151,7 +158,12 @@ class SelfAttentionPooling(nn.Module):
     factors: Tensor | None = None
 
     def __init__(
-        self, *, width: int, n_heads: int, window: int = 128, margin: int = 16
+        self,
+        *,
+        width: int,
+        n_heads: int,
+        window: int = READ[0],
+        margin: int = READ[1],
     ) -> None:
         super().__init__()
         if n_heads < 1 or width % n_heads:
@@ -174,8 +186,9 @@ class SelfAttentionPooling(nn.Module):
             for part in self.qkv(X).chunk(3, -1)[:2]
         )
         read = X.new_zeros((len(X), self.n_heads))
-        for piece in self._pieces(segments.lengths):
-            rows, mask, readers = upload(X.device, *piece)
+        arrays = _readers(segments.lengths, self.window, self.margin)
+        tensors = iter(segments.more or upload(X.device, *arrays))
+        for rows, mask, readers in zip(tensors, tensors, tensors, strict=True):
             q, k = Q[rows], K[rows]  # (B, T, H, D)
             scores = torch.einsum("bihd,bjhd->bhij", q, k) / math.sqrt(q.shape[-1])
             A = masked_softmax(scores, (mask > 0)[:, None, None, :])
@@ -183,17 +196,18 @@ class SelfAttentionPooling(nn.Module):
             read = read.index_add(0, rows.flatten(), own.flatten(0, 1))
         return read / segments.sizes(X.dtype)[:, None]
 
-    def _pieces(self, lengths: Ints) -> Iterator[tuple[Ints, Ints, Ints]]:
-        """Rows of windows of like lengths, which are filled, and which read, (B, T)."""
-        windows = cut_windows(lengths[lengths > 0], self.window, self.margin)
-        order = numpy.argsort(-windows.lengths, kind="stable")
-        for begin in range(0, len(order), AT_ONCE):
-            some = order[begin : begin + AT_ONCE]
-            steps = numpy.arange(int(windows.lengths[some].max()))
-            mask = steps < windows.lengths[some, None]
-            first, end = windows.first[some, None], windows.end[some, None]
-            rows = numpy.where(mask, windows.starts[some, None] + steps, 0)
-            yield rows, mask, mask & (steps >= first) & (steps < end)
+
+def _readers(lengths: Ints, window: int, margin: int) -> Iterator[Ints]:
+    """Rows of windows of like lengths, which are filled, and which read, (B, T)."""
+    windows = cut_windows(lengths[lengths > 0], window, margin)
+    order = numpy.argsort(-windows.lengths, kind="stable")
+    for begin in range(0, len(order), AT_ONCE):
+        some = order[begin : begin + AT_ONCE]
+        steps = numpy.arange(int(windows.lengths[some].max()))
+        mask = steps < windows.lengths[some, None]
+        first, end = windows.first[some, None], windows.end[some, None]
+        rows = numpy.where(mask, windows.starts[some, None] + steps, 0)
+        yield from (rows, mask, mask & (steps >= first) & (steps < end))
 
 
 class HierarchicalPooling(nn.Module):
@@ -210,25 +224,41 @@ class HierarchicalPooling(nn.Module):
         super().__init__()
         self.words = AttentionPooling(width=width, hidden=hidden)
         self.context = SequenceEncoder(
-            input_width=width, width=width, depth=1, n_heads=0, window=96, margin=16
+            input_width=width,
+            width=width,
+            depth=1,
+            n_heads=0,
+            window=OF_SENTENCES[0],
+            margin=OF_SENTENCES[1],
         )
         self.sentences = AttentionPooling(width=width, hidden=hidden, n_heads=n_heads)
         self.sentences.reads_words = False
 
     def forward(self, X: Tensor, segments: Segments) -> Tensor:
         """Pool X, (n_tokens, width), to (n_segments, n_heads * width)."""
-        sentences, counts = segments.sentences
+        sentences, documents, there = self._levels(segments)
         S = self.words(X, sentences)  # (n_sentences, width)
-        H = self.context(S, counts)
-        return self.sentences(H, Segments(X.device, counts))
+        H = self.context(S, documents.lengths, there=there)
+        return self.sentences(H, documents)
 
     def weights(self, X: Tensor, segments: Segments) -> Tensor:
         """Of a word in its sentence times that of the sentence, (n_tokens, n_heads)."""
-        sentences, counts = segments.sentences
-        H = self.context(self.words(X, sentences), counts)
-        of_sentences = self.sentences.weights(H, Segments(X.device, counts))
-        (owners,) = upload(X.device, numbers(sentences.lengths))
-        return self.words.weights(X, sentences) * of_sentences[owners]
+        sentences, documents, there = self._levels(segments)
+        H = self.context(self.words(X, sentences), documents.lengths, there=there)
+        of_sentences = self.sentences.weights(H, documents)
+        return self.words.weights(X, sentences) * of_sentences[sentences.owners]
+
+    def _levels(
+        self, segments: Segments
+    ) -> tuple[Segments, Segments, list[Tensor] | None]:
+        """Sentences of words, documents of sentences, and what the context reads."""
+        lengths, counts = cut_sentences(segments.lengths, segments.sentences)
+        device, more = segments.owners.device, segments.more
+        return (
+            Segments(device, lengths, there=more[:2] or None),
+            Segments(device, counts, there=more[2:4] or None),
+            more[4:] or None,
+        )
 
 
 class DocumentPooling(nn.Module):
@@ -257,27 +287,49 @@ class DocumentPooling(nn.Module):
             self.pool = HierarchicalPooling(width=width, hidden=hidden, n_heads=n_heads)
         else:
             self.pool = AttentionPooling(width=width, hidden=hidden, n_heads=n_heads)
-        self.highest, self.mean = highest, mean
+        self.attention, self.highest, self.mean = attention, highest, mean
         self.dropout = nn.Dropout(0.0)
 
     def forward(
-        self, X: Tensor, lengths: Ints, sentences: Ints | None = None
+        self,
+        X: Tensor,
+        lengths: Ints,
+        sentences: Ints | None = None,
+        there: Sequence[Tensor] | None = None,
     ) -> Tensor:
         """Pool a flat batch; a document without tokens gives zeros.
 
         X: Shape (n_tokens, width).
         lengths: Tokens of each document, on the host, (batch_size,).
         sentences: Tokens of each sentence of all documents, on the host.
+        there: `pooling_arrays` of the same, where they are on the device already.
 
         Returns shape (batch_size, width of the output).
         """
-        segments = Segments(X.device, lengths, sentences)
+        segments = Segments(X.device, lengths, sentences, there)
         parts = [self.pool(X, segments)]
         if self.highest:
             parts.append(segments.max(X))  # (B, width)
         if self.mean:
             parts.append(segments.sum(X) / segments.counts(X.dtype)[:, None])
         return self.dropout(torch.cat(parts, -1))
+
+
+def pooling_arrays(
+    lengths: Ints, sentences: Ints, attention: str, size: int
+) -> list[Ints]:
+    """What a `DocumentPooling` reads on a device in prediction.
+
+    attention: Of the module. size: Windows of sentences that are encoded together.
+    """
+    found = segment_arrays(lengths)
+    if attention == "self":
+        found += _readers(lengths, *READ)
+    elif attention == "hierarchical":
+        own, counts = cut_sentences(lengths, sentences)
+        found += [*segment_arrays(own), *segment_arrays(counts)]
+        found += indices(counts, None, *OF_SENTENCES, size, False)
+    return found
 
 
 def pooled_width(

@@ -92,6 +92,7 @@ class SequenceEncoder(nn.Module):
         lengths: Ints,
         notes: dict[Any, Any] | None = None,
         words: Ints | None = None,
+        there: list[Tensor] | None = None,
     ) -> Tensor:
         """Encode.
 
@@ -101,6 +102,7 @@ class SequenceEncoder(nn.Module):
         notes: What was remembered of the same weights in predictions in float32.
         words: The word of each token, on the host, (n_tokens,), where X is of words:
             what does not depend on a token's place is then computed once a word.
+        there: `indices` of the same, where they are on the device already.
 
         Returns shape (n_tokens, width).
         """
@@ -108,17 +110,22 @@ class SequenceEncoder(nn.Module):
         if not n_tokens:
             return X.new_zeros((0, self.width))
         lengths = numpy.asarray(lengths)
-        if not self.training and n_tokens <= self.window and n_tokens in lengths:
+        if not self.training and _is_one(lengths, n_tokens, self.window):
+            if there:
+                X, words = X[there[0]], None
             return self._encode_one(X, notes, words)
         windows = cut_windows(lengths[lengths > 0], self.window, self.margin)
-        most = PIECE_GPU if X.is_cuda else PIECE_CPU
-        size = len(windows.lengths) if self.training else most
+        size = len(windows.lengths) if self.training else at_once(X.device)
         pieces = list(windows.pieces(size))
         loop = self._loop(X, pieces[0].sizes, notes)
         of = words if loop is None else None
-        indices = iter(upload(X.device, *self._indices(pieces, of)))
+        if there is None:
+            attends = self.attention is not None
+            arrays = _indices(pieces, of, attends, training=self.training)
+            there = upload(X.device, *arrays)
         words = words if of is None else None
-        encoded = (self._encode(X, p, windows, indices, notes, words) for p in pieces)
+        found = iter(there)
+        encoded = (self._encode(X, p, windows, found, notes, words) for p in pieces)
         if self.training:
             ((H, rows),) = encoded
             return H[rows.argsort()]
@@ -127,20 +134,9 @@ class SequenceEncoder(nn.Module):
             Y[rows] = H.to(Y.dtype)
         return Y
 
-    def _indices(self, pieces: list[Packed], words: Ints | None) -> list[Ints]:
-        """What `_encode` asks for of each piece, in this order.
-
-        words: The distinct word of each token, where those are what is encoded.
-        """
-        found = []
-        for piece in pieces:
-            tokens = piece.rows if words is None else words[piece.rows]
-            found += [tokens, piece.owned, piece.rows[piece.owned]]
-            if self.training:
-                found.append(piece.windows)
-            if self.attention is not None:
-                found += [piece.padded, piece.lengths]
-        return found
+    def settings(self, device: torch.device) -> tuple[int, int, int, bool]:
+        """What `indices` has to know to say what is read on a device."""
+        return self.window, self.margin, at_once(device), self.attention is not None
 
     def _encode(
         self,
@@ -228,6 +224,52 @@ class SequenceEncoder(nn.Module):
         if self.training or notes is None or not is_plain(X):
             return None
         return recurrence_for(int(sizes[0]))
+
+
+def indices(
+    lengths: Ints,
+    words: Ints | None,
+    window: int,
+    margin: int,
+    size: int,
+    attends: bool,
+) -> list[Ints]:
+    """What a `SequenceEncoder` reads on a device in prediction.
+
+    lengths, words: Of its inputs. window, margin, size, attends: Its `settings`.
+    """
+    if _is_one(lengths, int(lengths.sum()), window):
+        return [] if words is None else [words]
+    windows = cut_windows(lengths[lengths > 0], window, margin)
+    return _indices(list(windows.pieces(size)), words, attends)
+
+
+def _indices(
+    pieces: list[Packed], words: Ints | None, attends: bool, *, training: bool = False
+) -> list[Ints]:
+    """What `_encode` asks for of each piece, in this order.
+
+    words: The distinct word of each token, where those are what is encoded.
+    """
+    found = []
+    for piece in pieces:
+        tokens = piece.rows if words is None else words[piece.rows]
+        found += [tokens, piece.owned, piece.rows[piece.owned]]
+        if training:
+            found.append(piece.windows)
+        if attends:
+            found += [piece.padded, piece.lengths]
+    return found
+
+
+def _is_one(lengths: Ints, n_tokens: int, window: int) -> bool:
+    """Whether a batch is a single sequence, which one window holds."""
+    return n_tokens <= window and n_tokens in lengths
+
+
+def at_once(device: torch.device) -> int:
+    """How many windows are encoded together in prediction."""
+    return PIECE_GPU if device.type == "cuda" else PIECE_CPU
 
 
 def _full_precision(X: Tensor) -> AbstractContextManager:

@@ -8,8 +8,8 @@ from spacy.util import registry
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..layers.sequence_encoder import SequenceEncoder
-from .batch import Batch
+from ..layers.sequence_encoder import SequenceEncoder, indices
+from .batch import Batch, own_of_words
 from .bridge import (
     AttnShim,
     array_output,
@@ -19,7 +19,7 @@ from .bridge import (
     torch_layer,
 )
 from .chains import projected, with_structure
-from .rows import Tok2Vec, words_and_structure
+from .rows import Structure, Tok2Vec, words_and_structure
 from .word_layers import OfWords, concatenated
 
 
@@ -70,27 +70,42 @@ def build_attention_encoder(
         window=window,
         margin=margin,
     )
+    structure = _sentences if sentences else _documents
     encoder = torch_layer(
         "attention_encoder",
         make_module,
-        convert_inputs=words_and_structure,
+        convert_inputs=partial(words_and_structure, structure=structure),
         convert_outputs=array_output,
         dims={"nI": input_width, "nO": width},
         mixed_precision=mixed_precision,
-        predict=None if mixed_precision else _predict,
+        predict=partial(_predict, structure=structure, remember=not mixed_precision),
     )
-    structure = _sentences if sentences else _documents
-    model = with_structure(inputs, encoder, structure, words=not mixed_precision)
+    model = with_structure(inputs, encoder, words=not mixed_precision)
     model.attrs["sentences"] = sentences
     return model
 
 
-def _predict(model: Model, inputs: tuple[Any, numpy.ndarray]) -> Floats2d:
-    notes = cast(AttnShim, model.shims[0]).notes
-    Xs, lengths = inputs
+def _predict(
+    model: Model, inputs: tuple[Any, Batch], *, structure: Structure, remember: bool
+) -> Floats2d:
+    shim, (Xs, batch) = cast(AttnShim, model.shims[0]), inputs
     rows, own = Xs if isinstance(Xs, OfWords) else (Xs, None)
     X = floats_to_torch(model, rows, False)
-    return from_torch(model, predict_with(model, lambda m: m(X, lengths, notes, own)))
+    there = None
+    if not X.is_cpu:
+        settings = shim._model.settings(X.device)
+        there = batch.there(X.device, _indices, structure, own is not None, *settings)
+    (lengths,), notes = structure(batch), shim.notes if remember else None
+    args = (X, lengths, notes, own, there)
+    return from_torch(model, predict_with(model, lambda m: m(*args)))
+
+
+def _indices(
+    batch: Batch, structure: Structure, of_words: bool, *settings: Any
+) -> list[numpy.ndarray]:
+    words = batch.here(own_of_words)[0] if of_words else None
+    (lengths,) = structure(batch)
+    return indices(lengths, words, *settings)
 
 
 def _sentences(batch: Batch) -> tuple[numpy.ndarray, ...]:

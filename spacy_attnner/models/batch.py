@@ -1,16 +1,24 @@
 """A batch of documents and how it is made up, found once, on the host."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy
+import torch
 from spacy.attrs import IS_SPACE, LOWER, ORTH, SENT_START, SHAPE, SPACY
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
+from thinc.api import Model, torch2xp
+from torch import Tensor
+
+from ..layers.layout import upload
 
 COLUMNS = (ORTH, LOWER, SHAPE, IS_SPACE, SENT_START)  # what nearly every model reads
-EMBEDDED = (LOWER, SHAPE)  # which go to a device together
+Find = Callable[..., Sequence[numpy.ndarray]]
+# By the id of a model, what its batches were asked for on a device: (device, find,
+# *settings). Threads may add to it at once.
+_asked: dict[int, dict[tuple[Any, ...], None]] = {}
 
 
 class Batch(list[Doc]):
@@ -21,12 +29,70 @@ class Batch(list[Doc]):
     are given the rows of words alone.
     """
 
-    _words_there: Any = None
+    pairs: Any = None  # a `PairBatch`, where pairs of spans are scored
+    _model: int | None = None
+
+    def __init__(self, docs: Iterable[Doc] = ()) -> None:
+        super().__init__(docs)
+        self._here: dict[tuple[Any, ...], Sequence[numpy.ndarray]] = {}
+        self._there: dict[tuple[Any, ...], list[Tensor]] = {}
 
     @classmethod
-    def of(cls, docs: Iterable[Doc]) -> "Batch":
-        """The batch that documents are already, or a new one."""
-        return docs if isinstance(docs, cls) else cls(docs)
+    def of(cls, docs: Iterable[Doc], model: Model | None = None) -> "Batch":
+        """The batch that documents are already, or a new one.
+
+        model: What predicts of them; the outermost one counts.
+        """
+        batch = docs if isinstance(docs, cls) else cls(docs)
+        if batch._model is None and model is not None:
+            batch._model = model.id
+        return batch
+
+    def here(self, find: Find, *settings: Any) -> Any:
+        """What a function finds of the batch, found once."""
+        key = (find, *settings)
+        found = self._here.get(key)
+        if found is None:
+            found = self._here[key] = find(self, *settings)
+        return found
+
+    def there(
+        self, device: torch.device, find: Find, *settings: Any
+    ) -> list[Tensor] | None:
+        """What a function finds of the batch, on a device; None on the CPU.
+
+        What earlier batches of the same model were asked for is copied together with
+        what this one is asked for first, so that from the second batch on there is one
+        copy.
+
+        find: A function of some module, from the batch and settings to integers of the
+            host; it is asked of batches that have no use for it, too.
+        settings: Plain values, which are remembered with it.
+        """
+        if device.type == "cpu":
+            return None
+        key = (device, find, *settings)
+        if key not in self._there:
+            asked = {} if self._model is None else _asked.setdefault(self._model, {})
+            asked[key] = None
+            self._copy(
+                device,
+                [k for k in list(asked) if k[0] == device and k not in self._there],
+            )
+        return self._there[key]
+
+    def _copy(self, device: torch.device, keys: list[tuple[Any, ...]]) -> None:
+        found = [self.here(*key[1:]) for key in keys]
+        tensors = iter(upload(device, *(array for each in found for array in each)))
+        for key, arrays in zip(keys, found, strict=True):
+            self._there[key] = [next(tensors) for _ in arrays]
+
+    def arrays(self, xp: Any, find: Find, *settings: Any) -> Sequence[Any]:
+        """`there` as arrays of CuPy's, or what is found as arrays of NumPy's."""
+        if xp is numpy:
+            return self.here(find, *settings)
+        device = torch.device("cuda", torch.cuda.current_device())
+        return [torch2xp(x) for x in self.there(device, find, *settings) or ()]
 
     @cached_property
     def lengths(self) -> list[int]:
@@ -50,14 +116,6 @@ class Batch(list[Doc]):
         """Places of words among the tokens, (n_words,); None where all are words."""
         spaces = self.column(IS_SPACE)
         return numpy.flatnonzero(spaces == 0) if spaces.any() else None
-
-    def words_of(self, xp: Any) -> Any:
-        """`words` as an array of NumPy's or CuPy's, copied to a device once."""
-        if xp is numpy or self.words is None:
-            return self.words
-        if self._words_there is None:
-            self._words_there = xp.asarray(self.words)
-        return self._words_there
 
     @cached_property
     def document_lengths(self) -> numpy.ndarray:
@@ -165,7 +223,6 @@ class Words:
     def __init__(self, batch: Batch, rows: numpy.ndarray | None = None) -> None:
         self._batch = batch
         self._rows = rows
-        self._embedded_there: Any = None
 
     def __len__(self) -> int:
         return sum(self._batch.lengths) if self._rows is None else len(self._rows)
@@ -180,14 +237,19 @@ class Words:
         values = self._batch.column(attr)
         return values if self._rows is None else values[self._rows]
 
-    def column_of(self, xp: Any, attr: int) -> Any:
-        """`column` as an array of NumPy's or CuPy's."""
-        if xp is numpy or attr not in EMBEDDED:
-            return xp.asarray(self.column(attr))
-        if self._embedded_there is None:
-            table = numpy.stack([self.column(each) for each in EMBEDDED])
-            self._embedded_there = xp.asarray(table)
-        return self._embedded_there[EMBEDDED.index(attr)]
+    def there(
+        self, device: torch.device, find: Find, *settings: Any
+    ) -> list[Tensor] | None:
+        """What a function finds of words on a device, as `Batch.there`."""
+        every = self._rows is None
+        return self._batch.there(device, _of_words, every, find, *settings)
+
+    def arrays(self, xp: Any, find: Find, *settings: Any) -> Sequence[Any]:
+        """What a function finds of words as arrays of NumPy's or CuPy's."""
+        if xp is numpy:
+            return find(self, *settings)
+        every = self._rows is None
+        return self._batch.arrays(xp, _of_words, every, find, *settings)
 
     def distinct(self) -> tuple["Words", numpy.ndarray | None]:
         """Each word once, and which one each is; None where they are that already."""
@@ -197,6 +259,26 @@ class Words:
         """The words as texts."""
         strings = self.vocab.strings if len(self) else {}
         return [strings[orth] for orth in self.column(ORTH).tolist()]
+
+
+def _of_words(batch: Batch, every: bool, find: Find, *settings: Any) -> Any:
+    return find(batch.tokens if every else batch.distinct[0], *settings)
+
+
+def places_of_words(batch: Batch) -> list[numpy.ndarray]:
+    """`Batch.words`, for a device."""
+    return [] if batch.words is None else [batch.words]
+
+
+def own_of_tokens(batch: Batch) -> list[numpy.ndarray]:
+    """Which of the distinct words each token is, (n_tokens,)."""
+    return [batch.distinct[1]]
+
+
+def own_of_words(batch: Batch) -> list[numpy.ndarray]:
+    """Which of the distinct words each word is, (n_words,)."""
+    own = batch.distinct[1]
+    return [own if batch.words is None else own[batch.words]]
 
 
 def _joined(arrays: list[Any], nothing: tuple[int, ...]) -> numpy.ndarray:

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy
 from spacy.tokens import Doc
 from thinc.api import Linear, Model, chain
 from thinc.layers.chain import forward as forward_chain
 from thinc.layers.chain import init as init_chain
 from thinc.types import Floats2d
 
-from .batch import Batch
+from .batch import Batch, own_of_tokens, own_of_words
 from .bridge import no_backprop
 from .products import add_product, linear
 from .rows import Parts, Tok2Vec, flatten, is_linear, of_tokens, of_words, rowwise
@@ -22,8 +21,6 @@ from .word_layers import (
     rows_of_distinct,
     sees_words,
 )
-
-Structure = Callable[[Batch], tuple[numpy.ndarray, ...]]
 
 
 def projected(tok2vec: Tok2Vec, width: int) -> Tok2Vec:
@@ -42,7 +39,7 @@ def _as_chain(model: Model, forward: Callable) -> Model:
 def _forward_projected(
     model: Model, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable]:
-    batch = Batch.of(docs)
+    batch = Batch.of(docs, None if is_train else model)
     if is_train or not _is_projection(model.layers) or not any(batch.lengths):
         return forward_chain(model, batch, is_train)
     return Parts(_project(model.layers, batch), batch.lengths), no_backprop
@@ -73,7 +70,8 @@ def _project(layers: list[Model], batch: Batch) -> Any:
             X = flatten(layer, each.predict(batch), each.maybe_get_dim("nO"))
         W_own, W = W[:, : X.shape[1]], W[:, X.shape[1] :]
         if by_words:
-            Z = linear(ops, X, W_own)[ops.xp.asarray(batch.distinct[1])]
+            (own,) = batch.arrays(ops.xp, own_of_tokens)
+            Z = linear(ops, X, W_own)[own]
             Y = Z if Y is None else Y + Z
         else:
             rest.append((X, W_own))
@@ -86,23 +84,20 @@ def _project(layers: list[Model], batch: Batch) -> Any:
     return Y
 
 
-def with_structure(
-    tok2vec: Tok2Vec, layer: Model, structure: Structure, *, words: bool = False
-) -> Tok2Vec:
-    """Run a flat layer on a tok2vec's words and integers that describe the documents.
+def with_structure(tok2vec: Tok2Vec, layer: Model, *, words: bool = False) -> Tok2Vec:
+    """Run a flat layer on a tok2vec's words and the batch that they are of.
 
     The model's attribute `owned` says that a prediction is its caller's alone: a
     listener's, for example, is kept for other components.
 
     tok2vec: From documents to token vectors.
-    layer: From (words of all documents, (n_words, width), and integers) to words;
+    layer: From (words of all documents, (n_words, width), and their batch) to words;
         whitespace tokens get zeros.
-    structure: Gives those integers.
     words: Whether in predictions the layer takes `OfWords` in place of words.
     """
     return Model(
         f"with_structure({layer.name})",
-        partial(_forward_structure, structure=structure, words=words),
+        partial(_forward_structure, words=words),
         init=_init_structure,
         layers=[tok2vec, layer],
         attrs={"owned": True},
@@ -117,20 +112,20 @@ def _init_structure(model: Model, X: Any = None, Y: Any = None) -> None:
 
 
 def _forward_structure(
-    model: Model, docs: list[Doc], is_train: bool, *, structure: Structure, words: bool
+    model: Model, docs: list[Doc], is_train: bool, *, words: bool
 ) -> tuple[list[Floats2d], Callable]:
-    batch = Batch.of(docs)
+    batch = Batch.of(docs, None if is_train else model)
     tok2vec, layer = model.layers
     if words and not is_train and sees_words(tok2vec) and any(batch.lengths):
         X = of_distinct(tok2vec, batch)
         if len(X.own):
-            Y = layer.predict((X, *structure(batch)))
+            Y = layer.predict((X, batch))
             return Parts(of_tokens(model, Y, batch), batch.lengths), no_backprop
     Xs, bp_tok2vec = tok2vec(batch, is_train)
     X = of_words(model, flatten(model, Xs, layer.maybe_get_dim("nI")), batch)
     if not len(X):
         return _without_words(model, Xs, bp_tok2vec)
-    Y, bp_layer = layer((X, *structure(batch)), is_train)
+    Y, bp_layer = layer((X, batch), is_train)
     Ys = Parts(of_tokens(model, Y, batch), batch.lengths)
     if not is_train:
         return Ys, no_backprop
@@ -163,7 +158,7 @@ def chain_of_words(tok2vec: Tok2Vec, *layers: Model) -> Model:
 def _forward_chain(
     model: Model, docs: list[Doc], is_train: bool
 ) -> tuple[Any, Callable]:
-    batch = Batch.of(docs)
+    batch = Batch.of(docs, None if is_train else model)
     if not is_train and not any(batch.lengths):
         # spacy-transformers' listener fails where no document has tokens
         X: Any = Parts(model.ops.alloc2f(0, 0), batch.lengths)
@@ -197,9 +192,9 @@ def vectors_of_words(
 ) -> tuple[list[Floats2d], Callable]:
     """What a tok2vec says of the words of each document, (n_words, width)."""
     if not is_train and sees_words(tok2vec) and any(batch.lengths):
-        X = of_distinct(tok2vec, batch)
-        own: Any = tok2vec.ops.xp.asarray(X.own)
-        return Parts(X.rows[own], batch.document_lengths), no_backprop
+        rows = rows_of_distinct(tok2vec, batch)
+        (own,) = batch.arrays(tok2vec.ops.xp, own_of_words)
+        return Parts(rows[own], batch.document_lengths), no_backprop
     Xs, bp_tok2vec = tok2vec(batch, is_train)
     if batch.words is None:
         return Xs, bp_tok2vec

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
+import numpy
 import torch
 from spacy.attrs import ORTH
 from spacy.util import registry
-from thinc.api import ArgsKwargs, Model, torch2xp
+from thinc.api import ArgsKwargs, Model
 from thinc.types import Floats2d
 
 from ..layers.characters import CharacterCNN, character_ids
@@ -16,6 +17,7 @@ from .batch import Words
 from .bridge import (
     AttnShim,
     array_output,
+    from_torch,
     ints_to_torch,
     predict_with,
     torch_layer,
@@ -67,21 +69,33 @@ def _inputs(
 
 def _predict(model: Model, words: Words, *, max_length: int) -> Floats2d:
     distinct, own = words.distinct()
-    strings = distinct.vocab.strings if len(distinct) else {}
     notes = cast(AttnShim, model.shims[0]).notes
     memory = notes.get("words")
     if memory is None:
         tables = predict_with(model, lambda module: module.tables())
         memory = notes.setdefault("words", WordMemory(tables))
+    tables = memory.tables
+    if not tables.is_cpu:
+        there = distinct.there(tables.device, _characters, max_length) or []
+        # to be copied with the batch, they are known before what is remembered is
+        Y = predict_with(model, lambda m: m.encode_there(*there, tables))
+        X: Any = from_torch(model, Y)
+    else:
+        strings = distinct.vocab.strings if len(distinct) else {}
 
-    def encode(orths: list[int]) -> Floats2d:
-        texts = [strings[orth] for orth in orths]
-        Y = predict_with(model, lambda m: m.encode(texts, max_length, memory.tables))
-        return cast(Floats2d, torch2xp(Y, ops=model.ops))
+        def encode(orths: list[int]) -> numpy.ndarray:
+            texts = [strings[orth] for orth in orths]
+            return predict_with(
+                model, lambda m: m.encode(texts, max_length, tables)
+            ).numpy()
 
-    xp: Any = model.ops.xp
-    Y = memory.look_up(distinct.column(ORTH).tolist(), encode, xp)
-    return Y if own is None else Y[xp.asarray(own)]
+        X = memory.look_up(distinct.column(ORTH).tolist(), encode)
+        X = model.ops.asarray(X)
+    return X if own is None else X[model.ops.xp.asarray(own)]
+
+
+def _characters(words: Words, max_length: int) -> list[numpy.ndarray]:
+    return [character_ids(words.strings(), max_length)]
 
 
 class WordMemory:
@@ -96,16 +110,15 @@ class WordMemory:
     def __init__(self, tables: torch.Tensor) -> None:
         self.tables = tables
         self._rows: dict[int, int] = {}
-        self._vectors: Any = None
+        self._vectors = numpy.zeros((REMEMBERED, tables.shape[-1]), dtype="float32")
         self._lock = threading.Lock()
 
     def look_up(
-        self, orths: list[int], encode: Callable[[list[int]], Any], xp: Any
-    ) -> Any:
+        self, orths: list[int], encode: Callable[[list[int]], numpy.ndarray]
+    ) -> numpy.ndarray:
         """Vectors of distinct words, (n_words, width).
 
         encode: Finds the vectors of words that are not here.
-        xp: NumPy or CuPy, whose arrays these are.
         """
         if len(orths) > REMEMBERED or not self._lock.acquire(blocking=False):
             return encode(orths)
@@ -113,18 +126,11 @@ class WordMemory:
             new = [orth for orth in orths if orth not in self._rows]
             if len(self._rows) + len(new) > REMEMBERED:
                 self._rows, new = {}, orths
-            vectors = self._vectors
-            if new or vectors is None:
-                vectors = self._add(new, encode(new), xp)
+            if new:
+                first, end = len(self._rows), len(self._rows) + len(new)
+                self._vectors[first:end] = encode(new)
+                self._rows.update(zip(new, range(first, end), strict=True))
             rows = self._rows
-            return vectors[xp.asarray([rows[orth] for orth in orths], dtype="int64")]
+            return self._vectors[[rows[orth] for orth in orths]]
         finally:
             self._lock.release()
-
-    def _add(self, orths: list[int], Y: Any, xp: Any) -> Any:
-        if self._vectors is None:
-            self._vectors = xp.zeros((REMEMBERED, Y.shape[1]), dtype=Y.dtype)
-        first = len(self._rows)
-        self._vectors[first : first + len(orths)] = Y
-        self._rows.update(zip(orths, range(first, first + len(orths)), strict=True))
-        return self._vectors

@@ -59,11 +59,19 @@ class Problem:
 def sequences_of(model: Model, docs: list[Doc]) -> Sequences:
     """Words of each sequence that the model tags by itself, an array per document."""
     batch = Batch.of(docs)
-    forward: Any = model.get_ref("crf")._func
-    if not forward.keywords["sentences"]:
+    if not _is_of_sentences(model):
         return list(batch.document_lengths[:, None])
     ends = batch.sentence_counts.cumsum()
     return numpy.split(batch.sentence_lengths, ends[:-1])
+
+
+def _is_of_sentences(model: Model) -> bool:
+    forward: Any = model.get_ref("crf")._func
+    return forward.keywords["sentences"]
+
+
+def _sequence_lengths(batch: Batch, sentences: bool) -> list[numpy.ndarray]:
+    return [batch.sentence_lengths if sentences else batch.document_lengths]
 
 
 def make_problem(
@@ -137,8 +145,9 @@ def crf_decode(
     attrs = model.attrs
     t = attrs["temperature"] if temperature is None else temperature
     offset = attrs["log_odds_offset"] if log_odds_offset is None else log_odds_offset
-    parts = _parts(emissions, sequences)
-    return [each for part in parts for each in _decode(model, *part, t, offset)]
+    parts = list(_parts(emissions, sequences))
+    batch = getattr(emissions, "batch", None) if len(parts) == 1 else None
+    return [each for part in parts for each in _decode(model, *part, t, offset, batch)]
 
 
 def _parts(
@@ -161,16 +170,22 @@ def _decode(
     sequences: Sequences | None,
     temperature: float,
     offset: float,
+    batch: Batch | None,
 ) -> list[list[DecodedSpan]]:
     flat, *params = _placed([flatten(model, emissions), *_params(model)])
+    lengths: Any = _lengths(emissions, sequences)
     if is_cupy_array(flat):
-        flat, *params = (
-            xp2torch(x, device=device_of_array(x)) for x in (flat, *params)
-        )
+        device = device_of_array(flat)
+        flat, *params = (xp2torch(x, device=device) for x in (flat, *params))
+        if batch is not None:
+            each = sequences is not None and _is_of_sentences(model)
+            there = batch.there(device, _sequence_lengths, each)
+            if numpy.array_equal(batch.here(_sequence_lengths, each)[0], lengths):
+                (lengths,) = there or (lengths,)
     entities = best_entities(
         tuple(params),
         flat,
-        _lengths(emissions, sequences),
+        lengths,
         temperature=temperature,
         log_odds_offset=offset,
     )

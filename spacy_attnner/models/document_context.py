@@ -8,7 +8,7 @@ from spacy.util import registry
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..layers.group_context import DocumentContext
+from ..layers.group_context import DocumentContext, context_arrays
 from .batch import Batch
 from .bridge import (
     AttnShim,
@@ -68,20 +68,26 @@ def build_document_context(
     context = torch_layer(
         "document_context",
         make_module,
-        convert_inputs=words_and_structure,
+        convert_inputs=partial(words_and_structure, structure=_structure),
         convert_outputs=array_output,
         dims={"nI": width, "nO": width},
         predict=partial(_predict, overwrite=owned),
     )
-    return with_structure(inputs, context, _structure)
+    return with_structure(inputs, context)
 
 
 def _structure(batch: Batch) -> tuple[numpy.ndarray, ...]:
     return batch.word_numbers, batch.document_lengths
 
 
+def _arrays(batch: Batch) -> list[numpy.ndarray]:
+    return context_arrays(*_structure(batch))
+
+
 def _predict(model: Model, inputs: tuple[Any, ...], *, overwrite: bool) -> Floats2d:
     notes = cast(AttnShim, model.shims[0]).notes
+    batch = inputs[1]
     X = floats_to_torch(model, inputs[0], False)
-    structure = (*inputs[1:], overwrite, notes)
+    there = None if X.is_cpu else batch.there(X.device, _arrays)
+    structure = (*_structure(batch), overwrite, notes, there)
     return from_torch(model, predict_with(model, lambda m: m(X, *structure)))

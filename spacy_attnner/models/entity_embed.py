@@ -9,6 +9,7 @@ from spacy.util import registry
 from thinc.api import HashEmbed, Model
 from thinc.types import Floats2d
 
+from .batch import Batch
 from .rows import Parts, Tok2Vec, flatten
 
 BEGINS, GOES_ON = 1, 2
@@ -64,19 +65,24 @@ def _forward_parts(
 def _forward(
     model: Model[list[Doc], Floats2d], docs: list[Doc], is_train: bool
 ) -> tuple[Floats2d, Callable]:
-    types, key = model.attrs["types"], model.attrs["spans_key"]
-    ids = [numpy.zeros(0, dtype="uint64")]
-    for doc in docs:
-        spans = doc.spans.get(key, []) if key else doc.ents
-        ids.append(_entity_ids(len(doc), spans, types))
-    flat: Any = model.ops.xp.asarray(numpy.concatenate(ids))
-    Y, bp_embed = model.layers[0](flat, is_train)
+    batch = Batch.of(docs, None if is_train else model)
+    settings = model.attrs["types"], model.attrs["spans_key"]
+    (ids,) = batch.arrays(model.ops.xp, _ids, *settings)
+    Y, bp_embed = model.layers[0](ids.view("uint64"), is_train)
 
     def backprop(dY: Floats2d) -> list[Doc]:
         bp_embed(dY)
         return []
 
     return Y, backprop
+
+
+def _ids(batch: Batch, types: bool, key: str) -> list[numpy.ndarray]:
+    ids = [numpy.zeros(0, dtype="uint64")]
+    for doc in batch:
+        spans = doc.spans.get(key, []) if key else doc.ents
+        ids.append(_entity_ids(len(doc), spans, types))
+    return [numpy.concatenate(ids)]
 
 
 def _entity_ids(n_tokens: int, spans: Any, types: bool) -> numpy.ndarray:

@@ -160,15 +160,18 @@ def _forward(
     model: Model, batch: list[Candidates], is_train: bool
 ) -> tuple[list[Floats2d], Callable]:
     tok2vec, pairs, output = model.layers
-    docs = Batch(c.doc for c in batch)
-    Xs, bp_tok2vec = vectors_of_words(tok2vec, docs, is_train)
-    X = flatten(model, Xs)
+    docs = Batch.of((c.doc for c in batch), None if is_train else model)
     settings = model.attrs["context"], model.attrs["max_context"]
     arrays = pair_arrays(batch, docs, *settings)
+    docs.pairs = _pair_batch(pairs, arrays)  # for what is copied before it is read
+    Xs, bp_tok2vec = vectors_of_words(tok2vec, docs, is_train)
+    X = flatten(model, Xs)
     counts = [len(c) for c in batch]
     if not is_train:
-        return Parts(_predict(model, X, arrays), counts), no_backprop
-    H, bp_pairs = pairs((X, arrays), is_train)
+        Ys = Parts(_predict(model, X, arrays, docs), counts)
+        Ys.batch = docs
+        return Ys, no_backprop
+    H, bp_pairs = pairs((X, docs.pairs), is_train)
     Y, bp_output = output(H, is_train)
 
     def backprop(dYs: list[Floats2d]) -> Any:
@@ -184,20 +187,37 @@ def _forward_exclusive(
     return apply_function(model, exclusive_logits, scores, is_train)
 
 
-def _predict(model: Model, X: Floats2d, arrays: Arrays) -> Floats2d:
+def _pair_batch(pairs: Model, arrays: Arrays) -> PairBatch:
+    module = pairs.shims[0]._model
+    return PairBatch(device_of(pairs), *arrays, parts=module.parts)
+
+
+def _uploads(docs: Batch) -> list[numpy.ndarray]:
+    """What is read of the pairs of a batch, unless they are read in parts."""
+    pairs = docs.pairs
+    if pairs is None or len(pairs) > PAIRS_AT_ONCE:
+        return []
+    return pairs.uploads()
+
+
+def _predict(model: Model, X: Floats2d, arrays: Arrays, docs: Batch) -> Floats2d:
     """Logits of all pairs, some at a time: their features take far more memory."""
     _, pairs, output = model.layers
     spans, types, ordered, contexts = arrays
     starts = range(0, len(ordered), PAIRS_AT_ONCE)
     if len(starts) < 2:
-        return output.predict(pairs.predict((X, arrays)))
+        there = docs.there(device_of(pairs), _uploads)
+        if there is not None:
+            docs.pairs.place(there)
+        return output.predict(pairs.predict((X, docs.pairs)))
     parts = [slice(start, start + PAIRS_AT_ONCE) for start in starts]
     chosen = [(spans, types, ordered[part], contexts[part]) for part in parts]
     strongest = _strongest(pairs, X, chosen)
     n_labels = model.get_ref("output_layer").get_dim("nO")
     logits = model.ops.alloc2f(len(ordered), n_labels)
     for part, some in zip(parts, chosen, strict=True):
-        logits[part] = output.predict(pairs.predict((X, some, *strongest)))
+        own = _pair_batch(pairs, some)
+        logits[part] = output.predict(pairs.predict((X, own, *strongest)))
     return logits
 
 
@@ -208,7 +228,7 @@ def _strongest(pairs: Model, X: Floats2d, parts: list[Arrays]) -> tuple[Any, ...
         tokens = floats_to_torch(pairs, X, False)
         found = tokens.new_zeros(())  # no feature is negative
         for arrays in parts:
-            batch = PairBatch(tokens.device, *arrays)
+            batch = _pair_batch(pairs, arrays)
             here = module.strongest(module.own(tokens, batch), batch)
             found = torch.maximum(found, here)
         return found
@@ -243,7 +263,7 @@ def pair_attention(
     (X,), _ = vectors_of_words(tok2vec, docs, False)
     words = word_places(doc)
     places = numpy.arange(len(doc)) if words is None else words
-    batch = PairBatch(device_of(layer), *arrays)
+    batch = _pair_batch(layer, arrays)
     tokens = floats_to_torch(layer, X, False)
     found = predict_with(layer, lambda module: module.weights(tokens, batch))
     weights = found.float().cpu().numpy()  # (n_pairs, n_heads, longest context)
@@ -258,14 +278,14 @@ def pair_attention(
 def _pair_inputs(
     model: Model, X: tuple[Any, ...], is_train: bool
 ) -> tuple[ArgsKwargs, Callable]:
-    tokens, arrays, *strongest = X
+    tokens, batch, *strongest = X
 
     def backprop(d_inputs: ArgsKwargs) -> Any:
         return from_torch(model, d_inputs.args[0])
 
     args = (
         floats_to_torch(model, tokens, is_train),
-        PairBatch(device_of(model), *arrays),
+        batch,
         *(floats_to_torch(model, array, False) for array in strongest),
     )
     return ArgsKwargs(args=args, kwargs={}), backprop

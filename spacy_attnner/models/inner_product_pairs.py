@@ -12,6 +12,7 @@ from thinc.types import Floats2d
 from ..layers.inner_product import InnerProductPairs
 from ..layers.layout import upload
 from ..layers.pair_logits import candidate_logits
+from .batch import Batch
 from .bridge import apply_function, device_of_array
 from .candidate_pairs import Candidates
 from .entity_pairs import of_known_width, pair_model
@@ -72,8 +73,10 @@ def _forward(
     scores, bp_products = model.layers[0](batch, is_train)
     counts = [len(c) for c in batch]
     flat = flatten(model, scores)
-    tails, n_spans = _tails(batch)
-    (groups,) = upload(device_of_array(flat), tails)
+    docs: Any = getattr(scores, "batch", None)
+    device = device_of_array(flat)
+    (groups,) = (docs and docs.there(device, _groups)) or upload(device, _tails(batch))
+    n_spans = sum(len(c.spans) for c in batch)
     function = partial(candidate_logits, groups=groups, n_groups=n_spans)
     logits, bp_function = apply_function(model, function, flat, is_train)
 
@@ -83,10 +86,14 @@ def _forward(
     return Parts(logits, counts), backprop
 
 
-def _tails(batch: list[Candidates]) -> tuple[numpy.ndarray, int]:
-    """The tail of each pair, numbered over the batch, (n_pairs,); the span count."""
+def _groups(docs: Batch) -> list[numpy.ndarray]:
+    return [] if docs.pairs is None else [docs.pairs.arrays[1][:, 1]]
+
+
+def _tails(batch: list[Candidates]) -> numpy.ndarray:
+    """The tail of each pair, numbered over the batch, (n_pairs,)."""
     tails, n_spans = [], 0
     for c in batch:
         tails.append(c.pairs[:, 1] + n_spans)
         n_spans += len(c.spans)
-    return numpy.concatenate(tails), n_spans
+    return numpy.concatenate(tails)

@@ -15,11 +15,12 @@ from thinc.api import ArgsKwargs, Model
 from thinc.layers.linear import forward as linear_forward
 from thinc.types import Floats2d
 
-from .batch import Batch
+from .batch import Batch, places_of_words
 from .bridge import floats_to_torch, from_torch, no_backprop
 from .products import linear
 
 Tok2Vec = Model[list[Doc], list[Floats2d]]
+Structure = Callable[[Batch], tuple[numpy.ndarray, ...]]
 
 
 class Parts(list[Floats2d]):
@@ -122,7 +123,9 @@ def _forward_rows(
 
 def of_words(model: Model, X: Any, batch: Batch) -> Any:
     """The rows of words among those of all tokens."""
-    return X if batch.words is None else X[batch.words_of(model.ops.xp)]
+    if batch.words is None:
+        return X
+    return X[batch.arrays(model.ops.xp, places_of_words)[0]]
 
 
 def of_tokens(model: Model, X: Any, batch: Batch) -> Any:
@@ -131,15 +134,24 @@ def of_tokens(model: Model, X: Any, batch: Batch) -> Any:
         return X
     xp: Any = model.ops.xp
     Y = xp.zeros((sum(batch.lengths), X.shape[1]), dtype=X.dtype)
-    Y[batch.words_of(xp)] = X
+    Y[batch.arrays(xp, places_of_words)[0]] = X
     return Y
 
 
 def words_and_structure(
-    model: Model, inputs: tuple[Any, ...], is_train: bool
+    model: Model,
+    inputs: tuple[Any, ...],
+    is_train: bool,
+    *,
+    structure: Structure | None = None,
 ) -> tuple[ArgsKwargs, Callable]:
-    """`convert_inputs` of a module that takes (flat words, integers of the host, …)."""
+    """`convert_inputs` of a module that takes (flat words, integers of the host, …).
+
+    structure: Gives the integers, where the layer is given a batch in their place.
+    """
     X, *integers = inputs
+    if structure is not None:
+        integers = structure(*integers)
 
     def backprop(d_inputs: ArgsKwargs) -> Any:
         return from_torch(model, d_inputs.args[0])

@@ -147,22 +147,33 @@ def _named(table: dict[str, Any] | str) -> str:
 def _lookup(ops: Ops, words: Words) -> Floats2d:
     """Vectors of words, zeros for unknown ones, (n_words, table width)."""
     vectors = words.vocab.vectors
-    keys = words.column(getattr(vectors, "attr", ORTH))
     if getattr(vectors, "mode", "default") == "floret":
-        return ops.asarray2f(vectors.get_batch(keys))
+        return ops.asarray2f(vectors.get_batch(_keys(words)))
+    # the table may be on the GPU and the model not, or the other way round
+    xp: Any = get_array_module(vectors.data)
+    (rows,) = words.arrays(xp, _rows)
+    V = vectors.data[rows]
+    if xp is not numpy or (rows < 0).any():  # row -1 is the last word's
+        V = xp.where((rows >= 0)[:, None], V, V.dtype.type(0))
+    return ops.asarray2f(V)
+
+
+def _keys(words: Words) -> numpy.ndarray:
+    return words.column(getattr(words.vocab.vectors, "attr", ORTH))
+
+
+def _rows(words: Words) -> list[numpy.ndarray]:
+    """Rows of words in their table of vectors, -1 for unknown ones, (n_words,)."""
+    if not len(words):
+        return [numpy.zeros(0, dtype="int64")]
     # spaCy 3.8 forgets a table's attr when it saves it, so a lower-case table comes
     # back as one of ORTH: what is not found as it stands is tried lower-case
-    rows = find_rows(vectors, keys)
+    vectors = words.vocab.vectors
+    rows = find_rows(vectors, _keys(words))
     unknown = numpy.flatnonzero(rows < 0)
     if len(unknown):
         rows[unknown] = find_rows(vectors, words.column(LOWER)[unknown])
-    # the table may be on the GPU and the model not, or the other way round
-    xp: Any = get_array_module(vectors.data)
-    own = xp.asarray(rows)
-    V = vectors.data[own]
-    if (rows < 0).any():  # row -1 is the last word's
-        V = xp.where((own >= 0)[:, None], V, V.dtype.type(0))
-    return ops.asarray2f(V)
+    return [rows]
 
 
 def find_rows(vectors: Vectors, keys: numpy.ndarray) -> numpy.ndarray:

@@ -58,10 +58,9 @@ def _forward(
     ops: Any = model.ops
     E: Any = model.get_param("E")
     distinct, own = words.distinct()
-    hashes, counts = ngrams(distinct.strings(), sizes)
-    rows = ops.asarray1i((hashes % numpy.uint64(len(E))).astype("int32"))
-    lengths = ops.asarray1i(counts.astype("int32"))
-    scales = ops.asarray2f(1.0 / numpy.sqrt(numpy.maximum(counts, 1))[:, None])
+    rows, counts = distinct.arrays(ops.xp, _rows, len(E), sizes)
+    lengths = counts.astype("int32")
+    scales = ops.asarray2f(1.0 / ops.xp.sqrt(ops.xp.maximum(counts, 1))[:, None])
     Y = ops.reduce_sum(E[rows], lengths) * scales  # (n_distinct, width)
 
     def backprop(dY: Floats2d) -> list:
@@ -112,15 +111,25 @@ def _forward_affixes(
 ) -> tuple[Floats2d, Callable]:
     ops: Any = model.ops
     distinct, own = words.distinct()
-    ids = beginnings_and_ends(distinct.strings(), sizes)  # (n_distinct, n_sizes)
-    rows, bp_embed = model.layers[0](ops.xp.asarray(ids.ravel()), is_train)
-    Y = rows.reshape(len(ids), model.get_dim("nO"))
+    (ids,) = distinct.arrays(ops.xp, _ends, sizes)
+    rows, bp_embed = model.layers[0](ids.view("uint64"), is_train)
+    Y = rows.reshape(len(distinct), model.get_dim("nO"))
 
     def backprop(dY: Floats2d) -> list:
         bp_embed(_gathered(ops, dY, own, Y).reshape(rows.shape))
         return []
 
     return _spread(ops, Y, own), backprop
+
+
+def _rows(words: Words, n_rows: int, sizes: tuple[int, ...]) -> list[numpy.ndarray]:
+    """Rows of a table for all n-grams of words, and how many each word has."""
+    hashes, counts = ngrams(words.strings(), sizes)
+    return [(hashes % numpy.uint64(n_rows)).astype("int32"), counts]
+
+
+def _ends(words: Words, sizes: tuple[int, ...]) -> list[numpy.ndarray]:
+    return [beginnings_and_ends(words.strings(), sizes).ravel()]
 
 
 def _spread(ops: Any, Y: Any, own: numpy.ndarray | None) -> Any:

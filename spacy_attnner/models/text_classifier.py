@@ -17,12 +17,21 @@ from thinc.api import (
     zero_init,
 )
 from thinc.types import Floats2d
+from torch import Tensor
 
 from ..layers.label_attention import LabelAttention
-from ..layers.pooling import DocumentPooling, Segments, pooled_width
+from ..layers.pooling import (
+    DocumentPooling,
+    Segments,
+    pooled_width,
+    pooling_arrays,
+    segment_arrays,
+)
+from ..layers.sequence_encoder import at_once
 from .batch import Batch
 from .bridge import (
     array_output,
+    device_of,
     floats_to_torch,
     from_torch,
     predict_with,
@@ -180,12 +189,13 @@ def _forward_labels(
 ) -> tuple[Floats2d, Callable]:
     lengths = numpy.array([len(X) for X in Xs])
     layer, W = model.layers[0], model.get_param("W")
+    there = None if is_train else _there(layer, Xs, _segments)
     b: Any = model.get_param("b")
     X = flatten(model, Xs, model.get_dim("nI"))
     if not len(X):
         nothing: Any = model.ops.alloc2f(len(Xs), len(b))
         return nothing + b, lambda dY: Xs
-    Y, bp = layer((X, W, b, lengths), is_train)
+    Y, bp = layer((X, W, b, lengths, there), is_train)
 
     def backprop(dY: Any) -> list[Floats2d]:
         dX, dW, db = bp(dY)
@@ -200,13 +210,13 @@ def _of_labels(
     model: Model, inputs: tuple[Any, ...], is_train: bool
 ) -> tuple[ArgsKwargs, Callable]:
     """`convert_inputs` of words, the vectors and biases of labels, and lengths."""
-    *arrays, lengths = inputs
+    *arrays, lengths, there = inputs
 
     def backprop(d_inputs: ArgsKwargs) -> list[Any]:
         return [from_torch(model, d_inputs.args[i]) for i in range(len(arrays))]
 
     tensors = (floats_to_torch(model, each, is_train) for each in arrays)
-    return ArgsKwargs(args=(*tensors, lengths), kwargs={}), backprop
+    return ArgsKwargs(args=(*tensors, lengths, there), kwargs={}), backprop
 
 
 def text_attention(model: Model, doc: Doc) -> numpy.ndarray:
@@ -275,9 +285,28 @@ def _forward(
         return model.ops.alloc2f(len(Xs), layer.get_dim("nO")), lambda dY: Xs
     batch = getattr(Xs, "batch", None)
     sentences = None if batch is None else batch.sentence_lengths
-    Y, bp = layer((X, lengths, sentences), is_train)
+    there = None
+    if not is_train and (device := device_of(layer)).type != "cpu":
+        settings = layer.shims[0]._model.attention, at_once(device)
+        there = _there(layer, Xs, _pooled, *settings)
+    Y, bp = layer((X, lengths, sentences, there), is_train)
 
     def backprop(dY: Any) -> list[Floats2d]:
         return Parts(bp(dY), lengths)
 
     return Y, backprop
+
+
+def _there(layer: Model, Xs: list[Floats2d], *asked: Any) -> list[Tensor] | None:
+    """What a function finds of words' documents, on the device of a layer."""
+    batch = getattr(Xs, "batch", None)
+    return None if batch is None else batch.there(device_of(layer), *asked)
+
+
+def _segments(batch: Batch) -> list[numpy.ndarray]:
+    return segment_arrays(batch.document_lengths)
+
+
+def _pooled(batch: Batch, *settings: Any) -> list[numpy.ndarray]:
+    lengths = batch.document_lengths, batch.sentence_lengths
+    return pooling_arrays(*lengths, *settings)

@@ -1,6 +1,8 @@
 """`spacy-attnner.TransformerEncoder.v1`: a pretrained encoder as a tok2vec."""
 
+import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -12,7 +14,7 @@ from torch import nn
 
 from ..layers.piece_encoder import Pieces
 from .batch import Batch
-from .bridge import AttnShim, array_output, no_backprop, torch_layer
+from .bridge import AttnShim, array_output, device_of, no_backprop, torch_layer
 from .fine_tuning import FineTuning
 from .pretrained import (
     PieceSettings,
@@ -116,13 +118,20 @@ def _init(model: Model, X: Any = None, Y: Any = None) -> None:
 def _forward(
     model: Model, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable]:
-    batch = Batch.of(docs)
+    batch = Batch.of(docs, None if is_train else model)
     layer, projection = model.layers
     encoder = _encoder(layer)
     if not batch.document_lengths.sum():
         Y: Any = model.ops.alloc2f(sum(batch.lengths), model.get_dim("nO"))
         return Parts(Y, batch.lengths), lambda dYs: []
-    Y, bp_layer = layer(encoder.pieces.of(batch, encoder.most_pieces), is_train)
+    asked = _layout, weakref.ref(encoder)
+    there = None if is_train else batch.there(device_of(layer), *asked)
+    if there is None:
+        pieces = encoder.pieces.of(batch, encoder.most_pieces)
+    else:
+        layout = batch.here(*asked)
+        pieces = replace(layout.pieces, placed=(layout, there))
+    Y, bp_layer = layer(pieces, is_train)
     bp_projection: Callable = _same
     if projection.has_param("W"):
         Y, bp_projection = projection(Y, is_train)
@@ -136,6 +145,15 @@ def _forward(
         return []
 
     return Ys, backprop
+
+
+def _layout(batch: Batch, of: weakref.ref[PretrainedEncoder]) -> list[Any]:
+    """What an encoder reads of a batch; it is gone where another one was loaded."""
+    encoder = of()
+    if encoder is None or not batch.document_lengths.any():
+        return []
+    pieces = encoder.pieces.of(batch, encoder.most_pieces)
+    return encoder.lay_out(pieces, learns=False)
 
 
 def _same(dY: Any) -> Any:

@@ -116,8 +116,13 @@ def _word_attr(attr: str, hide: float) -> Model[Words, Any]:
 
 def _forward_attr(model: Model, words: Words, is_train: bool) -> tuple[Any, Callable]:
     xp: Any = model.ops.xp
-    ids = words.column_of(xp, model.attrs["attr"])
+    (found,) = words.arrays(xp, _column, model.attrs["attr"])
+    ids = found.view("uint64")
     if is_train and model.attrs["hide"]:
         hidden = xp.random.uniform(0.0, 1.0, ids.shape) < model.attrs["hide"]
         ids = xp.where(hidden, ids.dtype.type(0), ids)
     return ids, lambda dY: []
+
+
+def _column(words: Words, attr: int) -> list[Any]:
+    return [words.column(attr)]

@@ -9,7 +9,7 @@ from thinc.api import Model
 from thinc.layers.concatenate import forward as forward_concatenate
 from thinc.types import Floats2d
 
-from .batch import Batch, Words
+from .batch import Batch, Words, own_of_tokens, own_of_words
 from .bridge import no_backprop
 from .rows import Parts, Tok2Vec, flatten
 
@@ -37,11 +37,11 @@ def _init_words(model: Model, X: Any = None, Y: Any = None) -> None:
 def _forward_words(
     model: Model, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable]:
-    batch = Batch.of(docs)
+    batch = Batch.of(docs, None if is_train else model)
     if not is_train:
-        words, own = batch.distinct
-        Y: Any = model.layers[0].predict(words)
-        return Parts(Y[model.ops.xp.asarray(own)], batch.lengths), no_backprop
+        Y: Any = model.layers[0].predict(batch.distinct[0])
+        (own,) = batch.arrays(model.ops.xp, own_of_tokens)
+        return Parts(Y[own], batch.lengths), no_backprop
     Y, bp = model.layers[0](batch.tokens, is_train)
 
     def backprop(dYs: list[Floats2d]) -> Any:
@@ -115,7 +115,7 @@ def concatenated(*tok2vecs: Tok2Vec) -> Tok2Vec:
 def _forward_concatenated(
     model: Model, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable]:
-    batch = Batch.of(docs)
+    batch = Batch.of(docs, None if is_train else model)
     if not is_train:
         return Parts(_predict_concatenated(model, batch), batch.lengths), no_backprop
     results = [layer(batch, is_train) for layer in model.layers]
@@ -134,7 +134,8 @@ def _predict_concatenated(model: Model, batch: Batch) -> Any:
     if not sees_words(model):
         Ys = [layer.predict(batch) for layer in model.layers]
         return _side_by_side(model, [flatten(model, Xs) for Xs in Ys])
-    return rows_of_distinct(model, batch)[model.ops.xp.asarray(batch.distinct[1])]
+    (own,) = batch.arrays(model.ops.xp, own_of_tokens)
+    return rows_of_distinct(model, batch)[own]
 
 
 def is_concatenated(tok2vec: Model) -> bool:
@@ -175,6 +176,5 @@ def rows_of_distinct(tok2vec: Model, batch: Batch) -> Any:
 
 
 def of_distinct(tok2vec: Model, batch: Batch) -> OfWords:
-    own = batch.distinct[1]
-    own = own if batch.words is None else own[batch.words]
+    (own,) = batch.here(own_of_words)
     return OfWords(rows_of_distinct(tok2vec, batch), own)
