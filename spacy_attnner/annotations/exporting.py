@@ -26,6 +26,7 @@ from ..texts.inputs import Input, check_places, find_inputs
 from ..texts.json_lines import SURROGATE
 from ..texts.row_readers import Columns
 from ..texts.row_stream import RowStream
+from ..vocabulary import forgetting
 from .doc_records import make_record
 from .layouts import KINDS, Layout, Sheet, chosen, fit
 from .to_brat import BRAT_LAYOUT
@@ -203,7 +204,7 @@ def predicted_docs(inputs: Sequence[Input], nlp: Language, model: str) -> Docs:
     with RowStream(inputs, Columns(), PART_ROWS) as stream, running(model):
         while part := stream.read_part():
             name = part.rows[0].place.rpartition(":")[0] or part.rows[0].place
-            with nlp.memory_zone():
+            with forgetting(nlp):
                 texts = given_texts(part.rows, nlp)
                 for doc, info in nlp.pipe(texts, as_tuples=True):
                     if info.id is not None:

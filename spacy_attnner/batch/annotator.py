@@ -1,8 +1,7 @@
 """A pipeline that reads the rows of a part, whatever single ones do to it."""
 
-import gc
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,10 @@ from ..errors import UserError
 from ..models.workers import free_memory, trim_heap
 from ..texts.row_readers import Row, text_problem
 from ..texts.row_stream import Part, Position
+from ..vocabulary import forgetting
 from .part_files import Layout
 
 HOPELESS = 20  # texts of a part; if a pipeline fails on all of them, it is to blame
-NEW_WORDS = 200_000  # after which a pipeline is loaded anew
 TEMPORARY = ".part-"  # what the names of unfinished files begin with
 MAX_REASON = 500  # characters
 TOO_LONG = "split it, or raise --max-length"
@@ -61,8 +60,6 @@ class Annotator:
         itself.
     folder: Where the files are written.
     advice: What to say where they cannot be.
-    reload: Loads the pipeline again. spaCy's tables of words have a place for each that
-        they ever held, also for those that a memory zone forgets, and only grow.
     """
 
     nlp: Language
@@ -70,20 +67,10 @@ class Annotator:
     batch_tokens: int
     folder: Path
     advice: str = ""
-    reload: Callable[[], Language] | None = None
-
-    def __post_init__(self) -> None:
-        self._n_known = len(self.nlp.vocab)
 
     def __call__(self, part: Part) -> Done:
         """Raises UserError if the pipeline fails on all texts, or the disk is full."""
-        if self.reload and len(self.nlp.vocab) >= self._n_known + NEW_WORDS:
-            del self.nlp  # there is no room for two
-            gc.collect()
-            free_memory()
-            self.nlp = self.reload()
-            self._n_known = len(self.nlp.vocab)
-        with self.nlp.memory_zone():
+        with forgetting(self.nlp):
             reading = _Reading(self.nlp, self.layout, part.rows)
             reading.run(self.batch_tokens)
             content = self.layout.join(reading.pieces())

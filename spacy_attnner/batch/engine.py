@@ -118,24 +118,14 @@ class Worker:
 
     def around(self, nlp: Language) -> Annotator:
         """The same with a pipeline that is loaded."""
-        return Annotator(
-            self._set(nlp),
-            self.layout,
-            self.options.batch_tokens,
-            self.folder,
-            self.advice,
-            lambda: self._set(load_pipeline(self.model)),
-        )
-
-    def _set(self, nlp: Language) -> Language:
-        """A pipeline as the options want it."""
         if self.options.precision is not None:
             for _, pipe in nlp.pipeline:
                 if isinstance(model := getattr(pipe, "model", None), Model):
                     set_mixed_precision(model, self.options.precision == "bf16")
         if self.options.max_length is not None:
             nlp.max_length = self.options.max_length
-        return nlp
+        tokens = self.options.batch_tokens
+        return Annotator(nlp, self.layout, tokens, self.folder, self.advice)
 
 
 def apply_pipeline(
@@ -179,10 +169,8 @@ def apply_pipeline(
         run = _Run(manifest, inputs, options, worker)
         begin = time.monotonic()
         complete = _is_complete(manifest, output if single else None)
-        annotator = worker.around(nlp)
-        del nlp  # which the annotator may load anew
         if not complete:
-            run.annotate(annotator)
+            run.annotate(nlp)
             if single:
                 _write_whole(layout, manifest, output)
             manifest.finish(output.stat().st_size if single else None)
@@ -216,9 +204,7 @@ def _apply_to_stream(
         worker = _worker(model, layout, streamed, options)
         run = _Run(streamed, inputs, options, worker)
         begin = time.monotonic()
-        annotator = worker.around(nlp)
-        del nlp  # which the annotator may load anew
-        run.annotate(annotator)
+        run.annotate(nlp)
         return run.summary(time.monotonic() - begin)
 
 
@@ -369,13 +355,10 @@ class _Run:
         self.options = options
         self.worker = worker
 
-    def annotate(self, annotator: Annotator) -> None:
-        """Make all parts that are missing; raises UserError if there is none at all.
-
-        annotator: For a run without workers.
-        """
+    def annotate(self, nlp: Language) -> None:
+        """Make all parts that are missing; raises UserError if there is none at all."""
         saying = _saying(self.manifest.kept)
-        with saying, self._bar() as bar, closing(self._made(annotator)) as found:
+        with saying, self._bar() as bar, closing(self._made(nlp)) as found:
             for done in found:
                 self.manifest.add(done)
                 bar.add(done)
@@ -383,7 +366,7 @@ class _Run:
             names = ", ".join(each.path for each in self.inputs[:5])
             raise UserError(f"there is no text in {names}", "Give at least one.")
 
-    def _made(self, annotator: Annotator) -> Generator[Done, None, None]:
+    def _made(self, nlp: Language) -> Generator[Done, None, None]:
         """The parts as they are made; workers end where this is closed."""
         options = self.options
         parts = Unfinished(
@@ -396,7 +379,7 @@ class _Run:
         if options.engine == "ray":
             yield from make_parts_on_ray(self.worker, parts, _cluster(options))
         elif (n := n_workers(options.n_process)) == 1:
-            yield from map(annotator, parts)
+            yield from map(self.worker.around(nlp), parts)
         else:
             yield from make_parts(self.worker, parts, n)
 

@@ -17,6 +17,7 @@ from ..explain.methods import DEFAULT
 from ..export.found import document_record
 from ..models.onnx_encoder import OnnxEncoder
 from ..onnx import encoders_of
+from ..vocabulary import forgetting
 from .found_page import found_html
 
 MOST_EXPLAINED = 20  # of what a text says, categories first
@@ -57,7 +58,7 @@ class BatchReader:
 
     nlp: The pipeline, which nobody else may use meanwhile.
     remembered: Characters of texts after which their words are forgotten
-        (`nlp.memory_zone`): most words of a text were in another one shortly before.
+        (`forgetting`): most words of a text were in another one shortly before.
     """
 
     def __init__(self, nlp: Language, *, remembered: int = REMEMBERED) -> None:
@@ -77,7 +78,7 @@ class BatchReader:
         it fail is alone.
         """
         if not self._chars:
-            self._zone.enter_context(self.nlp.memory_zone())
+            self._zone.enter_context(forgetting(self.nlp))
         self._chars += 1 + sum(len(job.text) for job in jobs)
         try:
             return self._read(jobs)

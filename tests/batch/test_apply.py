@@ -3,7 +3,6 @@
 import csv
 import json
 import tracemalloc
-import weakref
 from pathlib import Path
 from threading import Event
 
@@ -17,10 +16,8 @@ from spacy.tokens import Doc, DocBin
 from spacy_attnner import get_confidence, get_relations
 from spacy_attnner.batch import engine
 from spacy_attnner.batch.annotator import Annotator, in_batches
-from spacy_attnner.batch.engine import Options
 from spacy_attnner.batch.part_files import Layout
 from spacy_attnner.errors import UserError
-from spacy_attnner.loading import load_pipeline
 from spacy_attnner.texts.row_readers import Row
 from spacy_attnner.texts.row_stream import Part
 from tests.batch.conftest import make_texts, read_jsonl
@@ -399,27 +396,12 @@ def test_the_next_batch_is_tokenized_meanwhile(tmp_path):
     assert annotate(part).words == 3
 
 
-def test_many_words(model, tmp_path, monkeypatch):
-    """The pipeline is loaded anew, and not beside the one that has met them."""
-    source, there = tmp_path / "in.txt", []
+def test_tables_of_words_are_made_anew(tmp_path, apply, monkeypatch):
+    source = tmp_path / "in.txt"
     source.write_text("\n".join(make_texts(40)))
-
-    def apply(output):
-        options = Options(part_rows=4)
-        engine.apply_pipeline(str(model), str(source), tmp_path / output, options)
-
-    apply("one.jsonl")
-
-    def load(name):
-        assert not any(each() for each in there)
-        nlp = load_pipeline(name)
-        there.append(weakref.ref(nlp))
-        return nlp
-
-    monkeypatch.setattr(engine, "load_pipeline", load)
-    monkeypatch.setattr("spacy_attnner.batch.annotator.NEW_WORDS", 20)
-    apply("some.jsonl")
-    assert len(there) > 2
+    apply(source, tmp_path / "one.jsonl")
+    monkeypatch.setattr("spacy_attnner.vocabulary.NEW_WORDS", 10)
+    apply(source, tmp_path / "some.jsonl")
     assert (tmp_path / "some.jsonl").read_bytes() == (
         tmp_path / "one.jsonl"
     ).read_bytes()

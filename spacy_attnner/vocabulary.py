@@ -1,0 +1,35 @@
+"""The words that a pipeline meets, and forgets again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import srsly
+from spacy.attrs import NORM
+from spacy.language import Language
+from spacy.vocab import Vocab
+
+NEW_WORDS = 200_000
+
+
+@contextmanager
+def forgetting(nlp: Language) -> Iterator[None]:
+    """`nlp.memory_zone`, of whose words nothing is left in the long run.
+
+    spaCy's tables of strings and lexemes keep a place for whatever they once held, also
+    for what a memory zone forgets, and double when they are full. They are made anew
+    whenever `NEW_WORDS` have come in. Attributes that were set on single lexemes
+    (`nlp.vocab["cafe"].is_stop = True`) are lost then.
+    """
+    with nlp.memory_zone():
+        yield
+    if len(nlp.vocab) > NEW_WORDS:
+        _begin_anew(nlp.vocab)
+
+
+def _begin_anew(vocab: Vocab) -> None:
+    vocab.strings.from_bytes(vocab.strings.to_bytes())
+    # which begins without lexemes, as a pipeline does that was loaded, and would put one
+    # more look-up around the getter of norms
+    norm = vocab.lex_attr_getters[NORM]
+    vocab.from_bytes(srsly.msgpack_dumps({}))
+    vocab.lex_attr_getters[NORM] = norm
