@@ -28,8 +28,8 @@ def forgetting(nlp: Language) -> Iterator[None]:
 
 def _begin_anew(vocab: Vocab) -> None:
     vocab.strings.from_bytes(vocab.strings.to_bytes())
-    # which begins without lexemes, as a pipeline does that was loaded, and would put one
-    # more look-up around the getter of norms
+    # a vocabulary that is loaded begins without lexemes; it would also put one more
+    # look-up around the getter of norms
     norm = vocab.lex_attr_getters[NORM]
     vocab.from_bytes(srsly.msgpack_dumps({}))
     vocab.lex_attr_getters[NORM] = norm
