@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import srsly
 from spacy.attrs import NORM
 from spacy.language import Language
 from spacy.vocab import Vocab
+
+from .models.workers import trim_heap
 
 NEW_WORDS = 200_000
 
@@ -23,11 +26,15 @@ def forgetting(nlp: Language) -> Iterator[None]:
     with nlp.memory_zone():
         yield
     if len(nlp.vocab) > NEW_WORDS:
+        trim_heap()  # for a while the strings are there twice
         _begin_anew(nlp.vocab)
+        trim_heap()
 
 
 def _begin_anew(vocab: Vocab) -> None:
-    vocab.strings.from_bytes(vocab.strings.to_bytes())
+    # as `from_bytes` does, which would hold the strings four times for a moment
+    strings: Any = vocab.strings
+    strings._reset_and_load(list(strings))
     # a vocabulary that is loaded begins without lexemes; it would also put one more
     # look-up around the getter of norms
     norm = vocab.lex_attr_getters[NORM]
