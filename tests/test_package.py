@@ -92,6 +92,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("layers", "crf", "models", "relations", "confidence", "scoring"),
         *("annotated", "extensions", "span_groups", "words"),
     },
+    "vocabulary": {"models"},
     "onnx": {"models", *COMMANDS},
     "recipes": {"models", *COMMANDS},
     "fitting": {"pipeline", "confidence", "corpora", "scoring", *COMMANDS},
@@ -103,9 +104,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "explain": {
         *("confidence", "models", "pipeline", "relations", "span_groups", "words"),
+        "vocabulary",
     },
     "batch": {
         *("models", "confidence", "corpora", "relations", "texts", "export"),
+        "vocabulary",
         *COMMANDS,
     },
     "render": {
@@ -114,6 +117,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "serving": {
         *("models", "onnx", "explain", "export", "render", "confidence"),
+        "vocabulary",
         *("relations", "texts"),
         *COMMANDS,
     },

@@ -1,5 +1,6 @@
 """A pipeline that reads the rows of a part, whatever single ones do to it."""
 
+import gc
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +69,10 @@ class Annotator:
     folder: Path
     advice: str = ""
 
+    def __post_init__(self) -> None:
+        gc.collect()
+        gc.freeze()  # what is loaded stays: collecting takes milliseconds without it
+
     def __call__(self, part: Part) -> Done:
         """Raises UserError if the pipeline fails on all texts, or the disk is full."""
         with forgetting(self.nlp):
@@ -76,6 +81,7 @@ class Annotator:
             content = self.layout.join(reading.pieces())
             n_words, failures = reading.n_words, reading.failures()
             del reading
+        gc.collect()  # documents that hold themselves
         trim_heap()
         return Done(
             number=part.number,

@@ -1,5 +1,6 @@
 """`spacy attn apply`: every row of any number of texts, exactly once."""
 
+import gc
 import os
 import shutil
 import time
@@ -358,10 +359,13 @@ class _Run:
     def annotate(self, nlp: Language) -> None:
         """Make all parts that are missing; raises UserError if there is none at all."""
         saying = _saying(self.manifest.kept)
-        with saying, self._bar() as bar, closing(self._made(nlp)) as found:
-            for done in found:
-                self.manifest.add(done)
-                bar.add(done)
+        try:
+            with saying, self._bar() as bar, closing(self._made(nlp)) as found:
+                for done in found:
+                    self.manifest.add(done)
+                    bar.add(done)
+        finally:
+            gc.unfreeze()  # what an annotator has frozen
         if not self.manifest.parts:
             names = ", ".join(each.path for each in self.inputs[:5])
             raise UserError(f"there is no text in {names}", "Give at least one.")
