@@ -100,11 +100,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": {"pipeline", "relations", "confidence", "texts", *COMMANDS},
     "annotations": {
         *("compressed", "confidence", "corpora", "relations", "span_groups", "texts"),
+        "vocabulary",
         *COMMANDS,
     },
     "explain": {
         *("confidence", "models", "pipeline", "relations", "span_groups", "words"),
-        "vocabulary",
     },
     "batch": {
         *("models", "confidence", "corpora", "relations", "texts", "export"),
