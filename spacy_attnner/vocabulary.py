@@ -11,7 +11,7 @@ from spacy.vocab import Vocab
 
 from .models.workers import trim_heap
 
-NEW_WORDS = 200_000
+NEW_WORDS = 50_000  # spaCy keeps several strings of each
 
 
 @contextmanager
