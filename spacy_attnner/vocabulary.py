@@ -15,17 +15,19 @@ NEW_WORDS = 50_000  # spaCy keeps several strings of each
 
 
 @contextmanager
-def forgetting(nlp: Language) -> Iterator[None]:
+def forgetting(nlp: Language, most: int | None = None) -> Iterator[None]:
     """`nlp.memory_zone`, of whose words nothing is left in the long run.
 
     spaCy's tables of strings and lexemes keep a place for whatever they once held, also
     for what a memory zone forgets, and double when they are full. They are made anew
-    whenever `NEW_WORDS` have come in. Attributes that were set on single lexemes
-    (`nlp.vocab["cafe"].is_stop = True`) are lost then.
+    whenever `NEW_WORDS` have come in, which takes a third of a second. Attributes that
+    were set on single lexemes (`nlp.vocab["cafe"].is_stop = True`) are lost then.
+
+    most: Words in place of `NEW_WORDS`.
     """
     with nlp.memory_zone():
         yield
-    if len(nlp.vocab) > NEW_WORDS:
+    if len(nlp.vocab) > (NEW_WORDS if most is None else most):
         trim_heap()  # for a while the strings are there twice
         _begin_anew(nlp.vocab)
         trim_heap()

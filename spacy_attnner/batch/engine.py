@@ -359,13 +359,10 @@ class _Run:
     def annotate(self, nlp: Language) -> None:
         """Make all parts that are missing; raises UserError if there is none at all."""
         saying = _saying(self.manifest.kept)
-        try:
-            with saying, self._bar() as bar, closing(self._made(nlp)) as found:
-                for done in found:
-                    self.manifest.add(done)
-                    bar.add(done)
-        finally:
-            gc.unfreeze()  # what an annotator has frozen
+        with saying, self._bar() as bar, closing(self._made(nlp)) as found:
+            for done in found:
+                self.manifest.add(done)
+                bar.add(done)
         if not self.manifest.parts:
             names = ", ".join(each.path for each in self.inputs[:5])
             raise UserError(f"there is no text in {names}", "Give at least one.")
@@ -383,7 +380,11 @@ class _Run:
         if options.engine == "ray":
             yield from make_parts_on_ray(self.worker, parts, _cluster(options))
         elif (n := n_workers(options.n_process)) == 1:
-            yield from map(self.worker.around(nlp), parts)
+            annotator = self.worker.around(nlp)
+            try:
+                yield from map(annotator, parts)
+            finally:
+                gc.unfreeze()  # what the annotator has frozen in this process
         else:
             yield from make_parts(self.worker, parts, n)
 

@@ -22,6 +22,7 @@ from .found_page import found_html
 
 MOST_EXPLAINED = 20  # of what a text says, categories first
 REMEMBERED = 1_000_000  # characters
+NEW_WORDS = 1_000_000  # after which requests wait for new tables of words
 log = logging.getLogger("spacy_attnner.serving")
 
 
@@ -78,7 +79,7 @@ class BatchReader:
         it fail is alone.
         """
         if not self._chars:
-            self._zone.enter_context(forgetting(self.nlp))
+            self._zone.enter_context(forgetting(self.nlp, NEW_WORDS))
         self._chars += 1 + sum(len(job.text) for job in jobs)
         try:
             return self._read(jobs)
