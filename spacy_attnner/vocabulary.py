@@ -7,7 +7,6 @@ from typing import Any
 import srsly
 from spacy.attrs import NORM
 from spacy.language import Language
-from spacy.vocab import Vocab
 
 from .models.workers import trim_heap
 
@@ -33,10 +32,9 @@ def forgetting(nlp: Language, most: int | None = None) -> Iterator[None]:
         trim_heap()
 
 
-def _begin_anew(vocab: Vocab) -> None:
+def _begin_anew(vocab: Any) -> None:  # a `Vocab`, of which spaCy's stubs lack a part
     # as `from_bytes` does, which would hold the strings four times for a moment
-    strings: Any = vocab.strings
-    strings._reset_and_load(list(strings))
+    vocab.strings._reset_and_load(list(vocab.strings))
     # a vocabulary that is loaded begins without lexemes; it would also put one more
     # look-up around the getter of norms
     norm = vocab.lex_attr_getters[NORM]
