@@ -67,8 +67,9 @@ class Bin:
                 f"a .spacy file holds up to {MAX_TOKENS:,} tokens; name a folder, "
                 "which gets files of a part each; `spacy train` takes it as well",
             )
-        try:
-            self.docs.user_data.append(pack_message(doc.user_data))
+        data = doc.user_data
+        try:  # to read an empty one would take three times as long as the document
+            self.docs.user_data.append(pack_message(data) if data else None)
         except OverflowError as error:
             raise CorpusError(
                 self.path,

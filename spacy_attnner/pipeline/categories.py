@@ -1,6 +1,6 @@
 """What the two classifiers change of spaCy's: masking, losses, settings, checks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -272,24 +272,34 @@ class Categories(Component):
         """
         others = sorted(set(start.survey.known) - set(self.labels))
         self.cfg["ignored"] = None if start.found else others
-        self._balance(start)
+        self._check_weights()
         warn_of_strange_categories(self.name, others, start.nlp)
-        self._validate_categories(start.get_examples())  # type: ignore[attr-defined]
+        n_annotated = 0
+        for example in start.get_examples():
+            self._validate_categories([example])
+            n_annotated += self.is_annotated(example)
+        self._balance(start.survey.labels, n_annotated)
         sample = list(islice(start.get_examples(), INIT_SAMPLE))
         super(Component, self).initialize(  # type: ignore[misc]
             lambda: sample, nlp=start.nlp, labels=self.labels, **start.settings
         )
 
-    def _balance(self, start: Start) -> None:
-        """Note how much categories count if they are to count alike."""
+    def _balance(self, found: Mapping[str, int], n_annotated: int) -> None:
+        """Note how much categories count if they are to count alike.
+
+        found: In how many documents each applies.
+        """
         self.cfg.pop("balanced_weights", None)
         if self.class_weights == BALANCED:
-            counts = {c: n for c, n in start.survey.labels.items() if c in self.labels}
-            n = sum(map(self.is_annotated, start.get_examples()))
+            counts = {c: n for c, n in found.items() if c in self.labels}
             self.cfg["balanced_weights"] = balanced_weights(
-                counts, n, exclusive=self.exclusive
+                counts, n_annotated, exclusive=self.exclusive
             )
-        elif unknown := set(self.class_weights) - set(self.labels):
+
+    def _check_weights(self) -> None:
+        if self.class_weights == BALANCED:
+            return
+        if unknown := set(self.class_weights) - set(self.labels):
             raise ValueError(
                 f"class_weights of {self.name!r} name {sorted(unknown)[0]!r}, which is "
                 f"none of its categories {list(self.labels)}"

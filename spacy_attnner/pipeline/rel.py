@@ -35,6 +35,7 @@ from .rel_reach import (
     ReachWatch,
     RelationSurvey,
     TypesWatch,
+    joined_types,
     warn_of_no_entities,
     with_gold_spans,
 )
@@ -150,18 +151,14 @@ class AttnRel(AttnPipe):
         return RelationSurvey(self.name, self.task, self.get_candidates)
 
     def _initialize(self, start: Start) -> None:
-        self._reach.restart(start.survey.labels.total())
+        survey: Any = start.survey  # a `RelationSurvey`
+        self._reach.restart(survey.labels.total())
         self.cfg["types"] = []
-        self._learn_types(start.get_examples())
+        self._learn_types(survey.types)
         super()._initialize(start)
 
-    def _learn_types(self, examples: Iterable[Example]) -> None:
+    def _learn_types(self, types: set[tuple[str, str]]) -> None:
         """Remember the entity types that relations join."""
-        types = {
-            (relation.head.label_, relation.tail.label_)
-            for example in examples
-            for relation in get_relations(example.reference)
-        }
         known = {tuple(pair) for pair in self.cfg["types"]}
         self.cfg["types"] = sorted(list(pair) for pair in known | types)
 
@@ -179,7 +176,8 @@ class AttnRel(AttnPipe):
 
         Documents in which nothing has set entities are given the gold ones for it.
         """
-        self._learn_types(examples)  # a label added later may join other types
+        for example in examples:  # a label added later may join other types
+            self._learn_types(joined_types(example))
         return [
             self._of_known_types(with_gold_spans(example, self.get_candidates))
             if self.is_annotated(example)

@@ -25,6 +25,7 @@ class RelationSurvey(Survey):
     def __init__(self, name: str, task: str, get_candidates: Callable) -> None:
         super().__init__(name, task)
         self.get_candidates = get_candidates
+        self.types: set[tuple[str, str]] = set()
         self.lost_arguments = 0
         self.lost_pairs = 0
         self.farthest = 0  # words between head and tail of a lost pair
@@ -36,6 +37,7 @@ class RelationSurvey(Survey):
         relations = get_relations(reference)
         if not relations:
             return
+        self.types |= joined_types(example)
         rows = PairRows(self.get_candidates(reference))
         # without entities it cannot be known which pairs there will be
         known = bool(rows.places) or reference.has_annotation("ENT_IOB")
@@ -92,6 +94,12 @@ class RelationSurvey(Survey):
             f"relations: {'. '.join(reasons)}",
             stacklevel=2,
         )
+
+
+def joined_types(example: Example) -> set[tuple[str, str]]:
+    """Entity types of head and tail that gold relations join."""
+    relations = get_relations(example.reference)
+    return {(each.head.label_, each.tail.label_) for each in relations}
 
 
 def warn_of_annotating(name: str, nlp: Language) -> None:

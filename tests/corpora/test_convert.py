@@ -322,7 +322,7 @@ def test_a_large_corpus_as_one_file_is_warned_of(write, tmp_path, monkeypatch):
 
 
 def test_what_is_stored_is_what_spacy_stores(nlp, tmp_path):
-    """Also of what no format of ours says."""
+    """Also of what no format of ours says; user data that are empty are left out."""
     doc = nlp("Ada isn't in Oslo now .")
     doc.ents = [Span(doc, 0, 1, "PER", kb_id="Q1", span_id="e1")]
     doc.spans["sc"] = [doc[0:2], Span(doc, 4, 5, "PLACE")]
@@ -337,4 +337,11 @@ def test_what_is_stored_is_what_spacy_stores(nlp, tmp_path):
     made = Bin(tmp_path)
     for each in docs:
         made.add(each)
-    assert made.to_bytes() == DocBin(docs=docs, store_user_data=True).to_bytes()
+    by_spacy = DocBin(docs=docs, store_user_data=True)
+    by_spacy.user_data[1:] = [None, None]
+    assert made.to_bytes() == by_spacy.to_bytes()
+    assert [doc.user_data for doc in made.docs.get_docs(nlp.vocab)] == [
+        {"id": "d1"},
+        {},
+        {},
+    ]

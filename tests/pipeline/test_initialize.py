@@ -71,6 +71,22 @@ def test_training_after_it_is_that_of_a_new_pipeline(task):
     assert results[0] == results[1]
 
 
+def test_the_data_are_not_read_again_and_again(task):
+    """Reading a large corpus takes minutes."""
+    nlp = task.blank()
+    examples = task.examples(nlp) * 30
+    drawn = []
+
+    def read():
+        for example in examples:
+            drawn.append(example)
+            yield example
+
+    nlp.initialize(read)
+    checks = 1 if "textcat" in task.name else 0  # of categories by labels
+    assert len(drawn) // len(examples) == 1 + checks
+
+
 @pytest.mark.filterwarnings("ignore:.*has labels that none of the")
 def test_labels_of_earlier_data_are_forgotten_and_those_of_the_user_stay(task):
     nlp = task.blank()
