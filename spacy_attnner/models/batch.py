@@ -187,16 +187,22 @@ class Batch(list[Doc]):
         documents = numpy.arange(len(self)).repeat(self.document_lengths)
         return _number(numbers + documents * (len(words) + 1))[1]
 
-    @cached_property
+    # not kept: words hold their batch, and documents in a circle stay until Python's
+    # collector comes by, hundreds of megabytes of them
+    @property
     def tokens(self) -> "Words":
         """What every token is as a word by itself."""
         return Words(self)
 
-    @cached_property
+    @property
     def distinct(self) -> tuple["Words", numpy.ndarray]:
         """The distinct words of the batch, and which of them each token is."""
-        first, own = _number(self.column(ORTH))
+        first, own = self._distinct
         return Words(self, first), own
+
+    @cached_property
+    def _distinct(self) -> tuple[numpy.ndarray, numpy.ndarray]:
+        return _number(self.column(ORTH))
 
 
 def _number(values: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
