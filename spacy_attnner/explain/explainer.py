@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Container
+from functools import partial
 from typing import Any
 
 import numpy
@@ -200,7 +201,9 @@ class Explainer:
 
     def _model(self, pipe: Any) -> ScaledModel:
         if pipe.name not in self._models:
-            found = self._models[pipe.name] = ScaledModel(pipe.model, self._upstream)
+            # not a method of its own: copies of models in a circle stay for long
+            upstream = partial(_upstream_model, self.nlp)
+            found = self._models[pipe.name] = ScaledModel(pipe.model, upstream)
             if found.contextual:
                 warnings.warn(
                     f"{pipe.name!r} reads vectors of another package's encoder, which "
@@ -210,12 +213,11 @@ class Explainer:
                 )
         return self._models[pipe.name]
 
-    def _upstream(self, listener: Any) -> Model | None:
-        pipe = upstream_of(listener, self.nlp)
-        model = getattr(pipe, "model", None)
-        if model is None or type(listener).__name__ != "Tok2VecListener":
-            return None
-        return model
+
+def _upstream_model(nlp: Language, listener: Any) -> Model | None:
+    """The model that a listener listens to, if a gradient can go through it."""
+    model = getattr(upstream_of(listener, nlp), "model", None)
+    return model if type(listener).__name__ == "Tok2VecListener" else None
 
 
 def _classes_of(kind: str) -> tuple[type, ...]:

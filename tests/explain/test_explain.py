@@ -1,6 +1,8 @@
 """Explanations of all three kinds, by all methods, over every kind of encoder."""
 
+import gc
 import json
+import weakref
 
 import numpy
 import pytest
@@ -186,6 +188,24 @@ def test_nothing_of_the_pipeline_changes(asked, kind):
             explain(nlp, doc, target, method=method)
     assert nlp.to_bytes() == before
     assert gradients(nlp) == grads
+
+
+@kinds
+@encoders
+def test_the_copied_model_goes_with_its_explainer(asked, kind, encoder):
+    """In a circle it would stay until Python's collector comes by."""
+    nlp, doc, target = asked(kind, encoder)
+    explainer = Explainer(nlp)
+    explainer.explain(doc, target)
+    copies = [weakref.ref(each) for each in explainer._models.values()]
+    assert copies
+    gc.collect()
+    gc.disable()
+    try:
+        del explainer
+        assert not any(ref() for ref in copies)
+    finally:
+        gc.enable()
 
 
 def test_why_a_span_is_not_an_entity(asked):

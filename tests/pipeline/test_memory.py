@@ -1,13 +1,15 @@
-"""One long document in a batch of short ones takes no more than its own tokens need."""
+"""What documents take: what their own tokens need, as long as somebody holds them."""
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import pytest
+import spacy
 
-pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="reads /proc/self/status"
-)
+from ..tiny_encoders import make_encoder
+
 LIMIT = 350  # MiB
 SCRIPT = """
 import random, string
@@ -47,9 +49,39 @@ for name in ("attn_textcat", "attn_rel", "attn_ner"):
 """
 
 
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="reads /proc/self/status"
+)
 def test_a_long_document_among_short_ones():
     run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     growth = dict(line.split() for line in run.stdout.splitlines())
     assert list(growth) == ["attn_textcat", "attn_rel", "attn_ner"]
     assert all(float(each) < LIMIT for each in growth.values()), growth
+
+
+@pytest.mark.parametrize("pretrained", [False, True])
+def test_documents_are_gone_once_nobody_holds_them(task, pretrained, tmp_path):
+    """In a circle they would stay until Python's collector comes by."""
+    config = task.config
+    if pretrained:
+        config["model"]["tok2vec"] = {
+            "@architectures": "spacy-attnner.TransformerEncoder.v1",
+            "name": str(make_encoder(tmp_path / "encoder")),
+            "margin": 7,
+        }
+    nlp = spacy.blank("en")
+    nlp.add_pipe(task.name, config=config)
+    sgd = nlp.initialize(lambda: task.examples(nlp))
+    gc.collect()
+    gc.disable()
+    try:
+        read = [weakref.ref(doc) for doc in nlp.pipe(task.docs(nlp))]
+        assert not any(ref() for ref in read)
+        examples = task.examples(nlp)
+        learnt = [weakref.ref(example.predicted) for example in examples]
+        nlp.update(examples, sgd=sgd)
+        del examples
+        assert not any(ref() for ref in learnt)
+    finally:
+        gc.enable()
