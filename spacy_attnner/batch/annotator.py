@@ -81,7 +81,7 @@ class Annotator:
             content = self.layout.join(reading.pieces())
             n_words, failures = reading.n_words, reading.failures()
             del reading
-        gc.collect()  # documents that hold themselves
+        gc.collect()  # documents that components of others leave in circles
         trim_heap()
         return Done(
             number=part.number,

@@ -132,7 +132,8 @@ def test_unknown_choices(invoke, write, tmp_path):
     assert result.exit_code == 1
     assert f"choose from {', '.join(FORMATS)}" in unwrap(result.output)
     result = invoke(write(SST2), tmp_path / "out.spacy", "--align", "down")
-    assert "unknown --align 'down'; choose from strict, expand, con" in result.output
+    expected = "unknown --align 'down'; choose from strict, expand, contract, split"
+    assert expected in unwrap(result.output)
 
 
 def test_relations_survive_the_file(run):
