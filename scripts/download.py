@@ -146,6 +146,7 @@ def _opened(
     try:
         if Path(origin).exists() and not Path(origin).is_file():
             raise OSError(EINVAL, "it is no ordinary file")  # may never end
+        # only opening it is tried: what fails while it is read has other advice
         file = Path(origin).open("rb")  # noqa: SIM115
     except OSError as error:
         raise DownloadError(

@@ -1,5 +1,8 @@
 """What all tests share: seeds, one torch thread, Hypothesis without a stopwatch."""
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 import torch
 from hypothesis import settings
@@ -18,6 +21,15 @@ LONGEST = ("test_project_run.py", "test_real_training.py")  # some minutes each
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files, beside which another process does the others."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Python's collector of circles does not come by."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,8 @@ COLUMNS = (
     *("tail_text", "tail_label", "tail_start_char", "tail_end_char"),
     *("score", "context", "meta"),
 )
-# what makes a cell a formula in Excel, LibreOffice or Google Sheets; the wide forms do
-# so in some locales
+# what makes a cell a formula in Excel, LibreOffice or Google Sheets; the wide forms, of
+# which ruff thinks that they are slips, do so in some locales
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
 
 

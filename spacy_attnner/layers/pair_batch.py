@@ -237,7 +237,7 @@ def _cut_blocks(contexts: Ints, limit: int) -> Iterator[Block]:
     for i, j in _cuts(sizes.tolist(), lengths.tolist(), limit):
         own = sizes[i:j]
         n_pairs = int(own.sum())
-        yield Block(
+        yield Block(  # its tensors are arrays until they are copied
             pairs[begin : begin + n_pairs],  # type: ignore[arg-type]
             numpy.stack([numbers(own), positions(own)]),  # type: ignore[arg-type]
             bounds[i:j],  # type: ignore[arg-type]

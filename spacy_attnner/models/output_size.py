@@ -54,6 +54,7 @@ def renew_output(model: Model) -> Model:
             if any(layer.has_param(name) for name in layer.param_names):
                 model.replace_node(layer, _without_weights(layer))
     if model.has_dim("nO"):
+        # Thinc takes None, and says that it takes an int
         model.set_dim("nO", None, force=True)  # type: ignore[arg-type]
     return model
 

@@ -59,7 +59,10 @@ def require_classes(name: str, model: Model, *, exclusive: bool) -> None:
 
 
 class Categories(Component):
-    """Above spaCy's categorizers: masking, sorting, losses, calibration, checks."""
+    """Above spaCy's categorizers: masking, sorting, losses, calibration, checks.
+
+    `super()` is one of those, beside it in its subclasses, which pyright cannot know.
+    """
 
     SETTINGS = ("threshold", "loss_weight", "class_weights", "focal_gamma")
     loss_weight = loss_weight_setting()
@@ -297,9 +300,8 @@ class Categories(Component):
             )
 
     def _check_weights(self) -> None:
-        if self.class_weights == BALANCED:
-            return
-        if unknown := set(self.class_weights) - set(self.labels):
+        named = () if self.class_weights == BALANCED else self.class_weights
+        if unknown := set(named) - set(self.labels):
             raise ValueError(
                 f"class_weights of {self.name!r} name {sorted(unknown)[0]!r}, which is "
                 f"none of its categories {list(self.labels)}"

@@ -176,8 +176,9 @@ class AttnRel(AttnPipe):
 
         Documents in which nothing has set entities are given the gold ones for it.
         """
-        for example in examples:  # a label added later may join other types
-            self._learn_types(joined_types(example))
+        # a label added later may join other types
+        gold = (r for eg in examples for r in get_relations(eg.reference))
+        self._learn_types(joined_types(gold))
         return [
             self._of_known_types(with_gold_spans(example, self.get_candidates))
             if self.is_annotated(example)

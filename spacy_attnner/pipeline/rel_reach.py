@@ -37,7 +37,7 @@ class RelationSurvey(Survey):
         relations = get_relations(reference)
         if not relations:
             return
-        self.types |= joined_types(example)
+        self.types |= joined_types(relations)
         rows = PairRows(self.get_candidates(reference))
         # without entities it cannot be known which pairs there will be
         known = bool(rows.places) or reference.has_annotation("ENT_IOB")
@@ -96,9 +96,8 @@ class RelationSurvey(Survey):
         )
 
 
-def joined_types(example: Example) -> set[tuple[str, str]]:
-    """Entity types of head and tail that gold relations join."""
-    relations = get_relations(example.reference)
+def joined_types(relations: Iterable[Relation]) -> set[tuple[str, str]]:
+    """Entity types of head and tail that relations join."""
     return {(each.head.label_, each.tail.label_) for each in relations}
 
 

@@ -1,6 +1,5 @@
 """What documents take: what their own tokens need, as long as somebody holds them."""
 
-import gc
 import subprocess
 import sys
 import weakref
@@ -61,7 +60,9 @@ def test_a_long_document_among_short_ones():
 
 
 @pytest.mark.parametrize("pretrained", [False, True])
-def test_documents_are_gone_once_nobody_holds_them(task, pretrained, tmp_path):
+def test_documents_are_gone_once_nobody_holds_them(
+    task, pretrained, tmp_path, no_collector
+):
     """In a circle they would stay until Python's collector comes by."""
     config = task.config
     if pretrained:
@@ -73,15 +74,10 @@ def test_documents_are_gone_once_nobody_holds_them(task, pretrained, tmp_path):
     nlp = spacy.blank("en")
     nlp.add_pipe(task.name, config=config)
     sgd = nlp.initialize(lambda: task.examples(nlp))
-    gc.collect()
-    gc.disable()
-    try:
-        read = [weakref.ref(doc) for doc in nlp.pipe(task.docs(nlp))]
-        assert not any(ref() for ref in read)
-        examples = task.examples(nlp)
-        learnt = [weakref.ref(example.predicted) for example in examples]
-        nlp.update(examples, sgd=sgd)
-        del examples
-        assert not any(ref() for ref in learnt)
-    finally:
-        gc.enable()
+    read = [weakref.ref(doc) for doc in nlp.pipe(task.docs(nlp))]
+    assert not any(ref() for ref in read)
+    examples = task.examples(nlp)
+    learnt = [weakref.ref(example.predicted) for example in examples]
+    nlp.update(examples, sgd=sgd)
+    del examples
+    assert not any(ref() for ref in learnt)
